@@ -1,0 +1,15 @@
+//! What everything else is counted in: time, identifiers, sequence numbers, small containers.
+//!
+//! Depends on nothing else in this crate.
+
+pub mod id;
+pub mod outbox;
+pub mod random;
+pub mod seq;
+pub mod slab;
+pub mod time;
+pub mod timer;
+
+pub use id::{ParticipantId, RoomId, SlotId, StreamId, TrackId, TransportId};
+pub use outbox::{Outbox, Path, Push, SocketIndex, TrainId};
+pub use time::{NtpTime, Time, WallClock};

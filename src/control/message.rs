@@ -1,0 +1,134 @@
+//! Commands from signaling to a worker and events back.
+
+use super::types::{
+    CodecParameters, Encoding, ExtensionIds, Fingerprint, IceCredentials, Kind, MAX_CODECS, MAX_ENCODINGS,
+    Mid, Reason, Source, TrackStats, TransportState,
+};
+use crate::base::id::{ParticipantId, RoomId, SlotId, Ssrc, StreamId, TrackId, TransportId};
+use arrayvec::{ArrayString, ArrayVec};
+
+/// Longest canonical name (RFC 3550 §6.5.1) a seat sends; a random 96-bit name in base64 has 16.
+pub const MAX_CNAME: usize = 32;
+
+/// What signaling tells a worker. Everything named here is known only after the command that
+/// makes it; a command that cannot be carried out is answered by [`Event::Refused`].
+#[derive(Clone, PartialEq, Debug)]
+pub enum Command {
+    /// Makes a room.
+    OpenRoom { room: RoomId },
+    /// Ends a room and everything in it.
+    CloseRoom { room: RoomId },
+    /// Puts a participant into a room.
+    Join { room: RoomId, participant: ParticipantId },
+    /// Takes a participant out, with all transports, tracks and seats.
+    Leave { participant: ParticipantId },
+    /// Makes a transport; ICE checks to `local.ufrag` are answered from now on.
+    OpenTransport(Box<OpenTransport>),
+    /// New ICE credentials on both sides (RFC 8445 §9); DTLS and SRTP stay.
+    RestartIce { transport: TransportId, local: IceCredentials, remote: IceCredentials },
+    /// Ends a transport with its tracks and seats.
+    CloseTransport { transport: TransportId },
+    /// Publishes a track.
+    Publish(Box<Publish>),
+    /// Ends a track; seats that showed it become free.
+    Unpublish { track: TrackId },
+    /// Stops or resumes the forwarding of a track.
+    Mute { track: TrackId, muted: bool },
+    /// Adds a receive seat.
+    OpenSlot(Box<OpenSlot>),
+    /// Takes a receive seat away.
+    CloseSlot { slot: SlotId },
+    /// Points a seat at a track for good (`Some`), or gives it back to the room's choice (`None`).
+    BindSlot { slot: SlotId, track: Option<TrackId> },
+    /// Shows `target` to `viewer` before anybody else (`None`: nobody in particular).
+    Pin { viewer: ParticipantId, target: Option<ParticipantId> },
+    /// Asks for one [`Event::TrackStats`] per track of the room and an [`Event::Answered`].
+    QueryRoom { request: u64, room: RoomId },
+    /// Asks for the state of everything, as events, then an [`Event::Answered`]: sent by a
+    /// signaling process that has just come back.
+    Resync { request: u64 },
+}
+
+/// See [`Command::OpenTransport`].
+#[derive(Clone, PartialEq, Debug)]
+pub struct OpenTransport {
+    /// Whose.
+    pub participant: ParticipantId,
+    /// Its id.
+    pub transport: TransportId,
+    /// Our credentials; `ufrag` is unique on the worker.
+    pub local: IceCredentials,
+    /// The peer's.
+    pub remote: IceCredentials,
+    /// The certificate the peer must show.
+    pub fingerprint: Fingerprint,
+    /// The canonical name under which all its seats' sender reports go.
+    pub cname: ArrayString<MAX_CNAME>,
+}
+
+/// See [`Command::Publish`].
+#[derive(Clone, PartialEq, Debug)]
+pub struct Publish {
+    /// The transport its packets come in on.
+    pub transport: TransportId,
+    /// Its id.
+    pub track: TrackId,
+    /// What it plays in step with.
+    pub stream: StreamId,
+    /// Sound or picture.
+    pub kind: Kind,
+    /// What it shows.
+    pub source: Source,
+    /// Its m-line.
+    pub mid: Mid,
+    /// Whether it begins muted.
+    pub muted: bool,
+    /// Its encodings, lowest quality first; at least one.
+    pub encodings: ArrayVec<Encoding, MAX_ENCODINGS>,
+    /// The codecs agreed on for it, at least one.
+    pub codecs: ArrayVec<CodecParameters, MAX_CODECS>,
+    /// The header extensions agreed on for it.
+    pub extensions: ExtensionIds,
+}
+
+/// See [`Command::OpenSlot`].
+#[derive(Clone, PartialEq, Debug)]
+pub struct OpenSlot {
+    /// The transport it sends on.
+    pub transport: TransportId,
+    /// Its id.
+    pub slot: SlotId,
+    /// The pair it belongs to: seats under one stream id always carry one participant's stream.
+    pub stream: StreamId,
+    /// Sound or picture.
+    pub kind: Kind,
+    /// Its m-line.
+    pub mid: Mid,
+    /// The SSRC announced for it.
+    pub ssrc: Ssrc,
+    /// The SSRC announced for its retransmissions, when RTX was agreed on.
+    pub rtx_ssrc: Option<Ssrc>,
+    /// The codecs its owner takes, at least one.
+    pub codecs: ArrayVec<CodecParameters, MAX_CODECS>,
+    /// The header extensions its owner takes.
+    pub extensions: ExtensionIds,
+}
+
+/// What a worker tells signaling.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Event {
+    /// The worker takes commands; sent once after it started.
+    Ready { worker: u16 },
+    /// A command was not carried out. `id` is the raw id of what it would have made or changed.
+    Refused { id: u64, reason: Reason },
+    /// A transport's state changed.
+    Transport { transport: TransportId, state: TransportState },
+    /// A seat shows another track, or none.
+    Slot { slot: SlotId, track: Option<TrackId> },
+    /// Counters of one track, as an answer to [`Command::QueryRoom`].
+    TrackStats { request: u64, track: TrackId, stats: TrackStats },
+    /// Everything the request asked for was sent.
+    Answered { request: u64 },
+    /// Events before this one were lost because nobody read them: signaling must resync.
+    Lost { events: u64 },
+}

@@ -1,0 +1,1 @@
+//! One secure association, sans-IO: ICE-lite, DTLS and SRTP.

@@ -1,0 +1,1 @@
+//! Checked views over STUN, RTP, header extensions and RTCP: no state, no allocation.
