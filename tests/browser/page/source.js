@@ -96,12 +96,13 @@ volleyTest.source = (() => {
     started.video.stalledUntil = performance.now() + ms;
   }
 
-  function getUserMedia(constraints = {}) {
+  async function getUserMedia(constraints = {}) {
     const { video, audio } = start();
+    if (volleyTest.config.delayCameraMs) await new Promise((done) => setTimeout(done, volleyTest.config.delayCameraMs));
     const tracks = [];
     if (constraints.audio) tracks.push(audio.track.clone());
     if (constraints.video) tracks.push(video.track.clone());
-    return Promise.resolve(new MediaStream(tracks));
+    return new MediaStream(tracks);
   }
 
   if (navigator.mediaDevices) navigator.mediaDevices.getUserMedia = getUserMedia;
