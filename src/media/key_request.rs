@@ -38,6 +38,13 @@ impl KeyRequests {
         }
     }
 
+    /// There is nobody to ask yet: tries again later.
+    pub fn postpone(&mut self, now: Time) {
+        if self.wanted {
+            self.last_sent = Some(now);
+        }
+    }
+
     /// Whether a request is to be sent now; takes note that it is.
     pub fn take_due(&mut self, now: Time) -> bool {
         let due = self.deadline() <= now;

@@ -1,24 +1,9 @@
 //! What a receiver reports of one incoming layer (RFC 3550 §6.4.1, §A.3, §A.8).
 
+use crate::base::id::Ssrc;
 use crate::base::{NtpTime, Time};
+use crate::wire::rtcp::ReportBlock;
 use std::time::Duration;
-
-/// The figures of one report block, without the SSRC.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Report {
-    /// Fraction lost since the last report, in 1/256.
-    pub fraction_lost: u8,
-    /// Packets lost since the start, clamped to 24 bits signed.
-    pub cumulative_lost: i32,
-    /// Highest sequence number with its cycle count.
-    pub highest_sequence: u32,
-    /// Interarrival jitter in time stamp units.
-    pub jitter: u32,
-    /// Middle bits of the last sender report's NTP time, zero when there was none.
-    pub last_sr: u32,
-    /// Time since that report, in 1/65536 s.
-    pub delay_since_last_sr: u32,
-}
 
 /// Running statistics of one incoming layer.
 #[derive(Clone, Debug)]
@@ -88,8 +73,8 @@ impl Reception {
         Duration::from_nanos(units * 1_000_000_000 / u64::from(self.clock_rate.max(1)))
     }
 
-    /// The figures since the last call; `None` before the first packet.
-    pub fn report(&mut self, now: Time) -> Option<Report> {
+    /// A report block about `ssrc` since the last call; `None` before the first packet.
+    pub fn report(&mut self, now: Time, ssrc: Ssrc) -> Option<ReportBlock> {
         self.first?;
         let expected = self.expected();
         let expected_now = expected - self.expected_before;
@@ -99,13 +84,14 @@ impl Reception {
         let lost_now = expected_now.saturating_sub(received_now);
         let fraction_lost = (lost_now * 256).checked_div(expected_now).unwrap_or(0).min(255) as u8;
         let cumulative = expected as i64 - self.received as i64;
-        Some(Report {
+        Some(ReportBlock {
+            ssrc,
             fraction_lost,
-            cumulative_lost: cumulative.clamp(-0x80_0000, 0x7f_ffff) as i32,
+            total_lost: cumulative.clamp(-0x80_0000, 0x7f_ffff) as i32,
             highest_sequence: self.highest as u32,
             jitter: (self.jitter_16 >> 4).max(0) as u32,
-            last_sr: self.last_sr.map_or(0, |(middle, _)| middle),
-            delay_since_last_sr: self.last_sr.map_or(0, |(_, at)| in_65536ths(now.since(at))),
+            last_sender_report: self.last_sr.map_or(0, |(middle, _)| middle),
+            delay_since_last: self.last_sr.map_or(0, |(_, at)| in_65536ths(now.since(at))),
         })
     }
 
@@ -128,8 +114,8 @@ mod tests {
         for n in 0..100u64 {
             reception.on_packet(Time::from_millis(20 * n), 65_536 + n, 960 * n as u32);
         }
-        let report = reception.report(Time::from_millis(2_000)).expect("packets came");
-        assert_eq!((report.fraction_lost, report.cumulative_lost, report.jitter), (0, 0, 0));
+        let report = reception.report(Time::from_millis(2_000), Ssrc(1)).expect("packets came");
+        assert_eq!((report.fraction_lost, report.total_lost, report.jitter), (0, 0, 0));
         assert_eq!(report.highest_sequence, 65_536 + 99);
     }
 
@@ -139,8 +125,8 @@ mod tests {
         for n in (0..401u64).filter(|n| n % 4 != 1) {
             reception.on_packet(Time::from_millis(n), 70_000 + n, 90 * n as u32);
         }
-        let report = reception.report(Time::from_millis(400)).expect("packets came");
-        assert_eq!(report.cumulative_lost, 100);
+        let report = reception.report(Time::from_millis(400), Ssrc(1)).expect("packets came");
+        assert_eq!(report.total_lost, 100);
         assert_eq!(report.fraction_lost, 63);
         for _ in 0..100 {
             reception.on_recovered();
@@ -153,8 +139,8 @@ mod tests {
         let mut reception = Reception::new(90_000);
         reception.on_packet(Time::ZERO, 70_000, 0);
         reception.on_sender_report(Time::from_millis(1_000), NtpTime(0x0001_0203_0405_0607));
-        let report = reception.report(Time::from_millis(1_500)).expect("packets came");
-        assert_eq!(report.last_sr, 0x0203_0405);
-        assert_eq!(report.delay_since_last_sr, 32_768);
+        let report = reception.report(Time::from_millis(1_500), Ssrc(1)).expect("packets came");
+        assert_eq!(report.last_sender_report, 0x0203_0405);
+        assert_eq!(report.delay_since_last, 32_768);
     }
 }

@@ -12,6 +12,8 @@ use crate::base::id::{PayloadType, Ssrc};
 use crate::base::random::Random;
 use crate::base::{SlotId, StreamId, Time};
 use crate::control::types::{CodecParameters, ExtensionIds, Kind, MAX_CODECS, Mid};
+use crate::wire::extension::Element;
+use crate::wire::rtp::RtpHeader;
 use arrayvec::ArrayVec;
 use std::time::Duration;
 
@@ -36,7 +38,28 @@ pub struct Outgoing<'a> {
     /// MID under the subscriber's id, while it is sent.
     pub mid: Option<(u8, Mid)>,
     /// Carried header extensions under the subscriber's ids.
-    pub elements: ArrayVec<(u8, &'a [u8]), { Extension::ALL.len() }>,
+    pub elements: ArrayVec<Element<'a>, { Extension::ALL.len() }>,
+    /// Whether a run begins here: the receiver wants a sender report soon.
+    pub begins: bool,
+}
+
+impl Outgoing<'_> {
+    /// Writes the RTP header; returns its length, or `None` when there is no room.
+    pub fn write_header(&self, out: &mut [u8]) -> Option<usize> {
+        let mut elements = ArrayVec::<Element<'_>, { Extension::ALL.len() + 1 }>::new();
+        if let Some((id, mid)) = &self.mid {
+            elements.push(Element { id: *id, data: mid.as_bytes() });
+        }
+        elements.extend(self.elements.iter().copied());
+        let header = RtpHeader {
+            marker: self.marker,
+            payload_type: self.payload_type,
+            sequence: self.index as u16,
+            timestamp: self.timestamp,
+            ssrc: self.ssrc,
+        };
+        header.write(&elements, out)
+    }
 }
 
 /// Why a packet is not sent to a subscriber.
@@ -163,6 +186,11 @@ impl Slot {
         self.stream
     }
 
+    /// Sound or picture.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
     /// The shard's key of the track it shows.
     pub fn track(&self) -> Option<u32> {
         self.showing.as_ref().map(|showing| showing.track)
@@ -209,6 +237,7 @@ impl Slot {
     pub fn admit<'a>(&mut self, now: Time, packet: &Packet<'a>) -> Result<Outgoing<'a>, Withheld> {
         let showing = self.showing.as_mut().ok_or(Withheld::UnknownCodec)?;
         let codec = showing.codecs.get(packet.codec).copied().flatten().ok_or(Withheld::UnknownCodec)?;
+        let begins = showing.run.is_none();
         let run = match showing.run {
             Some(run) => run,
             None if self.kind == Kind::Video && !packet.starts_key_frame => {
@@ -242,6 +271,7 @@ impl Slot {
             marker: packet.marker,
             mid: self.mid_element(),
             elements: self.elements(packet),
+            begins,
         })
     }
 
@@ -279,6 +309,7 @@ impl Slot {
             marker: packet.marker,
             mid: self.mid_element(),
             elements: self.elements(packet),
+            begins: false,
         };
         self.next_rtx_index += 1;
         Some((outgoing, packet.index.wrapping_add(run.index_offset) as u16))
@@ -296,11 +327,11 @@ impl Slot {
         self.extensions.mid.filter(|_| !self.announced).map(|id| (id, self.mid))
     }
 
-    fn elements<'a>(&self, packet: &Packet<'a>) -> ArrayVec<(u8, &'a [u8]), { Extension::ALL.len() }> {
+    fn elements<'a>(&self, packet: &Packet<'a>) -> ArrayVec<Element<'a>, { Extension::ALL.len() }> {
         packet
             .carried
             .iter()
-            .filter_map(|&(extension, data)| Some((extension.id(&self.extensions)?, data)))
+            .filter_map(|&(extension, data)| Some(Element { id: extension.id(&self.extensions)?, data }))
             .collect()
     }
 }

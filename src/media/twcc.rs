@@ -85,14 +85,17 @@ impl Arrivals {
         let Some(base) = self.base else { return };
         let Some(first) = self.arrived.iter().position(Option::is_some) else { return };
         let last = self.arrived.iter().rposition(Option::is_some).unwrap_or(first);
-        send(Feedback {
-            base: (base + first as u64) as u16,
-            count: self.count,
-            arrived: &self.arrived[first..=last],
-        });
-        self.count = self.count.wrapping_add(1);
+        let count = self.next_count();
+        send(Feedback { base: (base + first as u64) as u16, count, arrived: &self.arrived[first..=last] });
         self.arrived.fill(None);
         self.base = Some(base + last as u64 + 1);
+    }
+
+    /// The number of one more message, for a feedback that does not fit into one.
+    pub fn next_count(&mut self) -> u8 {
+        let count = self.count;
+        self.count = count.wrapping_add(1);
+        count
     }
 
     fn is_empty(&self) -> bool {
