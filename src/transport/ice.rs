@@ -153,7 +153,9 @@ impl IceAgent {
             (&self.local, true)
         } else {
             match &self.previous {
-                Some((local, remote, until)) if now < *until && names(username, local, remote) => (local, false),
+                Some((local, remote, until)) if now < *until && names(username, local, remote) => {
+                    (local, false)
+                }
                 _ => return Err(DropCause::StunUnknownUser),
             }
         };
@@ -234,7 +236,8 @@ impl IceAgent {
         IceSnapshot {
             local: self.local.clone(),
             remote: self.remote.clone(),
-            previous: previous.map(|(local, remote, until)| (local.clone(), remote.clone(), until.since(now))),
+            previous: previous
+                .map(|(local, remote, until)| (local.clone(), remote.clone(), until.since(now))),
             paths: self.paths.iter().map(|proved| (proved.path, now.since(proved.heard))).collect(),
             selected: self.selected,
             seen: self.seen.oldest_first().collect(),

@@ -11,8 +11,8 @@
 mod drop_cause;
 pub mod dtls;
 pub mod ice;
-pub mod srtp;
 mod snapshot;
+pub mod srtp;
 
 pub use drop_cause::DropCause;
 pub use snapshot::{Snapshot, SnapshotPhase};

@@ -58,7 +58,8 @@ impl DtlsServer {
     /// context apart.
     pub fn new(context: &DtlsContext, expected: Fingerprint, salt: u64, now: Time) -> DtlsServer {
         let clock = context.clock();
-        let mut dtls = Box::new(Dtls::new_auto(context.config(salt), context.certificate(), clock.instant(now)));
+        let mut dtls =
+            Box::new(Dtls::new_auto(context.config(salt), context.certificate(), clock.instant(now)));
         // dimpl learns the time, and draws its hello random, only here.
         let over = dtls.handle_timeout(clock.instant(now)).err().map(|_| Output::Failed(Reason::DtlsFailed));
         DtlsServer {

@@ -1,8 +1,8 @@
 //! Writing a STUN message into a given buffer.
 
 use super::{
-    BINDING, Class, HEADER_LEN, INTEGRITY_LEN, MAGIC_COOKIE, TransactionId, attribute as attr,
-    fingerprint, integrity,
+    BINDING, Class, HEADER_LEN, INTEGRITY_LEN, MAGIC_COOKIE, TransactionId, attribute as attr, fingerprint,
+    integrity,
 };
 use std::net::{IpAddr, SocketAddr};
 
