@@ -1,1 +1,3 @@
 //! One secure association, sans-IO: ICE-lite, DTLS and SRTP.
+
+pub mod srtp;
