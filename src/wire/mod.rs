@@ -1,1 +1,3 @@
 //! Checked views over STUN, RTP, header extensions and RTCP: no state, no allocation.
+
+pub mod stun;
