@@ -12,6 +12,7 @@ mod drop_cause;
 pub mod dtls;
 pub mod ice;
 mod snapshot;
+pub mod srtp;
 
 pub use drop_cause::DropCause;
 pub use snapshot::{Snapshot, SnapshotPhase};
