@@ -71,7 +71,7 @@ fn indices_that_run_over_are_indices_like_others() {
 
 #[test]
 fn a_peer_that_writes_nonsense_indices_is_an_error() {
-    for nonsense in [5, 1 << 40, u64::MAX] {
+    for nonsense in [5, 1 << 40, u64::MAX / 2] {
         let (words, mut writer, mut reader) = ring();
         words[TAIL].store(nonsense, Relaxed);
         assert_eq!(pop(&mut reader, &words), Err(Corrupt::Indices));
