@@ -29,6 +29,8 @@ export class Call extends EventTarget {
   /** What the server calls our tracks, and whether it believes them muted. @type {Map<Source, Track>} */
   #published = new Map();
   #sharing = false;
+  /** The next offer is the one that brings the screen. */
+  #announcing = false;
 
   /**
    * @param {object} parts
@@ -52,6 +54,7 @@ export class Call extends EventTarget {
       case "request-offer":
         return this.#grow(message.receive);
       case "answer":
+        this.#announcing = false;
         this.#learn(message.tracks);
         return this.#offers?.accept(message.sdp);
       case "track-published":
@@ -77,7 +80,7 @@ export class Call extends EventTarget {
     this.pc = this.#offers = this.#health = null;
     this.#senders.clear();
     this.#published.clear();
-    this.#sharing = false;
+    this.#sharing = this.#announcing = false;
   }
 
   /** @param {Joined} joined */
@@ -153,7 +156,7 @@ export class Call extends EventTarget {
       ([, { mid, direction }]) => mid !== null && direction.startsWith("send"),
     );
     this.#signaling.send({
-      type: this.#sharing ? "start-screen-share" : "offer",
+      type: this.#announcing ? "start-screen-share" : "offer",
       roomId: this.#signaling.roomId,
       sdp,
       sources: Object.fromEntries(sending.map(([source, { mid }]) => [mid, source])),
@@ -173,8 +176,10 @@ export class Call extends EventTarget {
 
   #syncScreen() {
     const screen = this.#local.screen;
-    if (this.#sharing && !screen) this.#signaling.send({ type: "stop-screen-share", roomId: this.#signaling.roomId });
-    this.#sharing = screen !== null;
+    if ((screen !== null) !== this.#sharing) {
+      this.#sharing = this.#announcing = screen !== null;
+      if (!screen) this.#signaling.send({ type: "stop-screen-share", roomId: this.#signaling.roomId });
+    }
     this.#send("screen", "video", screen?.getVideoTracks()[0] ?? null, screen);
     this.#send("screen-audio", "audio", screen?.getAudioTracks()[0] ?? null, screen);
   }

@@ -159,6 +159,7 @@ call.addEventListener("broken", () => signaling.rejoin());
 local.addEventListener("change", mirror);
 local.addEventListener("problem", (event) => {
   const { kind, error } = /** @type {CustomEvent} */ (event).detail;
+  notices.hide(kind);
   notices.show(kind, errors.deviceProblem(kind, error));
 });
 stage.speakers.addEventListener("blocked", () => notices.show("sound", errors.SOUND_BLOCKED));
