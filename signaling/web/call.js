@@ -26,8 +26,10 @@ export class Call extends EventTarget {
   #health = null;
   /** What we send and on which m-line. @type {Map<Source, RTCRtpTransceiver>} */
   #senders = new Map();
-  /** What the server calls our tracks, and whether it believes them muted. @type {Map<Source, Track>} */
-  #published = new Map();
+  /** What the server calls our tracks. @type {Map<Source, string>} */
+  #trackIds = new Map();
+  /** Whether the server believes them muted. @type {Map<Source, boolean>} */
+  #believed = new Map();
   #sharing = false;
   /** The next offer is the one that brings the screen. */
   #announcing = false;
@@ -79,7 +81,8 @@ export class Call extends EventTarget {
     this.pc?.close();
     this.pc = this.#offers = this.#health = null;
     this.#senders.clear();
-    this.#published.clear();
+    this.#trackIds.clear();
+    this.#believed.clear();
     this.#sharing = this.#announcing = false;
   }
 
@@ -155,13 +158,15 @@ export class Call extends EventTarget {
     const sending = [...this.#senders].filter(
       ([, { mid, direction }]) => mid !== null && direction.startsWith("send"),
     );
-    this.#signaling.send({
+    const sent = this.#signaling.send({
       type: this.#announcing ? "start-screen-share" : "offer",
       roomId: this.#signaling.roomId,
       sdp,
       sources: Object.fromEntries(sending.map(([source, { mid }]) => [mid, source])),
       muted: sending.filter(([source]) => this.#isMuted(source)).map(([, { mid }]) => mid),
     });
+    if (!sent) return;
+    for (const [source] of sending) this.#believed.set(source, this.#isMuted(source));
   }
 
   /** Lets each m-line send what the person has switched on. */
@@ -204,18 +209,21 @@ export class Call extends EventTarget {
 
   /** @param {Track[] | undefined} tracks */
   #learn(tracks = []) {
-    for (const track of tracks) this.#published.set(track.source, track);
-    if (tracks.length > 0) this.#tellMuted();
+    for (const { source, trackId, muted } of tracks) {
+      this.#trackIds.set(source, trackId);
+      this.#believed.set(source, muted);
+    }
+    this.#tellMuted();
   }
 
-  /** Tells the server what it does not believe yet. */
+  /** Tells the server what it does not believe yet; by an offer where it has not named the track. */
   #tellMuted() {
-    for (const [source, track] of this.#published) {
+    for (const [source, believed] of this.#believed) {
       const muted = this.#isMuted(source);
-      const type = muted ? "mute" : "unmute";
-      if (track.muted !== muted && this.#signaling.send({ type, trackId: track.trackId })) {
-        this.#published.set(source, { ...track, muted });
-      }
+      if (muted === believed) continue;
+      const trackId = this.#trackIds.get(source);
+      if (!trackId) this.#offers?.request();
+      else if (this.#signaling.send({ type: muted ? "mute" : "unmute", trackId })) this.#believed.set(source, muted);
     }
   }
 

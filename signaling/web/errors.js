@@ -6,32 +6,40 @@
  * @typedef {"retry-devices" | "rejoin" | "cancel" | "unblock" | "stop-screen"} Deed what the button does
  */
 
-/** @type {Record<string, (device: string) => string>} */
+/** @type {Record<string, (devices: string) => string>} */
 const DEVICE_PROBLEMS = {
-  NotAllowedError: (device) =>
-    `The browser does not let this page use your ${device}. Allow it in the address bar, then try again – or stay and just watch and listen.`,
-  NotFoundError: (device) => `No ${device} was found. Plug one in and try again – or stay without it.`,
-  NotReadableError: (device) =>
-    `Your ${device} is in use by another program. Close that program and try again.`,
-  OverconstrainedError: (device) => `Your ${device} cannot give a picture this page can use.`,
-  Unplugged: (device) => `Your ${device} was disconnected. Plug it in and try again.`,
-  InsecureContext: () =>
-    "Browsers give camera and microphone only to pages opened over https:// or on localhost. You can still join to watch and listen.",
+  NotAllowedError: (devices) =>
+    `The browser does not let this page use your ${devices}. Allow it in the address bar and try again – or just watch and listen.`,
+  NotFoundError: (devices) => `No ${devices} was found. Plug one in and try again – or stay without.`,
+  NotReadableError: (devices) =>
+    `Your ${devices} is in use by another program. Close that program and try again.`,
+  Unplugged: (devices) => `Your ${devices} was disconnected. Plug it in and try again.`,
 };
 
 /**
- * @param {import("./media.js").Device} device
+ * @param {import("./media.js").Device[]} devices
  * @param {unknown} error
  * @returns {Notice}
  */
-export function deviceProblem(device, error) {
+export function deviceProblem(devices, error) {
   const name = error instanceof Error || error instanceof DOMException ? error.name : "";
-  if (device === "screen") return { text: "The screen could not be shared. The system may forbid it to the browser." };
-  const known = DEVICE_PROBLEMS[name];
-  const text = known?.(device) ?? `Your ${device} could not be started. Check it and try again.`;
-  if (name === "InsecureContext") return { text };
+  if (name === "InsecureContext") return INSECURE;
+  if (devices.includes("screen")) return SCREEN_REFUSED;
+  const joiner = name === "NotFoundError" ? " or " : " and ";
+  const names = devices.join(joiner);
+  const text = DEVICE_PROBLEMS[name]?.(names) ?? `Your ${names} could not be started. Check and try again.`;
   return { text, action: { label: "Try again", does: "retry-devices" } };
 }
+
+/** @type {Notice} */
+const INSECURE = {
+  text: "Browsers give camera and microphone only to pages opened over https:// or on localhost. You can still join to watch and listen.",
+};
+
+/** @type {Notice} */
+const SCREEN_REFUSED = {
+  text: "The screen could not be shared: the system may forbid it. Allow your browser screen recording and try again.",
+};
 
 /** @type {Record<string, string>} */
 const REFUSALS = {

@@ -65,7 +65,12 @@ export class Health {
   }
 
   #expect() {
-    this.#after(LOST_AFTER_MS, () => (this.#hooks.canSignal() ? this.#lost() : this.#expect()));
+    this.#after(LOST_AFTER_MS, () => (this.#isAnswered() ? this.#lost() : this.#expect()));
+  }
+
+  /** Before the server has answered, packets cannot have a way: signaling's trouble, not ours. */
+  #isAnswered() {
+    return this.#hooks.canSignal() && this.#pc.signalingState === "stable";
   }
 
   #lost() {

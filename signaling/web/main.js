@@ -158,9 +158,10 @@ call.addEventListener("lost", lost);
 call.addEventListener("broken", () => signaling.rejoin());
 local.addEventListener("change", mirror);
 local.addEventListener("problem", (event) => {
-  const { kind, error } = /** @type {CustomEvent} */ (event).detail;
-  notices.hide(kind);
-  notices.show(kind, errors.deviceProblem(kind, error));
+  const { devices, error } = /** @type {CustomEvent} */ (event).detail;
+  const subject = devices.join(" ");
+  notices.hide(subject);
+  notices.show(subject, errors.deviceProblem(devices, error));
 });
 stage.speakers.addEventListener("blocked", () => notices.show("sound", errors.SOUND_BLOCKED));
 byId("leave").onclick = () => toLobby();

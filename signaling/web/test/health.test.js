@@ -59,6 +59,16 @@ test("a way that never comes is told", () => {
   assert.deepEqual(told, ["lost"]);
 });
 
+test("an offer not answered yet says nothing about the way", () => {
+  const { pc, told } = start();
+  pc.signalingState = "have-local-offer";
+  mock.timers.tick(LOST_AFTER_MS);
+  assert.deepEqual(told, []);
+  pc.signalingState = "stable";
+  mock.timers.tick(LOST_AFTER_MS);
+  assert.deepEqual(told, ["lost"]);
+});
+
 test("while the server is away nothing is given up", () => {
   const { becomes, told, server } = start();
   becomes("connected");
@@ -81,7 +91,7 @@ test("DTLS that failed on a good way is the end", () => {
 
 function start() {
   /** @type {any} */
-  const pc = { iceConnectionState: "new", connectionState: "new" };
+  const pc = { iceConnectionState: "new", connectionState: "new", signalingState: "stable" };
   /** @type {string[]} */
   const told = [];
   const server = { here: true };
