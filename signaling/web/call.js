@@ -62,6 +62,9 @@ export class Call extends EventTarget {
       case "track-published":
         if (message.participantId === this.#signaling.participantId) this.#learn([message.track]);
         return;
+      case "error":
+        // Telling the same offer again would be refused again.
+        if (message.code === "bad-sdp") this.#offers?.close();
     }
   }
 

@@ -45,7 +45,7 @@ const SCREEN_REFUSED = {
 const REFUSALS = {
   "room-full": "This room is full. Wait until somebody leaves and try again, or open another room.",
   "room-not-found": "This room does not exist. Check the link, or open another room.",
-  "unauthorized": "This room asks for a valid invitation. Ask for a new link.",
+  unauthorized: "This room asks for a valid invitation. Ask for a new link.",
 };
 
 /**
@@ -55,6 +55,17 @@ const REFUSALS = {
  */
 export function refusal({ code, message }) {
   return REFUSALS[code] ?? `The server refused: ${message}`;
+}
+
+/**
+ * The server could not do something we asked for; it says itself what.
+ *
+ * @param {{code: string, message: string}} error
+ * @returns {Notice}
+ */
+export function complaint({ code, message }) {
+  const text = `The server refused: ${message}`;
+  return code === "bad-sdp" ? { text, urgent: true, action: { label: "Join again", does: "rejoin" } } : { text };
 }
 
 /** The socket is away. @type {Notice} */

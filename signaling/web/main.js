@@ -120,12 +120,15 @@ function hear(message) {
 /** @param {{code: string, message: string}} error */
 function complain(error) {
   if (START_AGAIN.has(error.code)) signaling.rejoin();
-  else notices.show("server", { text: error.message });
+  else notices.show("server", errors.complaint(error));
 }
 
 /** @param {import("./signaling.js").State} state */
 function connectionTo(state) {
-  if (state === "joined") notices.hide("socket");
+  if (state === "joined") {
+    notices.hide("socket");
+    notices.hide("server");
+  }
   if (state !== "waiting") return;
   notices.show("socket", phase === "call" ? errors.RECONNECTING : errors.SERVER_AWAY);
 }
