@@ -3,8 +3,8 @@
  * The call's media: one RTCPeerConnection, what it sends and the m-lines it receives on. Rooms and
  * names are the roster's business, sockets are signaling's.
  *
- * Events: `well`, `weak`, `lost` (the way of the packets), `broken` (the server and this page no
- * longer understand each other; joining again helps).
+ * Events: `well`, `weak`, `lost` (the way of the packets), `broken` (this RTCPeerConnection is of
+ * no more use to the server or to us), `renewed` (there is a new one, and no seat of the old).
  *
  * @typedef {import("./signaling.js").Signaling} Signaling
  * @typedef {import("./signaling.js").Source} Source
@@ -20,6 +20,8 @@ export class Call extends EventTarget {
   #signaling;
   #local;
   #codec;
+  /** @type {RTCIceServer[]} */
+  #iceServers = [];
   /** @type {Offers | null} */
   #offers = null;
   /** @type {Health | null} */
@@ -65,6 +67,7 @@ export class Call extends EventTarget {
       case "error":
         // Telling the same offer again would be refused again.
         if (message.code === "bad-sdp") this.#offers?.close();
+        if (message.code === "media-ended") this.#tell("broken");
     }
   }
 
@@ -76,6 +79,13 @@ export class Call extends EventTarget {
   /** Loudness of what arrives on an m-line, 0 to 1. @param {string} mid */
   loudnessOf(mid) {
     return this.#receiverOf(mid)?.getSynchronizationSources()[0]?.audioLevel ?? 0;
+  }
+
+  /** Starts the media over with a new RTCPeerConnection; for the room we stay who we are. */
+  renew() {
+    this.close();
+    this.#open();
+    this.#tell("renewed");
   }
 
   close() {
@@ -91,16 +101,15 @@ export class Call extends EventTarget {
 
   /** @param {Joined} joined */
   #joined(joined) {
-    if (!joined.resumed || !this.pc) this.#open(joined.iceServers);
+    this.#iceServers = joined.iceServers;
+    if (!joined.resumed || !this.pc) this.renew();
     this.#learn(joined.tracks);
     this.#offers?.resend();
     this.#tellMuted();
   }
 
-  /** @param {RTCIceServer[]} iceServers */
-  #open(iceServers) {
-    this.close();
-    const pc = new RTCPeerConnection({ iceServers, bundlePolicy: "max-bundle" });
+  #open() {
+    const pc = new RTCPeerConnection({ iceServers: this.#iceServers, bundlePolicy: "max-bundle" });
     this.pc = pc;
     this.#offers = new Offers(pc, {
       send: (sdp) => this.#offer(sdp),

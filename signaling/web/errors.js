@@ -3,7 +3,7 @@
  * Everything that can go wrong, in a sentence a person understands and with a way out.
  *
  * @typedef {{text: string, urgent?: boolean, action?: {label: string, does: Deed}}} Notice
- * @typedef {"retry-devices" | "rejoin" | "cancel" | "unblock" | "stop-screen"} Deed what the button does
+ * @typedef {"retry-devices" | "start-again" | "cancel" | "unblock" | "stop-screen"} Deed what the button does
  */
 
 /** @type {Record<string, (devices: string) => string>} */
@@ -45,11 +45,13 @@ const SCREEN_REFUSED = {
 const REFUSALS = {
   "room-full": "This room is full. Wait until somebody leaves and try again, or open another room.",
   "room-not-found": "This room does not exist. Check the link, or open another room.",
+  "room-closed": "This room was closed.",
+  "resumed-elsewhere": "This call goes on in another tab or window.",
   unauthorized: "This room asks for a valid invitation. Ask for a new link.",
 };
 
 /**
- * The server does not let us in.
+ * The server does not let us in, or has put us out.
  *
  * @param {{code: string, message: string}} error
  */
@@ -65,7 +67,7 @@ export function refusal({ code, message }) {
  */
 export function complaint({ code, message }) {
   const text = `The server refused: ${message}`;
-  return code === "bad-sdp" ? { text, urgent: true, action: { label: "Join again", does: "rejoin" } } : { text };
+  return code === "bad-sdp" ? { text, urgent: true, action: { label: "Try again", does: "start-again" } } : { text };
 }
 
 /** The socket is away. @type {Notice} */
@@ -90,7 +92,7 @@ export const WEAK = { text: "Your connection is interrupted. Looking for another
 export const NO_WAY = {
   text: "No way was found for sound and picture: a firewall may block UDP to the server.",
   urgent: true,
-  action: { label: "Try again", does: "rejoin" },
+  action: { label: "Try again", does: "start-again" },
 };
 
 /** @type {Notice} */

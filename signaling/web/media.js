@@ -2,7 +2,8 @@
 /**
  * This person's microphone, camera and screen. It knows no network.
  *
- * Events: `change` (a track came, went, or was muted), `problem` (detail: `{devices, error}`: what failed in the same way).
+ * Events: `change` (a track came, went, or was muted), `problem` (detail: `{devices, error}`: what
+ * failed in the same way).
  *
  * @typedef {"microphone" | "camera"} Input
  * @typedef {Input | "screen"} Device
@@ -22,6 +23,8 @@ export class LocalMedia extends EventTarget {
   wanted = { microphone: true, camera: true };
   /** @type {MediaStream | null} */
   screen = null;
+  /** What was wanted and could not be had. @type {Set<Input>} */
+  #missed = new Set();
 
   get supported() {
     return Boolean(navigator.mediaDevices?.getUserMedia);
@@ -51,6 +54,13 @@ export class LocalMedia extends EventTarget {
     this.#report(failures);
   }
 
+  /** Asks again for what failed, and for nothing that was switched off. */
+  async retry() {
+    for (const device of this.#missed) this.wanted[device] = true;
+    this.#missed.clear();
+    await this.open();
+  }
+
   /**
    * A microphone is silenced and stays open, so that it is back at once; a camera is closed, so
    * that its light goes out.
@@ -60,6 +70,7 @@ export class LocalMedia extends EventTarget {
    */
   async set(device, on) {
     this.wanted[device] = on;
+    this.#missed.delete(device);
     const track = this.tracks[device];
     if (track && device === "microphone") track.enabled = on;
     if (track && device === "camera" && !on) this.#release(device);
@@ -142,7 +153,10 @@ export class LocalMedia extends EventTarget {
 
   /** @param {Input[]} devices @param {unknown} error */
   #failed(devices, error) {
-    for (const device of devices) this.wanted[device] = false;
+    for (const device of devices) {
+      this.wanted[device] = false;
+      this.#missed.add(device);
+    }
     this.#problem(devices, error);
     this.#changed();
   }
