@@ -8,3 +8,4 @@ pub mod outbox;
 pub mod payload;
 pub mod peer;
 pub mod queue;
+pub mod ledger;

@@ -145,9 +145,8 @@ impl Seat {
             self.note(now, index);
             return Ok(None);
         }
-        let (index, payload) = if resent { self.unwrap(packet)? } else { (index, &packet.payload[..]) };
-        let heard = self.read(packet, index, payload, resent)?;
-        self.note(now, index);
+        let heard = interpret(&self.options, packet, index, self.highest)?;
+        self.note(now, heard.index);
         self.decoder.on_packet(now, &heard.tag);
         Ok(Some(heard))
     }
@@ -213,26 +212,6 @@ impl Seat {
         }
     }
 
-    fn unwrap<'a>(&self, packet: &'a Packet) -> Result<(u64, &'a [u8]), Wrong> {
-        let (original, payload) =
-            packet.payload.split_first_chunk::<2>().ok_or(Wrong::EmptyRetransmission)?;
-        let highest = self.highest.unwrap_or(u64::from(u16::from_be_bytes(*original)));
-        let ahead = u16::from_be_bytes(*original).wrapping_sub(highest as u16) as i16;
-        Ok((highest.saturating_add_signed(i64::from(ahead)), payload))
-    }
-
-    fn read(&self, packet: &Packet, index: u64, payload: &[u8], resent: bool) -> Result<Heard, Wrong> {
-        let wanted = packet.header.payload_type;
-        let is_it = |codec: &&CodecParameters| {
-            if resent { codec.rtx == Some(wanted) } else { codec.payload_type == wanted }
-        };
-        let codec = self.options.codecs.iter().find(is_it).ok_or(Wrong::PayloadType(wanted))?;
-        let header = descriptor_len(codec.codec, payload).ok_or(Wrong::Payload(Foreign::NoTag))?;
-        let tag = payload::read(payload, header).map_err(Wrong::Payload)?;
-        let (slot, timestamp) = (self.options.slot, packet.header.timestamp);
-        Ok(Heard { slot, index, timestamp, tag, resent })
-    }
-
     fn note(&mut self, now: Time, index: u64) {
         self.missing.remove(&index);
         self.first.get_or_insert(index);
@@ -276,6 +255,35 @@ impl Seat {
         }
         sequences
     }
+}
+
+/// Reads a packet of media that came for a seat. A retransmission's original is looked for around
+/// `highest`, the highest index of the seat's own SSRC so far.
+pub fn interpret(
+    options: &SeatOptions,
+    packet: &Packet,
+    index: u64,
+    highest: Option<u64>,
+) -> Result<Heard, Wrong> {
+    let resent = packet.header.ssrc != options.ssrc;
+    let (index, payload) = if resent { unwrap(packet, highest)? } else { (index, &packet.payload[..]) };
+    let wanted = packet.header.payload_type;
+    let is_it = |codec: &&CodecParameters| {
+        if resent { codec.rtx == Some(wanted) } else { codec.payload_type == wanted }
+    };
+    let codec = options.codecs.iter().find(is_it).ok_or(Wrong::PayloadType(wanted))?;
+    let header = descriptor_len(codec.codec, payload).ok_or(Wrong::Payload(Foreign::NoTag))?;
+    let tag = payload::read(payload, header).map_err(Wrong::Payload)?;
+    Ok(Heard { slot: options.slot, index, timestamp: packet.header.timestamp, tag, resent })
+}
+
+/// The original's index and payload (RFC 4588 §4).
+fn unwrap(packet: &Packet, highest: Option<u64>) -> Result<(u64, &[u8]), Wrong> {
+    let (original, payload) = packet.payload.split_first_chunk::<2>().ok_or(Wrong::EmptyRetransmission)?;
+    let original = u16::from_be_bytes(*original);
+    let highest = highest.unwrap_or(u64::from(original));
+    let ahead = original.wrapping_sub(highest as u16) as i16;
+    Ok((highest.saturating_add_signed(i64::from(ahead)), payload))
 }
 
 /// Which packets could be shown: an unbroken run from the start of a key frame on.
