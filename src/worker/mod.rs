@@ -1,1 +1,142 @@
-//! The turn, written once: commands, mesh, timers, datagrams, flush, wait. The only clock.
+//! The media process: one pinned thread per worker, and the turn that each of them repeats.
+//!
+//! The only place that reads a clock. A worker shares nothing with the others but the process; what
+//! it shares with signaling is its channel.
+
+pub mod clock;
+pub mod page;
+mod turn;
+
+use crate::base::WallClock;
+use crate::control::Event;
+use crate::control::channel::{ChannelError, WorkerChannel};
+use crate::control::handover::{self, IdentityDer, MediaHandover, WorkerFds};
+use crate::io::{Io, IoChoice, IoConfig, IoError};
+use crate::shard::{Shard, ShardConfig};
+use crate::transport::dtls::Identity;
+use clock::Clock;
+use core_affinity::CoreId;
+use std::io;
+use std::net::UdpSocket;
+use std::os::unix::net::UnixStream;
+use std::thread;
+use turn::Worker;
+
+/// Transports one worker takes: at 64 KiB each that is a gigabyte.
+const MAX_TRANSPORTS: usize = 16_384;
+
+/// Why the media process cannot run.
+#[derive(thiserror::Error, Debug)]
+pub enum MediaError {
+    /// A worker's back end could not be set up.
+    #[error("worker {worker}: {error}")]
+    Io {
+        /// Which worker.
+        worker: usize,
+        /// Why.
+        error: IoError,
+    },
+    /// A worker's channel cannot be used.
+    #[error("worker {worker}: {error}")]
+    Channel {
+        /// Which worker.
+        worker: usize,
+        /// Why.
+        error: ChannelError,
+    },
+    /// The certificate that was handed over cannot be used.
+    #[error("the server's certificate cannot be used: {0}")]
+    Identity(String),
+    /// A worker's thread ended before it was ready.
+    #[error("worker {worker} ended before it was ready")]
+    Vanished {
+        /// Which worker.
+        worker: usize,
+    },
+    /// The kernel refused a thread.
+    #[error("no thread for a worker: {0}")]
+    Thread(#[from] io::Error),
+}
+
+/// Runs all workers until the supervisor is gone; `supervisor` is the socket the handover came by.
+///
+/// # Errors
+/// When a worker cannot be set up. A worker that fails later ends the process, so that the
+/// supervisor starts it anew.
+pub fn run_media(handover: MediaHandover, supervisor: &UnixStream) -> Result<(), MediaError> {
+    let clock = Clock::new();
+    let wall = WallClock::new(handover.unix_nanos_at_zero);
+    let cores = core_affinity::get_core_ids().unwrap_or_default();
+    for (number, fds) in handover.workers.into_iter().enumerate() {
+        let (ready, is_ready) = crossbeam::channel::bounded(1);
+        let identity = handover.identity.clone();
+        let core = cores.get(number % cores.len().max(1)).copied();
+        let io = handover.io;
+        thread::Builder::new().name(format!("worker-{number}")).spawn(move || {
+            pin(number, core);
+            // Made on its own thread: a ring takes submissions from the thread that made it only.
+            match set_up(number, fds, io, identity, wall, clock) {
+                Ok(worker) => {
+                    let _ = ready.send(Ok(()));
+                    run(number, worker);
+                }
+                Err(error) => {
+                    let _ = ready.send(Err(error));
+                }
+            }
+        })?;
+        is_ready.recv().unwrap_or(Err(MediaError::Vanished { worker: number }))?;
+    }
+    handover::wait_for_end(supervisor);
+    Ok(())
+}
+
+fn pin(number: usize, core: Option<CoreId>) {
+    if core.is_none_or(|core| !core_affinity::set_for_current(core)) {
+        tracing::warn!(worker = number, "the worker could not be pinned to a core");
+    }
+}
+
+/// Runs a worker for ever. When it cannot go on the process ends, so that the supervisor starts it
+/// anew.
+fn run(number: usize, mut worker: Worker) {
+    let error = worker.run();
+    tracing::error!(worker = number, %error, "the worker ends; the media process is started anew");
+    std::process::abort();
+}
+
+fn set_up(
+    number: usize,
+    fds: WorkerFds,
+    choice: handover::IoChoice,
+    identity: IdentityDer,
+    wall: WallClock,
+    clock: Clock,
+) -> Result<Worker, MediaError> {
+    let channel_error = |error| MediaError::Channel { worker: number, error };
+    let io_error = |error| MediaError::Io { worker: number, error };
+    let mut channel = WorkerChannel::attach(fds.channel).map_err(channel_error)?;
+    let sockets = fds.sockets.into_iter().map(UdpSocket::from).collect();
+    let wake = channel.wake_fd().try_clone_to_owned().map_err(|error| channel_error(error.into()))?;
+    let io = Io::new(io_choice(choice), sockets, vec![wake], &IoConfig::default()).map_err(io_error)?;
+    let identity = Identity::from_der(identity.certificate, identity.key.to_vec())
+        .map_err(|error| MediaError::Identity(error.to_string()))?;
+    let shard = Shard::new(ShardConfig {
+        identity,
+        wall,
+        seed: clock.now().as_nanos() ^ (number as u64) << 48,
+        deterministic_dtls: false,
+        max_transports: MAX_TRANSPORTS,
+    });
+    tracing::info!(worker = number, io = io.name(), "worker ready");
+    channel.send_event(&Event::Ready { worker: number as u16 });
+    Ok(Worker::new(shard, io, channel, clock))
+}
+
+fn io_choice(choice: handover::IoChoice) -> IoChoice {
+    match choice {
+        handover::IoChoice::Auto => IoChoice::Auto,
+        handover::IoChoice::Uring => IoChoice::Uring,
+        handover::IoChoice::Epoll => IoChoice::Epoll,
+    }
+}

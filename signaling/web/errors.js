@@ -1,0 +1,108 @@
+// @ts-check
+/**
+ * Everything that can go wrong, in a sentence a person understands and with a way out.
+ *
+ * @typedef {{text: string, urgent?: boolean, action?: {label: string, does: Deed}}} Notice
+ * @typedef {"retry-devices" | "start-again" | "cancel" | "unblock" | "stop-screen"} Deed what the button does
+ */
+
+/** @type {Record<string, (devices: string) => string>} */
+const DEVICE_PROBLEMS = {
+  NotAllowedError: (devices) =>
+    `The browser does not let this page use your ${devices}. Allow it in the address bar and try again – or just watch and listen.`,
+  NotFoundError: (devices) => `No ${devices} was found. Plug one in and try again – or stay without.`,
+  NotReadableError: (devices) =>
+    `Your ${devices} is in use by another program. Close that program and try again.`,
+  Unplugged: (devices) => `Your ${devices} was disconnected. Plug it in and try again.`,
+};
+
+/**
+ * @param {import("./media.js").Device[]} devices
+ * @param {unknown} error
+ * @returns {Notice}
+ */
+export function deviceProblem(devices, error) {
+  const name = error instanceof Error || error instanceof DOMException ? error.name : "";
+  if (name === "InsecureContext") return INSECURE;
+  if (devices.includes("screen")) return SCREEN_REFUSED;
+  const joiner = name === "NotFoundError" ? " or " : " and ";
+  const names = devices.join(joiner);
+  const text = DEVICE_PROBLEMS[name]?.(names) ?? `Your ${names} could not be started. Check and try again.`;
+  return { text, action: { label: "Try again", does: "retry-devices" } };
+}
+
+/** @type {Notice} */
+const INSECURE = {
+  text: "Browsers give camera and microphone only to pages opened over https:// or on localhost. You can still join to watch and listen.",
+};
+
+/** @type {Notice} */
+const SCREEN_REFUSED = {
+  text: "The screen could not be shared: the system may forbid it. Allow your browser screen recording and try again.",
+};
+
+/** @type {Record<string, string>} */
+const REFUSALS = {
+  "room-full": "This room is full. Wait until somebody leaves and try again, or open another room.",
+  "room-not-found": "This room does not exist. Check the link, or open another room.",
+  "room-closed": "This room was closed.",
+  "resumed-elsewhere": "This call goes on in another tab or window.",
+  unauthorized: "This room asks for a valid invitation. Ask for a new link.",
+};
+
+/**
+ * The server does not let us in, or has put us out.
+ *
+ * @param {{code: string, message: string}} error
+ */
+export function refusal({ code, message }) {
+  return REFUSALS[code] ?? `The server refused: ${message}`;
+}
+
+/**
+ * The server could not do something we asked for; it says itself what.
+ *
+ * @param {{code: string, message: string}} error
+ * @returns {Notice}
+ */
+export function complaint({ code, message }) {
+  const text = `The server refused: ${message}`;
+  return code === "bad-sdp" ? { text, urgent: true, action: { label: "Try again", does: "start-again" } } : { text };
+}
+
+/** The socket is away. @type {Notice} */
+export const RECONNECTING = { text: "Reconnecting to the server – your call goes on." };
+
+/** The socket has not opened yet. @type {Notice} */
+export const SERVER_AWAY = {
+  text: "The server does not answer. Trying again…",
+  action: { label: "Cancel", does: "cancel" },
+};
+
+/** @type {Notice} */
+export const SHARING = {
+  text: "Everybody here sees your screen.",
+  action: { label: "Stop sharing", does: "stop-screen" },
+};
+
+/** @type {Notice} */
+export const WEAK = { text: "Your connection is interrupted. Looking for another way…" };
+
+/** @type {Notice} */
+export const NO_WAY = {
+  text: "No way was found for sound and picture: a firewall may block UDP to the server.",
+  urgent: true,
+  action: { label: "Try again", does: "start-again" },
+};
+
+/** @type {Notice} */
+export const SOUND_BLOCKED = {
+  text: "The browser keeps the sound off until you allow it.",
+  action: { label: "Turn sound on", does: "unblock" },
+};
+
+/** @type {Notice} */
+export const NO_WEBRTC = {
+  text: "This browser cannot hold calls: it has no WebRTC. Open this page in a current Firefox, Chrome, Edge or Safari.",
+  urgent: true,
+};

@@ -1,0 +1,104 @@
+//! The page of counters a worker shows to others: which figure stands where.
+//!
+//! Written by relaxed stores every tenth of a second; whoever reads it needs no lock and disturbs
+//! nobody.
+
+use crate::control::channel::{COUNTERS, WorkerChannel};
+use crate::io::{Io, IoCounters, TRAIN_LENGTH_BUCKETS};
+use crate::shard::Shard;
+use crate::shard::counters::Drop;
+
+/// The figures before the drops, in their order.
+pub const FIGURES: [&str; 13] = [
+    "turns",
+    "rooms",
+    "participants",
+    "transports",
+    "tracks",
+    "slots",
+    "datagrams-in",
+    "packets-in",
+    "owed",
+    "forwarded",
+    "resent",
+    "rtcp-out",
+    "key-frame-requests",
+];
+
+/// The figures of the back end, behind the drops.
+pub const IO_FIGURES: [&str; 14] = [
+    "io-datagrams-in",
+    "io-bytes-in",
+    "io-datagrams-out",
+    "io-bytes-out",
+    "io-truncated",
+    "io-receive-errors",
+    "io-no-buffer",
+    "io-ring-overflows",
+    "io-send-errors",
+    "io-refused-trains",
+    "io-socket-full",
+    "io-no-train",
+    "io-unroutable",
+    "io-copied",
+];
+
+const DROPS: usize = FIGURES.len();
+const IO: usize = DROPS + Drop::ALL.len();
+const TRAINS: usize = IO + IO_FIGURES.len();
+const _: () = assert!(TRAINS + TRAIN_LENGTH_BUCKETS <= COUNTERS);
+
+/// Name and place of every figure of the page.
+pub fn names() -> impl Iterator<Item = (usize, String)> {
+    let drops = Drop::ALL.iter().map(|cause| format!("dropped-{}", cause.label()));
+    let io = IO_FIGURES.iter().map(ToString::to_string);
+    let trains = (0..TRAIN_LENGTH_BUCKETS).map(|bucket| format!("trains-up-to-{}", 1 << bucket));
+    FIGURES.iter().map(ToString::to_string).chain(drops).chain(io).chain(trains).enumerate()
+}
+
+pub(super) fn write(channel: &WorkerChannel, shard: &Shard, io: &Io, turns: u64) {
+    let population = shard.population();
+    let counters = shard.counters();
+    let figures = [
+        turns,
+        population.rooms as u64,
+        population.participants as u64,
+        population.transports as u64,
+        population.tracks as u64,
+        population.slots as u64,
+        counters.datagrams,
+        counters.packets_in,
+        counters.owed,
+        counters.forwarded,
+        counters.resent,
+        counters.rtcp_out,
+        counters.key_frame_requests,
+    ];
+    channel.set_counters(&figures);
+    for &cause in Drop::ALL {
+        channel.set_counter(DROPS + cause as usize, counters.dropped(cause));
+    }
+    let io = io.counters();
+    for (place, value) in io_figures(io).into_iter().chain(io.train_lengths).enumerate() {
+        channel.set_counter(IO + place, value);
+    }
+}
+
+fn io_figures(io: &IoCounters) -> [u64; IO_FIGURES.len()] {
+    [
+        io.datagrams_in,
+        io.bytes_in,
+        io.datagrams_out,
+        io.bytes_out,
+        io.truncated,
+        io.receive_errors,
+        io.no_buffer,
+        io.ring_overflows,
+        io.send_errors,
+        io.refused_trains,
+        io.socket_full,
+        io.no_train,
+        io.unroutable,
+        io.copied,
+    ]
+}
