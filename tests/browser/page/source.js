@@ -11,14 +11,14 @@ volleyTest.source = (() => {
   }
 
   function startPicture() {
-    const { track, paint } = volleyTest.painters();
+    const { track, paint, soundShift } = volleyTest.painters();
     const picture = { track, stalledUntil: 0 };
     const begin = performance.now();
     let number = 0;
     const tick = () => {
       if (performance.now() < picture.stalledUntil) return setTimeout(tick, 5);
       paint(number);
-      if (number % format.flashEvery === 0) started?.audio.beep();
+      if ((number + 1) % format.flashEvery === 0) started?.audio.beepIn(1 / format.fps + soundShift);
       // After a stall the missed frames are skipped, as a camera would.
       number = Math.max(number + 1, Math.floor(((performance.now() - begin) * format.fps) / 1000));
       setTimeout(tick, begin + (number * 1000) / format.fps - performance.now());
@@ -32,14 +32,14 @@ volleyTest.source = (() => {
     const output = context.createMediaStreamDestination();
     oscillate(context, output, format.toneHz(volleyTest.config.id), 0.2);
     const beepGain = oscillate(context, output, format.beepHz, 0);
-    // Later than the moment of painting by what a test asks for, to prove that the meter would see it.
-    const delay = (volleyTest.config.delayBeepMs ?? 0) / 1000;
-    const beep = () => {
-      const at = context.currentTime + delay;
+    // Later by what a test asks for, to prove that the meter would see it.
+    const planted = (volleyTest.config.delayBeepMs ?? 0) / 1000;
+    const beepIn = (seconds) => {
+      const at = context.currentTime + seconds + planted;
       beepGain.setValueAtTime(0.4, at);
       beepGain.setValueAtTime(0, at + format.beepSeconds);
     };
-    return { track: output.stream.getAudioTracks()[0], beep };
+    return { track: output.stream.getAudioTracks()[0], beepIn };
   }
 
   function oscillate(context, output, hz, volume) {
