@@ -1,4 +1,7 @@
 //! Commands from signaling to a worker and events back.
+//!
+//! The fields of the short variants are named after their types; the longer ones are structs.
+#![allow(missing_docs, reason = "a variant's fields are documented by the variant")]
 
 use super::types::{
     CodecParameters, Encoding, ExtensionIds, Fingerprint, IceCredentials, Kind, MAX_CODECS, MAX_ENCODINGS,
@@ -13,6 +16,7 @@ pub const MAX_CNAME: usize = 32;
 /// What signaling tells a worker. Everything named here is known only after the command that
 /// makes it; a command that cannot be carried out is answered by [`Event::Refused`].
 #[derive(Clone, PartialEq, Debug)]
+#[allow(clippy::large_enum_variant, reason = "commands are few and each lives for one turn")]
 pub enum Command {
     /// Makes a room.
     OpenRoom { room: RoomId },

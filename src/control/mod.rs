@@ -1,9 +1,18 @@
 //! What the two processes say to each other: typed commands to a worker, events back.
 //!
 //! The media process knows no SDP, no JSON and no names; the signaling process sees no packet.
-//! Between them stand fixed-layout messages in shared memory.
+//! Between them stand fixed-layout messages in shared memory ([`channel`]), what signaling must
+//! remember ([`records`]), and what the supervisor hands to both at their start ([`handover`]).
 
+pub mod channel;
+mod codec;
+pub mod handover;
 pub mod message;
+pub mod records;
+mod shm;
+mod shm_ring;
 pub mod types;
 
+pub use channel::{ChannelFds, SignalingChannel, WorkerChannel};
+pub use codec::Corrupt;
 pub use message::{Command, Event};

@@ -1,1 +1,16 @@
-//! What a track is owed: history, fan-out, rewriting, recovery and feedback. Knows no transport.
+//! What a track is owed: history, fan-out, rewriting, recovery and feedback.
+//!
+//! Pure code over packets that are already authentic and decrypted. Knows no transport, no socket
+//! and no clock; `shard` brings it together with both.
+
+pub mod history;
+pub mod key_frame;
+pub mod key_request;
+pub mod nack;
+pub mod packet;
+pub mod reception;
+pub mod resend;
+pub mod sender_clock;
+pub mod slot;
+pub mod track;
+pub mod twcc;

@@ -1,1 +1,157 @@
-//! Who may receive what. Sees no packets.
+//! Who may receive what. Sees no packets, no addresses and no clock.
+
+pub mod seats;
+
+use crate::base::{ParticipantId, RoomId, SlotId, StreamId, TrackId};
+use crate::control::types::Kind;
+use seats::Seats;
+
+/// Tracks of one participant that play in step: at most one of each kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stream {
+    /// Whose.
+    pub participant: ParticipantId,
+    /// Which of theirs.
+    pub stream: StreamId,
+    /// Its sound, if published.
+    pub audio: Option<TrackId>,
+    /// Its picture, if published.
+    pub video: Option<TrackId>,
+}
+
+/// A seat that shows something else now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// Which seat.
+    pub slot: SlotId,
+    /// What it shows now.
+    pub track: Option<TrackId>,
+}
+
+#[derive(Clone, Debug)]
+struct Member {
+    participant: ParticipantId,
+    seats: Seats,
+}
+
+/// One room: its people, what they publish, and who sees what of it.
+#[derive(Clone, Debug)]
+pub struct Room {
+    id: RoomId,
+    members: Vec<Member>,
+    streams: Vec<Stream>,
+}
+
+impl Room {
+    /// An empty room.
+    pub fn new(id: RoomId) -> Room {
+        Room { id, members: Vec::new(), streams: Vec::new() }
+    }
+
+    /// The room's id.
+    pub fn id(&self) -> RoomId {
+        self.id
+    }
+
+    /// The people in it, in the order they came.
+    pub fn participants(&self) -> impl Iterator<Item = ParticipantId> {
+        self.members.iter().map(|member| member.participant)
+    }
+
+    /// Lets a participant in.
+    pub fn join(&mut self, participant: ParticipantId) {
+        self.members.push(Member { participant, seats: Seats::default() });
+    }
+
+    /// Lets a participant go, with what they published and their seats.
+    pub fn leave(&mut self, participant: ParticipantId) {
+        self.members.retain(|member| member.participant != participant);
+        self.streams.retain(|stream| stream.participant != participant);
+    }
+
+    /// Adds a track to its participant's stream.
+    pub fn publish(&mut self, participant: ParticipantId, stream: StreamId, kind: Kind, track: TrackId) {
+        let known =
+            self.streams.iter().position(|known| known.participant == participant && known.stream == stream);
+        let at = known.unwrap_or_else(|| {
+            self.streams.push(Stream { participant, stream, audio: None, video: None });
+            self.streams.len() - 1
+        });
+        match kind {
+            Kind::Audio => self.streams[at].audio = Some(track),
+            Kind::Video => self.streams[at].video = Some(track),
+        }
+    }
+
+    /// Takes a track out of its stream.
+    pub fn unpublish(&mut self, track: TrackId) {
+        for stream in &mut self.streams {
+            stream.audio = stream.audio.filter(|&audio| audio != track);
+            stream.video = stream.video.filter(|&video| video != track);
+        }
+        self.streams.retain(|stream| stream.audio.is_some() || stream.video.is_some());
+    }
+
+    /// The seats of a participant who is in the room.
+    pub fn seats_mut(&mut self, participant: ParticipantId) -> Option<&mut Seats> {
+        self.members
+            .iter_mut()
+            .find(|member| member.participant == participant)
+            .map(|member| &mut member.seats)
+    }
+
+    /// Tells what every seat shows now.
+    pub fn shown(&self, mut tell: impl FnMut(Change)) {
+        self.members.iter().for_each(|member| member.seats.shown(&mut tell));
+    }
+
+    /// Places everyone's streams on everyone else's seats; tells of each seat that changed.
+    pub fn reseat(&mut self, mut changed: impl FnMut(Change)) {
+        for member in &mut self.members {
+            let others = |stream: &&Stream| stream.participant != member.participant;
+            member.seats.place(self.streams.iter().filter(others), &mut changed);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn publish_pair(room: &mut Room, who: u64) {
+        room.publish(ParticipantId(who), StreamId(0), Kind::Audio, TrackId(who * 10));
+        room.publish(ParticipantId(who), StreamId(0), Kind::Video, TrackId(who * 10 + 1));
+    }
+
+    fn changes(room: &mut Room) -> Vec<(u64, Option<u64>)> {
+        let mut changes = Vec::new();
+        room.reseat(|change| changes.push((change.slot.0, change.track.map(|track| track.0))));
+        changes
+    }
+
+    #[test]
+    fn two_people_see_and_hear_each_other_and_not_themselves() {
+        let mut room = Room::new(RoomId(1));
+        for who in [1, 2] {
+            room.join(ParticipantId(who));
+            let seats = room.seats_mut(ParticipantId(who)).expect("just joined");
+            seats.open(SlotId(who * 100), StreamId(0), Kind::Audio);
+            seats.open(SlotId(who * 100 + 1), StreamId(0), Kind::Video);
+            publish_pair(&mut room, who);
+        }
+        assert_eq!(changes(&mut room), [(100, Some(20)), (101, Some(21)), (200, Some(10)), (201, Some(11))]);
+        assert_eq!(changes(&mut room), [], "nothing changes twice");
+        room.leave(ParticipantId(2));
+        assert_eq!(changes(&mut room), [(100, None), (101, None)]);
+    }
+
+    #[test]
+    fn a_stream_without_tracks_is_gone() {
+        let mut room = Room::new(RoomId(1));
+        publish_pair(&mut room, 3);
+        room.unpublish(TrackId(30));
+        assert_eq!(room.streams.len(), 1);
+        room.unpublish(TrackId(31));
+        assert!(room.streams.is_empty());
+    }
+}

@@ -1,1 +1,159 @@
 //! All that one core owns, sans-IO: bytes and time go in, bytes and the next deadline come out.
+//!
+//! A shard has no socket, no clock, no thread and no lock. The worker is one shell around it, the
+//! simulator another. A packet's way through it: [`demux`] finds the transport by address, the one
+//! hash; [`ingress`] opens the packet straight into the history of its layer; [`fanout`] seals it
+//! for every seat that shows the layer. Everything else is off that way: [`commands`] from
+//! signaling, [`feedback`] from peers, [`reports`] to peers, [`ticks`] of the clock, and [`export`]
+//! of the whole for a process that takes over.
+
+mod commands;
+pub mod counters;
+mod demux;
+pub mod export;
+mod fanout;
+mod feedback;
+mod ingress;
+mod link;
+mod reports;
+mod seating;
+mod ticks;
+
+use crate::base::random::Random;
+use crate::base::slab::Slab;
+use crate::base::timer::Timers;
+use crate::base::{ParticipantId, Path, RoomId, SlotId, Time, TrackId, TransportId, WallClock};
+use crate::control::Event;
+use crate::control::types::MAX_UFRAG;
+use crate::media::history::MAX_PACKET;
+use crate::media::slot::Slot;
+use crate::media::track::Track;
+use crate::room::Room;
+use crate::transport::dtls::{DtlsContext, Identity};
+use arrayvec::ArrayString;
+use counters::Counters;
+use hashbrown::HashMap;
+use link::Link;
+use std::collections::VecDeque;
+
+/// Keys that come from the network are hashed with a seed of the process's own.
+type Map<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
+
+/// What a shard is made with.
+#[derive(Debug)]
+pub struct ShardConfig {
+    /// The certificate shown in every DTLS handshake.
+    pub identity: Identity,
+    /// The wall clock all sender reports are on.
+    pub wall: WallClock,
+    /// Where initial sequence numbers and the like come from; never a key.
+    pub seed: u64,
+    /// Makes DTLS draw its random numbers from `seed`: for simulations only.
+    pub deterministic_dtls: bool,
+    /// Most transports at a time.
+    pub max_transports: usize,
+}
+
+#[derive(Debug)]
+struct Participant {
+    /// The shard's key of the room.
+    room: u32,
+    /// The shard's keys of the transports.
+    links: Vec<u32>,
+}
+
+/// One core's rooms, people, transports, tracks and seats.
+///
+/// Everything stands in tables under small keys; the ids that signaling gave are looked up only
+/// when a command names them.
+#[derive(Debug)]
+pub struct Shard {
+    dtls: DtlsContext,
+    wall: WallClock,
+    max_transports: usize,
+    random: Random,
+    rooms: Slab<Room>,
+    links: Slab<Link>,
+    tracks: Slab<Track>,
+    slots: Slab<Slot>,
+    participants: Map<ParticipantId, Participant>,
+    room_keys: Map<RoomId, u32>,
+    link_keys: Map<TransportId, u32>,
+    track_keys: Map<TrackId, u32>,
+    slot_keys: Map<SlotId, u32>,
+    by_path: Map<Path, u32>,
+    by_ufrag: Map<ArrayString<MAX_UFRAG>, u32>,
+    timers: Timers,
+    events: VecDeque<Event>,
+    counters: Counters,
+    scratch: Box<[u8; MAX_PACKET]>,
+}
+
+impl Shard {
+    /// A shard with nothing in it.
+    pub fn new(config: ShardConfig) -> Shard {
+        let dtls_seed = config.deterministic_dtls.then_some(config.seed);
+        Shard {
+            dtls: DtlsContext::new(config.identity, dtls_seed),
+            wall: config.wall,
+            max_transports: config.max_transports,
+            random: Random::new(config.seed),
+            rooms: Slab::default(),
+            links: Slab::default(),
+            tracks: Slab::default(),
+            slots: Slab::default(),
+            participants: Map::default(),
+            room_keys: Map::default(),
+            link_keys: Map::default(),
+            track_keys: Map::default(),
+            slot_keys: Map::default(),
+            by_path: Map::default(),
+            by_ufrag: Map::default(),
+            timers: Timers::default(),
+            events: VecDeque::new(),
+            counters: Counters::default(),
+            scratch: Box::new([0; MAX_PACKET]),
+        }
+    }
+
+    /// When [`on_timeout`](Self::on_timeout) wants to be called; `None` when nothing is pending.
+    pub fn next_deadline(&self) -> Option<Time> {
+        self.timers.next()
+    }
+
+    /// The oldest event signaling has not been told yet.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// What has been counted so far.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// How many rooms, participants, transports, tracks and seats there are.
+    pub fn population(&self) -> Population {
+        Population {
+            rooms: self.rooms.len(),
+            participants: self.participants.len(),
+            transports: self.links.len(),
+            tracks: self.tracks.len(),
+            slots: self.slots.len(),
+        }
+    }
+}
+
+/// See [`Shard::population`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Population {
+    /// Rooms.
+    pub rooms: usize,
+    /// Participants in them.
+    pub participants: usize,
+    /// Their transports.
+    pub transports: usize,
+    /// Tracks they publish.
+    pub tracks: usize,
+    /// Seats they receive on.
+    pub slots: usize,
+}

@@ -5,3 +5,4 @@ pub mod demux;
 pub mod extension;
 pub mod rtcp;
 pub mod rtp;
+pub mod stun;

@@ -1,1 +1,112 @@
-//! The turn, written once: commands, mesh, timers, datagrams, flush, wait. The only clock.
+//! The media process: one pinned thread per worker, and the turn that each of them repeats.
+//!
+//! The only place that reads a clock. A worker shares nothing with the others but the process; what
+//! it shares with signaling is its channel.
+
+pub mod clock;
+pub mod page;
+mod turn;
+
+use crate::base::{Time, WallClock};
+use crate::control::Event;
+use crate::control::channel::{ChannelError, WorkerChannel};
+use crate::control::handover::{self, IdentityDer, MediaHandover, WorkerFds};
+use crate::io::{Io, IoChoice, IoConfig, IoError};
+use crate::shard::{Shard, ShardConfig};
+use crate::transport::dtls::Identity;
+use clock::Clock;
+use std::io;
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+use std::thread;
+use turn::Worker;
+
+/// Transports one worker takes: at 64 KiB each that is a gigabyte.
+const MAX_TRANSPORTS: usize = 16_384;
+
+/// Why the media process cannot run.
+#[derive(thiserror::Error, Debug)]
+pub enum MediaError {
+    /// A worker's back end could not be set up.
+    #[error("worker {worker}: {error}")]
+    Io {
+        /// Which worker.
+        worker: usize,
+        /// Why.
+        error: IoError,
+    },
+    /// A worker's channel cannot be used.
+    #[error("worker {worker}: {error}")]
+    Channel {
+        /// Which worker.
+        worker: usize,
+        /// Why.
+        error: ChannelError,
+    },
+    /// The certificate that was handed over cannot be used.
+    #[error("the server's certificate cannot be used: {0}")]
+    Identity(String),
+    /// The kernel refused a thread.
+    #[error("no thread for a worker: {0}")]
+    Thread(#[from] io::Error),
+}
+
+/// Runs all workers until the supervisor is gone; `supervisor` is the socket the handover came by.
+///
+/// # Errors
+/// When a worker cannot be set up. A worker that fails later ends the process, so that the
+/// supervisor starts it anew.
+pub fn run_media(handover: MediaHandover, supervisor: &UnixStream) -> Result<(), MediaError> {
+    let clock = Clock::new();
+    let wall = WallClock::new(handover.unix_nanos_at_zero);
+    let cores = core_affinity::get_core_ids().unwrap_or_default();
+    for (number, fds) in handover.workers.into_iter().enumerate() {
+        let mut worker = set_up(number, fds, handover.io, &handover.identity, wall, clock)?;
+        let core = cores.get(number % cores.len().max(1)).copied();
+        thread::Builder::new().name(format!("worker-{number}")).spawn(move || {
+            if core.is_none_or(|core| !core_affinity::set_for_current(core)) {
+                tracing::warn!(worker = number, "the worker could not be pinned to a core");
+            }
+            let error = worker.run();
+            tracing::error!(worker = number, %error, "the worker ends; the media process is started anew");
+            std::process::abort();
+        })?;
+    }
+    handover::wait_for_end(supervisor);
+    Ok(())
+}
+
+fn set_up(
+    number: usize,
+    fds: WorkerFds,
+    choice: handover::IoChoice,
+    identity: &IdentityDer,
+    wall: WallClock,
+    clock: Clock,
+) -> Result<Worker, MediaError> {
+    let channel_error = |error| MediaError::Channel { worker: number, error };
+    let io_error = |error| MediaError::Io { worker: number, error };
+    let mut channel = WorkerChannel::attach(fds.channel).map_err(channel_error)?;
+    let wake = channel.wake_fd().try_clone_to_owned().map_err(|error| channel_error(error.into()))?;
+    let io = Io::new(io_choice(choice), fds.sockets, vec![wake], &IoConfig::default()).map_err(io_error)?;
+    let identity = Identity::from_der(identity.certificate.clone(), identity.key.to_vec())
+        .map_err(|error| MediaError::Identity(error.to_string()))?;
+    let shard = Shard::new(ShardConfig {
+        identity,
+        wall,
+        seed: clock.now().as_nanos() ^ (number as u64) << 48,
+        deterministic_dtls: false,
+        max_transports: MAX_TRANSPORTS,
+    });
+    tracing::info!(worker = number, io = io.name(), "worker ready");
+    channel.send_event(&Event::Ready { worker: number as u16 });
+    Ok(Worker::new(shard, io, channel, clock))
+}
+
+fn io_choice(choice: handover::IoChoice) -> IoChoice {
+    match choice {
+        handover::IoChoice::Auto => IoChoice::Auto,
+        handover::IoChoice::Uring => IoChoice::Uring,
+        handover::IoChoice::Epoll => IoChoice::Epoll,
+    }
+}

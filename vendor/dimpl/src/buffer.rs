@@ -8,6 +8,8 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 
+use zeroize::Zeroize;
+
 /// Buffer pool for reusing allocated buffers.
 ///
 /// This pool manages a collection of reusable `Buf` instances to reduce allocations
@@ -91,8 +93,15 @@ impl Buf {
     }
 
     /// Convert the buffer into the underlying `Vec<u8>`.
-    pub fn into_vec(self) -> Vec<u8> {
-        self.data
+    pub fn into_vec(mut self) -> Vec<u8> {
+        std::mem::take(&mut self.data)
+    }
+}
+
+/// Secrets pass through these buffers, and which ones is hard to say: none leaves a trace.
+impl Drop for Buf {
+    fn drop(&mut self) {
+        self.data.zeroize();
     }
 }
 

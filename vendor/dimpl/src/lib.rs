@@ -233,6 +233,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
+use zeroize::Zeroize;
+
 // Shared types used by both DTLS versions
 mod types;
 pub use types::{
@@ -286,6 +288,12 @@ pub struct DtlsCertificate {
     pub certificate: Vec<u8>,
     /// Private key in DER format.
     pub private_key: Vec<u8>,
+}
+
+impl Zeroize for DtlsCertificate {
+    fn zeroize(&mut self) {
+        self.private_key.zeroize();
+    }
 }
 
 impl fmt::Debug for DtlsCertificate {

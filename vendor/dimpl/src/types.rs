@@ -364,6 +364,10 @@ impl SignatureAlgorithm {
     /// ECDSA signatures.
     pub const ECDSA: Self = Self(3);
 
+    /// RSA-PSS, which DTLS 1.3 demands of RSA keys. Never on the wire in this form: it tells a
+    /// verifier which padding a signature scheme means.
+    pub(crate) const RSA_PSS: Self = Self(u8::MAX - 1);
+
     pub(crate) const UNKNOWN_DERIVED: Self = Self(u8::MAX);
 
     /// Convert an 8-bit value into a `SignatureAlgorithm`.
@@ -617,6 +621,17 @@ impl SignatureScheme {
         schemes.push(SignatureScheme::ECDSA_SECP256R1_SHA256);
         schemes.push(SignatureScheme::ECDSA_SECP384R1_SHA384);
         schemes
+    }
+
+    /// Signature schemes a server verifies in a client's CertificateVerify.
+    pub const fn requested() -> &'static [SignatureScheme; 5] {
+        &[
+            SignatureScheme::ECDSA_SECP256R1_SHA256,
+            SignatureScheme::ECDSA_SECP384R1_SHA384,
+            SignatureScheme::RSA_PSS_RSAE_SHA256,
+            SignatureScheme::RSA_PSS_RSAE_SHA384,
+            SignatureScheme::RSA_PSS_RSAE_SHA512,
+        ]
     }
 
     /// Returns the named group (EC curve) implied by this signature scheme, if any.

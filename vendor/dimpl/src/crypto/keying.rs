@@ -1,6 +1,8 @@
 //! SRTP keying material types and profiles used by DTLS-SRTP.
 use std::ops::Deref;
 
+use zeroize::Zeroize;
+
 /// Keying material used as master key for SRTP.
 pub struct KeyingMaterial(Vec<u8>);
 
@@ -8,6 +10,12 @@ impl KeyingMaterial {
     /// Create a new wrapper for DTLS-SRTP keying material bytes.
     pub fn new(m: &[u8]) -> Self {
         KeyingMaterial(m.to_vec())
+    }
+}
+
+impl Drop for KeyingMaterial {
+    fn drop(&mut self) {
+        self.0.zeroize();
     }
 }
 
@@ -41,8 +49,8 @@ pub enum SrtpProfile {
 impl SrtpProfile {
     /// All supported profiles ordered by preference.
     pub const ALL: &'static [SrtpProfile] = &[
-        SrtpProfile::AEAD_AES_256_GCM,
         SrtpProfile::AEAD_AES_128_GCM,
+        SrtpProfile::AEAD_AES_256_GCM,
         SrtpProfile::AES128_CM_SHA1_80,
     ];
 

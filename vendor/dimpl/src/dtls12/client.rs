@@ -16,6 +16,7 @@ use std::collections::VecDeque;
 use std::time::Instant;
 
 use arrayvec::ArrayVec;
+use zeroize::Zeroizing;
 use subtle::ConstantTimeEq;
 
 use crate::auto::HybridClientHello;
@@ -91,7 +92,7 @@ pub struct Client {
 pub(crate) enum LocalEvent {
     PeerCert,
     Connected,
-    KeyingMaterial(ArrayVec<u8, 88>, SrtpProfile),
+    KeyingMaterial(Zeroizing<ArrayVec<u8, 88>>, SrtpProfile),
 }
 
 impl Client {
@@ -140,6 +141,7 @@ impl Client {
             !certificate.certificate.is_empty(),
             "Client certificate cannot be empty"
         );
+        let certificate = Zeroizing::new(certificate);
         // unwrap: malformed private_key bytes are a programmer error from the
         // caller who constructed DtlsCertificate; panic matches the prior
         // CryptoContext::new behavior which also panicked on empty/invalid
@@ -150,7 +152,7 @@ impl Client {
             .load_private_key(&certificate.private_key)
             .expect("Failed to parse client private key");
         let auth = AuthMode::Certificate {
-            certificate: certificate.certificate,
+            certificate: certificate.certificate.clone(),
             private_key,
         };
         let mut engine = Engine::new(config, auth);

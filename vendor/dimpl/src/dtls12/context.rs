@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use arrayvec::ArrayVec;
+use zeroize::Zeroizing;
 
 use crate::CryptoError;
 use crate::buffer::{Buf, TmpBuf, ToBuf};
@@ -47,7 +48,7 @@ pub struct CryptoContext {
     server_mac_key: Option<Buf>,
 
     /// Master secret
-    master_secret: Option<ArrayVec<u8, 128>>,
+    master_secret: Option<Zeroizing<ArrayVec<u8, 128>>>,
 
     /// Pre-master secret (temporary)
     pre_master_secret: Option<Buf>,
@@ -239,7 +240,7 @@ impl CryptoContext {
             scratch,
             hash,
         )?;
-        let mut master_secret = ArrayVec::new();
+        let mut master_secret = Zeroizing::new(ArrayVec::new());
         master_secret
             .try_extend_from_slice(out)
             .map_err(|_| CryptoError::MasterSecretTooLong)?;
@@ -478,7 +479,7 @@ impl CryptoContext {
         hash: HashAlgorithm,
         out: &mut Buf,
         scratch: &mut Buf,
-    ) -> Result<ArrayVec<u8, 88>, CryptoError> {
+    ) -> Result<Zeroizing<ArrayVec<u8, 88>>, CryptoError> {
         const DTLS_SRTP_KEY_LABEL: &str = "EXTRACTOR-dtls_srtp";
 
         let master_secret = match &self.master_secret {
@@ -514,7 +515,7 @@ impl CryptoContext {
             scratch,
             hash,
         )?;
-        let mut keying_material = ArrayVec::new();
+        let mut keying_material = Zeroizing::new(ArrayVec::new());
         keying_material
             .try_extend_from_slice(out)
             .map_err(|_| CryptoError::KeyingMaterialTooLong)?;

@@ -18,6 +18,7 @@ use std::time::Instant;
 
 use arrayvec::ArrayVec;
 use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
 
 use crate::buffer::{Buf, ToBuf};
 use crate::crypto::SrtpProfile;
@@ -26,7 +27,7 @@ use crate::dtls12::client::LocalEvent;
 use crate::dtls12::context::AuthMode;
 use crate::dtls12::engine::Engine;
 use crate::dtls12::message::PskParams;
-use crate::dtls12::message::SignatureAndHashAlgorithm;
+use crate::dtls12::message::{RequestedSignatureVec, SignatureAndHashAlgorithm};
 use crate::dtls12::message::{Body, CertificateRequest, CertificateTypeVec, Dtls12CipherSuite};
 use crate::dtls12::message::{ClientCertificateType, CompressionMethod, ContentType};
 use crate::dtls12::message::{Cookie, CurveType, DistinguishedName, ExchangeKeys, ExtensionType};
@@ -130,6 +131,7 @@ impl Server {
             !certificate.certificate.is_empty(),
             "Server certificate cannot be empty"
         );
+        let certificate = Zeroizing::new(certificate);
         // unwrap: malformed private_key bytes are a programmer error from the
         // caller who constructed DtlsCertificate; panic matches the prior
         // CryptoContext::new behavior which also panicked on empty/invalid
@@ -140,7 +142,7 @@ impl Server {
             .load_private_key(&certificate.private_key)
             .expect("Failed to parse server private key");
         let auth = AuthMode::Certificate {
-            certificate: certificate.certificate,
+            certificate: certificate.certificate.clone(),
             private_key,
         };
         let engine = Engine::new(config, auth);
@@ -221,6 +223,13 @@ impl Server {
     }
 
     pub fn poll_output<'a>(&mut self, buf: &'a mut [u8]) -> Output<'a> {
+        if let Some(LocalEvent::PeerCert) = self.local_events.front() {
+            // The peer chooses how long its certificate is.
+            let needed = self.client_certificates[0].len();
+            if needed > buf.len() {
+                return Output::BufferTooSmall { needed };
+            }
+        }
         if let Some(event) = self.local_events.pop_front() {
             return event.into_output(buf, &self.client_certificates);
         }
@@ -451,17 +460,13 @@ impl State {
             .into());
         }
 
-        // Select SRTP profile according to server priority: AES256GCM, AES128GCM, then SHA1
+        // Select SRTP profile according to server priority
         if let Some(profiles) = client_srtp_profiles {
             // Map client profile ids to SrtpProfile, then pick our preferred
             let mut selected_profile: Option<SrtpProfile> = None;
-            for preferred in [
-                SrtpProfile::AEAD_AES_256_GCM,
-                SrtpProfile::AEAD_AES_128_GCM,
-                SrtpProfile::AES128_CM_SHA1_80,
-            ] {
-                if profiles.iter().any(|pid| preferred == (*pid).into()) {
-                    selected_profile = Some(preferred);
+            for preferred in SrtpProfile::ALL {
+                if profiles.iter().any(|pid| *preferred == (*pid).into()) {
+                    selected_profile = Some(*preferred);
                     break;
                 }
             }
@@ -638,18 +643,11 @@ impl State {
 
     fn send_certificate_request(self, server: &mut Server) -> Result<Self, InternalError> {
         debug!("Sending CertificateRequest");
-        // Select CertificateRequest.signature_algorithms as intersection of client's list and our supported
-        let sig_algs =
-            select_certificate_request_sig_algs(server.client_signature_algorithms.as_ref());
-        debug!(
-            "CertificateRequest will advertise {} signature algorithms",
-            sig_algs.len()
-        );
 
         server
             .engine
-            .create_handshake(MessageType::CertificateRequest, move |body, _| {
-                handshake_serialize_certificate_request(body, &sig_algs)
+            .create_handshake(MessageType::CertificateRequest, |body, _| {
+                handshake_serialize_certificate_request(body)
             })?;
 
         Ok(Self::SendServerHelloDone)
@@ -915,6 +913,16 @@ impl State {
 
         // Drop maybe to release buffer borrow
         drop(maybe);
+
+        // RFC 5246 §7.4.8: the algorithm MUST be one the CertificateRequest listed.
+        if !SignatureAndHashAlgorithm::requested().contains(&signature_algorithm) {
+            return Err(
+                Error::CryptoError(crate::CryptoError::UnsupportedSignatureAlgorithm(
+                    signature_algorithm.signature,
+                ))
+                .into(),
+            );
+        }
 
         // Now access the buffer
         let signature_bytes = &server.defragment_buffer[signature_range];
@@ -1317,31 +1325,14 @@ fn handshake_create_server_key_exchange(
     }
 }
 
-fn handshake_serialize_certificate_request(
-    body: &mut Buf,
-    sig_algs: &SignatureAndHashAlgorithmVec,
-) -> Result<(), Error> {
-    // Only advertise ECDSA_SIGN (the only supported client cert type)
-    let mut cert_types = CertificateTypeVec::new();
-    cert_types.push(ClientCertificateType::ECDSA_SIGN);
-
-    // If intersection is empty (e.g., client didn't advertise), fall back to our supported set
-    // Build the selected list with the capacity expected by CertificateRequest
-    let mut selected = SignatureAndHashAlgorithmVec::new();
-    if sig_algs.is_empty() {
-        let fallback = SignatureAndHashAlgorithm::supported();
-        for alg in fallback.iter() {
-            selected.push(*alg);
-        }
-    } else {
-        for alg in sig_algs.iter() {
-            selected.push(*alg);
-        }
-    }
-
+/// RFC 5246 §7.4.4: what the server is able to verify. It does not depend on the client's
+/// signature_algorithms, which say what the client is able to verify.
+fn handshake_serialize_certificate_request(body: &mut Buf) -> Result<(), Error> {
+    let cert_types = CertificateTypeVec::from(*ClientCertificateType::requested());
+    let sig_algs = RequestedSignatureVec::from(*SignatureAndHashAlgorithm::requested());
     let cert_auths: ArrayVec<DistinguishedName, 32> = ArrayVec::new();
 
-    let cr = CertificateRequest::new(cert_types, selected, cert_auths);
+    let cr = CertificateRequest::new(cert_types, sig_algs, cert_auths);
     cr.serialize(&[], body);
     Ok(())
 }
@@ -1395,27 +1386,6 @@ fn select_ske_signature_algorithm(
 
     // Fallback: use the key's native hash
     SignatureAndHashAlgorithm::new(our_hash, our_sig)
-}
-
-fn select_certificate_request_sig_algs(
-    client_algs: Option<&SignatureAndHashAlgorithmVec>,
-) -> SignatureAndHashAlgorithmVec {
-    // Only select algorithms supported by dimpl's signature verifiers.
-    let ours = SignatureAndHashAlgorithm::supported();
-
-    // Build intersection preserving client preference order
-    let mut out = ArrayVec::new();
-    if let Some(list) = client_algs {
-        for alg in list.iter() {
-            if ours
-                .iter()
-                .any(|a| a.hash == alg.hash && a.signature == alg.signature)
-            {
-                out.push(*alg);
-            }
-        }
-    }
-    out
 }
 
 #[cfg(test)]
@@ -1474,34 +1444,16 @@ mod tests {
     }
 
     #[test]
-    fn certificate_request_does_not_select_rsa_signatures() {
-        let mut client = SignatureAndHashAlgorithmVec::new();
-        client.push(SignatureAndHashAlgorithm::new(
-            HashAlgorithm::SHA256,
-            SignatureAlgorithm::ECDSA,
-        ));
-        client.push(SignatureAndHashAlgorithm::new(
-            HashAlgorithm::SHA256,
-            SignatureAlgorithm::RSA,
-        ));
+    fn certificate_request_lists_ecdsa_before_rsa() {
+        let mut body = Buf::new();
+        handshake_serialize_certificate_request(&mut body).unwrap();
 
-        let selected = select_certificate_request_sig_algs(Some(&client));
-
-        assert_eq!(selected.len(), 1);
-        assert_eq!(selected[0].signature, SignatureAlgorithm::ECDSA);
-        assert_eq!(selected[0].hash, HashAlgorithm::SHA256);
-    }
-
-    #[test]
-    fn certificate_request_rejects_rsa_only_signatures() {
-        let mut client = SignatureAndHashAlgorithmVec::new();
-        client.push(SignatureAndHashAlgorithm::new(
-            HashAlgorithm::SHA256,
-            SignatureAlgorithm::RSA,
-        ));
-
-        let selected = select_certificate_request_sig_algs(Some(&client));
-
-        assert!(selected.is_empty());
+        let expected = [
+            0x02, 0x40, 0x01, // ecdsa_sign, rsa_sign
+            0x00, 0x0A, 0x04, 0x03, 0x05, 0x03, // ECDSA with SHA-256, SHA-384
+            0x04, 0x01, 0x05, 0x01, 0x06, 0x01, // RSA with SHA-256, SHA-384, SHA-512
+            0x00, 0x00, // no authorities
+        ];
+        assert_eq!(&*body, expected);
     }
 }

@@ -23,6 +23,7 @@ use std::collections::VecDeque;
 use std::time::Instant;
 
 use arrayvec::ArrayVec;
+use zeroize::Zeroizing;
 use subtle::ConstantTimeEq;
 
 use crate::auto::HybridClientHello;
@@ -131,7 +132,7 @@ pub struct Client {
 pub(crate) enum LocalEvent {
     PeerCert,
     Connected,
-    KeyingMaterial(ArrayVec<u8, 88>, SrtpProfile),
+    KeyingMaterial(Zeroizing<ArrayVec<u8, 88>>, SrtpProfile),
 }
 
 impl Client {
@@ -1439,13 +1440,13 @@ pub(crate) fn signature_scheme_to_components(
             crate::SecurityError::UnsupportedSignatureScheme(scheme),
         )),
         SignatureScheme::RSA_PSS_RSAE_SHA256 => {
-            Ok((HashAlgorithm::SHA256, SignatureAlgorithm::RSA))
+            Ok((HashAlgorithm::SHA256, SignatureAlgorithm::RSA_PSS))
         }
         SignatureScheme::RSA_PSS_RSAE_SHA384 => {
-            Ok((HashAlgorithm::SHA384, SignatureAlgorithm::RSA))
+            Ok((HashAlgorithm::SHA384, SignatureAlgorithm::RSA_PSS))
         }
         SignatureScheme::RSA_PSS_RSAE_SHA512 => {
-            Ok((HashAlgorithm::SHA512, SignatureAlgorithm::RSA))
+            Ok((HashAlgorithm::SHA512, SignatureAlgorithm::RSA_PSS))
         }
         SignatureScheme::RSA_PSS_PSS_SHA256 => Ok((HashAlgorithm::SHA256, SignatureAlgorithm::RSA)),
         SignatureScheme::RSA_PSS_PSS_SHA384 => Ok((HashAlgorithm::SHA384, SignatureAlgorithm::RSA)),

@@ -4,6 +4,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use arrayvec::ArrayVec;
+use zeroize::Zeroizing;
 
 use super::queue::{QueueRx, QueueTx};
 use crate::buffer::{Buf, BufferPool, TmpBuf};
@@ -44,7 +45,7 @@ pub struct Engine {
     config: Arc<Config>,
 
     /// Saved certificate
-    certificate: DtlsCertificate,
+    certificate: Zeroizing<DtlsCertificate>,
 
     /// Seedable random number generator for deterministic testing
     rng: SeededRng,
@@ -217,7 +218,7 @@ impl Engine {
 
         Self {
             config,
-            certificate,
+            certificate: Zeroizing::new(certificate),
             rng,
             buffers_free,
             sequence_epoch_0: Sequence::new(0),
@@ -261,7 +262,7 @@ impl Engine {
     pub fn into_fallback(self) -> (Arc<Config>, DtlsCertificate, Timeout) {
         (
             self.config,
-            self.certificate,
+            (*self.certificate).clone(),
             self.timers.handshake_deadline(),
         )
     }
@@ -2275,7 +2276,7 @@ impl Engine {
     pub fn extract_srtp_keying_material(
         &self,
         profile: crate::crypto::SrtpProfile,
-    ) -> Result<(ArrayVec<u8, 88>, crate::crypto::SrtpProfile), Error> {
+    ) -> Result<(Zeroizing<ArrayVec<u8, 88>>, crate::crypto::SrtpProfile), Error> {
         let hash = self.hash_algorithm();
         let hash_len = hash.output_len();
         let hmac = self.hmac();
@@ -2318,7 +2319,7 @@ impl Engine {
         )
         .map_err(Error::CryptoError)?;
 
-        let mut keying_material = ArrayVec::new();
+        let mut keying_material = Zeroizing::new(ArrayVec::new());
         for &b in keying_material_buf.iter().take(total_len) {
             keying_material.push(b);
         }

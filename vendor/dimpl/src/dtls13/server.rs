@@ -58,7 +58,6 @@ use crate::dtls13::message::ProtocolVersion;
 use crate::dtls13::message::Random;
 use crate::dtls13::message::ServerHello;
 use crate::dtls13::message::SessionId;
-use crate::dtls13::message::SignatureAlgorithmsExtension;
 use crate::dtls13::message::SignatureScheme;
 use crate::dtls13::message::SupportedVersionsServerHello;
 use crate::dtls13::message::UseSrtpExtension;
@@ -300,6 +299,13 @@ impl Server {
     }
 
     pub fn poll_output<'a>(&mut self, buf: &'a mut [u8]) -> Output<'a> {
+        if let Some(LocalEvent::PeerCert) = self.local_events.front() {
+            // The peer chooses how long its certificate is.
+            let needed = self.client_certificates[0].len();
+            if needed > buf.len() {
+                return Output::BufferTooSmall { needed };
+            }
+        }
         if let Some(event) = self.local_events.pop_front() {
             return event.into_output(buf, &self.client_certificates);
         }
@@ -713,17 +719,14 @@ impl State {
 
         server.shared_secret = Some(shared_secret);
 
-        // Select SRTP profile: first from client list that the server supports.
+        // Select SRTP profile: the server's first that the client offers.
         // Per RFC 5764 Section 4.1.1, the server MUST select a profile that
         // both sides support.
         if let Some(profiles) = client_srtp_profiles {
-            for profile_id in profiles {
-                let profile: SrtpProfile = (*profile_id).into();
-                if SrtpProfile::ALL.contains(&profile) {
-                    server.negotiated_srtp_profile = Some(profile);
-                    break;
-                }
-            }
+            server.negotiated_srtp_profile = SrtpProfile::ALL
+                .iter()
+                .copied()
+                .find(|preferred| profiles.iter().any(|pid| *preferred == (*pid).into()));
         }
 
         // Store selected group and public key range for ServerHello
@@ -1030,7 +1033,7 @@ impl State {
 
         // RFC 8446 §4.4.3: The signature algorithm MUST be one offered in
         // the signature_algorithms field of the CertificateRequest message.
-        if !SignatureScheme::supported().contains(&scheme) {
+        if !SignatureScheme::requested().contains(&scheme) {
             return Err(
                 Error::SecurityError(crate::SecurityError::SignatureSchemeNotOffered(scheme))
                     .into(),
@@ -1461,8 +1464,11 @@ fn handshake_create_certificate_request(body: &mut Buf) -> Result<(), Error> {
 
     // signature_algorithms extension (required)
     let sa_start = ext_buf.len();
-    let sa = SignatureAlgorithmsExtension::default();
-    sa.serialize(&mut ext_buf);
+    let schemes = SignatureScheme::requested();
+    ext_buf.extend_from_slice(&((schemes.len() * 2) as u16).to_be_bytes());
+    for scheme in schemes {
+        ext_buf.extend_from_slice(&scheme.as_u16().to_be_bytes());
+    }
     let sa_end = ext_buf.len();
     extensions.push(Extension {
         extension_type: ExtensionType::SignatureAlgorithms,

@@ -7,6 +7,10 @@ use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1, ECDSA_P256_SHA384_ASN1};
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, UnparsedPublicKey};
 use aws_lc_rs::signature::{ECDSA_P384_SHA256_ASN1, ECDSA_P384_SHA384_ASN1};
 use aws_lc_rs::signature::{EcdsaKeyPair, EcdsaSigningAlgorithm, EcdsaVerificationAlgorithm};
+use aws_lc_rs::signature::{RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_2048_8192_SHA384};
+use aws_lc_rs::signature::{RSA_PKCS1_2048_8192_SHA512, RsaParameters};
+use aws_lc_rs::signature::{RSA_PSS_2048_8192_SHA256, RSA_PSS_2048_8192_SHA384};
+use aws_lc_rs::signature::RSA_PSS_2048_8192_SHA512;
 use der::{Decode, Encode};
 use spki::ObjectIdentifier;
 use x509_cert::Certificate as X509Certificate;
@@ -191,6 +195,9 @@ impl SignatureVerifier for AwsLcSignatureVerifier {
         hash_alg: HashAlgorithm,
         sig_alg: SignatureAlgorithm,
     ) -> Result<(), CryptoError> {
+        if let Some(algorithm) = rsa_parameters(sig_alg, hash_alg) {
+            return verify_rsa(algorithm, cert_der, data, signature);
+        }
         if sig_alg != SignatureAlgorithm::ECDSA {
             return Err(CryptoError::UnsupportedSignatureAlgorithm(sig_alg));
         }
@@ -245,6 +252,46 @@ impl SignatureVerifier for AwsLcSignatureVerifier {
                 group,
             })
     }
+}
+
+/// How an RSA signature is verified; keys under 2048 bits are refused by the parameters.
+fn rsa_parameters(
+    sig_alg: SignatureAlgorithm,
+    hash_alg: HashAlgorithm,
+) -> Option<&'static RsaParameters> {
+    match (sig_alg, hash_alg) {
+        (SignatureAlgorithm::RSA, HashAlgorithm::SHA256) => Some(&RSA_PKCS1_2048_8192_SHA256),
+        (SignatureAlgorithm::RSA, HashAlgorithm::SHA384) => Some(&RSA_PKCS1_2048_8192_SHA384),
+        (SignatureAlgorithm::RSA, HashAlgorithm::SHA512) => Some(&RSA_PKCS1_2048_8192_SHA512),
+        (SignatureAlgorithm::RSA_PSS, HashAlgorithm::SHA256) => Some(&RSA_PSS_2048_8192_SHA256),
+        (SignatureAlgorithm::RSA_PSS, HashAlgorithm::SHA384) => Some(&RSA_PSS_2048_8192_SHA384),
+        (SignatureAlgorithm::RSA_PSS, HashAlgorithm::SHA512) => Some(&RSA_PSS_2048_8192_SHA512),
+        _ => None,
+    }
+}
+
+fn verify_rsa(
+    algorithm: &'static RsaParameters,
+    cert_der: &[u8],
+    data: &[u8],
+    signature: &[u8],
+) -> Result<(), CryptoError> {
+    const OID_RSA_ENCRYPTION: ObjectIdentifier =
+        ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
+
+    let cert =
+        X509Certificate::from_der(cert_der).map_err(|_| CryptoError::CertificateParseFailed)?;
+    let spki = cert.tbs_certificate().subject_public_key_info();
+    if spki.algorithm.oid != OID_RSA_ENCRYPTION {
+        return Err(CryptoError::UnsupportedPublicKeyAlgorithm);
+    }
+    let pubkey_bytes = spki
+        .subject_public_key
+        .as_bytes()
+        .ok_or(CryptoError::InvalidSubjectPublicKey)?;
+    UnparsedPublicKey::new(algorithm, pubkey_bytes)
+        .verify(data, signature)
+        .map_err(|_| CryptoError::OperationFailed(CryptoOperation::VerifySignature))
 }
 
 /// Static instance of the key provider.

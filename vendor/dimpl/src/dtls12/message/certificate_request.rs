@@ -1,5 +1,5 @@
 use super::{CertificateTypeVec, ClientCertificateType, DistinguishedName};
-use super::{SignatureAndHashAlgorithm, SignatureAndHashAlgorithmVec};
+use super::{RequestedSignatureVec, SignatureAndHashAlgorithm};
 use crate::buffer::Buf;
 use crate::util::{many0, many1};
 use arrayvec::ArrayVec;
@@ -11,14 +11,14 @@ use nom::{IResult, bytes::complete::take};
 #[derive(Debug, PartialEq, Eq)]
 pub struct CertificateRequest {
     pub certificate_types: CertificateTypeVec,
-    pub supported_signature_algorithms: SignatureAndHashAlgorithmVec,
+    pub supported_signature_algorithms: RequestedSignatureVec,
     pub certificate_authorities: ArrayVec<DistinguishedName, 32>,
 }
 
 impl CertificateRequest {
     pub fn new(
         certificate_types: CertificateTypeVec,
-        supported_signature_algorithms: SignatureAndHashAlgorithmVec,
+        supported_signature_algorithms: RequestedSignatureVec,
         certificate_authorities: ArrayVec<DistinguishedName, 32>,
     ) -> Self {
         CertificateRequest {

@@ -238,7 +238,7 @@ pub enum KeyExchangeAlgorithm {
 }
 
 pub type CertificateTypeVec =
-    ArrayVec<ClientCertificateType, { ClientCertificateType::supported().len() }>;
+    ArrayVec<ClientCertificateType, { ClientCertificateType::requested().len() }>;
 
 #[repr(transparent)]
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
@@ -267,6 +267,14 @@ impl ClientCertificateType {
     /// Supported client certificate types.
     pub const fn supported() -> &'static [ClientCertificateType; 1] {
         &[ClientCertificateType::ECDSA_SIGN]
+    }
+
+    /// Client certificate types a server asks for: it verifies more than a client can sign.
+    pub const fn requested() -> &'static [ClientCertificateType; 2] {
+        &[
+            ClientCertificateType::ECDSA_SIGN,
+            ClientCertificateType::RSA_SIGN,
+        ]
     }
 
     pub const fn as_u8(&self) -> u8 {
@@ -359,11 +367,28 @@ impl SignatureAndHashAlgorithm {
         SUPPORTED
     }
 
+    /// Signature+hash combinations a server verifies in a client's CertificateVerify.
+    pub const fn requested() -> &'static [SignatureAndHashAlgorithm; 5] {
+        const REQUESTED: &[SignatureAndHashAlgorithm; 5] = &[
+            SignatureAndHashAlgorithm::new(HashAlgorithm::SHA256, SignatureAlgorithm::ECDSA),
+            SignatureAndHashAlgorithm::new(HashAlgorithm::SHA384, SignatureAlgorithm::ECDSA),
+            SignatureAndHashAlgorithm::new(HashAlgorithm::SHA256, SignatureAlgorithm::RSA),
+            SignatureAndHashAlgorithm::new(HashAlgorithm::SHA384, SignatureAlgorithm::RSA),
+            SignatureAndHashAlgorithm::new(HashAlgorithm::SHA512, SignatureAlgorithm::RSA),
+        ];
+
+        REQUESTED
+    }
+
     /// Returns true if this signature+hash combination is supported.
     pub fn is_supported(&self) -> bool {
         Self::supported().contains(self)
     }
 }
+
+/// What a CertificateRequest lists.
+pub type RequestedSignatureVec =
+    ArrayVec<SignatureAndHashAlgorithm, { SignatureAndHashAlgorithm::requested().len() }>;
 
 #[cfg(test)]
 mod tests {

@@ -1,0 +1,246 @@
+// @ts-check
+/**
+ * The call's media: one RTCPeerConnection, what it sends and the m-lines it receives on. Rooms and
+ * names are the roster's business, sockets are signaling's.
+ *
+ * Events: `well`, `weak`, `lost` (the way of the packets), `broken` (the server and this page no
+ * longer understand each other; joining again helps).
+ *
+ * @typedef {import("./signaling.js").Signaling} Signaling
+ * @typedef {import("./signaling.js").Source} Source
+ * @typedef {import("./signaling.js").Track} Track
+ * @typedef {import("./signaling.js").Joined} Joined
+ */
+import { Health } from "./health.js";
+import { Offers } from "./offers.js";
+
+export class Call extends EventTarget {
+  /** @type {RTCPeerConnection | null} */
+  pc = null;
+  #signaling;
+  #local;
+  #codec;
+  /** @type {Offers | null} */
+  #offers = null;
+  /** @type {Health | null} */
+  #health = null;
+  /** What we send and on which m-line. @type {Map<Source, RTCRtpTransceiver>} */
+  #senders = new Map();
+  /** What the server calls our tracks, and whether it believes them muted. @type {Map<Source, Track>} */
+  #published = new Map();
+  #sharing = false;
+
+  /**
+   * @param {object} parts
+   * @param {Signaling} parts.signaling
+   * @param {import("./media.js").LocalMedia} parts.local
+   * @param {string | null} [parts.codec] video codec to prefer: vp8, vp9, h264 or av1
+   */
+  constructor({ signaling, local, codec = null }) {
+    super();
+    this.#signaling = signaling;
+    this.#local = local;
+    this.#codec = codec;
+    local.addEventListener("change", () => this.#sync());
+  }
+
+  /** @param {any} message */
+  hear(message) {
+    switch (message.type) {
+      case "joined":
+        return this.#joined(message);
+      case "request-offer":
+        return this.#grow(message.receive);
+      case "answer":
+        this.#learn(message.tracks);
+        return this.#offers?.accept(message.sdp);
+      case "track-published":
+        if (message.participantId === this.#signaling.participantId) this.#learn([message.track]);
+        return;
+    }
+  }
+
+  /** @param {string} mid */
+  trackOf(mid) {
+    return this.#receiverOf(mid)?.track ?? null;
+  }
+
+  /** Loudness of what arrives on an m-line, 0 to 1. @param {string} mid */
+  loudnessOf(mid) {
+    return this.#receiverOf(mid)?.getSynchronizationSources()[0]?.audioLevel ?? 0;
+  }
+
+  close() {
+    this.#health?.close();
+    this.#offers?.close();
+    this.pc?.close();
+    this.pc = this.#offers = this.#health = null;
+    this.#senders.clear();
+    this.#published.clear();
+    this.#sharing = false;
+  }
+
+  /** @param {Joined} joined */
+  #joined(joined) {
+    if (!joined.resumed || !this.pc) this.#open(joined.iceServers);
+    this.#learn(joined.tracks);
+    this.#offers?.resend();
+    this.#tellMuted();
+  }
+
+  /** @param {RTCIceServer[]} iceServers */
+  #open(iceServers) {
+    this.close();
+    const pc = new RTCPeerConnection({ iceServers, bundlePolicy: "max-bundle" });
+    this.pc = pc;
+    this.#offers = new Offers(pc, {
+      send: (sdp) => this.#offer(sdp),
+      onSilence: () => this.#signaling.reconnect(),
+      onBroken: (error) => this.#tell("broken", error),
+    });
+    this.#health = new Health(pc, {
+      onWell: () => this.#tell("well"),
+      onWeak: () => this.#tell("weak"),
+      onLost: () => this.#tell("lost"),
+      restart: () => pc.restartIce(),
+      canSignal: () => this.#signaling.state === "joined",
+    });
+    // Always both, also without a device: what is switched on later needs no negotiation then.
+    const streams = [new MediaStream()];
+    for (const source of /** @type {const} */ (["microphone", "camera"])) {
+      const kind = source === "microphone" ? "audio" : "video";
+      this.#senders.set(source, this.#add(kind, { direction: "sendrecv", streams }));
+    }
+    this.#sync();
+  }
+
+  /**
+   * @param {"audio" | "video"} kind
+   * @param {RTCRtpTransceiverInit} init
+   */
+  #add(kind, init) {
+    const pc = /** @type {RTCPeerConnection} */ (this.pc);
+    const transceiver = pc.addTransceiver(kind, init);
+    if (kind === "video" && this.#codec) prefer(transceiver, this.#codec);
+    return transceiver;
+  }
+
+  /** Adds receiving m-lines until there are as many as the server can use.
+   * @param {{audio: number, video: number} | undefined} receive */
+  #grow(receive) {
+    if (!this.pc) return;
+    let added = false;
+    for (const kind of /** @type {const} */ (["audio", "video"])) {
+      for (let have = this.#receiving(kind); have < (receive?.[kind] ?? 0); have += 1) {
+        this.#add(kind, { direction: "recvonly" });
+        added = true;
+      }
+    }
+    // What was added is offered by itself (`negotiationneeded`).
+    if (!added && !this.#offers?.inFlight) this.#offers?.request();
+  }
+
+  /** @param {"audio" | "video"} kind */
+  #receiving(kind) {
+    return (this.pc?.getTransceivers() ?? []).filter(
+      ({ receiver, direction }) => receiver.track.kind === kind && direction.includes("recv"),
+    ).length;
+  }
+
+  /** @param {string} sdp */
+  #offer(sdp) {
+    const sending = [...this.#senders].filter(
+      ([, { mid, direction }]) => mid !== null && direction.startsWith("send"),
+    );
+    this.#signaling.send({
+      type: this.#sharing ? "start-screen-share" : "offer",
+      roomId: this.#signaling.roomId,
+      sdp,
+      sources: Object.fromEntries(sending.map(([source, { mid }]) => [mid, source])),
+      muted: sending.filter(([source]) => this.#isMuted(source)).map(([, { mid }]) => mid),
+    });
+  }
+
+  /** Lets each m-line send what the person has switched on. */
+  #sync() {
+    if (!this.pc) return;
+    const { microphone, camera } = this.#local.tracks;
+    this.#senders.get("microphone")?.sender.replaceTrack(microphone);
+    this.#senders.get("camera")?.sender.replaceTrack(camera);
+    this.#syncScreen();
+    this.#tellMuted();
+  }
+
+  #syncScreen() {
+    const screen = this.#local.screen;
+    if (this.#sharing && !screen) this.#signaling.send({ type: "stop-screen-share", roomId: this.#signaling.roomId });
+    this.#sharing = screen !== null;
+    this.#send("screen", "video", screen?.getVideoTracks()[0] ?? null, screen);
+    this.#send("screen-audio", "audio", screen?.getAudioTracks()[0] ?? null, screen);
+  }
+
+  /**
+   * @param {Source} source
+   * @param {"audio" | "video"} kind
+   * @param {MediaStreamTrack | null} track
+   * @param {MediaStream | null} stream
+   */
+  #send(source, kind, track, stream) {
+    const known = this.#senders.get(source);
+    if (known) {
+      known.sender.replaceTrack(track);
+      known.direction = track ? "sendonly" : "inactive";
+    } else if (track && stream) {
+      const transceiver = this.#add(kind, { direction: "sendonly", streams: [stream] });
+      transceiver.sender.replaceTrack(track);
+      this.#senders.set(source, transceiver);
+    }
+  }
+
+  /** @param {Track[] | undefined} tracks */
+  #learn(tracks = []) {
+    for (const track of tracks) this.#published.set(track.source, track);
+    if (tracks.length > 0) this.#tellMuted();
+  }
+
+  /** Tells the server what it does not believe yet. */
+  #tellMuted() {
+    for (const [source, track] of this.#published) {
+      const muted = this.#isMuted(source);
+      const type = muted ? "mute" : "unmute";
+      if (track.muted !== muted && this.#signaling.send({ type, trackId: track.trackId })) {
+        this.#published.set(source, { ...track, muted });
+      }
+    }
+  }
+
+  /** @param {Source} source */
+  #isMuted(source) {
+    return (source === "microphone" || source === "camera") && !this.#local.isOn(source);
+  }
+
+  /** @param {string} mid */
+  #receiverOf(mid) {
+    return this.pc?.getTransceivers().find((transceiver) => transceiver.mid === mid)?.receiver;
+  }
+
+  /** @param {string} type @param {unknown} [detail] */
+  #tell(type, detail) {
+    this.dispatchEvent(new CustomEvent(type, { detail }));
+  }
+}
+
+/**
+ * Puts one codec first; the others stay, so that everybody can still be seen.
+ *
+ * @param {RTCRtpTransceiver} transceiver
+ * @param {string} codec
+ */
+function prefer(transceiver, codec) {
+  const known = RTCRtpReceiver.getCapabilities("video")?.codecs ?? [];
+  const isWanted = (/** @type {{mimeType: string}} */ { mimeType }) =>
+    mimeType.toLowerCase() === `video/${codec.toLowerCase()}`;
+  const first = known.filter(isWanted);
+  if (first.length === 0 || !transceiver.setCodecPreferences) return;
+  transceiver.setCodecPreferences([...first, ...known.filter((codec) => !isWanted(codec))]);
+}

@@ -1,0 +1,75 @@
+// @ts-check
+/**
+ * Watches the way of the packets and decides when it is ill: first an ICE restart, then a new
+ * start. It does neither itself.
+ *
+ * @typedef {object} Hooks
+ * @property {() => void} onWell packets flow
+ * @property {() => void} onWeak they have just stopped; it may pass
+ * @property {() => void} restart asks for an ICE restart
+ * @property {() => void} onLost a restart did not help, or there never was a way
+ * @property {() => boolean} canSignal whether the server would hear of a restart
+ */
+
+/** A change of network or a lost burst often heals within this. */
+export const RESTART_AFTER_MS = 4000;
+/** A first connection or a restart takes well under a second; loss may cost a few retries. */
+export const LOST_AFTER_MS = 10_000;
+
+export class Health {
+  #pc;
+  #hooks;
+  /** @type {any} */
+  #timer;
+
+  /** @param {RTCPeerConnection} pc @param {Hooks} hooks */
+  constructor(pc, hooks) {
+    this.#pc = pc;
+    this.#hooks = hooks;
+    pc.oniceconnectionstatechange = () => this.#look();
+    pc.onconnectionstatechange = () => this.#look();
+    this.#expect();
+  }
+
+  close() {
+    clearTimeout(this.#timer);
+    this.#pc.oniceconnectionstatechange = this.#pc.onconnectionstatechange = null;
+  }
+
+  #look() {
+    const ice = this.#pc.iceConnectionState;
+    if (ice === "failed") return this.#restart();
+    // ICE is fine and DTLS is not: no restart mends that.
+    if (this.#pc.connectionState === "failed") return this.#lost();
+    if (ice === "disconnected") {
+      this.#hooks.onWeak();
+      this.#after(RESTART_AFTER_MS, () => this.#restart());
+    } else if (this.#pc.connectionState === "connected") {
+      clearTimeout(this.#timer);
+      this.#hooks.onWell();
+    }
+  }
+
+  #restart() {
+    this.#hooks.onWeak();
+    // Without the server nothing can be mended; it may come back any moment.
+    if (!this.#hooks.canSignal()) return this.#after(RESTART_AFTER_MS, () => this.#restart());
+    this.#hooks.restart();
+    this.#expect();
+  }
+
+  #expect() {
+    this.#after(LOST_AFTER_MS, () => (this.#hooks.canSignal() ? this.#lost() : this.#expect()));
+  }
+
+  #lost() {
+    this.close();
+    this.#hooks.onLost();
+  }
+
+  /** @param {number} ms @param {() => void} act */
+  #after(ms, act) {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(act, ms);
+  }
+}

@@ -1,0 +1,118 @@
+// @ts-check
+/**
+ * Where each tile goes: pure arithmetic, no DOM.
+ *
+ * @typedef {{width: number, height: number}} Area
+ * @typedef {{x: number, y: number, width: number, height: number}} Rect
+ */
+
+/** Space between tiles, in CSS pixels. */
+export const GAP = 10;
+
+/** No tile is narrower than this: an upright phone's picture is 3:4. */
+const NARROWEST = 3 / 4;
+/** No tile is wider than this: cameras end at 16:9. */
+const WIDEST = 16 / 9;
+/** Between 4:3 and 16:9 (their geometric mean), so that both kinds of camera are cropped alike. */
+const TYPICAL = Math.sqrt((4 / 3) * (16 / 9));
+
+/**
+ * Rectangles for `screens` shared screens followed by `people` tiles, in that order.
+ * With a screen shown it takes the stage and the people move to a strip beside it.
+ *
+ * @param {Area} area
+ * @param {number} people
+ * @param {number} [screens]
+ * @param {number} [gap]
+ * @returns {Rect[]}
+ */
+export function arrange(area, people, screens = 0, gap = GAP) {
+  if (screens === 0) return grid(area, people, gap);
+  const { stage, strip } = split(area, people, gap);
+  return [
+    ...place(stage, grid(stage, screens, gap, { narrowest: 0, widest: Infinity, typical: 16 / 9 })),
+    ...place(strip, grid(strip, people, gap)),
+  ];
+}
+
+/**
+ * The column count whose tiles show the most picture, all tiles of one size, the last row centred.
+ *
+ * @param {Area} area
+ * @param {number} count
+ * @param {number} gap
+ * @param {{narrowest: number, widest: number, typical: number}} [shape]
+ * @returns {Rect[]}
+ */
+function grid(area, count, gap, shape = { narrowest: NARROWEST, widest: WIDEST, typical: TYPICAL }) {
+  let best = { score: -1, columns: 1, width: 0, height: 0 };
+  for (let columns = 1; columns <= count; columns += 1) {
+    const rows = Math.ceil(count / columns);
+    const cellWidth = (area.width - gap * (columns - 1)) / columns;
+    const cellHeight = (area.height - gap * (rows - 1)) / rows;
+    if (cellWidth <= 0 || cellHeight <= 0) continue;
+    const width = Math.min(cellWidth, cellHeight * shape.widest);
+    const height = Math.min(cellHeight, cellWidth / shape.narrowest);
+    const ratio = width / height / shape.typical;
+    const score = width * height * Math.min(ratio, 1 / ratio);
+    if (score > best.score) best = { score, columns, width: Math.floor(width), height: Math.floor(height) };
+  }
+  return rows(area, count, gap, best);
+}
+
+/**
+ * @param {Area} area
+ * @param {number} count
+ * @param {number} gap
+ * @param {{columns: number, width: number, height: number}} tile
+ * @returns {Rect[]}
+ */
+function rows(area, count, gap, { columns, width, height }) {
+  const rowCount = Math.ceil(count / columns);
+  const top = (area.height - rowCount * height - (rowCount - 1) * gap) / 2;
+  return Array.from({ length: count }, (_, index) => {
+    const row = Math.floor(index / columns);
+    const inRow = Math.min(columns, count - row * columns);
+    const left = (area.width - inRow * width - (inRow - 1) * gap) / 2;
+    return {
+      x: Math.floor(left + (index % columns) * (width + gap)),
+      y: Math.floor(top + row * (height + gap)),
+      width,
+      height,
+    };
+  });
+}
+
+/**
+ * The stage and its strip of people: at the right of a wide window, below in a tall one.
+ *
+ * @param {Area} area
+ * @param {number} people
+ * @param {number} gap
+ * @returns {{stage: Rect, strip: Rect}}
+ */
+function split(area, people, gap) {
+  const share = people > 12 ? 0.4 : people > 5 ? 0.3 : 0.2;
+  const { width, height } = area;
+  if (width >= height) {
+    const side = Math.floor(people === 0 ? 0 : Math.min(Math.max(width * share, 120), width / 2));
+    return {
+      stage: { x: 0, y: 0, width: width - side - gap, height },
+      strip: { x: width - side, y: 0, width: side, height },
+    };
+  }
+  const side = Math.floor(people === 0 ? 0 : Math.min(Math.max(height * share, 120), height / 2));
+  return {
+    stage: { x: 0, y: 0, width, height: height - side - gap },
+    strip: { x: 0, y: height - side, width, height: side },
+  };
+}
+
+/**
+ * @param {Rect} into
+ * @param {Rect[]} rects
+ * @returns {Rect[]}
+ */
+function place(into, rects) {
+  return rects.map((rect) => ({ ...rect, x: rect.x + into.x, y: rect.y + into.y }));
+}

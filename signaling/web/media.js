@@ -1,0 +1,195 @@
+// @ts-check
+/**
+ * This person's microphone, camera and screen. It knows no network.
+ *
+ * Events: `change` (a track came, went, or was muted), `problem` (detail: `{kind, error}`).
+ *
+ * @typedef {"microphone" | "camera"} Input
+ * @typedef {Input | "screen"} Device
+ */
+
+/** What a call without layers asks of the camera; a browser gives the nearest it has. */
+const PICTURE = { width: { ideal: 640 }, height: { ideal: 480 }, frameRate: { ideal: 30 } };
+
+/** @type {Input[]} */
+const INPUTS = ["microphone", "camera"];
+
+export class LocalMedia extends EventTarget {
+  /** @type {{microphone: MediaStreamTrack | null, camera: MediaStreamTrack | null}} */
+  tracks = { microphone: null, camera: null };
+  /** What the person wants; a device may be missing all the same. */
+  wanted = { microphone: true, camera: true };
+  /** @type {MediaStream | null} */
+  screen = null;
+
+  get supported() {
+    return Boolean(navigator.mediaDevices?.getUserMedia);
+  }
+
+  get canShareScreen() {
+    return Boolean(navigator.mediaDevices?.getDisplayMedia);
+  }
+
+  /** @param {Input} device */
+  isOn(device) {
+    return this.wanted[device] && this.tracks[device] !== null;
+  }
+
+  /** Asks for whatever is wanted and not there yet; one question to the person where possible. */
+  async open() {
+    const missing = INPUTS.filter((device) => this.wanted[device] && !this.tracks[device]);
+    if (missing.length === 0) return;
+    if (!this.supported) return this.#unsupported();
+    /** @type {Input[]} */
+    const askable = [];
+    for (const device of missing) {
+      if (await isDenied(device)) this.#failed(device, new DOMException("", "NotAllowedError"));
+      else askable.push(device);
+    }
+    await this.#take(askable);
+  }
+
+  /**
+   * A microphone is silenced and stays open, so that it is back at once; a camera is closed, so
+   * that its light goes out.
+   *
+   * @param {Input} device
+   * @param {boolean} on
+   */
+  async set(device, on) {
+    this.wanted[device] = on;
+    const track = this.tracks[device];
+    if (track && device === "microphone") track.enabled = on;
+    if (track && device === "camera" && !on) this.#release(device);
+    if (on && !track) await this.open();
+    this.#changed();
+  }
+
+  /** @returns {Promise<boolean>} whether a screen is now shared */
+  async shareScreen() {
+    try {
+      this.screen = await navigator.mediaDevices.getDisplayMedia({ video: true, audio: true });
+    } catch (error) {
+      // NotAllowedError is also what closing the browser's chooser gives: no problem at all.
+      if (!isNamed(error, "NotAllowedError")) this.#problem("screen", error);
+      return false;
+    }
+    const [picture] = this.screen.getVideoTracks();
+    picture.contentHint = "detail";
+    picture.onended = () => this.stopScreen();
+    this.#changed();
+    return true;
+  }
+
+  stopScreen() {
+    stop(this.screen?.getTracks() ?? []);
+    this.screen = null;
+    this.#changed();
+  }
+
+  close() {
+    this.#release("microphone");
+    this.#release("camera");
+    this.stopScreen();
+  }
+
+  /** @param {Input[]} devices */
+  async #take(devices) {
+    if (devices.length === 0) return;
+    try {
+      this.#accept(await navigator.mediaDevices.getUserMedia(request(devices)));
+    } catch (error) {
+      const refused = isNamed(error, "NotAllowedError");
+      if (devices.length === 1 || refused) {
+        for (const device of devices) this.#failed(device, error);
+        return;
+      }
+      for (const device of devices) await this.#take([device]);
+    }
+  }
+
+  /** @param {MediaStream} stream */
+  #accept(stream) {
+    for (const track of stream.getTracks()) {
+      const device = track.kind === "audio" ? "microphone" : "camera";
+      if (this.tracks[device] || (device === "camera" && !this.wanted.camera)) {
+        track.stop();
+        continue;
+      }
+      track.enabled = this.wanted[device];
+      track.onended = () => this.#unplugged(device);
+      this.tracks[device] = track;
+    }
+    this.#changed();
+  }
+
+  #unsupported() {
+    this.wanted.microphone = this.wanted.camera = false;
+    this.#problem("camera", new DOMException("", "InsecureContext"));
+    this.#changed();
+  }
+
+  /** @param {Input} device */
+  #unplugged(device) {
+    this.#release(device);
+    this.#failed(device, new DOMException("", "Unplugged"));
+  }
+
+  /** @param {Input} device @param {unknown} error */
+  #failed(device, error) {
+    this.wanted[device] = false;
+    this.#problem(device, error);
+    this.#changed();
+  }
+
+  /** @param {Input} device */
+  #release(device) {
+    const track = this.tracks[device];
+    if (track) stop([track]);
+    this.tracks[device] = null;
+  }
+
+  /** @param {Device} kind @param {unknown} error */
+  #problem(kind, error) {
+    this.dispatchEvent(new CustomEvent("problem", { detail: { kind, error } }));
+  }
+
+  #changed() {
+    this.dispatchEvent(new Event("change"));
+  }
+}
+
+/** @param {Input[]} devices @returns {MediaStreamConstraints} */
+function request(devices) {
+  return {
+    audio: devices.includes("microphone"),
+    video: devices.includes("camera") ? PICTURE : false,
+  };
+}
+
+/**
+ * A device blocked for this site would spoil the common question for the other one.
+ *
+ * @param {Input} device
+ */
+async function isDenied(device) {
+  try {
+    const name = /** @type {PermissionName} */ (/** @type {unknown} */ (device));
+    return (await navigator.permissions.query({ name })).state === "denied";
+  } catch {
+    return false; // Firefox and older Safari do not tell; asking will.
+  }
+}
+
+/** @param {MediaStreamTrack[]} tracks */
+function stop(tracks) {
+  for (const track of tracks) {
+    track.onended = null;
+    track.stop();
+  }
+}
+
+/** @param {unknown} error @param {string} name */
+function isNamed(error, name) {
+  return error instanceof DOMException && error.name === name;
+}

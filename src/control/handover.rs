@@ -1,0 +1,141 @@
+//! What the supervisor hands to a child at its start, over the socket that is the child's stdin.
+//!
+//! Plain values and open files ([`wire`] says how they travel). The child keeps the socket: when
+//! its end reads nothing more, the supervisor is gone and the child must go too.
+
+mod wire;
+
+use super::channel::ChannelFds;
+use super::codec::Corrupt;
+use super::types::Fingerprint;
+use std::io::{self, Read};
+use std::net::{SocketAddr, TcpListener};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use zeroize::Zeroizing;
+
+/// Which back end moves datagrams.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum IoChoice {
+    /// io_uring when the kernel lets us, else epoll.
+    #[default]
+    Auto,
+    /// io_uring or nothing.
+    Uring,
+    /// epoll with `recvmmsg` and `sendmmsg`.
+    Epoll,
+}
+
+/// The server's DTLS certificate and its key, DER.
+#[derive(Clone, PartialEq, Eq)]
+pub struct IdentityDer {
+    /// X.509.
+    pub certificate: Vec<u8>,
+    /// PKCS #8.
+    pub key: Zeroizing<Vec<u8>>,
+}
+
+impl std::fmt::Debug for IdentityDer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("IdentityDer(…)")
+    }
+}
+
+/// What one worker owns from its start.
+#[derive(Debug)]
+pub struct WorkerFds {
+    /// Its channel to signaling.
+    pub channel: ChannelFds,
+    /// Its bound UDP sockets; all on one port.
+    pub sockets: Vec<OwnedFd>,
+}
+
+/// What the media process is given.
+#[derive(Debug)]
+pub struct MediaHandover {
+    /// One per worker; the worker's number is its place.
+    pub workers: Vec<WorkerFds>,
+    /// Which back end to use.
+    pub io: IoChoice,
+    /// Whom DTLS shows.
+    pub identity: IdentityDer,
+    /// What the wall clock showed when `CLOCK_MONOTONIC` was zero, nanoseconds since 1970: the same
+    /// for every media process of one supervisor, whatever happens to the wall clock.
+    pub unix_nanos_at_zero: u64,
+}
+
+/// What signaling is told of one worker.
+#[derive(Debug)]
+pub struct SignalingWorker {
+    /// The channel to it.
+    pub channel: ChannelFds,
+    /// Where it is reached: the candidates of every answer, best first.
+    pub candidates: Vec<SocketAddr>,
+}
+
+/// What the signaling process is given.
+#[derive(Debug)]
+pub struct SignalingHandover {
+    /// One per worker; the worker's number is its place.
+    pub workers: Vec<SignalingWorker>,
+    /// Counts the starts of the media process. When it is not the number that the records were
+    /// written under, nothing of their media is left: every call must be set up again.
+    pub media_start: u64,
+    /// The memory of [`crate::control::records::Records`].
+    pub records: OwnedFd,
+    /// Bound and listening.
+    pub http: TcpListener,
+    /// Of the server's DTLS certificate, for every answer.
+    pub fingerprint: Fingerprint,
+}
+
+/// Why a handover failed.
+#[derive(thiserror::Error, Debug)]
+pub enum HandoverError {
+    /// The socket failed or was closed too early.
+    #[error("handover: {0}")]
+    Io(#[from] io::Error),
+    /// Not what this process waits for: another program, version or kind of child.
+    #[error("the handover is not for this process")]
+    Foreign,
+    /// It contradicts itself.
+    #[error("the handover is corrupt: {0}")]
+    Corrupt(#[from] Corrupt),
+}
+
+impl MediaHandover {
+    /// Hands everything over; the sender keeps its own copies of the files.
+    pub fn send(&self, to: &UnixStream) -> Result<(), HandoverError> {
+        wire::send(self, to)
+    }
+
+    /// Takes what the supervisor hands over.
+    pub fn receive(from: &UnixStream) -> Result<MediaHandover, HandoverError> {
+        wire::receive(from)
+    }
+}
+
+impl SignalingHandover {
+    /// Hands everything over; the sender keeps its own copies of the files.
+    pub fn send(&self, to: &UnixStream) -> Result<(), HandoverError> {
+        wire::send(self, to)
+    }
+
+    /// Takes what the supervisor hands over.
+    pub fn receive(from: &UnixStream) -> Result<SignalingHandover, HandoverError> {
+        wire::receive(from)
+    }
+}
+
+/// Returns when the supervisor is gone: it never writes after the handover, so its end of the
+/// socket is read until nothing more can come.
+pub fn wait_for_end(mut supervisor: &UnixStream) {
+    let mut bytes = [0; 64];
+    loop {
+        match supervisor.read(&mut bytes) {
+            Ok(0) => return,
+            Err(error) if error.kind() != io::ErrorKind::Interrupted => return,
+            Ok(_) | Err(_) => {}
+        }
+    }
+}

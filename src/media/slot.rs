@@ -1,0 +1,489 @@
+//! A receive seat's own sequence: what a subscriber sees of whatever track the seat shows.
+//!
+//! A seat has one SSRC for life. Whatever it shows, its sequence numbers go on without a hole of
+//! our making, its time stamps go on in step with real time, and a picture begins with a key
+//! frame. The index of a packet in the seat's sequence is also its SRTP index, so it is never used
+//! twice. Nothing here copies a payload.
+
+use super::packet::{Extension, Packet};
+use super::resend::Resends;
+use super::sender_clock::ticks;
+use crate::base::id::{PayloadType, Ssrc};
+use crate::base::random::Random;
+use crate::base::{SlotId, StreamId, Time};
+use crate::control::message::OpenSlot;
+use crate::control::types::{CodecParameters, Kind, MAX_CODECS, Mid};
+use crate::wire::extension::Element;
+use crate::wire::rtp::RtpHeader;
+use arrayvec::ArrayVec;
+use std::time::Duration;
+
+/// A new sequence starts below this, so that the first wrap is far from the first loss: a receiver
+/// that misses the packets around an early wrap guesses the roll-over counter wrong (RFC 3711
+/// §3.3.1, appendix A).
+const FIRST_SEQUENCE_BELOW: u64 = 1 << 15;
+
+/// What a seat puts into a packet's header, besides the payload.
+#[derive(Clone, Debug)]
+pub struct Outgoing<'a> {
+    /// Index in the SSRC's sequence: sequence number and roll-over counter.
+    pub index: u64,
+    /// The stream it goes under.
+    pub ssrc: Ssrc,
+    /// As the subscriber knows the codec.
+    pub payload_type: PayloadType,
+    /// In step with the seat.
+    pub timestamp: u32,
+    /// As published.
+    pub marker: bool,
+    /// MID under the subscriber's id, while it is sent.
+    pub mid: Option<(u8, Mid)>,
+    /// Carried header extensions under the subscriber's ids.
+    pub elements: ArrayVec<Element<'a>, { Extension::ALL.len() }>,
+    /// Whether a run begins here: the receiver wants a sender report soon.
+    pub begins: bool,
+}
+
+impl Outgoing<'_> {
+    /// Writes the RTP header; returns its length, or `None` when there is no room.
+    pub fn write_header(&self, out: &mut [u8]) -> Option<usize> {
+        let mut elements = ArrayVec::<Element<'_>, { Extension::ALL.len() + 1 }>::new();
+        if let Some((id, mid)) = &self.mid {
+            elements.push(Element { id: *id, data: mid.as_bytes() });
+        }
+        elements.extend(self.elements.iter().copied());
+        let header = RtpHeader {
+            marker: self.marker,
+            payload_type: self.payload_type,
+            sequence: self.index as u16,
+            timestamp: self.timestamp,
+            ssrc: self.ssrc,
+        };
+        header.write(&elements, out)
+    }
+}
+
+/// Why a packet is not sent to a subscriber.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Withheld {
+    /// The picture waits for a key frame.
+    WaitingForKeyFrame,
+    /// It lies before the packet the seat began with.
+    BeforeTheStart,
+    /// The subscriber does not take this codec.
+    UnknownCodec,
+}
+
+/// Why a retransmission is not answered.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum NotResent {
+    /// Retransmission was not agreed on.
+    NoRtx,
+    /// It was never sent, or shows what the seat showed before.
+    Unknown,
+    /// It was sent again a moment ago.
+    TooSoon,
+}
+
+/// The unbroken run of one track through the seat.
+#[derive(Clone, Copy, Debug)]
+struct Run {
+    first_in: u64,
+    index_offset: u64,
+    timestamp_offset: u32,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct OutCodec {
+    payload_type: PayloadType,
+    rtx: Option<PayloadType>,
+    clock_rate: u32,
+}
+
+/// What the seat shows.
+#[derive(Clone, Debug)]
+struct Showing {
+    /// The track, by the shard's key.
+    track: u32,
+    codecs: [Option<OutCodec>; MAX_CODECS],
+    run: Option<Run>,
+}
+
+/// Counters for sender reports (RFC 3550 §6.4.1).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sent {
+    /// Packets sent under the seat's SSRC.
+    pub packets: u32,
+    /// Their payload bytes.
+    pub octets: u32,
+}
+
+/// One receive seat.
+#[derive(Clone, Debug)]
+pub struct Slot {
+    open: OpenSlot,
+    transport: u32,
+    showing: Option<Showing>,
+    next_index: u64,
+    next_rtx_index: u64,
+    last: Option<(u32, Time)>,
+    announced: bool,
+    resends: Resends,
+    sent: Sent,
+}
+
+impl Slot {
+    /// An empty seat on the transport with the shard's key `transport`.
+    pub fn new(open: OpenSlot, transport: u32, random: &mut Random) -> Slot {
+        Slot {
+            open,
+            transport,
+            showing: None,
+            next_index: random.below(FIRST_SEQUENCE_BELOW),
+            next_rtx_index: random.below(FIRST_SEQUENCE_BELOW),
+            last: None,
+            announced: false,
+            resends: Resends::default(),
+            sent: Sent::default(),
+        }
+    }
+
+    /// The seat's id.
+    pub fn id(&self) -> SlotId {
+        self.open.slot
+    }
+
+    /// The message it was made with.
+    pub fn open(&self) -> &OpenSlot {
+        &self.open
+    }
+
+    /// The shard's key of the transport it sends on.
+    pub fn transport(&self) -> u32 {
+        self.transport
+    }
+
+    /// The SSRC it sends under.
+    pub fn ssrc(&self) -> Ssrc {
+        self.open.ssrc
+    }
+
+    /// The SSRC its retransmissions go under.
+    pub fn rtx_ssrc(&self) -> Option<Ssrc> {
+        self.open.rtx_ssrc
+    }
+
+    /// The pair it belongs to.
+    pub fn stream(&self) -> StreamId {
+        self.open.stream
+    }
+
+    /// Sound or picture.
+    pub fn kind(&self) -> Kind {
+        self.open.kind
+    }
+
+    /// The shard's key of the track it shows.
+    pub fn track(&self) -> Option<u32> {
+        self.showing.as_ref().map(|showing| showing.track)
+    }
+
+    /// Counters for its sender report.
+    pub fn sent(&self) -> Sent {
+        self.sent
+    }
+
+    /// Whether a picture is held back until a key frame comes.
+    pub fn waits_for_key_frame(&self) -> bool {
+        self.open.kind == Kind::Video && self.showing.as_ref().is_some_and(|showing| showing.run.is_none())
+    }
+
+    /// Shows the track with the shard's key `track`, whose codecs are `published`, or nothing.
+    pub fn show(&mut self, track: Option<(u32, &[CodecParameters])>) {
+        self.showing = track.map(|(track, published)| {
+            let mut codecs = [None; MAX_CODECS];
+            for (place, published) in codecs.iter_mut().zip(published) {
+                *place = self.open.codecs.iter().find(|own| same_format(own, published)).map(|own| {
+                    OutCodec { payload_type: own.payload_type, rtx: own.rtx, clock_rate: own.clock_rate }
+                });
+            }
+            Showing { track, codecs, run: None }
+        });
+    }
+
+    /// Breaks the run: what comes next begins anew, a picture with a key frame.
+    pub fn interrupt(&mut self) {
+        if let Some(showing) = &mut self.showing {
+            showing.run = None;
+        }
+    }
+
+    /// The receiver has reported on the SSRC, so it knows it, and MID need not be sent any more.
+    pub fn on_receiver_report(&mut self) {
+        self.announced = true;
+    }
+
+    /// How `packet` goes out on this seat. Allocates nothing.
+    pub fn admit<'a>(&mut self, now: Time, packet: &Packet<'a>) -> Result<Outgoing<'a>, Withheld> {
+        let showing = self.showing.as_mut().ok_or(Withheld::UnknownCodec)?;
+        let codec = showing.codecs.get(packet.codec).copied().flatten().ok_or(Withheld::UnknownCodec)?;
+        let begins = showing.run.is_none();
+        let run = match showing.run {
+            Some(run) => run,
+            None if self.open.kind == Kind::Video && !packet.starts_key_frame => {
+                return Err(Withheld::WaitingForKeyFrame);
+            }
+            None => {
+                let timestamp = next_timestamp(self.last, now, codec.clock_rate);
+                *showing.run.insert(Run {
+                    first_in: packet.index,
+                    index_offset: self.next_index.wrapping_sub(packet.index),
+                    timestamp_offset: timestamp.unwrap_or(packet.timestamp).wrapping_sub(packet.timestamp),
+                })
+            }
+        };
+        if packet.index < run.first_in {
+            return Err(Withheld::BeforeTheStart);
+        }
+        let index = packet.index.wrapping_add(run.index_offset);
+        let timestamp = packet.timestamp.wrapping_add(run.timestamp_offset);
+        if index >= self.next_index {
+            self.next_index = index + 1;
+            self.last = Some((timestamp, now));
+        }
+        self.sent.packets = self.sent.packets.wrapping_add(1);
+        self.sent.octets = self.sent.octets.wrapping_add(packet.payload.len() as u32);
+        Ok(Outgoing {
+            index,
+            ssrc: self.open.ssrc,
+            payload_type: codec.payload_type,
+            timestamp,
+            marker: packet.marker,
+            mid: self.mid_element(),
+            elements: self.elements(packet),
+            begins,
+        })
+    }
+
+    /// Which published packet the subscriber means by `sequence` of this seat, if it may be sent
+    /// again now.
+    pub fn requested(&mut self, now: Time, sequence: u16) -> Result<u64, NotResent> {
+        if self.open.rtx_ssrc.is_none() {
+            return Err(NotResent::NoRtx);
+        }
+        let run = self.showing.as_ref().and_then(|showing| showing.run).ok_or(NotResent::Unknown)?;
+        let highest = self.next_index.checked_sub(1).ok_or(NotResent::Unknown)?;
+        let back = u64::from((highest as u16).wrapping_sub(sequence));
+        let index = highest.checked_sub(back).ok_or(NotResent::Unknown)?;
+        let published = index.wrapping_sub(run.index_offset);
+        if index < run.first_in.wrapping_add(run.index_offset) {
+            return Err(NotResent::Unknown);
+        }
+        if !self.resends.allow(now, published) {
+            return Err(NotResent::TooSoon);
+        }
+        Ok(published)
+    }
+
+    /// How `packet` goes out as a retransmission (RFC 4588 §4): its own sequence, the original's
+    /// sequence number returned beside, to stand in front of the payload.
+    pub fn resend<'a>(&mut self, packet: &Packet<'a>) -> Option<(Outgoing<'a>, u16)> {
+        let showing = self.showing.as_ref()?;
+        let codec = showing.codecs.get(packet.codec).copied().flatten()?;
+        let run = showing.run?;
+        let outgoing = Outgoing {
+            index: self.next_rtx_index,
+            ssrc: self.open.rtx_ssrc?,
+            payload_type: codec.rtx?,
+            timestamp: packet.timestamp.wrapping_add(run.timestamp_offset),
+            marker: packet.marker,
+            mid: self.mid_element(),
+            elements: self.elements(packet),
+            begins: false,
+        };
+        self.next_rtx_index += 1;
+        Some((outgoing, packet.index.wrapping_add(run.index_offset) as u16))
+    }
+
+    /// The seat's time stamp for a moment at which the shown layer's own is `published`.
+    pub fn timestamp_of(&self, published: u32) -> Option<u32> {
+        let run = self.showing.as_ref()?.run?;
+        Some(published.wrapping_add(run.timestamp_offset))
+    }
+
+    /// Chromium drops packets of an SSRC it does not know without MID, once there are several
+    /// video m-lines; so MID is sent until a receiver report names the SSRC.
+    fn mid_element(&self) -> Option<(u8, Mid)> {
+        self.open.extensions.mid.filter(|_| !self.announced).map(|id| (id, self.open.mid))
+    }
+
+    fn elements<'a>(&self, packet: &Packet<'a>) -> ArrayVec<Element<'a>, { Extension::ALL.len() }> {
+        packet
+            .carried
+            .iter()
+            .filter_map(|&(extension, data)| Some(Element { id: extension.id(&self.open.extensions)?, data }))
+            .collect()
+    }
+}
+
+/// The state of a seat's sequences that must outlive a process: the indices used, never to be used
+/// again, and the time stamp to go on from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SlotState {
+    /// Next index of the seat's SSRC.
+    pub next_index: u64,
+    /// Next index of its retransmissions.
+    pub next_rtx_index: u64,
+    /// The last time stamp and when it was sent.
+    pub last: Option<(u32, Time)>,
+    /// Whether MID is still sent.
+    pub announced: bool,
+    /// Counters for sender reports.
+    pub sent: Sent,
+}
+
+impl Slot {
+    /// The seat's sequences as plain data.
+    pub fn export(&self) -> SlotState {
+        SlotState {
+            next_index: self.next_index,
+            next_rtx_index: self.next_rtx_index,
+            last: self.last,
+            announced: self.announced,
+            sent: self.sent,
+        }
+    }
+
+    /// Goes on where `state` left off; what the seat shows begins a new run.
+    pub fn import(&mut self, state: SlotState) {
+        self.next_index = state.next_index;
+        self.next_rtx_index = state.next_rtx_index;
+        self.last = state.last;
+        self.announced = state.announced;
+        self.sent = state.sent;
+        self.interrupt();
+    }
+}
+
+fn same_format(own: &CodecParameters, published: &CodecParameters) -> bool {
+    own.codec == published.codec && own.format == published.format && own.clock_rate == published.clock_rate
+}
+
+/// The time stamp a new run begins with: as far behind the last one as time has passed, and never
+/// the same, which would make two frames one.
+fn next_timestamp(last: Option<(u32, Time)>, now: Time, clock_rate: u32) -> Option<u32> {
+    let (timestamp, at) = last?;
+    let passed = now.since(at).max(Duration::from_millis(1));
+    Some(timestamp.wrapping_add(ticks(passed, clock_rate)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::TransportId;
+    use crate::control::types::{Codec, ExtensionIds};
+
+    fn vp8(payload_type: u8) -> CodecParameters {
+        CodecParameters {
+            codec: Codec::Vp8,
+            format: 0,
+            payload_type: PayloadType(payload_type),
+            rtx: Some(PayloadType(payload_type + 1)),
+            clock_rate: 90_000,
+            nack: true,
+            pli: true,
+            fir: false,
+            transport_cc: true,
+        }
+    }
+
+    fn slot() -> Slot {
+        let open = OpenSlot {
+            transport: TransportId(1),
+            slot: SlotId(1),
+            stream: StreamId(1),
+            kind: Kind::Video,
+            mid: Mid::from("3").expect("short"),
+            ssrc: Ssrc(1111),
+            rtx_ssrc: Some(Ssrc(2222)),
+            codecs: [vp8(96)].into_iter().collect(),
+            extensions: ExtensionIds { mid: Some(4), ..ExtensionIds::default() },
+        };
+        Slot::new(open, 0, &mut Random::new(5))
+    }
+
+    fn packet(index: u64, timestamp: u32, starts_key_frame: bool) -> Packet<'static> {
+        Packet {
+            index,
+            timestamp,
+            marker: false,
+            codec: 0,
+            starts_key_frame,
+            carried: ArrayVec::new(),
+            payload: b"payload",
+        }
+    }
+
+    #[test]
+    fn a_picture_begins_with_a_key_frame_and_goes_on_without_holes() {
+        let mut slot = slot();
+        slot.show(Some((7, &[vp8(100)])));
+        let at = Time::from_millis(1);
+        assert_eq!(slot.admit(at, &packet(99_999, 0, false)).err(), Some(Withheld::WaitingForKeyFrame));
+        let first = slot.admit(at, &packet(100_000, 90, true)).expect("a key frame").index;
+        assert_eq!(slot.admit(at, &packet(100_002, 90, false)).expect("running").index, first + 2);
+        assert_eq!(slot.admit(at, &packet(100_001, 90, false)).expect("late").index, first + 1);
+        assert_eq!(slot.admit(at, &packet(99_998, 80, false)).err(), Some(Withheld::BeforeTheStart));
+    }
+
+    #[test]
+    fn another_track_continues_the_sequence_and_the_clock() {
+        let mut slot = slot();
+        slot.show(Some((7, &[vp8(100)])));
+        let before = slot.admit(Time::from_millis(0), &packet(70_000, 5_000, true)).expect("key").clone();
+        let (index, timestamp) = (before.index, before.timestamp);
+        slot.show(Some((8, &[vp8(102)])));
+        let after = slot.admit(Time::from_millis(100), &packet(90_123, 4_000_000, true)).expect("key");
+        assert_eq!(after.index, index + 1);
+        assert_eq!(after.timestamp, timestamp.wrapping_add(9_000));
+        assert_eq!(after.payload_type, PayloadType(96));
+    }
+
+    #[test]
+    fn mid_is_sent_until_the_receiver_has_reported() {
+        let mut slot = slot();
+        slot.show(Some((7, &[vp8(100)])));
+        assert_eq!(slot.admit(Time::ZERO, &packet(1, 0, true)).expect("key").mid.map(|mid| mid.0), Some(4));
+        slot.on_receiver_report();
+        assert!(slot.admit(Time::ZERO, &packet(2, 0, false)).expect("running").mid.is_none());
+    }
+
+    #[test]
+    fn a_retransmission_names_the_original_and_has_its_own_sequence() {
+        let mut slot = slot();
+        slot.show(Some((7, &[vp8(100)])));
+        let index = slot.admit(Time::ZERO, &packet(70_000, 5, true)).expect("key").index;
+        assert_eq!(slot.requested(Time::ZERO, index as u16), Ok(70_000));
+        assert_eq!(slot.requested(Time::ZERO, index as u16), Err(NotResent::TooSoon));
+        assert_eq!(slot.requested(Time::ZERO, index as u16 + 1), Err(NotResent::Unknown));
+        let (again, original) = slot.resend(&packet(70_000, 5, true)).expect("agreed on");
+        assert_eq!((again.ssrc, again.payload_type, original), (Ssrc(2222), PayloadType(97), index as u16));
+    }
+
+    #[test]
+    fn what_another_track_sent_is_not_resent() {
+        let mut slot = slot();
+        slot.show(Some((7, &[vp8(100)])));
+        let before = slot.admit(Time::ZERO, &packet(70_000, 5, true)).expect("key").index;
+        slot.show(Some((8, &[vp8(100)])));
+        slot.admit(Time::ZERO, &packet(10, 5, true)).expect("key");
+        assert_eq!(slot.requested(Time::ZERO, before as u16), Err(NotResent::Unknown));
+    }
+
+    #[test]
+    fn a_codec_the_receiver_does_not_take_is_withheld() {
+        let mut slot = slot();
+        slot.show(Some((7, &[CodecParameters { codec: Codec::Av1, ..vp8(100) }])));
+        assert_eq!(slot.admit(Time::ZERO, &packet(1, 0, true)).err(), Some(Withheld::UnknownCodec));
+    }
+}

@@ -1,0 +1,142 @@
+//! What a transport tells its publisher for congestion control: when each packet arrived
+//! (draft-holmer-rmcat-transport-wide-cc-extensions-01).
+
+use crate::base::Time;
+use crate::base::seq::Unwrapper;
+use std::time::Duration;
+
+/// How often feedback leaves: libwebrtc sends between 50 and 250 ms, and estimators of today are
+/// tuned to about this.
+pub const INTERVAL: Duration = Duration::from_millis(50);
+
+/// Packets one feedback speaks of at most; more than a 50 ms interval holds at 40 Mbit/s.
+pub const WINDOW: usize = 256;
+
+/// Arrivals since the last feedback.
+#[derive(Clone, Debug)]
+pub struct Arrivals {
+    unwrapper: Unwrapper,
+    base: Option<u64>,
+    arrived: Box<[Option<Time>; WINDOW]>,
+    count: u8,
+    due: Time,
+}
+
+impl Default for Arrivals {
+    fn default() -> Arrivals {
+        Arrivals {
+            unwrapper: Unwrapper::default(),
+            base: None,
+            arrived: Box::new([None; WINDOW]),
+            count: 0,
+            due: Time::NEVER,
+        }
+    }
+}
+
+/// One feedback message's content: arrivals of `base`, `base + 1`, ….
+#[derive(Debug, PartialEq, Eq)]
+pub struct Feedback<'a> {
+    /// The first packet's sequence number.
+    pub base: u16,
+    /// Counts the feedback messages, modulo 256.
+    pub count: u8,
+    /// Arrival of each packet from `base` on, or `None` if it did not come; first and last are
+    /// never `None`.
+    pub arrived: &'a [Option<Time>],
+}
+
+impl Arrivals {
+    /// A packet with this transport-wide sequence number arrived.
+    ///
+    /// Returns false when the window is full: feedback must be taken now, and the packet offered
+    /// again.
+    pub fn on_packet(&mut self, now: Time, sequence: u16) -> bool {
+        let index = self.unwrapper.peek(sequence);
+        let base = *self.base.get_or_insert(index);
+        // Older than what was already spoken of: the publisher has counted it as lost.
+        if index < base {
+            return true;
+        }
+        let place = index - base;
+        if place >= WINDOW as u64 {
+            if self.is_empty() {
+                self.base = Some(index);
+                return self.on_packet(now, sequence);
+            }
+            return false;
+        }
+        self.unwrapper.commit(index);
+        self.arrived[place as usize].get_or_insert(now);
+        if self.due == Time::NEVER {
+            self.due = now + INTERVAL;
+        }
+        true
+    }
+
+    /// When feedback is due; `Time::NEVER` while nothing arrived.
+    pub fn deadline(&self) -> Time {
+        self.due
+    }
+
+    /// Hands the arrivals so far to `send` and begins anew behind them.
+    pub fn take(&mut self, send: impl FnOnce(Feedback<'_>)) {
+        self.due = Time::NEVER;
+        let Some(base) = self.base else { return };
+        let Some(first) = self.arrived.iter().position(Option::is_some) else { return };
+        let last = self.arrived.iter().rposition(Option::is_some).unwrap_or(first);
+        let count = self.next_count();
+        send(Feedback { base: (base + first as u64) as u16, count, arrived: &self.arrived[first..=last] });
+        self.arrived.fill(None);
+        self.base = Some(base + last as u64 + 1);
+    }
+
+    /// The number of one more message, for a feedback that does not fit into one.
+    pub fn next_count(&mut self) -> u8 {
+        let count = self.count;
+        self.count = count.wrapping_add(1);
+        count
+    }
+
+    fn is_empty(&self) -> bool {
+        self.arrived.iter().all(Option::is_none)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn taken(arrivals: &mut Arrivals) -> Option<(u16, Vec<bool>)> {
+        let mut got = None;
+        arrivals.take(|feedback| {
+            got = Some((feedback.base, feedback.arrived.iter().map(Option::is_some).collect()));
+        });
+        got
+    }
+
+    #[test]
+    fn feedback_tells_of_holes_and_goes_on_behind_them() {
+        let mut arrivals = Arrivals::default();
+        for sequence in [65_534, 65_535, 1] {
+            assert!(arrivals.on_packet(Time::from_millis(1), sequence));
+        }
+        assert_eq!(arrivals.deadline(), Time::from_millis(1) + INTERVAL);
+        assert_eq!(taken(&mut arrivals), Some((65_534, vec![true, true, false, true])));
+        assert_eq!(arrivals.deadline(), Time::NEVER);
+        arrivals.on_packet(Time::from_millis(60), 0);
+        assert_eq!(taken(&mut arrivals), None, "already spoken of as lost");
+        arrivals.on_packet(Time::from_millis(61), 2);
+        assert_eq!(taken(&mut arrivals), Some((2, vec![true])));
+    }
+
+    #[test]
+    fn a_full_window_asks_to_be_sent() {
+        let mut arrivals = Arrivals::default();
+        assert!(arrivals.on_packet(Time::ZERO, 0));
+        assert!(!arrivals.on_packet(Time::ZERO, WINDOW as u16));
+        assert!(taken(&mut arrivals).is_some());
+        assert!(arrivals.on_packet(Time::ZERO, WINDOW as u16));
+        assert_eq!(taken(&mut arrivals), Some((WINDOW as u16, vec![true])));
+    }
+}

@@ -1,0 +1,277 @@
+//! The receive seats of one viewer, and which stream sits where.
+//!
+//! Seats come in pairs, sound and picture, that always carry one participant's stream, because a
+//! browser plays in step what shares an msid stream; there are sound-only pairs besides. A stream
+//! that has a seat keeps it as long as it fits: nobody's picture jumps about because others come.
+
+use super::{Change, Stream};
+use crate::base::{ParticipantId, SlotId, StreamId, TrackId};
+use crate::control::types::Kind;
+
+#[derive(Clone, Copy, Debug)]
+struct Seat {
+    slot: SlotId,
+    shows: Option<TrackId>,
+}
+
+#[derive(Clone, Debug)]
+struct Pair {
+    stream: StreamId,
+    audio: Option<Seat>,
+    video: Option<Seat>,
+    holds: Option<(ParticipantId, StreamId)>,
+}
+
+impl Pair {
+    fn seat_mut(&mut self, kind: Kind) -> &mut Option<Seat> {
+        match kind {
+            Kind::Audio => &mut self.audio,
+            Kind::Video => &mut self.video,
+        }
+    }
+
+    fn holds(&self, stream: &Stream) -> bool {
+        self.holds == Some((stream.participant, stream.stream))
+    }
+}
+
+/// One viewer's seats.
+#[derive(Clone, Debug, Default)]
+pub struct Seats {
+    pairs: Vec<Pair>,
+    bound: Vec<Seat>,
+    pinned: Option<ParticipantId>,
+}
+
+impl Seats {
+    /// Adds a seat to the pair `stream`.
+    pub fn open(&mut self, slot: SlotId, stream: StreamId, kind: Kind) {
+        let seat = Some(Seat { slot, shows: None });
+        if let Some(pair) = self.pairs.iter_mut().find(|pair| pair.stream == stream) {
+            *pair.seat_mut(kind) = seat;
+            return;
+        }
+        let mut pair = Pair { stream, audio: None, video: None, holds: None };
+        *pair.seat_mut(kind) = seat;
+        self.pairs.push(pair);
+    }
+
+    /// Takes a seat away.
+    pub fn close(&mut self, slot: SlotId) {
+        self.bound.retain(|seat| seat.slot != slot);
+        for pair in &mut self.pairs {
+            pair.audio = pair.audio.filter(|seat| seat.slot != slot);
+            pair.video = pair.video.filter(|seat| seat.slot != slot);
+        }
+        self.pairs.retain(|pair| pair.audio.is_some() || pair.video.is_some());
+    }
+
+    /// Reserves a seat for one track, whoever else comes. The seat leaves its pair.
+    pub fn bind(&mut self, slot: SlotId, track: TrackId) {
+        self.close(slot);
+        self.bound.push(Seat { slot, shows: Some(track) });
+    }
+
+    /// Shows this participant before anybody else.
+    pub fn pin(&mut self, target: Option<ParticipantId>) {
+        self.pinned = target;
+    }
+
+    /// Tells what each seat shows.
+    pub(super) fn shown(&self, tell: &mut impl FnMut(Change)) {
+        let paired = self.pairs.iter().flat_map(|pair| [pair.audio, pair.video]).flatten();
+        for seat in paired.chain(self.bound.iter().copied()) {
+            tell(Change { slot: seat.slot, track: seat.shows });
+        }
+    }
+
+    /// Places `streams` (everyone else's, in the order they were published) on the seats.
+    pub(super) fn place<'a>(
+        &mut self,
+        streams: impl Iterator<Item = &'a Stream> + Clone,
+        changed: &mut impl FnMut(Change),
+    ) {
+        self.release(streams.clone());
+        let pinned = self.pinned;
+        let is_pinned = move |stream: &&Stream| Some(stream.participant) == pinned;
+        for stream in streams.clone().filter(is_pinned) {
+            self.seat(stream, true);
+        }
+        for stream in streams.clone().filter(|stream| stream.video.is_some()) {
+            self.seat(stream, false);
+        }
+        for stream in streams.clone().filter(|stream| stream.video.is_none()) {
+            self.seat(stream, false);
+        }
+        self.tell(streams, changed);
+    }
+
+    /// Frees the pairs whose stream is gone, or would be better off elsewhere.
+    fn release<'a>(&mut self, streams: impl Iterator<Item = &'a Stream> + Clone) {
+        for pair in &mut self.pairs {
+            if !streams.clone().any(|stream| pair.holds(stream)) {
+                pair.holds = None;
+            }
+        }
+        let waiting = streams
+            .clone()
+            .filter(|stream| stream.video.is_some() && !self.pairs.iter().any(|pair| pair.holds(stream)))
+            .count();
+        for stream in streams {
+            let Some(at) = self.pairs.iter().position(|pair| pair.holds(stream)) else { continue };
+            let has_video_seat = self.pairs[at].video.is_some();
+            let gained_a_picture = stream.video.is_some() && !has_video_seat && self.free(true).is_some();
+            let blocks_a_picture = stream.video.is_none()
+                && has_video_seat
+                && waiting > 0
+                && self.free(true).is_none()
+                && self.free(false).is_some();
+            if gained_a_picture || blocks_a_picture {
+                self.pairs[at].holds = None;
+                // Seated at once, so that the place it is moved to is not given away twice.
+                self.seat(stream, false);
+            }
+        }
+    }
+
+    fn seat(&mut self, stream: &Stream, evict: bool) {
+        if self.pairs.iter().any(|pair| pair.holds(stream)) {
+            return;
+        }
+        let wants_video = stream.video.is_some();
+        let place = self
+            .free(wants_video)
+            .or_else(|| if evict { self.last_unpinned(wants_video) } else { None })
+            .or_else(|| {
+                self.free(!wants_video).filter(|&at| stream.audio.is_some() && self.pairs[at].audio.is_some())
+            });
+        if let Some(at) = place {
+            self.pairs[at].holds = Some((stream.participant, stream.stream));
+        }
+    }
+
+    fn free(&self, with_video: bool) -> Option<usize> {
+        self.pairs.iter().position(|pair| pair.holds.is_none() && pair.video.is_some() == with_video)
+    }
+
+    fn last_unpinned(&self, with_video: bool) -> Option<usize> {
+        self.pairs.iter().rposition(|pair| {
+            pair.video.is_some() == with_video && pair.holds.map(|(who, _)| who) != self.pinned
+        })
+    }
+
+    fn tell<'a>(
+        &mut self,
+        streams: impl Iterator<Item = &'a Stream> + Clone,
+        changed: &mut impl FnMut(Change),
+    ) {
+        for pair in &mut self.pairs {
+            let holds = pair.holds;
+            let stream = streams.clone().find(|stream| holds == Some((stream.participant, stream.stream)));
+            update(&mut pair.audio, stream.and_then(|stream| stream.audio), changed);
+            update(&mut pair.video, stream.and_then(|stream| stream.video), changed);
+        }
+    }
+}
+
+fn update(seat: &mut Option<Seat>, track: Option<TrackId>, changed: &mut impl FnMut(Change)) {
+    if let Some(seat) = seat
+        && seat.shows != track
+    {
+        seat.shows = track;
+        changed(Change { slot: seat.slot, track });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn viewer(pairs: u64, sound_only: u64) -> Seats {
+        let mut seats = Seats::default();
+        for n in 0..pairs {
+            seats.open(SlotId(n * 10), StreamId(n), Kind::Audio);
+            seats.open(SlotId(n * 10 + 1), StreamId(n), Kind::Video);
+        }
+        for n in pairs..pairs + sound_only {
+            seats.open(SlotId(n * 10), StreamId(n), Kind::Audio);
+        }
+        seats
+    }
+
+    fn stream(who: u64, video: bool) -> Stream {
+        Stream {
+            participant: ParticipantId(who),
+            stream: StreamId(0),
+            audio: Some(TrackId(who * 10)),
+            video: video.then_some(TrackId(who * 10 + 1)),
+        }
+    }
+
+    fn place(seats: &mut Seats, streams: &[Stream]) -> Vec<(u64, Option<u64>)> {
+        let mut changes = Vec::new();
+        seats.place(streams.iter(), &mut |change: Change| {
+            changes.push((change.slot.0, change.track.map(|track| track.0)));
+        });
+        changes
+    }
+
+    #[test]
+    fn a_pair_always_carries_one_stream() {
+        let mut seats = viewer(2, 0);
+        let changes = place(&mut seats, &[stream(1, true), stream(2, true)]);
+        assert_eq!(changes, [(0, Some(10)), (1, Some(11)), (10, Some(20)), (11, Some(21))]);
+    }
+
+    #[test]
+    fn those_who_sit_stay_when_others_come_and_go() {
+        let mut seats = viewer(2, 0);
+        place(&mut seats, &[stream(1, true), stream(2, true)]);
+        assert_eq!(place(&mut seats, &[stream(2, true), stream(3, true)]), [(0, Some(30)), (1, Some(31))]);
+    }
+
+    #[test]
+    fn sound_without_picture_takes_a_sound_only_seat_first() {
+        let mut seats = viewer(1, 1);
+        assert_eq!(place(&mut seats, &[stream(1, false)]), [(10, Some(10))]);
+    }
+
+    #[test]
+    fn sound_makes_room_when_a_picture_needs_the_pair() {
+        let mut seats = viewer(1, 1);
+        place(&mut seats, &[stream(1, false), stream(2, false)]);
+        let now = [stream(1, false), stream(3, true)];
+        place(&mut seats, &now);
+        assert_eq!(place(&mut seats, &now), []);
+        let mut shown: Vec<_> =
+            seats.pairs.iter().filter_map(|pair| pair.holds.map(|(who, _)| who.0)).collect();
+        shown.sort_unstable();
+        assert_eq!(shown, [1, 3]);
+        assert_eq!(seats.pairs[0].holds.map(|(who, _)| who.0), Some(3), "the picture has the pair");
+    }
+
+    #[test]
+    fn a_camera_turned_on_later_gets_a_pair() {
+        let mut seats = viewer(1, 1);
+        place(&mut seats, &[stream(1, false)]);
+        let changes = place(&mut seats, &[stream(1, true)]);
+        assert_eq!(changes, [(0, Some(10)), (1, Some(11)), (10, None)]);
+    }
+
+    #[test]
+    fn who_is_pinned_is_shown_whoever_came_first() {
+        let mut seats = viewer(1, 0);
+        let streams = [stream(1, true), stream(2, true)];
+        place(&mut seats, &streams);
+        seats.pin(Some(ParticipantId(2)));
+        assert_eq!(place(&mut seats, &streams), [(0, Some(20)), (1, Some(21))]);
+        assert_eq!(place(&mut seats, &streams), []);
+    }
+
+    #[test]
+    fn a_bound_seat_is_left_alone() {
+        let mut seats = viewer(1, 0);
+        seats.bind(SlotId(1), TrackId(77));
+        assert_eq!(place(&mut seats, &[stream(1, true)]), [(0, Some(10))]);
+    }
+}

@@ -1,0 +1,380 @@
+//! What signaling tells the shard, carried out.
+
+use super::link::{Ingress, Link};
+use super::{Participant, Shard};
+use crate::base::{Outbox, ParticipantId, RoomId, SlotId, Time, TrackId, TransportId};
+use crate::control::message::{OpenSlot, OpenTransport, Publish};
+use crate::control::types::{IceCredentials, Reason, TrackStats, TransportState};
+use crate::control::{Command, Event};
+use crate::media::slot::Slot;
+use crate::media::track::Track;
+use crate::room::Room;
+use crate::transport::Transport;
+
+type Outcome = Result<(), (u64, Reason)>;
+
+impl Shard {
+    /// Carries out a command; one that cannot be is answered by [`Event::Refused`].
+    pub fn on_command(&mut self, now: Time, command: Command, out: &mut impl Outbox) {
+        let outcome = match command {
+            Command::OpenRoom { room } => self.open_room(room),
+            Command::CloseRoom { room } => self.close_room(now, room, out),
+            Command::Join { room, participant } => self.join(room, participant),
+            Command::Leave { participant } => self.leave(now, participant, out),
+            Command::OpenTransport(open) => self.open_transport(now, *open),
+            Command::RestartIce { transport, local, remote } => {
+                self.restart_ice(now, transport, local, remote)
+            }
+            Command::CloseTransport { transport } => self.close_transport(now, transport, Reason::Asked, out),
+            Command::Publish(publish) => self.publish(now, *publish, out),
+            Command::Unpublish { track } => self.unpublish(now, track, out),
+            Command::Mute { track, muted } => self.mute(track, muted),
+            Command::OpenSlot(open) => self.open_slot(now, *open, out),
+            Command::CloseSlot { slot } => self.close_slot(now, slot, out),
+            Command::BindSlot { slot, track } => self.bind_slot(now, slot, track, out),
+            Command::Pin { viewer, target } => self.pin(now, viewer, target, out),
+            Command::QueryRoom { request, room } => self.query_room(request, room),
+            Command::Resync { request } => self.resync(request),
+        };
+        if let Err((id, reason)) = outcome {
+            self.events.push_back(Event::Refused { id, reason });
+        }
+    }
+
+    fn open_room(&mut self, room: RoomId) -> Outcome {
+        if self.room_keys.contains_key(&room) {
+            return Err((room.0, Reason::Exists));
+        }
+        let key = self.rooms.insert(Room::new(room));
+        self.room_keys.insert(room, key);
+        Ok(())
+    }
+
+    fn close_room(&mut self, now: Time, room: RoomId, out: &mut impl Outbox) -> Outcome {
+        let key = *self.room_keys.get(&room).ok_or((room.0, Reason::Unknown))?;
+        let people: Vec<_> = self.rooms[key].participants().collect();
+        for participant in people {
+            self.leave(now, participant, out)?;
+        }
+        self.rooms.remove(key);
+        self.room_keys.remove(&room);
+        Ok(())
+    }
+
+    fn join(&mut self, room: RoomId, participant: ParticipantId) -> Outcome {
+        let key = *self.room_keys.get(&room).ok_or((room.0, Reason::Unknown))?;
+        if self.participants.contains_key(&participant) {
+            return Err((participant.0, Reason::Exists));
+        }
+        self.rooms[key].join(participant);
+        self.participants.insert(participant, Participant { room: key, links: Vec::new() });
+        Ok(())
+    }
+
+    fn leave(&mut self, now: Time, participant: ParticipantId, out: &mut impl Outbox) -> Outcome {
+        let leaving = self.participants.get(&participant).ok_or((participant.0, Reason::Unknown))?;
+        let room = leaving.room;
+        for link in leaving.links.clone() {
+            self.remove_link(link, Reason::Asked);
+        }
+        self.participants.remove(&participant);
+        self.rooms[room].leave(participant);
+        self.reseat(now, room, out);
+        Ok(())
+    }
+
+    fn open_transport(&mut self, now: Time, open: OpenTransport) -> Outcome {
+        let id = open.transport;
+        let participant = self.participants.get_mut(&open.participant).ok_or((id.0, Reason::Unknown))?;
+        if self.link_keys.contains_key(&id) || self.by_ufrag.contains_key(&open.local.ufrag) {
+            return Err((id.0, Reason::Exists));
+        }
+        if self.links.len() >= self.max_transports {
+            return Err((id.0, Reason::LimitReached));
+        }
+        let credentials = (open.local.clone(), open.remote.clone());
+        let transport = Transport::new(&self.dtls, now, credentials, open.fingerprint.clone(), id.0);
+        let ufrag = open.local.ufrag;
+        let link = self.links.insert(Link::new(transport, open, participant.room, now));
+        participant.links.push(link);
+        self.link_keys.insert(id, link);
+        self.by_ufrag.insert(ufrag, link);
+        self.schedule(link);
+        Ok(())
+    }
+
+    fn restart_ice(
+        &mut self,
+        now: Time,
+        transport: TransportId,
+        local: IceCredentials,
+        remote: IceCredentials,
+    ) -> Outcome {
+        let link = self.link_of(transport)?;
+        if self.by_ufrag.get(&local.ufrag).is_some_and(|&other| other != link) {
+            return Err((transport.0, Reason::Exists));
+        }
+        // The previous user fragment goes on being answered until the new path is validated; the
+        // one before that is forgotten.
+        let opened = &mut self.links[link].opened;
+        let previous = opened.local.ufrag;
+        opened.local = local.clone();
+        opened.remote = remote.clone();
+        self.by_ufrag.retain(|ufrag, key| *key != link || *ufrag == previous);
+        self.by_ufrag.insert(local.ufrag, link);
+        self.links[link].transport.restart_ice(now, local, remote);
+        self.schedule(link);
+        Ok(())
+    }
+
+    fn close_transport(
+        &mut self,
+        now: Time,
+        transport: TransportId,
+        reason: Reason,
+        out: &mut impl Outbox,
+    ) -> Outcome {
+        let link = self.link_of(transport)?;
+        self.end_link(now, link, reason, out);
+        Ok(())
+    }
+
+    fn publish(&mut self, now: Time, publish: Publish, out: &mut impl Outbox) -> Outcome {
+        let id = publish.track;
+        let link = self.link_of(publish.transport).map_err(|_| (id.0, Reason::Unknown))?;
+        if self.track_keys.contains_key(&id) {
+            return Err((id.0, Reason::Exists));
+        }
+        if publish.encodings.is_empty() || publish.codecs.is_empty() {
+            return Err((id.0, Reason::Invalid));
+        }
+        let (participant, room) = (self.links[link].participant, self.links[link].room);
+        let (stream, kind) = (publish.stream, publish.kind);
+        let track = Track::new(publish, participant, link);
+        let signalled: Vec<_> = track.layers.iter().map(|layer| (layer.ssrc, layer.rtx_ssrc)).collect();
+        let key = self.tracks.insert(track);
+        self.track_keys.insert(id, key);
+        self.links[link].tracks.push(key);
+        for (layer, (ssrc, rtx_ssrc)) in (0u8..).zip(signalled) {
+            for (ssrc, rtx) in [(ssrc, false), (rtx_ssrc, true)] {
+                if let Some(ssrc) = ssrc {
+                    self.links[link].ingress.learn(Ingress { ssrc, track: key, layer, rtx });
+                }
+            }
+        }
+        self.rooms[room].publish(participant, stream, kind, id);
+        self.reseat(now, room, out);
+        Ok(())
+    }
+
+    fn unpublish(&mut self, now: Time, track: TrackId, out: &mut impl Outbox) -> Outcome {
+        let key = *self.track_keys.get(&track).ok_or((track.0, Reason::Unknown))?;
+        let room = self.links[self.tracks[key].transport].room;
+        self.remove_track(key);
+        self.reseat(now, room, out);
+        Ok(())
+    }
+
+    fn mute(&mut self, track: TrackId, muted: bool) -> Outcome {
+        let key = *self.track_keys.get(&track).ok_or((track.0, Reason::Unknown))?;
+        self.tracks[key].muted = muted;
+        self.tracks[key].published.muted = muted;
+        for layer in 0..self.tracks[key].layers.len() {
+            for &slot in &self.tracks[key].layers[layer].slots {
+                self.slots[slot].interrupt();
+            }
+            if !muted && !self.tracks[key].layers[layer].slots.is_empty() {
+                self.want_key_frame(key, layer);
+            }
+        }
+        Ok(())
+    }
+
+    fn open_slot(&mut self, now: Time, open: OpenSlot, out: &mut impl Outbox) -> Outcome {
+        let id = open.slot;
+        let link = self.link_of(open.transport).map_err(|_| (id.0, Reason::Unknown))?;
+        let ssrcs = [Some(open.ssrc), open.rtx_ssrc];
+        let taken = |slot: &Slot| {
+            [Some(slot.ssrc()), slot.rtx_ssrc()].iter().any(|ssrc| ssrc.is_some() && ssrcs.contains(ssrc))
+        };
+        if self.slot_keys.contains_key(&id)
+            || self.links[link].slots.iter().any(|&slot| taken(&self.slots[slot]))
+        {
+            return Err((id.0, Reason::Exists));
+        }
+        if open.codecs.is_empty() || open.rtx_ssrc == Some(open.ssrc) {
+            return Err((id.0, Reason::Invalid));
+        }
+        let (participant, room) = (self.links[link].participant, self.links[link].room);
+        let (stream, kind) = (open.stream, open.kind);
+        let key = self.slots.insert(Slot::new(open, link, &mut self.random));
+        self.slot_keys.insert(id, key);
+        self.links[link].slots.push(key);
+        if let Some(seats) = self.rooms[room].seats_mut(participant) {
+            seats.open(id, stream, kind);
+        }
+        self.reseat(now, room, out);
+        Ok(())
+    }
+
+    fn close_slot(&mut self, now: Time, slot: SlotId, out: &mut impl Outbox) -> Outcome {
+        let key = *self.slot_keys.get(&slot).ok_or((slot.0, Reason::Unknown))?;
+        let room = self.links[self.slots[key].transport()].room;
+        self.remove_slot(key);
+        self.reseat(now, room, out);
+        Ok(())
+    }
+
+    fn bind_slot(
+        &mut self,
+        now: Time,
+        slot: SlotId,
+        track: Option<TrackId>,
+        out: &mut impl Outbox,
+    ) -> Outcome {
+        let key = *self.slot_keys.get(&slot).ok_or((slot.0, Reason::Unknown))?;
+        let link = self.slots[key].transport();
+        let (participant, room) = (self.links[link].participant, self.links[link].room);
+        if let Some(track) = track
+            && !self
+                .track_keys
+                .get(&track)
+                .is_some_and(|&track| self.links[self.tracks[track].transport].room == room)
+        {
+            return Err((track.0, Reason::Unknown));
+        }
+        let (stream, kind) = (self.slots[key].stream(), self.slots[key].kind());
+        let Some(seats) = self.rooms[room].seats_mut(participant) else {
+            return Err((slot.0, Reason::Unknown));
+        };
+        match track {
+            Some(track) => seats.bind(slot, track),
+            None => {
+                seats.close(slot);
+                seats.open(slot, stream, kind);
+            }
+        }
+        self.point(now, slot, track, out);
+        self.reseat(now, room, out);
+        Ok(())
+    }
+
+    fn pin(
+        &mut self,
+        now: Time,
+        viewer: ParticipantId,
+        target: Option<ParticipantId>,
+        out: &mut impl Outbox,
+    ) -> Outcome {
+        let room = self.participants.get(&viewer).ok_or((viewer.0, Reason::Unknown))?.room;
+        if let Some(seats) = self.rooms[room].seats_mut(viewer) {
+            seats.pin(target);
+        }
+        self.reseat(now, room, out);
+        Ok(())
+    }
+
+    fn query_room(&mut self, request: u64, room: RoomId) -> Outcome {
+        let key = *self.room_keys.get(&room).ok_or((room.0, Reason::Unknown))?;
+        for (_, link) in self.links.iter().filter(|(_, link)| link.room == key) {
+            for &track in &link.tracks {
+                let track = &self.tracks[track];
+                self.events.push_back(Event::TrackStats {
+                    request,
+                    track: track.id,
+                    stats: statistics(track),
+                });
+            }
+        }
+        self.events.push_back(Event::Answered { request });
+        Ok(())
+    }
+
+    fn resync(&mut self, request: u64) -> Outcome {
+        for (_, link) in self.links.iter() {
+            self.events.push_back(Event::Transport {
+                transport: link.opened.transport,
+                state: link.transport.state(),
+            });
+        }
+        for (_, slot) in self.slots.iter() {
+            let track = slot.track().map(|track| self.tracks[track].id);
+            self.events.push_back(Event::Slot { slot: slot.id(), track });
+        }
+        self.events.push_back(Event::Answered { request });
+        Ok(())
+    }
+
+    /// Ends a transport by itself, the participant staying.
+    pub(super) fn end_link(&mut self, now: Time, link: u32, reason: Reason, out: &mut impl Outbox) {
+        let (participant, room) = (self.links[link].participant, self.links[link].room);
+        self.remove_link(link, reason);
+        if let Some(participant) = self.participants.get_mut(&participant) {
+            participant.links.retain(|&other| other != link);
+        }
+        self.reseat(now, room, out);
+    }
+
+    fn remove_link(&mut self, link: u32, reason: Reason) {
+        for track in self.links[link].tracks.clone() {
+            self.remove_track(track);
+        }
+        for slot in self.links[link].slots.clone() {
+            self.remove_slot(slot);
+        }
+        let Some(removed) = self.links.remove(link) else { return };
+        self.link_keys.remove(&removed.opened.transport);
+        self.by_ufrag.retain(|_, key| *key != link);
+        self.by_path.retain(|_, key| *key != link);
+        self.timers.clear(link);
+        let state = TransportState::Ended { reason };
+        self.events.push_back(Event::Transport { transport: removed.opened.transport, state });
+    }
+
+    fn remove_track(&mut self, key: u32) {
+        let Some(track) = self.tracks.remove(key) else { return };
+        self.track_keys.remove(&track.id);
+        let link = &mut self.links[track.transport];
+        link.tracks.retain(|&other| other != key);
+        link.ingress.forget_track(key);
+        for slot in track.layers.iter().flat_map(|layer| &layer.slots) {
+            self.slots[*slot].show(None);
+        }
+        let room = self.links[track.transport].room;
+        self.rooms[room].unpublish(track.id);
+    }
+
+    fn remove_slot(&mut self, key: u32) {
+        self.unpoint(key);
+        let Some(slot) = self.slots.remove(key) else { return };
+        self.slot_keys.remove(&slot.id());
+        let link = &mut self.links[slot.transport()];
+        link.slots.retain(|&other| other != key);
+        if let Some(seats) = self.rooms[link.room].seats_mut(link.participant) {
+            seats.close(slot.id());
+        }
+    }
+
+    fn link_of(&self, transport: TransportId) -> Result<u32, (u64, Reason)> {
+        self.link_keys.get(&transport).copied().ok_or((transport.0, Reason::Unknown))
+    }
+}
+
+fn statistics(track: &Track) -> TrackStats {
+    let counters = &track.counters;
+    TrackStats {
+        packets: counters.packets,
+        bytes: counters.bytes,
+        lost: track.layers.iter().map(|layer| layer.reception.lost()).sum(),
+        jitter_us: track
+            .layers
+            .iter()
+            .map(|layer| layer.reception.jitter().as_micros() as u32)
+            .max()
+            .unwrap_or(0),
+        forwarded: counters.forwarded,
+        forwarded_bytes: counters.forwarded_bytes,
+        nacks_sent: counters.nacks_sent,
+        key_frame_requests: counters.key_frame_requests,
+    }
+}

@@ -1,0 +1,176 @@
+//! What a shard counts: everything that came, and everything that did not go on, by cause.
+
+use crate::media::slot::{NotResent, Withheld};
+use crate::transport::DropCause;
+
+macro_rules! causes {
+    ($($(#[$doc:meta])* $name:ident => $label:literal,)*) => {
+        /// Why a datagram, a packet or a wish went no further.
+        #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+        #[repr(usize)]
+        pub enum Drop {
+            $($(#[$doc])* $name,)*
+        }
+
+        impl Drop {
+            /// All of them, in the order of their counters.
+            pub const ALL: &'static [Drop] = &[$(Drop::$name,)*];
+
+            /// The name in metrics.
+            pub const fn label(self) -> &'static str {
+                match self {
+                    $(Drop::$name => $label,)*
+                }
+            }
+        }
+    };
+}
+
+causes! {
+    /// None of the protocols that share the port (RFC 7983).
+    UnknownProtocol => "unknown-protocol",
+    /// DTLS, SRTP or SRTCP from an address no check has validated.
+    UnknownAddress => "unknown-address",
+    /// Not a STUN message, or one whose lengths lie.
+    BadStun => "bad-stun",
+    /// A STUN request for credentials nobody has.
+    UnknownUfrag => "unknown-ufrag",
+    /// STUN, but not a Binding request.
+    StunNotARequest => "stun-not-a-request",
+    /// STUN whose MESSAGE-INTEGRITY is missing or wrong.
+    StunBadIntegrity => "stun-bad-integrity",
+    /// A captured check, sent again from elsewhere.
+    StunReplayed => "stun-replayed",
+    /// An answer that could not be written or sent.
+    NotAnswered => "not-answered",
+    /// DTLS from an address that no check has validated, or after DTLS is gone.
+    RefusedDtls => "refused-dtls",
+    /// For a transport that has ended.
+    Ended => "ended",
+    /// SRTP or SRTCP before the keys are agreed.
+    NoKeys => "no-keys",
+    /// Not an RTP packet, or one whose lengths lie.
+    BadRtp => "bad-rtp",
+    /// SRTP that is not authentic.
+    NotAuthentic => "not-authentic",
+    /// SRTP that came before, or too late to tell.
+    Replayed => "replayed",
+    /// SRTP refused for another reason.
+    RefusedSrtp => "refused-srtp",
+    /// Authentic, but of no published track.
+    UnknownTrack => "unknown-track",
+    /// Authentic, in a codec that was not agreed on.
+    UnknownCodec => "unknown-codec",
+    /// A packet that is stored already.
+    Duplicate => "duplicate",
+    /// A retransmission that carries nothing, or names no packet.
+    EmptyRtx => "empty-rtx",
+    /// RTCP whose lengths lie, after what was right in it.
+    BadRtcp => "bad-rtcp",
+    /// RTCP about an SSRC that is not ours.
+    UnknownRtcp => "unknown-rtcp",
+    /// Not forwarded: the track is muted.
+    Muted => "muted",
+    /// Not forwarded: the picture waits for a key frame.
+    WaitingForKeyFrame => "waiting-for-key-frame",
+    /// Not forwarded: from before what the seat began with.
+    BeforeTheStart => "before-the-start",
+    /// Not forwarded: the subscriber does not take the codec.
+    CodecNotTaken => "codec-not-taken",
+    /// Not forwarded: the subscriber is not connected.
+    NotConnected => "not-connected",
+    /// Not sent: no buffer was free.
+    NoBuffer => "no-buffer",
+    /// Not sent: it could not be sealed.
+    NotSealed => "not-sealed",
+    /// A retransmission that was not agreed on.
+    NoRtx => "no-rtx",
+    /// A retransmission of what is not kept any more, or was never sent.
+    NotKept => "not-kept",
+    /// A retransmission asked for a moment ago.
+    ResentJustNow => "resent-just-now",
+}
+
+impl From<Withheld> for Drop {
+    fn from(withheld: Withheld) -> Drop {
+        match withheld {
+            Withheld::WaitingForKeyFrame => Drop::WaitingForKeyFrame,
+            Withheld::BeforeTheStart => Drop::BeforeTheStart,
+            Withheld::UnknownCodec => Drop::CodecNotTaken,
+        }
+    }
+}
+
+impl From<DropCause> for Drop {
+    fn from(cause: DropCause) -> Drop {
+        match cause {
+            DropCause::StunNotARequest => Drop::StunNotARequest,
+            DropCause::StunUnknownUser => Drop::UnknownUfrag,
+            DropCause::StunBadIntegrity => Drop::StunBadIntegrity,
+            DropCause::StunReplayed => Drop::StunReplayed,
+            DropCause::DtlsUnproved | DropCause::DtlsGone => Drop::RefusedDtls,
+            DropCause::Ended => Drop::Ended,
+            DropCause::NoRoom => Drop::NotAnswered,
+        }
+    }
+}
+
+impl From<NotResent> for Drop {
+    fn from(not: NotResent) -> Drop {
+        match not {
+            NotResent::NoRtx => Drop::NoRtx,
+            NotResent::Unknown => Drop::NotKept,
+            NotResent::TooSoon => Drop::ResentJustNow,
+        }
+    }
+}
+
+/// A shard's counters since it began.
+#[derive(Clone, Debug)]
+pub struct Counters {
+    drops: [u64; Drop::ALL.len()],
+    /// Datagrams offered.
+    pub datagrams: u64,
+    /// Authentic RTP packets, retransmissions included.
+    pub packets_in: u64,
+    /// Packets × subscriptions that were due.
+    pub owed: u64,
+    /// Of those, sealed into a train.
+    pub forwarded: u64,
+    /// Retransmissions sealed into a train.
+    pub resent: u64,
+    /// Packets a late joiner was given from the history.
+    pub replayed_from_history: u64,
+    /// RTCP datagrams sent.
+    pub rtcp_out: u64,
+    /// Key frames asked for.
+    pub key_frame_requests: u64,
+}
+
+impl Default for Counters {
+    fn default() -> Counters {
+        Counters {
+            drops: [0; Drop::ALL.len()],
+            datagrams: 0,
+            packets_in: 0,
+            owed: 0,
+            forwarded: 0,
+            resent: 0,
+            replayed_from_history: 0,
+            rtcp_out: 0,
+            key_frame_requests: 0,
+        }
+    }
+}
+
+impl Counters {
+    /// Counts one drop.
+    pub fn drop(&mut self, cause: Drop) {
+        self.drops[cause as usize] += 1;
+    }
+
+    /// How often `cause` was counted.
+    pub fn dropped(&self, cause: Drop) -> u64 {
+        self.drops[cause as usize]
+    }
+}

@@ -1,0 +1,111 @@
+//! RTCP from peers: reports of publishers, wishes of subscribers.
+
+use super::Shard;
+use super::counters::Drop;
+use crate::base::id::Ssrc;
+use crate::base::{Outbox, Path, Time};
+use crate::media::history::MAX_PACKET;
+use crate::media::sender_clock::SenderReference;
+use crate::transport::srtp::SrtpError;
+use crate::wire::rtcp::{Compound, Nack, ReportBlock, RtcpPacket, SenderInfo};
+use arrayvec::ArrayVec;
+
+/// Most retransmissions one datagram may ask for: more in one go is no loss but an attack, or a
+/// link so broken that a key frame is the way out.
+const MAX_RESENDS: usize = 256;
+
+impl Shard {
+    /// An RTCP datagram came on the transport with the key `link`.
+    pub(super) fn on_rtcp(
+        &mut self,
+        now: Time,
+        link: u32,
+        path: Path,
+        datagram: &[u8],
+        out: &mut impl Outbox,
+    ) {
+        let Some(srtp) = self.links[link].srtp.as_mut() else {
+            return self.counters.drop(Drop::NoKeys);
+        };
+        let mut plain = [0; MAX_PACKET];
+        let len = match srtp.receiver.open_rtcp(datagram, &mut plain) {
+            Ok(len) => len,
+            Err(SrtpError::Replayed) => return self.counters.drop(Drop::Replayed),
+            Err(SrtpError::NotAuthentic) => return self.counters.drop(Drop::NotAuthentic),
+            Err(_) => return self.counters.drop(Drop::RefusedSrtp),
+        };
+        self.links[link].transport.on_authentic(now, &path);
+        let Ok(compound) = Compound::parse(&plain[..len]) else {
+            return self.counters.drop(Drop::BadRtcp);
+        };
+        for packet in compound {
+            self.on_rtcp_packet(now, link, &packet, out);
+        }
+    }
+
+    fn on_rtcp_packet(&mut self, now: Time, link: u32, packet: &RtcpPacket<'_>, out: &mut impl Outbox) {
+        match packet {
+            RtcpPacket::SenderReport(report) => {
+                self.on_sender_report(now, link, &report.info, out);
+                report.blocks().for_each(|block| self.on_report_block(link, &block));
+            }
+            RtcpPacket::ReceiverReport(report) => {
+                report.blocks().for_each(|block| self.on_report_block(link, &block))
+            }
+            RtcpPacket::Nack(nack) => self.on_nack(now, link, nack, out),
+            RtcpPacket::Pli(pli) => self.on_key_frame_wish(link, pli.media),
+            RtcpPacket::Fir(fir) => fir.entries().for_each(|entry| self.on_key_frame_wish(link, entry.media)),
+            // What a receiver estimates is of use to send-side adaptation, which reads it there; a
+            // publisher's goodbye is followed by signaling or by silence.
+            RtcpPacket::Remb(_)
+            | RtcpPacket::TransportFeedback(_)
+            | RtcpPacket::Sdes(_)
+            | RtcpPacket::Bye(_)
+            | RtcpPacket::Other { .. } => {}
+        }
+    }
+
+    fn on_sender_report(&mut self, now: Time, link: u32, info: &SenderInfo, out: &mut impl Outbox) {
+        let Some(ingress) = self.links[link].ingress.find(info.ssrc) else {
+            return self.counters.drop(Drop::UnknownRtcp);
+        };
+        if ingress.rtx {
+            return;
+        }
+        let layer = &mut self.tracks[ingress.track].layers[usize::from(ingress.layer)];
+        layer.reception.on_sender_report(now, info.ntp);
+        layer.reference = Some(SenderReference { ntp: info.ntp, timestamp: info.rtp_timestamp });
+        self.links[link].clock.on_sender_report(now, &self.wall, info.ntp);
+        self.send_sender_reports(now, ingress.track, usize::from(ingress.layer), out);
+    }
+
+    fn on_report_block(&mut self, link: u32, block: &ReportBlock) {
+        if let Some(slot) = self.slot_of(link, block.ssrc) {
+            self.slots[slot].on_receiver_report();
+        }
+    }
+
+    fn on_nack(&mut self, now: Time, link: u32, nack: &Nack<'_>, out: &mut impl Outbox) {
+        let Some(slot) = self.slot_of(link, nack.media) else {
+            return self.counters.drop(Drop::UnknownRtcp);
+        };
+        let lost: ArrayVec<u16, MAX_RESENDS> = nack.lost().take(MAX_RESENDS).collect();
+        for sequence in lost {
+            self.resend(now, slot, sequence, out);
+        }
+    }
+
+    fn on_key_frame_wish(&mut self, link: u32, ssrc: Ssrc) {
+        let Some(slot) = self.slot_of(link, ssrc) else {
+            return self.counters.drop(Drop::UnknownRtcp);
+        };
+        if let Some(track) = self.slots[slot].track() {
+            self.want_key_frame(track, 0);
+        }
+    }
+
+    /// The seat of this transport that sends under `ssrc`: a handful, searched in order.
+    fn slot_of(&self, link: u32, ssrc: Ssrc) -> Option<u32> {
+        self.links[link].slots.iter().copied().find(|&slot| self.slots[slot].ssrc() == ssrc)
+    }
+}

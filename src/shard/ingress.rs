@@ -1,0 +1,247 @@
+//! A published packet's first half: opened straight into the history of its layer.
+
+use super::Shard;
+use super::counters::Drop;
+use super::link::Ingress;
+use crate::base::id::{PayloadType, Ssrc};
+use crate::base::{Outbox, Path, Time};
+use crate::control::types::Kind;
+use crate::media::history::MAX_PACKET;
+use crate::media::key_frame::starts_key_frame;
+use crate::media::nack::Arrival;
+use crate::media::track::Track;
+use crate::transport::srtp::SrtpError;
+use crate::wire::extension::read_transport_sequence;
+use crate::wire::rtp::RtpView;
+
+/// Bytes of the original sequence number in front of a retransmission's payload (RFC 4588 §4).
+const OSN_LEN: usize = 2;
+
+impl Shard {
+    /// An RTP packet came on the transport with the key `link`. Allocates nothing once the layer's
+    /// history has grown to a second's size.
+    pub(super) fn on_rtp(
+        &mut self,
+        now: Time,
+        link: u32,
+        path: Path,
+        datagram: &[u8],
+        out: &mut impl Outbox,
+    ) {
+        let Ok(view) = RtpView::parse_header(datagram) else {
+            return self.counters.drop(Drop::BadRtp);
+        };
+        match self.links[link].ingress.find(view.ssrc()) {
+            Some(ingress) if !ingress.rtx => self.on_media(now, (link, path), ingress, &view, out),
+            Some(ingress) => self.on_aside(now, (link, path), Some(ingress), &view, out),
+            None => self.on_aside(now, (link, path), None, &view, out),
+        }
+    }
+
+    /// A packet of a known layer: opened in its place in the history.
+    fn on_media(
+        &mut self,
+        now: Time,
+        (link, path): (u32, Path),
+        from: Ingress,
+        view: &RtpView<'_>,
+        out: &mut impl Outbox,
+    ) {
+        let track = &mut self.tracks[from.track];
+        let layer = &mut track.layers[usize::from(from.layer)];
+        let Some(srtp) = self.links[link].srtp.as_mut() else {
+            return self.counters.drop(Drop::NoKeys);
+        };
+        let room = layer.history.reserve(now);
+        let opened = match srtp.receiver.open_rtp(view.packet(), view.header_len(), room) {
+            Ok(opened) => opened,
+            Err(error) => return self.counters.drop(cause(error)),
+        };
+        self.counters.packets_in += 1;
+        self.links[link].transport.on_authentic(now, &path);
+        self.note_arrival(now, link, from.track, view, out);
+        self.store(now, from, opened.index, opened.len, false, out);
+    }
+
+    /// A retransmission, or an SSRC seen for the first time: opened beside, then put in its place.
+    fn on_aside(
+        &mut self,
+        now: Time,
+        (link, path): (u32, Path),
+        known: Option<Ingress>,
+        view: &RtpView<'_>,
+        out: &mut impl Outbox,
+    ) {
+        let Some(srtp) = self.links[link].srtp.as_mut() else {
+            return self.counters.drop(Drop::NoKeys);
+        };
+        let opened = match srtp.receiver.open_rtp(view.packet(), view.header_len(), &mut self.scratch[..]) {
+            Ok(opened) => opened,
+            Err(error) => return self.counters.drop(cause(error)),
+        };
+        self.counters.packets_in += 1;
+        self.links[link].transport.on_authentic(now, &path);
+        let Some(ingress) = known.or_else(|| self.recognise(link, view)) else {
+            return self.counters.drop(Drop::UnknownTrack);
+        };
+        self.note_arrival(now, link, ingress.track, view, out);
+        if ingress.rtx {
+            return self.on_retransmission(now, ingress, opened.len, out);
+        }
+        let room = self.tracks[ingress.track].layers[usize::from(ingress.layer)].history.reserve(now);
+        room[..opened.len].copy_from_slice(&self.scratch[..opened.len]);
+        self.store(now, ingress, opened.index, opened.len, false, out);
+    }
+
+    /// Puts the original packet together again from a retransmission in `scratch`.
+    fn on_retransmission(&mut self, now: Time, from: Ingress, len: usize, out: &mut impl Outbox) {
+        let track = &mut self.tracks[from.track];
+        let Ok(view) = RtpView::parse(&self.scratch[..len]) else {
+            return self.counters.drop(Drop::BadRtp);
+        };
+        let codec = track.codec_of_rtx(view.payload_type());
+        let payload_type = codec.map(|codec| track.codecs[codec].payload_type);
+        let layer = &mut track.layers[usize::from(from.layer)];
+        let (Some(payload_type), Some(ssrc), Some(highest)) = (payload_type, layer.ssrc, layer.highest)
+        else {
+            return self.counters.drop(Drop::EmptyRtx);
+        };
+        let Some((original, payload)) = view.payload().split_first_chunk::<OSN_LEN>() else {
+            return self.counters.drop(Drop::EmptyRtx);
+        };
+        let sequence = u16::from_be_bytes(*original);
+        let index = highest.saturating_add_signed(i64::from(sequence.wrapping_sub(highest as u16) as i16));
+        if index > highest {
+            return self.counters.drop(Drop::EmptyRtx);
+        }
+        let header_len = view.header_len();
+        let room = layer.history.reserve(now);
+        room[..header_len].copy_from_slice(&view.packet()[..header_len]);
+        restore_header(room, payload_type, sequence, ssrc, view.marker());
+        room[header_len..header_len + payload.len()].copy_from_slice(payload);
+        let len = header_len + payload.len();
+        self.store(now, from, index, len, true, out);
+    }
+
+    /// Commits the packet that stands in the layer's reservation, and forwards it.
+    fn store(
+        &mut self,
+        now: Time,
+        from: Ingress,
+        index: u64,
+        len: usize,
+        recovered: bool,
+        out: &mut impl Outbox,
+    ) {
+        let track = &mut self.tracks[from.track];
+        let codecs = &track.codecs;
+        let layer = &mut track.layers[usize::from(from.layer)];
+        let reserved = &layer.history.reserve(now)[..len];
+        let Ok(view) = RtpView::parse(reserved) else {
+            return self.counters.drop(Drop::BadRtp);
+        };
+        let Some(codec) = codecs.iter().find(|codec| codec.payload_type == view.payload_type()) else {
+            return self.counters.drop(Drop::UnknownCodec);
+        };
+        let key = starts_key_frame(codec.codec, view.payload());
+        let timestamp = view.timestamp();
+        if !layer.history.commit(index, len, now, key) {
+            return self.counters.drop(Drop::Duplicate);
+        }
+        layer.highest = layer.highest.max(Some(index));
+        if recovered {
+            layer.reception.on_recovered();
+        } else {
+            layer.reception.on_packet(now, index, timestamp);
+        }
+        let arrival = layer.nacks.on_packet(now, index);
+        if track.kind == Kind::Video {
+            if key {
+                layer.last_key_frame = layer.last_key_frame.max(Some(index));
+                layer.key_requests.served();
+            }
+            if arrival == Arrival::TooMuchLost {
+                layer.key_requests.want();
+            }
+        }
+        track.counters.packets += 1;
+        track.counters.bytes += len as u64;
+        let deadline = layer.nacks.deadline().min(layer.key_requests.deadline());
+        self.timers.set_at_most(track.transport, deadline);
+        self.forward(now, from.track, usize::from(from.layer), index, out);
+    }
+
+    /// Tells congestion control's bookkeeping of the packet.
+    fn note_arrival(&mut self, now: Time, link: u32, track: u32, view: &RtpView<'_>, out: &mut impl Outbox) {
+        let id = self.tracks[track].published.extensions.transport_cc;
+        let Some(sequence) = view.extension(id).and_then(read_transport_sequence) else { return };
+        if !self.links[link].arrivals.on_packet(now, sequence) {
+            self.send_arrivals(link, out);
+            self.links[link].arrivals.on_packet(now, sequence);
+        }
+        let deadline = self.links[link].arrivals.deadline();
+        self.timers.set_at_most(link, deadline);
+    }
+
+    /// Which layer an SSRC belongs to that was not signalled: by MID and payload type (RFC 8843
+    /// §9.2), or by the payload type alone when only one track has it. Only for authentic packets.
+    fn recognise(&mut self, link: u32, view: &RtpView<'_>) -> Option<Ingress> {
+        let payload_type = view.payload_type();
+        let tracks = &self.tracks;
+        let candidates =
+            || self.links[link].tracks.iter().copied().filter(|&key| takes(&tracks[key], payload_type));
+        let by_mid = candidates().find(|&key| {
+            let track = &tracks[key];
+            view.extension(track.published.extensions.mid).is_some_and(|mid| mid == track.mid.as_bytes())
+        });
+        let carries_mid =
+            || candidates().any(|key| view.extension(tracks[key].published.extensions.mid).is_some());
+        let key = by_mid.or_else(|| {
+            let mut all = candidates();
+            all.next().filter(|_| all.next().is_none() && !carries_mid())
+        })?;
+        let rtx = self.tracks[key].codec_of_rtx(payload_type).is_some();
+        Some(self.adopt(link, key, view.ssrc(), rtx))
+    }
+
+    /// Gives an SSRC to the first layer of a track.
+    fn adopt(&mut self, link: u32, key: u32, ssrc: Ssrc, rtx: bool) -> Ingress {
+        let clock_rate = self.tracks[key].clock_rate();
+        let layer = &mut self.tracks[key].layers[0];
+        if rtx {
+            layer.rtx_ssrc = Some(ssrc);
+        } else if layer.ssrc.replace(ssrc).is_some_and(|before| before != ssrc) {
+            layer.restart(ssrc, clock_rate);
+            for &slot in &layer.slots {
+                self.slots[slot].interrupt();
+            }
+            layer.key_requests.want();
+        }
+        let ingress = Ingress { ssrc, track: key, layer: 0, rtx };
+        self.links[link].ingress.learn(ingress);
+        ingress
+    }
+}
+
+fn takes(track: &Track, payload_type: PayloadType) -> bool {
+    track.codec_of(payload_type).or(track.codec_of_rtx(payload_type)).is_some()
+}
+
+/// Makes a retransmission's header the original's again.
+fn restore_header(header: &mut [u8], payload_type: PayloadType, sequence: u16, ssrc: Ssrc, marker: bool) {
+    // The retransmission's own padding was left out with its payload.
+    header[0] &= !0x20;
+    header[1] = u8::from(marker) << 7 | payload_type.0;
+    header[2..4].copy_from_slice(&sequence.to_be_bytes());
+    header[8..12].copy_from_slice(&ssrc.0.to_be_bytes());
+}
+
+fn cause(error: SrtpError) -> Drop {
+    match error {
+        SrtpError::Replayed => Drop::Replayed,
+        SrtpError::NotAuthentic => Drop::NotAuthentic,
+        _ => Drop::RefusedSrtp,
+    }
+}
+
+const _: () = assert!(MAX_PACKET <= 1500, "the scratch packet is one Ethernet frame");

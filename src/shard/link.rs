@@ -1,0 +1,136 @@
+//! A transport as its shard keeps it: the association itself and what goes through it.
+
+use crate::base::id::Ssrc;
+use crate::base::{ParticipantId, Time};
+use crate::control::message::OpenTransport;
+use crate::media::sender_clock::ClockOffset;
+use crate::media::twcc::Arrivals;
+use crate::transport::Transport;
+use crate::transport::dtls::SrtpKeys;
+use crate::transport::srtp::{MasterKeys, Role, SrtpReceiver, SrtpSender};
+use arrayvec::ArrayVec;
+use std::time::Duration;
+
+/// Receiver reports leave this often: libwebrtc's own interval for video is a second.
+pub(super) const REPORT_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Incoming SSRCs one transport may have: tracks times layers times two for retransmissions, with
+/// room for a browser that changes its mind.
+const MAX_INGRESS: usize = 64;
+
+/// What an incoming SSRC is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Ingress {
+    pub(super) ssrc: Ssrc,
+    /// The shard's key of the track.
+    pub(super) track: u32,
+    pub(super) layer: u8,
+    pub(super) rtx: bool,
+}
+
+/// The incoming SSRCs of one transport. A handful, searched in order: no hash.
+#[derive(Debug, Default)]
+pub(super) struct IngressTable {
+    entries: ArrayVec<Ingress, MAX_INGRESS>,
+}
+
+impl IngressTable {
+    pub(super) fn find(&self, ssrc: Ssrc) -> Option<Ingress> {
+        self.entries.iter().copied().find(|entry| entry.ssrc == ssrc)
+    }
+
+    /// Adds or replaces what `ssrc` is; the oldest gives way when there are too many.
+    pub(super) fn learn(&mut self, ingress: Ingress) {
+        self.entries.retain(|entry| entry.ssrc != ingress.ssrc);
+        if self.entries.is_full() {
+            self.entries.remove(0);
+        }
+        self.entries.push(ingress);
+    }
+
+    pub(super) fn forget_track(&mut self, track: u32) {
+        self.entries.retain(|entry| entry.track != track);
+    }
+}
+
+/// Both directions of an association once its keys are agreed.
+pub(super) struct Srtp {
+    pub(super) receiver: SrtpReceiver,
+    pub(super) sender: SrtpSender,
+}
+
+impl Srtp {
+    pub(super) fn new(keys: &SrtpKeys) -> Option<Srtp> {
+        let keys = MasterKeys::from_exporter(keys.profile(), keys.exported(), Role::Server)?;
+        Some(Srtp { receiver: SrtpReceiver::new(&keys.remote), sender: SrtpSender::new(&keys.local) })
+    }
+}
+
+impl std::fmt::Debug for Srtp {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Srtp(…)")
+    }
+}
+
+/// A transport and what goes through it.
+#[derive(Debug)]
+pub(super) struct Link {
+    pub(super) transport: Transport,
+    /// `None` until the keys are agreed.
+    pub(super) srtp: Option<Srtp>,
+    pub(super) participant: ParticipantId,
+    /// The shard's key of the room.
+    pub(super) room: u32,
+    pub(super) opened: OpenTransport,
+    pub(super) ingress: IngressTable,
+    /// The shard's keys of the tracks that come in.
+    pub(super) tracks: Vec<u32>,
+    /// The shard's keys of the seats that go out.
+    pub(super) slots: Vec<u32>,
+    pub(super) arrivals: Arrivals,
+    pub(super) clock: ClockOffset,
+    pub(super) next_report: Time,
+}
+
+impl Link {
+    pub(super) fn new(transport: Transport, opened: OpenTransport, room: u32, now: Time) -> Link {
+        Link {
+            transport,
+            srtp: None,
+            participant: opened.participant,
+            room,
+            opened,
+            ingress: IngressTable::default(),
+            tracks: Vec::new(),
+            slots: Vec::new(),
+            arrivals: Arrivals::default(),
+            clock: ClockOffset::default(),
+            next_report: now + REPORT_INTERVAL,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_ssrc_means_what_was_learnt_last() {
+        let mut table = IngressTable::default();
+        table.learn(Ingress { ssrc: Ssrc(1), track: 1, layer: 0, rtx: false });
+        table.learn(Ingress { ssrc: Ssrc(1), track: 2, layer: 0, rtx: false });
+        assert_eq!(table.find(Ssrc(1)).map(|entry| entry.track), Some(2));
+        table.forget_track(2);
+        assert_eq!(table.find(Ssrc(1)), None);
+    }
+
+    #[test]
+    fn ever_new_ssrcs_push_out_the_oldest() {
+        let mut table = IngressTable::default();
+        for n in 0..1_000 {
+            table.learn(Ingress { ssrc: Ssrc(n), track: 0, layer: 0, rtx: false });
+        }
+        assert_eq!(table.entries.len(), MAX_INGRESS);
+        assert!(table.find(Ssrc(999)).is_some() && table.find(Ssrc(0)).is_none());
+    }
+}

@@ -1,0 +1,49 @@
+//! Carries the room's choice of seats over to the tracks and slots, and tells signaling.
+
+use super::Shard;
+use crate::base::{Outbox, SlotId, Time, TrackId};
+use crate::control::Event;
+
+impl Shard {
+    /// Places everyone anew in the room with the key `room`.
+    pub(super) fn reseat(&mut self, now: Time, room: u32, out: &mut impl Outbox) {
+        let mut changes = Vec::new();
+        self.rooms[room].reseat(|change| changes.push(change));
+        for change in changes {
+            self.point(now, change.slot, change.track, out);
+        }
+    }
+
+    /// Points a seat at a track, or at nothing.
+    pub(super) fn point(
+        &mut self,
+        now: Time,
+        slot_id: SlotId,
+        track: Option<TrackId>,
+        out: &mut impl Outbox,
+    ) {
+        let Some(&slot) = self.slot_keys.get(&slot_id) else { return };
+        self.unpoint(slot);
+        let key = track.and_then(|track| self.track_keys.get(&track).copied());
+        match key {
+            Some(key) => {
+                let track = &mut self.tracks[key];
+                track.layers[0].slots.push(slot);
+                self.slots[slot].show(Some((key, &track.codecs)));
+                self.begin(now, slot, out);
+            }
+            None => self.slots[slot].show(None),
+        }
+        self.events.push_back(Event::Slot { slot: slot_id, track: key.and(track) });
+    }
+
+    /// Takes a seat off the list of the track it shows.
+    pub(super) fn unpoint(&mut self, slot: u32) {
+        let Some(track) = self.slots[slot].track().and_then(|track| self.tracks.get_mut(track)) else {
+            return;
+        };
+        for layer in &mut track.layers {
+            layer.slots.retain(|&other| other != slot);
+        }
+    }
+}

@@ -1,0 +1,67 @@
+// Chromium over CDP and Firefox over WebDriver BiDi, both headless and with a fake camera.
+import fs from 'node:fs';
+import puppeteer from 'puppeteer-core';
+import { until } from './shell.js';
+
+const CHROMIUM = {
+  browser: 'chrome',
+  paths: ['/usr/bin/chromium', '/usr/bin/google-chrome'],
+  options: {
+    pipe: true,
+    args: [
+      // Everything runs as root of the namespaces, where Chromium's own sandbox cannot start.
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-dev-shm-usage',
+      '--mute-audio',
+      '--window-size=660,560',
+      '--autoplay-policy=no-user-gesture-required',
+      '--use-fake-ui-for-media-stream',
+      '--use-fake-device-for-media-stream=fps=30',
+      '--disable-background-timer-throttling',
+      '--disable-backgrounding-occluded-windows',
+      '--disable-renderer-backgrounding',
+    ],
+  },
+};
+
+const FIREFOX = {
+  browser: 'firefox',
+  paths: ['/usr/bin/firefox-esr', '/usr/bin/firefox'],
+  options: {
+    args: ['--width=660', '--height=560'],
+    extraPrefsFirefox: {
+      'media.navigator.streams.fake': true,
+      'media.navigator.permission.disabled': true,
+      'media.autoplay.default': 0,
+      'media.autoplay.blocking_policy': 0,
+      // H.264 in Firefox is a plug-in fetched from the network, which the namespace does not have.
+      'media.gmp-manager.updateEnabled': false,
+      'network.captive-portal-service.enabled': false,
+      'network.connectivity-service.enabled': false,
+    },
+  },
+};
+
+export async function launch(name) {
+  const { browser, paths, options } = name === 'firefox' ? FIREFOX : CHROMIUM;
+  const executablePath = paths.find((path) => fs.existsSync(path));
+  if (!executablePath) throw new Error(`${name} is not installed: ./scripts/test installs it`);
+  return puppeteer.launch({ browser, executablePath, headless: true, defaultViewport: null, timeout: 60_000, ...options });
+}
+
+const SCRIPTS = ['format', 'sound', 'source', 'meter', 'yardstick']
+  .map((name) => fs.readFileSync(new URL(`../page/${name}.js`, import.meta.url), 'utf8'))
+  .join('\n');
+
+// A window of its own for each page, since a tab behind another one paints nothing.
+// `config.id` is what the page's picture and tone say about their origin.
+export async function openPage(browser, url, config, onConsole = () => {}) {
+  const page = await browser.newPage({ type: 'window' });
+  page.on('console', (message) => onConsole(message.text()));
+  page.on('pageerror', (error) => onConsole(`uncaught: ${error.message}`));
+  await page.evaluateOnNewDocument(`globalThis.volleyTest = { config: ${JSON.stringify(config)} };\n${SCRIPTS}`);
+  await page.goto(url, { waitUntil: 'domcontentloaded' });
+  await until('test scripts in the page', () => page.evaluate(() => Boolean(globalThis.volleyTest?.yardstick)));
+  return page;
+}

@@ -1,0 +1,32 @@
+// What the frames seen by one receiver in a stretch of time amount to.
+// A frame is [timeMs, presentedFrames, id, counter, flash]; the last three are null when unreadable.
+
+export function framesPerSecond(frames, fromMs, toMs) {
+  if (frames.length === 0) return 0;
+  // Presented, not called back: a busy page may miss a callback for a frame the user did see.
+  const presented = frames.at(-1)[1] - frames[0][1] + 1;
+  return (presented * 1000) / (toMs - fromMs);
+}
+
+// The longest time without a new frame, beginning and end of the stretch included.
+export function longestGapMs(frames, fromMs, toMs) {
+  const times = [fromMs, ...frames.map(([time]) => time).filter((time) => time > fromMs && time < toMs), toMs];
+  return times.slice(1).reduce((longest, time, index) => Math.max(longest, time - times[index]), 0);
+}
+
+// When the picture turned bright: frames with the flash right behind a frame without.
+export function flashStarts(frames) {
+  return frames
+    .filter(([, , id, counter, flash], index) => {
+      const before = frames[index - 1];
+      return flash && before && before[2] === id && before[3] === counter - 1 && before[4] === false;
+    })
+    .map(([time]) => time);
+}
+
+// The source most frames came from, or null.
+export function sourceOf(frames) {
+  const counts = new Map();
+  for (const [, , id] of frames) if (id !== null) counts.set(id, (counts.get(id) ?? 0) + 1);
+  return [...counts].sort((a, b) => b[1] - a[1])[0]?.[0] ?? null;
+}
