@@ -3,6 +3,9 @@
 //! [`ChannelFds`] is what travels between processes; [`WorkerChannel`] and [`SignalingChannel`] are
 //! its two ends. An end that is made again after a crash goes on where the old one stopped.
 
+#[cfg(test)]
+mod tests;
+
 use super::codec::{self, Corrupt, LAYOUT_VERSION, Layout};
 use super::message::{Command, Event};
 use super::shm::{SharedMemory, WORD};

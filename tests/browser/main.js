@@ -1,13 +1,16 @@
 // `scripts/e2e NAME`: runs the named browser test and prints one JSON line per case on standard output.
 import fs from 'node:fs';
 import { parseArgs } from 'node:util';
+import * as badInput from './cases/bad-input.js';
+import * as killSignaling from './cases/kill-signaling.js';
 import * as meter from './cases/meter.js';
+import * as twoTabs from './cases/two-tabs.js';
 import { CaseContext } from './harness/context.js';
 import { buildNetwork, relayLocalhost } from './harness/network.js';
 import { Server } from './harness/server.js';
 import { Cleanup, log } from './harness/shell.js';
 
-const TESTS = [meter];
+const TESTS = [meter, twoTabs, killSignaling, badInput];
 const FULL_SECONDS = 60;
 
 const options = parse();
