@@ -1,19 +1,8 @@
-//! Stands in for the two processes' work until it is there: signaling answers `/health`, media
-//! takes part in its channels.
+//! Stands in for signaling's work until it is there: answers `/health`.
 
 use std::io::{Read as _, Write as _};
-use volley::control::handover::{MediaHandover, SignalingHandover};
-use volley::control::{SignalingChannel, WorkerChannel};
-
-pub(crate) fn run_media(handover: MediaHandover) -> anyhow::Result<()> {
-    let mut workers = Vec::new();
-    for worker in handover.workers {
-        workers.push(WorkerChannel::attach(worker.channel)?);
-    }
-    loop {
-        std::thread::park();
-    }
-}
+use volley::control::SignalingChannel;
+use volley::control::handover::SignalingHandover;
 
 pub(crate) fn run_signaling(handover: SignalingHandover) -> anyhow::Result<()> {
     for worker in handover.workers {
