@@ -1,7 +1,6 @@
 //! What a child does before its real work: take the handover from its stdin, and never outlive the
 //! supervisor.
 
-use crate::placeholder;
 use anyhow::Context as _;
 use rustix::process::{Signal, set_parent_process_death_signal};
 use std::os::fd::AsFd as _;
@@ -26,7 +25,7 @@ pub(crate) fn signaling() -> anyhow::Result<()> {
         handover::wait_for_end(&supervisor);
         std::process::exit(0);
     })?;
-    placeholder::run_signaling(handover)
+    volley_signaling::run(handover)
 }
 
 const NOT_BY_HAND: &str = "this is started by `volley`, not by hand";
