@@ -4,7 +4,7 @@ use super::link::{Ingress, Link};
 use super::{Participant, Shard};
 use crate::base::{Outbox, ParticipantId, RoomId, SlotId, Time, TrackId, TransportId};
 use crate::control::message::{OpenSlot, OpenTransport, Publish};
-use crate::control::types::{IceCredentials, Reason, TrackStats, TransportState};
+use crate::control::types::{IceCredentials, Reason, TrackStats};
 use crate::control::{Command, Event};
 use crate::media::slot::Slot;
 use crate::media::track::Track;
