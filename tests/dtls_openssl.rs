@@ -126,8 +126,9 @@ impl Files {
     }
 
     fn fingerprint(&self) -> Fingerprint {
-        let der = Command::new("openssl").args(["x509", "-outform", "DER", "-in"]).arg(self.certificate());
-        let der = { der }.output().expect("openssl is installed").stdout;
+        let mut openssl = Command::new("openssl");
+        openssl.args(["x509", "-outform", "DER", "-in"]).arg(self.certificate());
+        let der = openssl.output().expect("openssl is installed").stdout;
         let value = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &der);
         Fingerprint { hash: FingerprintHash::Sha256, value: value.as_ref().try_into().expect("32 bytes") }
     }
