@@ -258,3 +258,49 @@ fn the_same_seed_gives_the_same_hello() {
     assert_eq!(hello(11), hello(11));
     assert_ne!(hello(11), hello(12));
 }
+
+/// A certificate of about `len` bytes: it is valid for many names.
+fn wordy(len: usize) -> Identity {
+    let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).expect("a key");
+    let names: Vec<String> = (0..len / 60).map(|n| format!("{n:055}.test")).collect();
+    let parameters = rcgen::CertificateParams::new(names).expect("valid names");
+    let certificate = parameters.self_signed(&key).expect("a certificate");
+    Identity::from_der(certificate.der().to_vec(), key.serialize_der()).expect("an identity")
+}
+
+#[test]
+fn a_long_certificate_is_taken_and_an_endless_one_refused() {
+    // A dimpl client cannot send the endless one in DTLS 1.3.
+    for (offer, len, connects) in
+        [(Offer::V12, 3_000, true), (Offer::V13, 3_000, true), (Offer::V12, 12_000, false)]
+    {
+        let browser = wordy(len);
+        assert!(browser.certificate().len() > len);
+        let server = DtlsServer::new(&context(8), fingerprint(&browser), 1, Time::ZERO);
+        let config = dimpl::Config::builder().max_queue_tx(100);
+        let mut pair = Pair::new(Client::with(&browser, offer, config), server, 8);
+        pair.run();
+        assert_eq!(pair.connected.is_some(), connects, "{offer:?}, {len} bytes");
+        assert_eq!(pair.failed, (!connects).then_some(Reason::DtlsFailed));
+    }
+}
+
+#[test]
+fn no_altered_hello_makes_it_panic_or_answer_without_end() {
+    let (context, browser) = (context(9), Identity::generate().expect("an identity"));
+    let mut random = Random::new(9);
+    for round in 0..150 {
+        let offer = [Offer::V12, Offer::V13, Offer::Both][round % 3];
+        let mut hello = Client::new(&browser, offer, round as u64).poll().swap_remove(0);
+        for _ in 0..=random.below(8) {
+            let place = random.below(hello.len() as u64) as usize;
+            hello[place] = random.next_u64() as u8;
+        }
+        hello.truncate(hello.len() - (random.below(2) * random.below(hello.len() as u64)) as usize);
+        let mut server = DtlsServer::new(&context, fingerprint(&browser), round as u64, Time::ZERO);
+        server.handle(Time::ZERO, &hello);
+        let mut buffer = [0; MAX_DATAGRAM];
+        let sent = (0..100).take_while(|_| matches!(server.poll(&mut buffer), Output::Send(_))).count();
+        assert!(sent < 8, "{sent} datagrams for one");
+    }
+}
