@@ -11,4 +11,4 @@ pub mod shard;
 pub mod sim;
 pub mod transport;
 pub mod wire;
-// pub mod worker;
+pub mod worker;

@@ -1,1 +1,141 @@
-//! Sockets, rings, buffers and trains: the only code that touches the kernel, and the only `unsafe` beside the shared-memory ring.
+//! Sockets, rings, buffers and trains: the only code that touches the kernel's network stack, and
+//! the only `unsafe` beside the shared-memory ring.
+//!
+//! [`Io`] is what a worker holds: datagrams in, trains out, one wait for everything. Behind it
+//! stand io_uring and, where that is forbidden, epoll; both send the same trains. Nothing here
+//! knows what a datagram contains, who a train is for, or what time it is.
+
+mod address;
+mod config;
+mod counters;
+mod epoll;
+mod incoming;
+mod memory;
+mod pool;
+mod probe;
+mod ring;
+mod route;
+mod socket;
+#[cfg(test)]
+mod tests;
+mod trains;
+mod wire;
+
+pub use config::{IoChoice, IoConfig, IoError, UnknownIoChoice};
+pub use counters::{IoCounters, TRAIN_LENGTH_BUCKETS};
+pub use incoming::Received;
+pub use socket::{bind_media_port, bind_media_socket};
+pub use trains::Trains;
+
+use std::io;
+use std::net::UdpSocket;
+use std::os::fd::AsFd;
+use std::time::Duration;
+
+use self::epoll::{Epoll, Inbox};
+use self::ring::{BufferRing, Ring};
+use self::wire::Wire;
+
+/// A worker's sockets, with what it takes to receive from them, send on them and wait for them.
+///
+/// An `Io` belongs to the thread that made it: the ring takes submissions from no other.
+pub struct Io {
+    trains: Trains,
+    receiver: Receiver,
+    datagrams_per_turn: usize,
+}
+
+enum Receiver {
+    Ring(BufferRing),
+    Epoll(Inbox),
+}
+
+/// Why [`Io::flush_and_wait`] returned, beyond datagrams and timeouts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Woken {
+    /// One of the wake descriptors was signalled.
+    pub wake: bool,
+}
+
+impl Io {
+    /// Takes over bound UDP sockets, the first being `SocketIndex(0)`, and starts to receive.
+    ///
+    /// `wakes` are eventfds whose signal ends a wait. They are never read, so that whoever owns
+    /// them may: each signal counts, not the value.
+    pub fn new(
+        choice: IoChoice,
+        sockets: Vec<UdpSocket>,
+        wakes: &[impl AsFd],
+        config: &IoConfig,
+    ) -> Result<Io, IoError> {
+        if sockets.is_empty() || sockets.len() > usize::from(u8::MAX) {
+            return Err(IoError::SocketCount(sockets.len()));
+        }
+        for socket in &sockets {
+            socket.set_nonblocking(true).map_err(IoError::Socket)?;
+        }
+        let (wire, receiver) = match choice {
+            IoChoice::Uring => Self::uring(&sockets, wakes, config)?,
+            IoChoice::Epoll => Self::epoll(&sockets, wakes, config)?,
+            IoChoice::Auto => Self::uring(&sockets, wakes, config).or_else(|refusal| {
+                tracing::warn!(%refusal, "io_uring is not available here: using epoll");
+                Self::epoll(&sockets, wakes, config)
+            })?,
+        };
+        let trains = Trains::new(wire, sockets, config)?;
+        let io = Io { trains, receiver, datagrams_per_turn: config.datagrams_per_turn };
+        tracing::info!(io = io.name(), longest_train = io.trains.longest(), "the sockets are open");
+        Ok(io)
+    }
+
+    fn uring(
+        sockets: &[UdpSocket],
+        wakes: &[impl AsFd],
+        config: &IoConfig,
+    ) -> Result<(Wire, Receiver), IoError> {
+        let (ring, buffers) = Ring::new(sockets, wakes, config)?;
+        Ok((Wire::Ring(ring), Receiver::Ring(buffers)))
+    }
+
+    fn epoll(
+        sockets: &[UdpSocket],
+        wakes: &[impl AsFd],
+        config: &IoConfig,
+    ) -> Result<(Wire, Receiver), IoError> {
+        let epoll = Epoll::new(sockets, wakes, config).map_err(IoError::Epoll)?;
+        let inbox = Inbox::new(config).map_err(IoError::Memory)?;
+        Ok((Wire::Epoll(epoll), Receiver::Epoll(inbox)))
+    }
+
+    /// `"io_uring"` or `"epoll"`.
+    pub fn name(&self) -> &'static str {
+        self.trains.wire.name()
+    }
+
+    /// Shows `visit` every datagram that is there now, up to the limit of a turn. What it pushes
+    /// leaves with the next flush.
+    pub fn receive(&mut self, visit: impl FnMut(Received<'_>, &mut Trains)) {
+        match &mut self.receiver {
+            Receiver::Ring(buffers) => buffers.receive(&mut self.trains, self.datagrams_per_turn, visit),
+            Receiver::Epoll(inbox) => inbox.receive(&mut self.trains, self.datagrams_per_turn, visit),
+        }
+    }
+
+    /// Where to push what no datagram caused: the outcome of commands and timers.
+    pub fn trains(&mut self) -> &mut Trains {
+        &mut self.trains
+    }
+
+    /// Sends all trains, then sleeps until there is a datagram, a wake or `timeout` has passed
+    /// (`None`: no limit). Does not sleep while a datagram is waiting; may return for nothing.
+    ///
+    /// An error means that the back end is unusable, not that a datagram was lost.
+    pub fn flush_and_wait(&mut self, timeout: Option<Duration>) -> io::Result<Woken> {
+        self.trains.flush_and_wait(timeout)
+    }
+
+    /// What has happened since the start.
+    pub fn counters(&self) -> &IoCounters {
+        &self.trains.counters
+    }
+}

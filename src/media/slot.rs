@@ -11,7 +11,8 @@ use super::sender_clock::ticks;
 use crate::base::id::{PayloadType, Ssrc};
 use crate::base::random::Random;
 use crate::base::{SlotId, StreamId, Time};
-use crate::control::types::{CodecParameters, ExtensionIds, Kind, MAX_CODECS, Mid};
+use crate::control::message::OpenSlot;
+use crate::control::types::{CodecParameters, Kind, MAX_CODECS, Mid};
 use crate::wire::extension::Element;
 use crate::wire::rtp::RtpHeader;
 use arrayvec::ArrayVec;
@@ -120,15 +121,8 @@ pub struct Sent {
 /// One receive seat.
 #[derive(Clone, Debug)]
 pub struct Slot {
-    id: SlotId,
-    stream: StreamId,
+    open: OpenSlot,
     transport: u32,
-    kind: Kind,
-    mid: Mid,
-    ssrc: Ssrc,
-    rtx_ssrc: Option<Ssrc>,
-    codecs: ArrayVec<CodecParameters, MAX_CODECS>,
-    extensions: ExtensionIds,
     showing: Option<Showing>,
     next_index: u64,
     next_rtx_index: u64,
@@ -140,17 +134,10 @@ pub struct Slot {
 
 impl Slot {
     /// An empty seat on the transport with the shard's key `transport`.
-    pub fn new(open: crate::control::message::OpenSlot, transport: u32, random: &mut Random) -> Slot {
+    pub fn new(open: OpenSlot, transport: u32, random: &mut Random) -> Slot {
         Slot {
-            id: open.slot,
-            stream: open.stream,
+            open,
             transport,
-            kind: open.kind,
-            mid: open.mid,
-            ssrc: open.ssrc,
-            rtx_ssrc: open.rtx_ssrc,
-            codecs: open.codecs,
-            extensions: open.extensions,
             showing: None,
             next_index: random.below(FIRST_SEQUENCE_BELOW),
             next_rtx_index: random.below(FIRST_SEQUENCE_BELOW),
@@ -163,7 +150,12 @@ impl Slot {
 
     /// The seat's id.
     pub fn id(&self) -> SlotId {
-        self.id
+        self.open.slot
+    }
+
+    /// The message it was made with.
+    pub fn open(&self) -> &OpenSlot {
+        &self.open
     }
 
     /// The shard's key of the transport it sends on.
@@ -173,22 +165,22 @@ impl Slot {
 
     /// The SSRC it sends under.
     pub fn ssrc(&self) -> Ssrc {
-        self.ssrc
+        self.open.ssrc
     }
 
     /// The SSRC its retransmissions go under.
     pub fn rtx_ssrc(&self) -> Option<Ssrc> {
-        self.rtx_ssrc
+        self.open.rtx_ssrc
     }
 
     /// The pair it belongs to.
     pub fn stream(&self) -> StreamId {
-        self.stream
+        self.open.stream
     }
 
     /// Sound or picture.
     pub fn kind(&self) -> Kind {
-        self.kind
+        self.open.kind
     }
 
     /// The shard's key of the track it shows.
@@ -203,7 +195,7 @@ impl Slot {
 
     /// Whether a picture is held back until a key frame comes.
     pub fn waits_for_key_frame(&self) -> bool {
-        self.kind == Kind::Video && self.showing.as_ref().is_some_and(|showing| showing.run.is_none())
+        self.open.kind == Kind::Video && self.showing.as_ref().is_some_and(|showing| showing.run.is_none())
     }
 
     /// Shows the track with the shard's key `track`, whose codecs are `published`, or nothing.
@@ -211,10 +203,8 @@ impl Slot {
         self.showing = track.map(|(track, published)| {
             let mut codecs = [None; MAX_CODECS];
             for (place, published) in codecs.iter_mut().zip(published) {
-                *place = self.codecs.iter().find(|own| same_format(own, published)).map(|own| OutCodec {
-                    payload_type: own.payload_type,
-                    rtx: own.rtx,
-                    clock_rate: own.clock_rate,
+                *place = self.open.codecs.iter().find(|own| same_format(own, published)).map(|own| {
+                    OutCodec { payload_type: own.payload_type, rtx: own.rtx, clock_rate: own.clock_rate }
                 });
             }
             Showing { track, codecs, run: None }
@@ -240,7 +230,7 @@ impl Slot {
         let begins = showing.run.is_none();
         let run = match showing.run {
             Some(run) => run,
-            None if self.kind == Kind::Video && !packet.starts_key_frame => {
+            None if self.open.kind == Kind::Video && !packet.starts_key_frame => {
                 return Err(Withheld::WaitingForKeyFrame);
             }
             None => {
@@ -265,7 +255,7 @@ impl Slot {
         self.sent.octets = self.sent.octets.wrapping_add(packet.payload.len() as u32);
         Ok(Outgoing {
             index,
-            ssrc: self.ssrc,
+            ssrc: self.open.ssrc,
             payload_type: codec.payload_type,
             timestamp,
             marker: packet.marker,
@@ -278,7 +268,7 @@ impl Slot {
     /// Which published packet the subscriber means by `sequence` of this seat, if it may be sent
     /// again now.
     pub fn requested(&mut self, now: Time, sequence: u16) -> Result<u64, NotResent> {
-        if self.rtx_ssrc.is_none() {
+        if self.open.rtx_ssrc.is_none() {
             return Err(NotResent::NoRtx);
         }
         let run = self.showing.as_ref().and_then(|showing| showing.run).ok_or(NotResent::Unknown)?;
@@ -303,7 +293,7 @@ impl Slot {
         let run = showing.run?;
         let outgoing = Outgoing {
             index: self.next_rtx_index,
-            ssrc: self.rtx_ssrc?,
+            ssrc: self.open.rtx_ssrc?,
             payload_type: codec.rtx?,
             timestamp: packet.timestamp.wrapping_add(run.timestamp_offset),
             marker: packet.marker,
@@ -324,14 +314,14 @@ impl Slot {
     /// Chromium drops packets of an SSRC it does not know without MID, once there are several
     /// video m-lines; so MID is sent until a receiver report names the SSRC.
     fn mid_element(&self) -> Option<(u8, Mid)> {
-        self.extensions.mid.filter(|_| !self.announced).map(|id| (id, self.mid))
+        self.open.extensions.mid.filter(|_| !self.announced).map(|id| (id, self.open.mid))
     }
 
     fn elements<'a>(&self, packet: &Packet<'a>) -> ArrayVec<Element<'a>, { Extension::ALL.len() }> {
         packet
             .carried
             .iter()
-            .filter_map(|&(extension, data)| Some(Element { id: extension.id(&self.extensions)?, data }))
+            .filter_map(|&(extension, data)| Some(Element { id: extension.id(&self.open.extensions)?, data }))
             .collect()
     }
 }
@@ -391,8 +381,7 @@ fn next_timestamp(last: Option<(u32, Time)>, now: Time, clock_rate: u32) -> Opti
 mod tests {
     use super::*;
     use crate::base::TransportId;
-    use crate::control::message::OpenSlot;
-    use crate::control::types::Codec;
+    use crate::control::types::{Codec, ExtensionIds};
 
     fn vp8(payload_type: u8) -> CodecParameters {
         CodecParameters {

@@ -100,6 +100,11 @@ impl Room {
             .map(|member| &mut member.seats)
     }
 
+    /// Tells what every seat shows now.
+    pub fn shown(&self, mut tell: impl FnMut(Change)) {
+        self.members.iter().for_each(|member| member.seats.shown(&mut tell));
+    }
+
     /// Places everyone's streams on everyone else's seats; tells of each seat that changed.
     pub fn reseat(&mut self, mut changed: impl FnMut(Change)) {
         for member in &mut self.members {

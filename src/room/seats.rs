@@ -77,6 +77,14 @@ impl Seats {
         self.pinned = target;
     }
 
+    /// Tells what each seat shows.
+    pub(super) fn shown(&self, tell: &mut impl FnMut(Change)) {
+        let paired = self.pairs.iter().flat_map(|pair| [pair.audio, pair.video]).flatten();
+        for seat in paired.chain(self.bound.iter().copied()) {
+            tell(Change { slot: seat.slot, track: seat.shows });
+        }
+    }
+
     /// Places `streams` (everyone else's, in the order they were published) on the seats.
     pub(super) fn place<'a>(
         &mut self,

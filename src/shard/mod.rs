@@ -4,11 +4,13 @@
 //! simulator another. A packet's way through it: [`demux`] finds the transport by address, the one
 //! hash; [`ingress`] opens the packet straight into the history of its layer; [`fanout`] seals it
 //! for every seat that shows the layer. Everything else is off that way: [`commands`] from
-//! signaling, [`feedback`] from peers, [`reports`] to peers, [`ticks`] of the clock.
+//! signaling, [`feedback`] from peers, [`reports`] to peers, [`ticks`] of the clock, and [`export`]
+//! of the whole for a process that takes over.
 
 mod commands;
 pub mod counters;
 mod demux;
+pub mod export;
 mod fanout;
 mod feedback;
 mod ingress;

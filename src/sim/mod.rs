@@ -1,1 +1,20 @@
-//! Virtual time, lossy links, simulated peers and the oracles. Knows neither `io` nor `worker`.
+//! The simulator: real shards, simulated peers, lossy links, virtual time. One seed is one run.
+//!
+//! It is another shell around a shard than the worker, so it knows no kernel, no clock and no
+//! shared memory. What happens follows from a [`scenario::Scenario`], which follows from a seed;
+//! what must be true whatever happens is written down in [`oracle`]; [`world::World`] is the run.
+
+mod actions;
+pub mod fault;
+pub mod ledger;
+pub mod link;
+pub mod oracle;
+pub mod outbox;
+pub mod payload;
+pub mod peer;
+pub mod person;
+pub mod queue;
+pub mod scenario;
+pub mod verdict;
+pub mod wiretap;
+pub mod world;

@@ -1,12 +1,4 @@
 //! One secure association, sans-IO: ICE-lite, DTLS and SRTP.
-//!
-//! A [`Transport`] is fed datagrams by a shard that has already told the protocols apart and found
-//! the transport by address or by user fragment. It owns who the peer is and whether it is still
-//! there. It knows no socket, no clock, no room and no media.
-//!
-//! The order of trust: a STUN check is authenticated before it has any effect; DTLS is taken only
-//! from a path that such a check has proved; keys leave DTLS only when the certificate has the
-//! fingerprint that was signalled.
 
 mod drop_cause;
 pub mod dtls;

@@ -235,3 +235,6 @@ impl<'a> HeaderWriter<'a> {
         Some(self.writer.len())
     }
 }
+
+#[cfg(test)]
+mod tests;

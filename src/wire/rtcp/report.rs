@@ -4,7 +4,7 @@ use super::RtcpError;
 use super::header::{HEADER_LEN, body_writer, write_header};
 use crate::base::id::Ssrc;
 use crate::base::time::NtpTime;
-use crate::wire::bytes::{Writer, be16, be24, be32};
+use crate::wire::bytes::{Writer, be24, be32};
 
 const BLOCK_LEN: usize = 24;
 /// SSRC and sender info.

@@ -1,0 +1,116 @@
+//! What signaling has asked for and been told: the truth that oracles compare packets with.
+
+use crate::base::{ParticipantId, RoomId, SlotId, StreamId, Time, TrackId, TransportId};
+use crate::control::types::{Codec, Kind, TransportState};
+use std::collections::BTreeMap;
+
+/// A value over time.
+#[derive(Clone, Debug)]
+pub struct History<T> {
+    changes: Vec<(Time, T)>,
+}
+
+impl<T: Copy + PartialEq> History<T> {
+    /// A value that holds from `at` on.
+    pub fn new(at: Time, value: T) -> History<T> {
+        History { changes: vec![(at, value)] }
+    }
+
+    /// It changes at `at`.
+    pub fn change(&mut self, at: Time, value: T) {
+        self.changes.push((at, value));
+    }
+
+    /// The value now.
+    pub fn now(&self) -> T {
+        self.changes.last().expect("a history has a first value").1
+    }
+
+    /// When it changed last.
+    pub fn since(&self) -> Time {
+        self.changes.last().expect("a history has a first value").0
+    }
+
+    /// Whether it held `value` at some point of the turn at `at`, its end and beginning included.
+    pub fn held_at(&self, at: Time, value: T) -> bool {
+        let during = self.changes.iter().filter(|(when, _)| *when == at);
+        let before = self.changes.iter().rev().find(|(when, _)| *when < at);
+        during.chain(before).any(|(_, held)| *held == value)
+    }
+}
+
+/// A published track.
+#[derive(Clone, Debug)]
+pub struct TrackEntry {
+    /// Whose.
+    pub participant: ParticipantId,
+    /// In which room.
+    pub room: RoomId,
+    /// What it plays in step with.
+    pub stream: StreamId,
+    /// Sound or picture.
+    pub kind: Kind,
+    /// Its codec.
+    pub codec: Codec,
+    /// Whether signaling has muted it.
+    pub muted: History<bool>,
+    /// Whether it is published.
+    pub live: bool,
+}
+
+/// A receive seat.
+#[derive(Clone, Debug)]
+pub struct SlotEntry {
+    /// Whose.
+    pub participant: ParticipantId,
+    /// The pair it belongs to.
+    pub stream: StreamId,
+    /// Sound or picture.
+    pub kind: Kind,
+    /// What signaling was told it shows.
+    pub shows: History<Option<TrackId>>,
+    /// Whether it is open.
+    pub live: bool,
+}
+
+/// Everything signaling knows.
+#[derive(Clone, Debug, Default)]
+pub struct Ledger {
+    /// Which room everyone is or was in.
+    pub rooms: BTreeMap<ParticipantId, RoomId>,
+    /// All tracks there ever were.
+    pub tracks: BTreeMap<TrackId, TrackEntry>,
+    /// All seats there ever were.
+    pub slots: BTreeMap<SlotId, SlotEntry>,
+    /// What signaling was told of transports.
+    pub transports: BTreeMap<TransportId, TransportState>,
+}
+
+impl Ledger {
+    /// Somebody's tracks and seats are no more.
+    pub fn leave(&mut self, participant: ParticipantId) {
+        let tracks = self.tracks.values_mut().filter(|track| track.participant == participant);
+        tracks.for_each(|track| track.live = false);
+        let slots = self.slots.values_mut().filter(|slot| slot.participant == participant);
+        slots.for_each(|slot| slot.live = false);
+    }
+
+    /// What a viewer's seat shows, if the track is still there.
+    pub fn shown(&self, slot: &SlotEntry) -> Option<(TrackId, &TrackEntry)> {
+        let track = slot.shows.now()?;
+        Some((track, self.tracks.get(&track)?))
+    }
+
+    /// The streams others publish in the room of `viewer`.
+    pub fn streams_for(&self, viewer: ParticipantId) -> Vec<(ParticipantId, StreamId)> {
+        let room = self.rooms.get(&viewer);
+        let others = self
+            .tracks
+            .values()
+            .filter(|track| track.live && track.participant != viewer && Some(&track.room) == room);
+        let mut streams: Vec<_> = others.map(|track| (track.participant, track.stream)).collect();
+        streams.sort_unstable();
+        streams.dedup();
+        streams
+    }
+}

@@ -1,0 +1,37 @@
+//! A picture begins with a key frame: whenever a seat moves to another track, or goes on after a
+//! break, the first packet starts one.
+
+use super::Violations;
+use crate::base::id::SlotId;
+use crate::base::{Time, TrackId};
+use crate::control::types::Kind;
+use crate::sim::peer::seat::Heard;
+use std::collections::BTreeMap;
+
+/// Watches the pictures of one viewer.
+#[derive(Debug, Default)]
+pub struct KeyFrameOracle {
+    runs: BTreeMap<SlotId, Run>,
+}
+
+/// Within a run the seat's numbers keep their distance from the published ones.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Run {
+    track: TrackId,
+    distance: u64,
+}
+
+impl KeyFrameOracle {
+    /// A packet of media leaves, in the order of sending.
+    pub fn on_media(&mut self, at: Time, heard: &Heard, violations: &mut Violations) {
+        if heard.tag.kind == Kind::Audio || heard.resent {
+            return;
+        }
+        let run = Run { track: heard.tag.track, distance: heard.index.wrapping_sub(heard.tag.index) };
+        let before = self.runs.insert(heard.slot, run);
+        let starts = heard.tag.key && heard.tag.first;
+        if before != Some(run) && !starts {
+            violations.add(at, "key-frame", || format!("a run begins in the middle: {heard:?}"));
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! Sound and picture of one person can be played in step: by the sender reports of the seats that
+//! carry them, the same moment of capture is the same moment on the server's clock.
+
+use super::Violations;
+use crate::base::{NtpTime, ParticipantId, SlotId, Time};
+use crate::control::types::Kind;
+use crate::sim::ledger::Ledger;
+use crate::sim::peer::seat::Heard;
+use std::collections::BTreeMap;
+
+/// People notice more than this (ITU-R BT.1359 gives 45 ms early, 125 ms late).
+const MAX_SKEW_MS: i64 = 45;
+
+/// Watches the seats of one viewer.
+#[derive(Debug, Default)]
+pub struct LipsOracle {
+    heard: BTreeMap<SlotId, Heard>,
+    lateness_ms: BTreeMap<SlotId, (Heard, i64)>,
+}
+
+impl LipsOracle {
+    /// A packet of media leaves.
+    pub fn on_media(&mut self, heard: &Heard) {
+        if self.heard.get(&heard.slot).is_some_and(|before| before.tag.track != heard.tag.track) {
+            self.lateness_ms.remove(&heard.slot);
+        }
+        self.heard.insert(heard.slot, *heard);
+    }
+
+    /// A sender report of the seat `slot` leaves: from now on its moments of capture have a place
+    /// on the server's clock.
+    pub fn on_sender_report(&mut self, slot: SlotId, ntp: NtpTime, rtp: u32) {
+        let Some(heard) = self.heard.get(&slot) else { return };
+        let clock_rate = if heard.tag.kind == Kind::Audio { 48 } else { 90 };
+        let ahead_ms = i64::from(heard.timestamp.wrapping_sub(rtp) as i32) / clock_rate;
+        let shown_ms = (ntp.as_nanos() / 1_000_000) as i64 + ahead_ms;
+        let lateness = shown_ms - heard.tag.captured.as_millis() as i64;
+        self.lateness_ms.insert(slot, (*heard, lateness));
+    }
+
+    /// Compares the seats of each pair, at the end of a run.
+    pub fn check(&self, at: Time, viewer: ParticipantId, ledger: &Ledger, violations: &mut Violations) {
+        for (audio, (sound, late_sound)) in &self.lateness_ms {
+            for (video, (picture, late_picture)) in &self.lateness_ms {
+                let (Some(a), Some(b)) = (ledger.slots.get(audio), ledger.slots.get(video)) else { continue };
+                let paired = a.stream == b.stream && (a.kind, b.kind) == (Kind::Audio, Kind::Video);
+                let skew = late_sound - late_picture;
+                if paired && skew.abs() > MAX_SKEW_MS {
+                    violations.add(at, "lips", || {
+                        format!("{viewer:?} sees and hears {skew} ms apart: {sound:?} {picture:?}")
+                    });
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! What one seat sends is one sane stream, whatever moves beneath it: order is kept, numbers go on
+//! without holes of the server's making, time stamps go on with real time.
+
+use super::Violations;
+use crate::base::id::SlotId;
+use crate::base::{Time, TrackId};
+use crate::control::types::Kind;
+use crate::sim::peer::seat::Heard;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// Packets whose neighbours are still compared.
+const KEPT: usize = 600;
+/// How far a seat's clock may run from real time when it moves to another track.
+const CLOCK_SLACK: Duration = Duration::from_millis(1_500);
+
+/// Watches the streams of one viewer.
+#[derive(Debug, Default)]
+pub struct SequenceOracle {
+    seats: BTreeMap<SlotId, Stream>,
+}
+
+#[derive(Debug, Default)]
+struct Stream {
+    sent: BTreeMap<u64, Sent>,
+    lowest: Option<u64>,
+    highest: Option<u64>,
+    count: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Sent {
+    at: Time,
+    track: TrackId,
+    place: u64,
+    captured: Time,
+    timestamp: u32,
+}
+
+impl SequenceOracle {
+    /// A packet of media leaves, in the order of sending.
+    pub fn on_media(&mut self, at: Time, heard: &Heard, violations: &mut Violations) {
+        let stream = self.seats.entry(heard.slot).or_default();
+        if heard.resent {
+            return stream.check_resent(at, heard, violations);
+        }
+        let sent = Sent {
+            at,
+            track: heard.tag.track,
+            place: heard.tag.index,
+            captured: heard.tag.captured,
+            timestamp: heard.timestamp,
+        };
+        let kind = heard.tag.kind;
+        let before = stream.sent.range(..heard.index).next_back();
+        let after = stream.sent.range(heard.index + 1..).next();
+        if let Some(wrong) =
+            before.and_then(|(index, before)| conflict(before, &sent, heard.index - index, kind))
+        {
+            violations.add(at, "sequence", || format!("{wrong} after {before:?}: {heard:?}"));
+        }
+        if let Some(wrong) =
+            after.and_then(|(index, after)| conflict(&sent, after, index - heard.index, kind))
+        {
+            violations.add(at, "sequence", || format!("{wrong} before {after:?}: {heard:?}"));
+        }
+        stream.note(heard.index, sent);
+    }
+
+    /// Numbers never sent, over all seats: each is a packet that never came, not one left out.
+    pub fn holes(&self) -> u64 {
+        self.seats.values().map(Stream::holes).sum()
+    }
+}
+
+impl Stream {
+    fn note(&mut self, index: u64, sent: Sent) {
+        self.lowest = Some(self.lowest.map_or(index, |lowest| lowest.min(index)));
+        self.highest = self.highest.max(Some(index));
+        self.count += u64::from(self.sent.insert(index, sent).is_none());
+        if self.sent.len() > KEPT {
+            self.sent.pop_first();
+        }
+    }
+
+    fn holes(&self) -> u64 {
+        match (self.lowest, self.highest) {
+            (Some(lowest), Some(highest)) => highest + 1 - lowest - self.count,
+            _ => 0,
+        }
+    }
+
+    /// RFC 4588 §4: a retransmission is the packet it says it is.
+    fn check_resent(&self, at: Time, heard: &Heard, violations: &mut Violations) {
+        let Some(original) = self.sent.get(&heard.index) else { return };
+        let same = (original.track, original.place, original.timestamp)
+            == (heard.tag.track, heard.tag.index, heard.timestamp);
+        if !same {
+            violations.add(at, "sequence", || format!("resent as another packet: {heard:?}"));
+        }
+    }
+}
+
+/// What is wrong between two packets `apart` numbers apart, the earlier first.
+fn conflict(before: &Sent, after: &Sent, apart: u64, kind: Kind) -> Option<String> {
+    let clock_rate = if kind == Kind::Audio { 48_000 } else { 90_000 };
+    let ticks = i64::from(after.timestamp.wrapping_sub(before.timestamp) as i32);
+    let as_ticks = |span: Duration| (span.as_micros() as u64 * clock_rate / 1_000_000) as i64;
+    if before.track == after.track {
+        let captured = as_ticks(after.captured.since(before.captured));
+        if after.place <= before.place {
+            return Some("order is turned round".to_owned());
+        }
+        if apart > after.place - before.place {
+            return Some(format!("{apart} numbers for {} packets", after.place - before.place));
+        }
+        // A run that was broken off goes on with real time instead.
+        let sent = as_ticks(after.at.since(before.at));
+        let close = |span: i64, slack: i64| (ticks - span).abs() <= slack;
+        let sane = close(captured, 2) || close(sent.max(captured), as_ticks(CLOCK_SLACK));
+        return (!sane || ticks < 0).then(|| format!("{ticks} ticks for {captured}"));
+    }
+    let passed = as_ticks(after.at.since(before.at));
+    let sane = ticks > 0 && (ticks - passed).abs() <= as_ticks(CLOCK_SLACK);
+    (!sane).then(|| format!("{ticks} ticks for {passed} at a move"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::RoomId;
+    use crate::sim::payload::Tag;
+
+    fn heard(index: u64, track: u64, place: u64, ms: u64, timestamp: u32) -> Heard {
+        let tag = Tag {
+            room: RoomId(1),
+            track: TrackId(track),
+            index: place,
+            captured: Time::from_millis(ms),
+            frame: 0,
+            key: true,
+            first: true,
+            last: true,
+            kind: Kind::Video,
+        };
+        Heard { slot: SlotId(1), index, timestamp, tag, resent: false }
+    }
+
+    fn found(packets: &[Heard]) -> usize {
+        let (mut oracle, mut violations) = (SequenceOracle::default(), Violations::default());
+        packets.iter().for_each(|packet| oracle.on_media(packet.tag.captured, packet, &mut violations));
+        violations.found().len()
+    }
+
+    #[test]
+    fn a_stream_that_moves_between_tracks_without_a_jump_is_sane() {
+        let packets = [
+            heard(10, 1, 5, 0, 1_000),
+            heard(12, 1, 7, 200, 19_000),
+            heard(11, 1, 6, 100, 10_000),
+            heard(13, 2, 900, 300, 28_000),
+        ];
+        assert_eq!(found(&packets), 0);
+    }
+
+    #[test]
+    fn turned_order_stretched_numbers_and_jumping_clocks_are_seen() {
+        let start = heard(10, 1, 5, 0, 1_000);
+        assert_eq!(found(&[start, heard(11, 1, 4, 0, 1_000)]), 1, "an older packet under a newer number");
+        assert_eq!(found(&[start, heard(15, 1, 6, 0, 1_000)]), 1, "a hole of the server's making");
+        assert_eq!(found(&[start, heard(11, 1, 6, 100, 900_000)]), 1, "a clock that jumps");
+        assert_eq!(found(&[start, heard(11, 2, 0, 100, 1_000)]), 1, "a clock that stands at a move");
+    }
+}

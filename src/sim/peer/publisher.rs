@@ -1,0 +1,258 @@
+//! One published track: media at its pace, key frames and retransmissions on request.
+
+use super::format::{Shape, descriptor};
+use super::rtcp::Message;
+use super::rtp::Header;
+use crate::base::id::{PayloadType, Ssrc};
+use crate::base::random::Random;
+use crate::base::{RoomId, Time, TrackId, WallClock};
+use crate::control::types::{Codec, ExtensionIds, Kind, Mid};
+use crate::sim::payload::{self, TAG_LEN, Tag};
+use std::collections::VecDeque;
+use std::time::Duration;
+
+/// Opus packets come every 20 ms (RFC 7587 §4.2).
+const AUDIO_INTERVAL: Duration = Duration::from_millis(20);
+/// While nobody speaks, Opus sends one packet in 400 ms (RFC 6716 §2.1.9, as libopus does it).
+const DTX_INTERVAL: Duration = Duration::from_millis(400);
+/// Fewer frames than a camera gives, so that a second of a call is cheap.
+const VIDEO_INTERVAL: Duration = Duration::from_micros(66_667);
+/// How much is kept for retransmission: some seconds of either kind.
+const KEPT: usize = 400;
+
+/// What a track is published with.
+#[derive(Clone, Debug)]
+pub struct PublisherOptions {
+    /// The room it is for.
+    pub room: RoomId,
+    /// Its id.
+    pub track: TrackId,
+    /// Its m-line.
+    pub mid: Mid,
+    /// Its codec.
+    pub codec: Codec,
+    /// Its SSRC.
+    pub ssrc: Ssrc,
+    /// The SSRC of its retransmissions; without, packets are sent again as they were.
+    pub rtx_ssrc: Option<Ssrc>,
+    /// Its payload type.
+    pub payload_type: PayloadType,
+    /// The payload type of its retransmissions.
+    pub rtx_payload_type: Option<PayloadType>,
+    /// Ids of its header extensions.
+    pub extensions: ExtensionIds,
+}
+
+/// A packet to be sent: everything but the extensions that are written at the last moment.
+#[derive(Clone, Debug)]
+pub struct Outgoing {
+    /// Its header.
+    pub header: Header,
+    /// Its payload.
+    pub payload: Vec<u8>,
+}
+
+/// A track at work.
+#[derive(Debug)]
+pub struct Publisher {
+    options: PublisherOptions,
+    random: Random,
+    sequence: u16,
+    rtx_sequence: u16,
+    timestamp_base: u32,
+    began: Time,
+    next_at: Time,
+    talks_until: Time,
+    silent_until: Time,
+    index: u64,
+    frame: u32,
+    wants_key: bool,
+    muted: bool,
+    kept: VecDeque<Outgoing>,
+    packets: u32,
+    bytes: u32,
+}
+
+impl Publisher {
+    /// A track that begins at `now`.
+    pub fn new(options: PublisherOptions, seed: u64, now: Time) -> Publisher {
+        let mut random = Random::new(seed);
+        Publisher {
+            // Anywhere: browsers start below 32768, others wrap soon, and both must work.
+            sequence: random.next_u32() as u16,
+            rtx_sequence: random.next_u32() as u16,
+            timestamp_base: random.next_u32(),
+            began: now,
+            next_at: now + Duration::from_micros(random.below(60_000)),
+            talks_until: now,
+            silent_until: now,
+            index: 0,
+            frame: 0,
+            wants_key: true,
+            muted: false,
+            kept: VecDeque::new(),
+            packets: 0,
+            bytes: 0,
+            options,
+            random,
+        }
+    }
+
+    /// What it was made with.
+    pub fn options(&self) -> &PublisherOptions {
+        &self.options
+    }
+
+    /// Sound or picture.
+    pub fn kind(&self) -> Kind {
+        if self.options.codec == Codec::Opus { Kind::Audio } else { Kind::Video }
+    }
+
+    /// How many packets it has published.
+    pub fn published(&self) -> u64 {
+        self.index
+    }
+
+    /// A muted track captures nothing: as a page does it, sound goes on as silence and the picture
+    /// stops.
+    pub fn set_muted(&mut self, muted: bool) {
+        self.muted = muted;
+        self.wants_key |= !muted;
+    }
+
+    /// When [`produce`](Self::produce) is due.
+    pub fn next_deadline(&self) -> Time {
+        self.next_at
+    }
+
+    /// Everything captured until `now`.
+    pub fn produce(&mut self, now: Time) -> Vec<Outgoing> {
+        let mut out = Vec::new();
+        while self.next_at <= now {
+            let at = self.next_at;
+            match self.kind() {
+                Kind::Audio => self.capture_sound(at, &mut out),
+                Kind::Video => self.capture_picture(at, &mut out),
+            }
+        }
+        out
+    }
+
+    /// The peer asks for a key frame.
+    pub fn on_key_frame_request(&mut self) {
+        self.wants_key = true;
+    }
+
+    /// The peer misses packets: what is still kept is sent again.
+    pub fn on_nack(&mut self, sequences: &[u16]) -> Vec<Outgoing> {
+        let mut again = Vec::new();
+        for sequence in sequences {
+            let Some(kept) = self.kept.iter().rev().find(|kept| kept.header.sequence == *sequence) else {
+                continue;
+            };
+            let kept = kept.clone();
+            again.push(self.wrap(kept));
+        }
+        again
+    }
+
+    /// RFC 4588 §4: the original sequence number before the original payload.
+    fn wrap(&mut self, mut kept: Outgoing) -> Outgoing {
+        let (Some(ssrc), Some(payload_type)) = (self.options.rtx_ssrc, self.options.rtx_payload_type) else {
+            return kept;
+        };
+        kept.payload.splice(0..0, kept.header.sequence.to_be_bytes());
+        self.rtx_sequence = self.rtx_sequence.wrapping_add(1);
+        kept.header.sequence = self.rtx_sequence;
+        kept.header.ssrc = ssrc;
+        kept.header.payload_type = payload_type;
+        kept
+    }
+
+    /// A sender report (RFC 3550 §6.4.1), once something was sent.
+    pub fn sender_report(&self, now: Time, wall: &WallClock) -> Option<Message> {
+        (self.packets > 0).then(|| Message::SenderReport {
+            ssrc: self.options.ssrc,
+            ntp: wall.ntp(now),
+            rtp: self.timestamp(now),
+            packets: self.packets,
+            bytes: self.bytes,
+            blocks: Vec::new(),
+        })
+    }
+
+    fn clock_rate(&self) -> u64 {
+        if self.kind() == Kind::Audio { 48_000 } else { 90_000 }
+    }
+
+    fn timestamp(&self, at: Time) -> u32 {
+        let nanos = at.since(self.began).as_nanos() as u64;
+        self.timestamp_base.wrapping_add((nanos / 1_000 * self.clock_rate() / 1_000_000) as u32)
+    }
+
+    fn capture_sound(&mut self, at: Time, out: &mut Vec<Outgoing>) {
+        let begins = at >= self.silent_until && at >= self.talks_until && !self.muted;
+        if begins {
+            self.talks_until = at + Duration::from_millis(500 + self.random.below(2_500));
+            self.silent_until = self.talks_until + Duration::from_millis(self.random.below(1_500));
+        }
+        let talks = at < self.talks_until && !self.muted;
+        self.next_at = at + if talks { AUDIO_INTERVAL } else { DTX_INTERVAL };
+        let body = if talks { 20 + self.random.below(100) as usize } else { 0 };
+        let shape = Shape { frame: self.frame, key: true, first: true, last: true };
+        self.emit(at, &shape, begins, body, out);
+        self.frame += 1;
+    }
+
+    fn capture_picture(&mut self, at: Time, out: &mut Vec<Outgoing>) {
+        self.next_at = at + VIDEO_INTERVAL;
+        if self.muted {
+            return;
+        }
+        let key = std::mem::take(&mut self.wants_key);
+        let packets = if key { 3 + self.random.below(4) } else { 1 + self.random.below(3) };
+        for n in 0..packets {
+            let (first, last) = (n == 0, n + 1 == packets);
+            let shape = Shape { frame: self.frame, key, first, last };
+            let body = if last { self.random.below(900) as usize } else { 1_000 };
+            self.emit(at, &shape, last, body, out);
+        }
+        self.frame += 1;
+    }
+
+    fn emit(&mut self, at: Time, shape: &Shape, marker: bool, body: usize, out: &mut Vec<Outgoing>) {
+        let tag = Tag {
+            room: self.options.room,
+            track: self.options.track,
+            index: self.index,
+            captured: at,
+            frame: shape.frame,
+            key: shape.key,
+            first: shape.first,
+            last: shape.last,
+            kind: self.kind(),
+        };
+        let mut payload = descriptor(self.options.codec, shape);
+        payload::write(&mut payload, &tag, body);
+        let header = Header {
+            marker,
+            payload_type: self.options.payload_type,
+            sequence: self.sequence,
+            timestamp: self.timestamp(at),
+            ssrc: self.options.ssrc,
+            extensions: Vec::new(),
+        };
+        self.index += 1;
+        self.sequence = self.sequence.wrapping_add(1);
+        self.packets = self.packets.wrapping_add(1);
+        self.bytes = self.bytes.wrapping_add(payload.len() as u32);
+        if self.kept.len() == KEPT {
+            self.kept.pop_front();
+        }
+        let packet = Outgoing { header, payload };
+        self.kept.push_back(packet.clone());
+        out.push(packet);
+    }
+}
+
+const _: () = assert!(1_000 + TAG_LEN + 16 + 60 + 16 <= 1_200, "a full packet passes every path");
