@@ -179,3 +179,5 @@ impl std::fmt::Debug for DtlsServer {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_rsa;

@@ -5,7 +5,7 @@ use crate::transport::testing::{Client, Offer, fingerprint};
 use std::time::Duration;
 
 /// A client and a server with a link between them that a test may spoil.
-struct Pair {
+pub(super) struct Pair {
     now: Time,
     client: Client,
     server: DtlsServer,
@@ -13,15 +13,15 @@ struct Pair {
     loss: f64,
     jitter: Duration,
     in_flight: Vec<(Time, bool, Vec<u8>)>,
-    connected: Option<(DtlsVersion, SrtpKeys)>,
-    failed: Option<Reason>,
+    pub(super) connected: Option<(DtlsVersion, SrtpKeys)>,
+    pub(super) failed: Option<Reason>,
     closed: bool,
     server_deadline: Time,
     largest: usize,
 }
 
 impl Pair {
-    fn new(client: Client, server: DtlsServer, seed: u64) -> Pair {
+    pub(super) fn new(client: Client, server: DtlsServer, seed: u64) -> Pair {
         Pair {
             now: Time::ZERO,
             client,
@@ -39,7 +39,7 @@ impl Pair {
     }
 
     /// Runs until both are connected, the server is over, or 40 s have passed.
-    fn run(&mut self) {
+    pub(super) fn run(&mut self) {
         self.drain();
         while !self.done() && self.now < Time::from_millis(40_000) {
             self.step();
@@ -170,7 +170,7 @@ fn handshakes_complete_over_links_that_lose_and_reorder() {
 
 #[test]
 fn a_client_hello_in_many_pieces_and_in_any_order_is_put_together() {
-    for (offer, seed) in [(Offer::V12, 1), (Offer::V13, 2), (Offer::Both, 3), (Offer::Both, 4)] {
+    for (offer, seed) in [(Offer::V12, 1), (Offer::V12, 2), (Offer::V13, 3), (Offer::V13, 4)] {
         let browser = Identity::generate().expect("an identity");
         let server = DtlsServer::new(&context(seed), fingerprint(&browser), 1, Time::ZERO);
         // 100 bytes a datagram, headers of 25 included: a hello comes in two to four.
@@ -257,4 +257,50 @@ fn the_same_seed_gives_the_same_hello() {
     };
     assert_eq!(hello(11), hello(11));
     assert_ne!(hello(11), hello(12));
+}
+
+/// A certificate of about `len` bytes: it is valid for many names.
+fn wordy(len: usize) -> Identity {
+    let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).expect("a key");
+    let names: Vec<String> = (0..len / 60).map(|n| format!("{n:055}.test")).collect();
+    let parameters = rcgen::CertificateParams::new(names).expect("valid names");
+    let certificate = parameters.self_signed(&key).expect("a certificate");
+    Identity::from_der(certificate.der().to_vec(), key.serialize_der()).expect("an identity")
+}
+
+#[test]
+fn a_long_certificate_is_taken_and_an_endless_one_refused() {
+    // A dimpl client cannot send the endless one in DTLS 1.3.
+    for (offer, len, connects) in
+        [(Offer::V12, 3_000, true), (Offer::V13, 3_000, true), (Offer::V12, 12_000, false)]
+    {
+        let browser = wordy(len);
+        assert!(browser.certificate().len() > len);
+        let server = DtlsServer::new(&context(8), fingerprint(&browser), 1, Time::ZERO);
+        let config = dimpl::Config::builder().max_queue_tx(100);
+        let mut pair = Pair::new(Client::with(&browser, offer, config), server, 8);
+        pair.run();
+        assert_eq!(pair.connected.is_some(), connects, "{offer:?}, {len} bytes");
+        assert_eq!(pair.failed, (!connects).then_some(Reason::DtlsFailed));
+    }
+}
+
+#[test]
+fn no_altered_hello_makes_it_panic_or_answer_without_end() {
+    let (context, browser) = (context(9), Identity::generate().expect("an identity"));
+    let mut random = Random::new(9);
+    for round in 0..150 {
+        let offer = [Offer::V12, Offer::V13, Offer::Both][round % 3];
+        let mut hello = Client::new(&browser, offer, round as u64).poll().swap_remove(0);
+        for _ in 0..=random.below(8) {
+            let place = random.below(hello.len() as u64) as usize;
+            hello[place] = random.next_u64() as u8;
+        }
+        hello.truncate(hello.len() - (random.below(2) * random.below(hello.len() as u64)) as usize);
+        let mut server = DtlsServer::new(&context, fingerprint(&browser), round as u64, Time::ZERO);
+        server.handle(Time::ZERO, &hello);
+        let mut buffer = [0; MAX_DATAGRAM];
+        let sent = (0..100).take_while(|_| matches!(server.poll(&mut buffer), Output::Send(_))).count();
+        assert!(sent < 8, "{sent} datagrams for one");
+    }
 }
