@@ -12,8 +12,7 @@ use crate::{addresses, identity, sockets};
 use anyhow::{Context as _, bail};
 use rustix::time::{ClockId, clock_gettime};
 use sockets::MediaPort;
-use std::net::{IpAddr, SocketAddr, TcpListener};
-use std::os::fd::OwnedFd;
+use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -141,7 +140,7 @@ impl Supervisor {
 
     fn start_media(&mut self) -> anyhow::Result<()> {
         let worker = |(port, channel): (&MediaPort, &ChannelFds)| {
-            let sockets = port.sockets.iter().map(OwnedFd::try_clone).collect::<Result<_, _>>()?;
+            let sockets = port.sockets.iter().map(UdpSocket::try_clone).collect::<Result<_, _>>()?;
             Ok(WorkerFds { channel: channel.try_clone()?, sockets })
         };
         let handover = MediaHandover {
@@ -155,7 +154,8 @@ impl Supervisor {
 
     fn start_signaling(&mut self) -> anyhow::Result<()> {
         let worker = |(port, channel): (&MediaPort, &ChannelFds)| {
-            let candidates = self.addresses.iter().map(|&ip| SocketAddr::new(ip, port.port)).collect();
+            let taken = self.addresses.iter().filter(|&&address| port.takes(address));
+            let candidates = taken.map(|&address| SocketAddr::new(address, port.port)).collect();
             Ok(SignalingWorker { channel: channel.try_clone()?, candidates })
         };
         let handover = SignalingHandover {

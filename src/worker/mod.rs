@@ -118,7 +118,7 @@ fn set_up(
     let mut channel = WorkerChannel::attach(fds.channel).map_err(channel_error)?;
     let sockets = fds.sockets.into_iter().map(UdpSocket::from).collect();
     let wake = channel.wake_fd().try_clone_to_owned().map_err(|error| channel_error(error.into()))?;
-    let io = Io::new(io_choice(choice), sockets, vec![wake], &IoConfig::default()).map_err(io_error)?;
+    let io = Io::new(io_choice(choice), sockets, &[wake], &IoConfig::default()).map_err(io_error)?;
     let identity = Identity::from_der(identity.certificate, identity.key.to_vec())
         .map_err(|error| MediaError::Identity(error.to_string()))?;
     let shard = Shard::new(ShardConfig {

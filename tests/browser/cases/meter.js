@@ -7,6 +7,8 @@ const STALL_MS = 700;
 const BEEP_DELAY_MS = 250;
 // A frame either way, and what two busy cores add.
 const STALL_TOLERANCE_MS = 150;
+// One frame: what is painted appears with the next screen refresh, sound with the next block.
+const SOURCE_TOLERANCE_MS = 34;
 const SYNC_TOLERANCE_MS = 80;
 
 export const name = 'meter';
@@ -25,7 +27,8 @@ async function measureMeter(context, other) {
   await receiving(two, 'yardstick', 1);
   await sleep(3000);
 
-  const received = await record([one, two], ['yardstick'], Math.min(context.seconds, 10));
+  const received = await record([one, two], ['yardstick', 'source'], Math.min(context.seconds, 10));
+  const atSource = received(one, 'source', 1);
   const healthy = received(two, 'yardstick', 1);
   const delayed = received(one, 'yardstick', 2);
   const plant = () => one.evaluate((ms) => volleyTest.source.stall(ms), STALL_MS);
@@ -35,12 +38,14 @@ async function measureMeter(context, other) {
     longestGapMs: healthy.longestGapMs,
     audioHeard: healthy.audioHeard && delayed.audioHeard,
     avSyncMs: healthy.avSyncMs,
+    avSyncAtSourceMs: atSource.avSyncMs,
     plantedBeepDelayMs: BEEP_DELAY_MS,
     avSyncWithDelayMs: delayed.avSyncMs,
     plantedStallMs: STALL_MS,
     longestGapWithStallMs: stalled.longestGapMs,
     failures: [
       healthy.audioHeard && delayed.audioHeard || 'a tone was not found again',
+      near(atSource.avSyncMs, 0, SOURCE_TOLERANCE_MS) || 'lips out of sync at the source',
       near(healthy.avSyncMs, 0, SYNC_TOLERANCE_MS) || 'lips out of sync in a direct call',
       near(delayed.avSyncMs, BEEP_DELAY_MS, SYNC_TOLERANCE_MS) || 'the delayed beep does not show',
       near(stalled.longestGapMs, STALL_MS, STALL_TOLERANCE_MS) || 'the stalled picture does not show',

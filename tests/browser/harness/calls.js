@@ -5,13 +5,15 @@ import { sleep, until } from './shell.js';
 
 const RECENT_MS = 1000;
 
-// A call is one peer connection of a page: the page's own ('call') or the direct one ('yardstick').
-const PICK = `globalThis.volleyTest.pick = (which) => which === 'yardstick'
-  ? volleyTest.yardstick.pc
-  : volleyTest.meter.connections.filter((pc) => pc.connectionState !== 'closed').at(-1);`;
+// What can be measured in a page: the page's own call, the direct one, or its own source without any network.
+const PICK = `({
+  call: () => volleyTest.meter.connections.filter((pc) => pc.connectionState !== 'closed').at(-1),
+  yardstick: () => volleyTest.yardstick.pc,
+  source: () => volleyTest.source.mirror(),
+})`;
 
 async function inPage(page, which, method) {
-  return page.evaluate(`(() => { ${PICK} const pc = volleyTest.pick(${JSON.stringify(which)}); return pc && volleyTest.meter.${method}(pc); })()`);
+  return page.evaluate(`(() => { const pc = ${PICK}.${which}(); return pc && volleyTest.meter.${method}(pc); })()`);
 }
 
 export const watch = (page, which) => inPage(page, which, 'watchConnection');

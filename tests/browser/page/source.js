@@ -105,6 +105,14 @@ volleyTest.source = (() => {
     return new MediaStream(tracks);
   }
 
+  // The source itself in the shape of a peer connection, so that the meter can watch it without a network.
+  let mirrored = null;
+  function mirror() {
+    const { video, audio } = start();
+    mirrored ??= [audio.track, video.track].map((track, index) => ({ mid: String(index), receiver: { track: track.clone() } }));
+    return { getReceivers: () => mirrored.map(({ receiver }) => receiver), getTransceivers: () => mirrored };
+  }
+
   if (navigator.mediaDevices) navigator.mediaDevices.getUserMedia = getUserMedia;
-  return { start, stall, getUserMedia };
+  return { start, stall, mirror, getUserMedia };
 })();
