@@ -11,22 +11,13 @@ volleyTest.source = (() => {
   }
 
   function startPicture() {
-    const canvas = document.createElement('canvas');
-    canvas.width = format.width;
-    canvas.height = format.height;
-    const context = canvas.getContext('2d', { alpha: false });
-    const texture = paintTexture();
-    const stream = canvas.captureStream(0);
-    const [track] = stream.getVideoTracks();
-    // The specification has requestFrame on the track, Firefox on the stream.
-    const capture = track.requestFrame ? track : stream;
+    const { track, paint } = volleyTest.painters();
+    const picture = { track, stalledUntil: 0 };
     const begin = performance.now();
     let number = 0;
-    const picture = { track, stalledUntil: 0 };
     const tick = () => {
       if (performance.now() < picture.stalledUntil) return setTimeout(tick, 5);
-      paint(context, texture, number);
-      capture.requestFrame();
+      paint(number);
       if (number % format.flashEvery === 0) started?.audio.beep();
       // After a stall the missed frames are skipped, as a camera would.
       number = Math.max(number + 1, Math.floor(((performance.now() - begin) * format.fps) / 1000));
@@ -34,38 +25,6 @@ volleyTest.source = (() => {
     };
     setTimeout(tick, 0);
     return picture;
-  }
-
-  // Some texture, so that the encoder has about as much to do as with a face before a wall.
-  function paintTexture() {
-    const texture = document.createElement('canvas');
-    texture.width = 2 * format.width;
-    texture.height = format.height;
-    const context = texture.getContext('2d', { alpha: false });
-    let seed = 1;
-    for (let y = 0; y < format.height; y += 20) {
-      for (let x = 0; x < format.width; x += 20) {
-        seed = (seed * 48271) % 2147483647;
-        context.fillStyle = `hsl(${200 + (seed % 60)} 40% ${30 + (seed % 23)}%)`;
-        context.fillRect(x, y, 20, 20);
-        context.fillRect(x + format.width, y, 20, 20);
-      }
-    }
-    return texture;
-  }
-
-  function paint(context, texture, number) {
-    const { width, height, blocks, flashEvery, flashFrames, counterModulus } = format;
-    const flash = number % flashEvery < flashFrames;
-    context.drawImage(texture, -(number % width), 0);
-    context.fillStyle = flash ? '#fff' : '#000';
-    context.fillRect(width / 2 - 60, height / 2 - 60, 120, 120);
-    const block = width / blocks;
-    const bits = format.encode({ id: volleyTest.config.id, flash, counter: number % counterModulus });
-    bits.forEach((bit, index) => {
-      context.fillStyle = bit ? '#fff' : '#000';
-      context.fillRect(index * block, 0, block, block);
-    });
   }
 
   function startTone() {
