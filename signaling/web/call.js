@@ -3,8 +3,8 @@
  * The call's media: one RTCPeerConnection, what it sends and the m-lines it receives on. Rooms and
  * names are the roster's business, sockets are signaling's.
  *
- * Events: `well`, `weak`, `lost` (the way of the packets), `broken` (the server and this page no
- * longer understand each other; joining again helps).
+ * Events: `well`, `weak`, `lost` (the way of the packets), `broken` (this RTCPeerConnection is of
+ * no more use to the server or to us), `renewed` (there is a new one, and no seat of the old).
  *
  * @typedef {import("./signaling.js").Signaling} Signaling
  * @typedef {import("./signaling.js").Source} Source
@@ -20,15 +20,23 @@ export class Call extends EventTarget {
   #signaling;
   #local;
   #codec;
+  /** @type {RTCIceServer[]} */
+  #iceServers = [];
+  /** How many receiving m-lines the server can use; a renewed connection has them from the start. */
+  #receive = { audio: 1, video: 1 };
   /** @type {Offers | null} */
   #offers = null;
   /** @type {Health | null} */
   #health = null;
   /** What we send and on which m-line. @type {Map<Source, RTCRtpTransceiver>} */
   #senders = new Map();
-  /** What the server calls our tracks, and whether it believes them muted. @type {Map<Source, Track>} */
-  #published = new Map();
+  /** What the server calls our tracks. @type {Map<Source, string>} */
+  #trackIds = new Map();
+  /** Whether the server believes them muted. @type {Map<Source, boolean>} */
+  #believed = new Map();
   #sharing = false;
+  /** The next offer is the one that brings the screen. */
+  #announcing = false;
 
   /**
    * @param {object} parts
@@ -52,11 +60,16 @@ export class Call extends EventTarget {
       case "request-offer":
         return this.#grow(message.receive);
       case "answer":
+        this.#announcing = false;
         this.#learn(message.tracks);
         return this.#offers?.accept(message.sdp);
       case "track-published":
         if (message.participantId === this.#signaling.participantId) this.#learn([message.track]);
         return;
+      case "error":
+        // Telling the same offer again would be refused again.
+        if (message.code === "bad-sdp") this.#offers?.close();
+        if (message.code === "media-ended") this.#tell("broken");
     }
   }
 
@@ -70,28 +83,36 @@ export class Call extends EventTarget {
     return this.#receiverOf(mid)?.getSynchronizationSources()[0]?.audioLevel ?? 0;
   }
 
+  /** Starts the media over with a new RTCPeerConnection; for the room we stay who we are. */
+  renew() {
+    this.close();
+    this.#open();
+    this.#tell("renewed");
+  }
+
   close() {
     this.#health?.close();
     this.#offers?.close();
     this.pc?.close();
     this.pc = this.#offers = this.#health = null;
     this.#senders.clear();
-    this.#published.clear();
-    this.#sharing = false;
+    this.#trackIds.clear();
+    this.#believed.clear();
+    this.#sharing = this.#announcing = false;
   }
 
   /** @param {Joined} joined */
   #joined(joined) {
-    if (!joined.resumed || !this.pc) this.#open(joined.iceServers);
+    this.#iceServers = joined.iceServers;
+    if (!joined.resumed) this.#receive = { audio: 1, video: 1 };
+    if (!joined.resumed || !this.pc) this.renew();
     this.#learn(joined.tracks);
     this.#offers?.resend();
     this.#tellMuted();
   }
 
-  /** @param {RTCIceServer[]} iceServers */
-  #open(iceServers) {
-    this.close();
-    const pc = new RTCPeerConnection({ iceServers, bundlePolicy: "max-bundle" });
+  #open() {
+    const pc = new RTCPeerConnection({ iceServers: this.#iceServers, bundlePolicy: "max-bundle" });
     this.pc = pc;
     this.#offers = new Offers(pc, {
       send: (sdp) => this.#offer(sdp),
@@ -111,6 +132,7 @@ export class Call extends EventTarget {
       const kind = source === "microphone" ? "audio" : "video";
       this.#senders.set(source, this.#add(kind, { direction: "sendrecv", streams }));
     }
+    this.#addReceiving();
     this.#sync();
   }
 
@@ -125,19 +147,24 @@ export class Call extends EventTarget {
     return transceiver;
   }
 
-  /** Adds receiving m-lines until there are as many as the server can use.
-   * @param {{audio: number, video: number} | undefined} receive */
+  /** @param {{audio: number, video: number} | undefined} receive */
   #grow(receive) {
     if (!this.pc) return;
+    if (receive) this.#receive = receive;
+    // What is added is offered by itself (`negotiationneeded`).
+    if (!this.#addReceiving() && !this.#offers?.inFlight) this.#offers?.request();
+  }
+
+  /** Adds receiving m-lines until there are as many as the server can use. */
+  #addReceiving() {
     let added = false;
     for (const kind of /** @type {const} */ (["audio", "video"])) {
-      for (let have = this.#receiving(kind); have < (receive?.[kind] ?? 0); have += 1) {
+      for (let have = this.#receiving(kind); have < this.#receive[kind]; have += 1) {
         this.#add(kind, { direction: "recvonly" });
         added = true;
       }
     }
-    // What was added is offered by itself (`negotiationneeded`).
-    if (!added && !this.#offers?.inFlight) this.#offers?.request();
+    return added;
   }
 
   /** @param {"audio" | "video"} kind */
@@ -152,13 +179,15 @@ export class Call extends EventTarget {
     const sending = [...this.#senders].filter(
       ([, { mid, direction }]) => mid !== null && direction.startsWith("send"),
     );
-    this.#signaling.send({
-      type: this.#sharing ? "start-screen-share" : "offer",
+    const sent = this.#signaling.send({
+      type: this.#announcing ? "start-screen-share" : "offer",
       roomId: this.#signaling.roomId,
       sdp,
       sources: Object.fromEntries(sending.map(([source, { mid }]) => [mid, source])),
       muted: sending.filter(([source]) => this.#isMuted(source)).map(([, { mid }]) => mid),
     });
+    if (!sent) return;
+    for (const [source] of sending) this.#believed.set(source, this.#isMuted(source));
   }
 
   /** Lets each m-line send what the person has switched on. */
@@ -173,8 +202,10 @@ export class Call extends EventTarget {
 
   #syncScreen() {
     const screen = this.#local.screen;
-    if (this.#sharing && !screen) this.#signaling.send({ type: "stop-screen-share", roomId: this.#signaling.roomId });
-    this.#sharing = screen !== null;
+    if ((screen !== null) !== this.#sharing) {
+      this.#sharing = this.#announcing = screen !== null;
+      if (!screen) this.#signaling.send({ type: "stop-screen-share", roomId: this.#signaling.roomId });
+    }
     this.#send("screen", "video", screen?.getVideoTracks()[0] ?? null, screen);
     this.#send("screen-audio", "audio", screen?.getAudioTracks()[0] ?? null, screen);
   }
@@ -199,18 +230,21 @@ export class Call extends EventTarget {
 
   /** @param {Track[] | undefined} tracks */
   #learn(tracks = []) {
-    for (const track of tracks) this.#published.set(track.source, track);
-    if (tracks.length > 0) this.#tellMuted();
+    for (const { source, trackId, muted } of tracks) {
+      this.#trackIds.set(source, trackId);
+      this.#believed.set(source, muted);
+    }
+    this.#tellMuted();
   }
 
-  /** Tells the server what it does not believe yet. */
+  /** Tells the server what it does not believe yet; by an offer where it has not named the track. */
   #tellMuted() {
-    for (const [source, track] of this.#published) {
+    for (const [source, believed] of this.#believed) {
       const muted = this.#isMuted(source);
-      const type = muted ? "mute" : "unmute";
-      if (track.muted !== muted && this.#signaling.send({ type, trackId: track.trackId })) {
-        this.#published.set(source, { ...track, muted });
-      }
+      if (muted === believed) continue;
+      const trackId = this.#trackIds.get(source);
+      if (!trackId) this.#offers?.request();
+      else if (this.#signaling.send({ type: muted ? "mute" : "unmute", trackId })) this.#believed.set(source, muted);
     }
   }
 

@@ -3,50 +3,71 @@
  * Everything that can go wrong, in a sentence a person understands and with a way out.
  *
  * @typedef {{text: string, urgent?: boolean, action?: {label: string, does: Deed}}} Notice
- * @typedef {"retry-devices" | "rejoin" | "cancel" | "unblock" | "stop-screen"} Deed what the button does
+ * @typedef {"retry-devices" | "start-again" | "cancel" | "unblock" | "stop-screen"} Deed what the button does
  */
 
-/** @type {Record<string, (device: string) => string>} */
+/** @type {Record<string, (devices: string) => string>} */
 const DEVICE_PROBLEMS = {
-  NotAllowedError: (device) =>
-    `The browser does not let this page use your ${device}. Allow it in the address bar, then try again – or stay and just watch and listen.`,
-  NotFoundError: (device) => `No ${device} was found. Plug one in and try again – or stay without it.`,
-  NotReadableError: (device) =>
-    `Your ${device} is in use by another program. Close that program and try again.`,
-  OverconstrainedError: (device) => `Your ${device} cannot give a picture this page can use.`,
-  Unplugged: (device) => `Your ${device} was disconnected. Plug it in and try again.`,
-  InsecureContext: () =>
-    "Browsers give camera and microphone only to pages opened over https:// or on localhost. You can still join to watch and listen.",
+  NotAllowedError: (devices) =>
+    `The browser does not let this page use your ${devices}. Allow it in the address bar and try again – or just watch and listen.`,
+  NotFoundError: (devices) => `No ${devices} was found. Plug one in and try again – or stay without.`,
+  NotReadableError: (devices) =>
+    `Your ${devices} is in use by another program. Close that program and try again.`,
+  Unplugged: (devices) => `Your ${devices} was disconnected. Plug it in and try again.`,
 };
 
 /**
- * @param {import("./media.js").Device} device
+ * @param {import("./media.js").Device[]} devices
  * @param {unknown} error
  * @returns {Notice}
  */
-export function deviceProblem(device, error) {
+export function deviceProblem(devices, error) {
   const name = error instanceof Error || error instanceof DOMException ? error.name : "";
-  if (device === "screen") return { text: "The screen could not be shared. The system may forbid it to the browser." };
-  const known = DEVICE_PROBLEMS[name];
-  const text = known?.(device) ?? `Your ${device} could not be started. Check it and try again.`;
-  if (name === "InsecureContext") return { text };
+  if (name === "InsecureContext") return INSECURE;
+  if (devices.includes("screen")) return SCREEN_REFUSED;
+  const joiner = name === "NotFoundError" ? " or " : " and ";
+  const names = devices.join(joiner);
+  const text = DEVICE_PROBLEMS[name]?.(names) ?? `Your ${names} could not be started. Check and try again.`;
   return { text, action: { label: "Try again", does: "retry-devices" } };
 }
+
+/** @type {Notice} */
+const INSECURE = {
+  text: "Browsers give camera and microphone only to pages opened over https:// or on localhost. You can still join to watch and listen.",
+};
+
+/** @type {Notice} */
+const SCREEN_REFUSED = {
+  text: "The screen could not be shared: the system may forbid it. Allow your browser screen recording and try again.",
+};
 
 /** @type {Record<string, string>} */
 const REFUSALS = {
   "room-full": "This room is full. Wait until somebody leaves and try again, or open another room.",
   "room-not-found": "This room does not exist. Check the link, or open another room.",
-  "unauthorized": "This room asks for a valid invitation. Ask for a new link.",
+  "room-closed": "This room was closed.",
+  "resumed-elsewhere": "This call goes on in another tab or window.",
+  unauthorized: "This room asks for a valid invitation. Ask for a new link.",
 };
 
 /**
- * The server does not let us in.
+ * The server does not let us in, or has put us out.
  *
  * @param {{code: string, message: string}} error
  */
 export function refusal({ code, message }) {
   return REFUSALS[code] ?? `The server refused: ${message}`;
+}
+
+/**
+ * The server could not do something we asked for; it says itself what.
+ *
+ * @param {{code: string, message: string}} error
+ * @returns {Notice}
+ */
+export function complaint({ code, message }) {
+  const text = `The server refused: ${message}`;
+  return code === "bad-sdp" ? { text, urgent: true, action: { label: "Try again", does: "start-again" } } : { text };
 }
 
 /** The socket is away. @type {Notice} */
@@ -71,7 +92,7 @@ export const WEAK = { text: "Your connection is interrupted. Looking for another
 export const NO_WAY = {
   text: "No way was found for sound and picture: a firewall may block UDP to the server.",
   urgent: true,
-  action: { label: "Try again", does: "rejoin" },
+  action: { label: "Try again", does: "start-again" },
 };
 
 /** @type {Notice} */

@@ -19,6 +19,8 @@ export const LOST_AFTER_MS = 10_000;
 export class Health {
   #pc;
   #hooks;
+  /** A restart is on its way; until it helps or not, nothing else is tried. */
+  #restarting = false;
   /** @type {any} */
   #timer;
 
@@ -38,15 +40,18 @@ export class Health {
 
   #look() {
     const ice = this.#pc.iceConnectionState;
-    if (ice === "failed") return this.#restart();
-    // ICE is fine and DTLS is not: no restart mends that.
-    if (this.#pc.connectionState === "failed") return this.#lost();
-    if (ice === "disconnected") {
+    if (ice === "failed" || ice === "disconnected") {
+      if (this.#restarting) return;
+      if (ice === "failed") return this.#restart();
       this.#hooks.onWeak();
       this.#after(RESTART_AFTER_MS, () => this.#restart());
     } else if (this.#pc.connectionState === "connected") {
       clearTimeout(this.#timer);
+      this.#restarting = false;
       this.#hooks.onWell();
+    } else if (this.#pc.connectionState === "failed") {
+      // ICE is fine and DTLS is not: no restart mends that.
+      this.#lost();
     }
   }
 
@@ -54,12 +59,18 @@ export class Health {
     this.#hooks.onWeak();
     // Without the server nothing can be mended; it may come back any moment.
     if (!this.#hooks.canSignal()) return this.#after(RESTART_AFTER_MS, () => this.#restart());
+    this.#restarting = true;
     this.#hooks.restart();
     this.#expect();
   }
 
   #expect() {
-    this.#after(LOST_AFTER_MS, () => (this.#hooks.canSignal() ? this.#lost() : this.#expect()));
+    this.#after(LOST_AFTER_MS, () => (this.#isAnswered() ? this.#lost() : this.#expect()));
+  }
+
+  /** Before the server has answered, packets cannot have a way: signaling's trouble, not ours. */
+  #isAnswered() {
+    return this.#hooks.canSignal() && this.#pc.signalingState === "stable";
   }
 
   #lost() {

@@ -15,6 +15,11 @@ const NARROWEST = 3 / 4;
 const WIDEST = 16 / 9;
 /** Between 4:3 and 16:9 (their geometric mean), so that both kinds of camera are cropped alike. */
 const TYPICAL = Math.sqrt((4 / 3) * (16 / 9));
+/** A face sits in the middle: losing edges is less bad than being smaller (1 would be as bad). */
+const CROP_WEIGHT = 0.4;
+/** What most shared screens are; a stage much taller than this would only be black bars. */
+const SCREEN_LOWEST = 4 / 3;
+const SCREEN_WIDEST = 16 / 9;
 
 /**
  * Rectangles for `screens` shared screens followed by `people` tiles, in that order.
@@ -54,7 +59,7 @@ function grid(area, count, gap, shape = { narrowest: NARROWEST, widest: WIDEST, 
     const width = Math.min(cellWidth, cellHeight * shape.widest);
     const height = Math.min(cellHeight, cellWidth / shape.narrowest);
     const ratio = width / height / shape.typical;
-    const score = width * height * Math.min(ratio, 1 / ratio);
+    const score = width * height * Math.min(ratio, 1 / ratio) ** CROP_WEIGHT;
     if (score > best.score) best = { score, columns, width: Math.floor(width), height: Math.floor(height) };
   }
   return rows(area, count, gap, best);
@@ -94,18 +99,32 @@ function rows(area, count, gap, { columns, width, height }) {
 function split(area, people, gap) {
   const share = people > 12 ? 0.4 : people > 5 ? 0.3 : 0.2;
   const { width, height } = area;
+  if (people === 0) return { stage: { x: 0, y: 0, width, height }, strip: { x: 0, y: 0, width: 0, height: 0 } };
   if (width >= height) {
-    const side = Math.floor(people === 0 ? 0 : Math.min(Math.max(width * share, 120), width / 2));
+    const edge = stageOf(width, share, height * SCREEN_WIDEST);
     return {
-      stage: { x: 0, y: 0, width: width - side - gap, height },
-      strip: { x: width - side, y: 0, width: side, height },
+      stage: { x: 0, y: 0, width: edge, height },
+      strip: { x: edge + gap, y: 0, width: width - edge - gap, height },
     };
   }
-  const side = Math.floor(people === 0 ? 0 : Math.min(Math.max(height * share, 120), height / 2));
+  const edge = stageOf(height, share, width / SCREEN_LOWEST);
   return {
-    stage: { x: 0, y: 0, width, height: height - side - gap },
-    strip: { x: 0, y: height - side, width, height: side },
+    stage: { x: 0, y: 0, width, height: edge },
+    strip: { x: 0, y: edge + gap, width, height: height - edge - gap },
   };
+}
+
+/**
+ * What the stage gets of a length: all but the people's share (never too little for a face), but
+ * not more than its picture fills; and never less than half, since the screen is why we are here.
+ *
+ * @param {number} length
+ * @param {number} share
+ * @param {number} filled
+ */
+function stageOf(length, share, filled) {
+  const strip = Math.max(length * share, 120);
+  return Math.floor(Math.max(Math.min(length - strip, filled), length / 2));
 }
 
 /**

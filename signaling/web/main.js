@@ -20,8 +20,12 @@ import { Signaling } from "./signaling.js";
 import { Stage } from "./stage.js";
 import { keepAwake } from "./wake.js";
 
-/** After these the server has nothing of us that could be mended. */
-const START_AGAIN = new Set(["not-joined", "transport-ended"]);
+/** After these the call is over for us. */
+const OVER = new Set(["room-closed", "resumed-elsewhere"]);
+/** These are mended elsewhere, or need no mending: a track that ended needs no mute. */
+const SILENT = new Set(["media-ended", "unknown-track"]);
+/** New media may be started this often; what fails at once should not fail a thousand times. */
+const RENEW_EVERY_MS = 5000;
 
 const query = new URLSearchParams(location.search);
 const byId = (/** @type {string} */ id) => /** @type {HTMLElement} */ (document.getElementById(id));
@@ -49,25 +53,23 @@ const lobby = new Lobby(byId("lobby"), { name: query.get("name"), roomId: readRo
 let phase = "lobby";
 /** Whether packets ever flowed in this call: else trying again by itself would not help. */
 let everWell = false;
-let ownName = "";
+let renewedAt = -Infinity;
+/** @type {any} */
+let renewal;
 
 /** @type {Record<errors.Deed, () => void>} */
 const deeds = {
-  "retry-devices": () => {
-    local.wanted.microphone = local.wanted.camera = true;
-    local.open();
-  },
+  "retry-devices": () => local.retry(),
   "stop-screen": () => local.stopScreen(),
-  "rejoin": () => signaling.rejoin(),
-  "cancel": () => toLobby(),
-  "unblock": () => stage.speakers.unblock(),
+  "start-again": () => renew(),
+  cancel: () => toLobby(),
+  unblock: () => stage.speakers.unblock(),
 };
 
 /** @param {{name: string, roomId: string}} wish */
 function join({ name, roomId }) {
   performance.mark("volley-join");
   phase = "joining";
-  ownName = name;
   everWell = false;
   history.replaceState(null, "", pathOf(roomId) + location.search);
   signaling.join({ roomId, participantName: name });
@@ -91,6 +93,7 @@ function inRoom(joined) {
 /** @param {string} [refusal] */
 function toLobby(refusal = "") {
   phase = "lobby";
+  clearTimeout(renewal);
   signaling.leave();
   call.close();
   stage.close();
@@ -119,21 +122,34 @@ function hear(message) {
 
 /** @param {{code: string, message: string}} error */
 function complain(error) {
-  if (START_AGAIN.has(error.code)) signaling.rejoin();
-  else notices.show("server", { text: error.message });
+  if (OVER.has(error.code)) toLobby(errors.refusal(error));
+  else if (error.code === "not-joined") signaling.rejoin();
+  else if (!SILENT.has(error.code)) notices.show("server", errors.complaint(error));
 }
 
 /** @param {import("./signaling.js").State} state */
 function connectionTo(state) {
-  if (state === "joined") notices.hide("socket");
+  if (state === "joined") {
+    notices.hide("socket");
+    notices.hide("server");
+  }
   if (state !== "waiting") return;
   notices.show("socket", phase === "call" ? errors.RECONNECTING : errors.SERVER_AWAY);
 }
 
 /** The way of the packets is gone for good. */
 function lost() {
-  if (everWell) signaling.rejoin();
+  if (everWell) renew();
   else notices.show("media", errors.NO_WAY);
+}
+
+function renew() {
+  clearTimeout(renewal);
+  const pause = Math.max(0, renewedAt + RENEW_EVERY_MS - performance.now());
+  renewal = setTimeout(() => {
+    renewedAt = performance.now();
+    call.renew();
+  }, pause);
 }
 
 function mirror() {
@@ -155,11 +171,17 @@ call.addEventListener("well", () => {
 });
 call.addEventListener("weak", () => notices.show("media", errors.WEAK));
 call.addEventListener("lost", lost);
-call.addEventListener("broken", () => signaling.rejoin());
+call.addEventListener("broken", renew);
+call.addEventListener("renewed", () => {
+  roster.slots = [];
+  stage.update();
+});
 local.addEventListener("change", mirror);
 local.addEventListener("problem", (event) => {
-  const { kind, error } = /** @type {CustomEvent} */ (event).detail;
-  notices.show(kind, errors.deviceProblem(kind, error));
+  const { devices, error } = /** @type {CustomEvent} */ (event).detail;
+  const subject = devices.join(" ");
+  notices.hide(subject);
+  notices.show(subject, errors.deviceProblem(devices, error));
 });
 stage.speakers.addEventListener("blocked", () => notices.show("sound", errors.SOUND_BLOCKED));
 byId("leave").onclick = () => toLobby();

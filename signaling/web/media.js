@@ -2,10 +2,12 @@
 /**
  * This person's microphone, camera and screen. It knows no network.
  *
- * Events: `change` (a track came, went, or was muted), `problem` (detail: `{kind, error}`).
+ * Events: `change` (a track came, went, or was muted), `problem` (detail: `{devices, error}`: what
+ * failed in the same way).
  *
  * @typedef {"microphone" | "camera"} Input
  * @typedef {Input | "screen"} Device
+ * @typedef {{device: Input, error: unknown}} Failure
  */
 
 /** What a call without layers asks of the camera; a browser gives the nearest it has. */
@@ -21,6 +23,8 @@ export class LocalMedia extends EventTarget {
   wanted = { microphone: true, camera: true };
   /** @type {MediaStream | null} */
   screen = null;
+  /** What was wanted and could not be had. @type {Set<Input>} */
+  #missed = new Set();
 
   get supported() {
     return Boolean(navigator.mediaDevices?.getUserMedia);
@@ -39,14 +43,22 @@ export class LocalMedia extends EventTarget {
   async open() {
     const missing = INPUTS.filter((device) => this.wanted[device] && !this.tracks[device]);
     if (missing.length === 0) return;
-    if (!this.supported) return this.#unsupported();
-    /** @type {Input[]} */
-    const askable = [];
+    if (!this.supported) return this.#failed(missing, new DOMException("", "InsecureContext"));
+    /** @type {Failure[]} */
+    const failures = [];
     for (const device of missing) {
-      if (await isDenied(device)) this.#failed(device, new DOMException("", "NotAllowedError"));
-      else askable.push(device);
+      if (await isDenied(device)) failures.push({ device, error: new DOMException("", "NotAllowedError") });
     }
-    await this.#take(askable);
+    const askable = missing.filter((device) => !failures.some((failure) => failure.device === device));
+    failures.push(...(await this.#take(askable)));
+    this.#report(failures);
+  }
+
+  /** Asks again for what failed, and for nothing that was switched off. */
+  async retry() {
+    for (const device of this.#missed) this.wanted[device] = true;
+    this.#missed.clear();
+    await this.open();
   }
 
   /**
@@ -58,6 +70,7 @@ export class LocalMedia extends EventTarget {
    */
   async set(device, on) {
     this.wanted[device] = on;
+    this.#missed.delete(device);
     const track = this.tracks[device];
     if (track && device === "microphone") track.enabled = on;
     if (track && device === "camera" && !on) this.#release(device);
@@ -71,7 +84,7 @@ export class LocalMedia extends EventTarget {
       this.screen = await navigator.mediaDevices.getDisplayMedia({ video: true, audio: true });
     } catch (error) {
       // NotAllowedError is also what closing the browser's chooser gives: no problem at all.
-      if (!isNamed(error, "NotAllowedError")) this.#problem("screen", error);
+      if (!isNamed(error, "NotAllowedError")) this.#problem(["screen"], error);
       return false;
     }
     const [picture] = this.screen.getVideoTracks();
@@ -93,18 +106,27 @@ export class LocalMedia extends EventTarget {
     this.stopScreen();
   }
 
-  /** @param {Input[]} devices */
+  /** @param {Input[]} devices @returns {Promise<Failure[]>} */
   async #take(devices) {
-    if (devices.length === 0) return;
+    if (devices.length === 0) return [];
     try {
       this.#accept(await navigator.mediaDevices.getUserMedia(request(devices)));
+      return [];
     } catch (error) {
-      const refused = isNamed(error, "NotAllowedError");
-      if (devices.length === 1 || refused) {
-        for (const device of devices) this.#failed(device, error);
-        return;
+      // One missing device fails the common question for both; a person's "no" is meant for both.
+      if (devices.length > 1 && !isNamed(error, "NotAllowedError")) {
+        return [...(await this.#take([devices[0]])), ...(await this.#take(devices.slice(1)))];
       }
-      for (const device of devices) await this.#take([device]);
+      return devices.map((device) => ({ device, error }));
+    }
+  }
+
+  /** One problem for all that failed alike. @param {Failure[]} failures */
+  #report(failures) {
+    const byName = new Map(failures.map(({ error }) => [nameOf(error), error]));
+    for (const [name, error] of byName) {
+      const alike = failures.filter((failure) => nameOf(failure.error) === name);
+      this.#failed(alike.map(({ device }) => device), error);
     }
   }
 
@@ -123,22 +145,19 @@ export class LocalMedia extends EventTarget {
     this.#changed();
   }
 
-  #unsupported() {
-    this.wanted.microphone = this.wanted.camera = false;
-    this.#problem("camera", new DOMException("", "InsecureContext"));
-    this.#changed();
-  }
-
   /** @param {Input} device */
   #unplugged(device) {
     this.#release(device);
-    this.#failed(device, new DOMException("", "Unplugged"));
+    this.#failed([device], new DOMException("", "Unplugged"));
   }
 
-  /** @param {Input} device @param {unknown} error */
-  #failed(device, error) {
-    this.wanted[device] = false;
-    this.#problem(device, error);
+  /** @param {Input[]} devices @param {unknown} error */
+  #failed(devices, error) {
+    for (const device of devices) {
+      this.wanted[device] = false;
+      this.#missed.add(device);
+    }
+    this.#problem(devices, error);
     this.#changed();
   }
 
@@ -149,9 +168,9 @@ export class LocalMedia extends EventTarget {
     this.tracks[device] = null;
   }
 
-  /** @param {Device} kind @param {unknown} error */
-  #problem(kind, error) {
-    this.dispatchEvent(new CustomEvent("problem", { detail: { kind, error } }));
+  /** @param {Device[]} devices @param {unknown} error */
+  #problem(devices, error) {
+    this.dispatchEvent(new CustomEvent("problem", { detail: { devices, error } }));
   }
 
   #changed() {
@@ -191,5 +210,10 @@ function stop(tracks) {
 
 /** @param {unknown} error @param {string} name */
 function isNamed(error, name) {
-  return error instanceof DOMException && error.name === name;
+  return nameOf(error) === name;
+}
+
+/** @param {unknown} error */
+function nameOf(error) {
+  return error instanceof Error || error instanceof DOMException ? error.name : "";
 }

@@ -1,7 +1,7 @@
 // @ts-check
 /**
  * The slim lines that say what is wrong, and the quiet voice that tells a screen reader what
- * happens. One line per subject; showing a subject again replaces its line.
+ * happens. One line per subject; a line waved away stays away until its subject was well again.
  *
  * @typedef {import("./errors.js").Notice} Notice
  * @typedef {import("./errors.js").Deed} Deed
@@ -26,7 +26,7 @@ export class Notices {
 
   /** What is shown now. */
   get texts() {
-    return [...this.#lines.values()].map(({ text }) => text);
+    return [...this.#lines.values()].filter(({ line }) => line.isConnected).map(({ text }) => text);
   }
 
   /** @param {string} subject @param {Notice} notice */
@@ -59,7 +59,7 @@ export class Notices {
 
   /** @param {string} subject @param {Notice} notice */
   #buttons(subject, { action }) {
-    const dismiss = button("×", () => this.hide(subject));
+    const dismiss = button("×", () => this.#lines.get(subject)?.line.remove());
     dismiss.className = "dismiss";
     dismiss.setAttribute("aria-label", "Dismiss");
     if (!action) return [dismiss];

@@ -80,12 +80,12 @@ export class Roster {
     return true;
   }
 
-  /** @param {{participantId: string, participantName: string, tracks?: Track[]}} participant */
-  #add({ participantId, participantName, tracks = [] }) {
+  /** @param {{participantId: string, participantName: string, hidden?: boolean, tracks?: Track[]}} participant */
+  #add({ participantId, participantName, hidden = false, tracks = [] }) {
     this.people.set(participantId, {
       id: participantId,
       name: participantName,
-      hidden: false,
+      hidden,
       tracks: new Map(tracks.map((track) => [track.trackId, track])),
     });
   }

@@ -8,7 +8,7 @@
  *
  * @typedef {"microphone" | "camera" | "screen" | "screen-audio"} Source
  * @typedef {{trackId: string, kind: "audio" | "video", source: Source, muted: boolean}} Track
- * @typedef {{participantId: string, participantName: string, tracks: Track[]}} Participant
+ * @typedef {{participantId: string, participantName: string, hidden?: boolean, tracks: Track[]}} Participant
  * @typedef {{mid: string, participantId: string | null, trackId: string | null, source: Source | null}} Slot
  * @typedef {{type: "joined", roomId: string, participantId: string, participantName: string,
  *   resumeToken: string, resumed: boolean, iceServers: RTCIceServer[],

@@ -5,6 +5,8 @@
 //! where the bytes lie: callers copy them out of shared memory first.
 
 mod layouts;
+#[cfg(test)]
+mod tests;
 
 /// Changed whenever a layout below changes; two processes of different versions do not talk.
 pub(super) const LAYOUT_VERSION: u16 = 1;

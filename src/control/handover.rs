@@ -5,11 +5,14 @@
 
 mod wire;
 
+#[cfg(test)]
+pub(in crate::control) mod tests;
+
 use super::channel::ChannelFds;
 use super::codec::Corrupt;
 use super::types::Fingerprint;
 use std::io::{self, Read};
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use zeroize::Zeroizing;
@@ -46,8 +49,8 @@ impl std::fmt::Debug for IdentityDer {
 pub struct WorkerFds {
     /// Its channel to signaling.
     pub channel: ChannelFds,
-    /// Its bound UDP sockets; all on one port.
-    pub sockets: Vec<OwnedFd>,
+    /// Its bound UDP sockets, one per address family, all on one port.
+    pub sockets: Vec<UdpSocket>,
 }
 
 /// What the media process is given.

@@ -7,6 +7,8 @@
 //! starts a signaling process only when the one before is dead.
 
 mod log;
+#[cfg(test)]
+mod tests;
 
 use super::shm::{SharedMemory, WORD};
 use log::{Log, Words};

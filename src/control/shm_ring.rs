@@ -5,6 +5,9 @@
 //! it, and a slot is copied out before anybody looks at it. Knows nothing of what slots hold, nor
 //! of the eventfd that wakes the reader.
 
+#[cfg(test)]
+mod tests;
+
 use super::codec::Corrupt;
 use super::shm::WORD;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};

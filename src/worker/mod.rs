@@ -7,7 +7,7 @@ pub mod clock;
 pub mod page;
 mod turn;
 
-use crate::base::{Time, WallClock};
+use crate::base::WallClock;
 use crate::control::Event;
 use crate::control::channel::{ChannelError, WorkerChannel};
 use crate::control::handover::{self, IdentityDer, MediaHandover, WorkerFds};
@@ -15,8 +15,9 @@ use crate::io::{Io, IoChoice, IoConfig, IoError};
 use crate::shard::{Shard, ShardConfig};
 use crate::transport::dtls::Identity;
 use clock::Clock;
+use core_affinity::CoreId;
 use std::io;
-use std::os::fd::AsFd;
+use std::net::UdpSocket;
 use std::os::unix::net::UnixStream;
 use std::thread;
 use turn::Worker;
@@ -46,6 +47,12 @@ pub enum MediaError {
     /// The certificate that was handed over cannot be used.
     #[error("the server's certificate cannot be used: {0}")]
     Identity(String),
+    /// A worker's thread ended before it was ready.
+    #[error("worker {worker} ended before it was ready")]
+    Vanished {
+        /// Which worker.
+        worker: usize,
+    },
     /// The kernel refused a thread.
     #[error("no thread for a worker: {0}")]
     Thread(#[from] io::Error),
@@ -61,35 +68,58 @@ pub fn run_media(handover: MediaHandover, supervisor: &UnixStream) -> Result<(),
     let wall = WallClock::new(handover.unix_nanos_at_zero);
     let cores = core_affinity::get_core_ids().unwrap_or_default();
     for (number, fds) in handover.workers.into_iter().enumerate() {
-        let mut worker = set_up(number, fds, handover.io, &handover.identity, wall, clock)?;
+        let (ready, is_ready) = crossbeam::channel::bounded(1);
+        let identity = handover.identity.clone();
         let core = cores.get(number % cores.len().max(1)).copied();
+        let io = handover.io;
         thread::Builder::new().name(format!("worker-{number}")).spawn(move || {
-            if core.is_none_or(|core| !core_affinity::set_for_current(core)) {
-                tracing::warn!(worker = number, "the worker could not be pinned to a core");
+            pin(number, core);
+            // Made on its own thread: a ring takes submissions from the thread that made it only.
+            match set_up(number, fds, io, identity, wall, clock) {
+                Ok(worker) => {
+                    let _ = ready.send(Ok(()));
+                    run(number, worker);
+                }
+                Err(error) => {
+                    let _ = ready.send(Err(error));
+                }
             }
-            let error = worker.run();
-            tracing::error!(worker = number, %error, "the worker ends; the media process is started anew");
-            std::process::abort();
         })?;
+        is_ready.recv().unwrap_or(Err(MediaError::Vanished { worker: number }))?;
     }
     handover::wait_for_end(supervisor);
     Ok(())
+}
+
+fn pin(number: usize, core: Option<CoreId>) {
+    if core.is_none_or(|core| !core_affinity::set_for_current(core)) {
+        tracing::warn!(worker = number, "the worker could not be pinned to a core");
+    }
+}
+
+/// Runs a worker for ever. When it cannot go on the process ends, so that the supervisor starts it
+/// anew.
+fn run(number: usize, mut worker: Worker) {
+    let error = worker.run();
+    tracing::error!(worker = number, %error, "the worker ends; the media process is started anew");
+    std::process::abort();
 }
 
 fn set_up(
     number: usize,
     fds: WorkerFds,
     choice: handover::IoChoice,
-    identity: &IdentityDer,
+    identity: IdentityDer,
     wall: WallClock,
     clock: Clock,
 ) -> Result<Worker, MediaError> {
     let channel_error = |error| MediaError::Channel { worker: number, error };
     let io_error = |error| MediaError::Io { worker: number, error };
     let mut channel = WorkerChannel::attach(fds.channel).map_err(channel_error)?;
+    let sockets = fds.sockets.into_iter().map(UdpSocket::from).collect();
     let wake = channel.wake_fd().try_clone_to_owned().map_err(|error| channel_error(error.into()))?;
-    let io = Io::new(io_choice(choice), fds.sockets, vec![wake], &IoConfig::default()).map_err(io_error)?;
-    let identity = Identity::from_der(identity.certificate.clone(), identity.key.to_vec())
+    let io = Io::new(io_choice(choice), sockets, &[wake], &IoConfig::default()).map_err(io_error)?;
+    let identity = Identity::from_der(identity.certificate, identity.key.to_vec())
         .map_err(|error| MediaError::Identity(error.to_string()))?;
     let shard = Shard::new(ShardConfig {
         identity,

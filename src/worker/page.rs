@@ -4,7 +4,7 @@
 //! nobody.
 
 use crate::control::channel::{COUNTERS, WorkerChannel};
-use crate::io::Io;
+use crate::io::{Io, IoCounters, TRAIN_LENGTH_BUCKETS};
 use crate::shard::Shard;
 use crate::shard::counters::Drop;
 
@@ -25,15 +25,38 @@ pub const FIGURES: [&str; 13] = [
     "key-frame-requests",
 ];
 
-const _: () = assert!(FIGURES.len() + Drop::ALL.len() + 32 <= COUNTERS);
+/// The figures of the back end, behind the drops.
+pub const IO_FIGURES: [&str; 14] = [
+    "io-datagrams-in",
+    "io-bytes-in",
+    "io-datagrams-out",
+    "io-bytes-out",
+    "io-truncated",
+    "io-receive-errors",
+    "io-no-buffer",
+    "io-ring-overflows",
+    "io-send-errors",
+    "io-refused-trains",
+    "io-socket-full",
+    "io-no-train",
+    "io-unroutable",
+    "io-copied",
+];
+
+const DROPS: usize = FIGURES.len();
+const IO: usize = DROPS + Drop::ALL.len();
+const TRAINS: usize = IO + IO_FIGURES.len();
+const _: () = assert!(TRAINS + TRAIN_LENGTH_BUCKETS <= COUNTERS);
 
 /// Name and place of every figure of the page.
 pub fn names() -> impl Iterator<Item = (usize, String)> {
     let drops = Drop::ALL.iter().map(|cause| format!("dropped-{}", cause.label()));
-    FIGURES.iter().map(ToString::to_string).chain(drops).enumerate()
+    let io = IO_FIGURES.iter().map(ToString::to_string);
+    let trains = (0..TRAIN_LENGTH_BUCKETS).map(|bucket| format!("trains-up-to-{}", 1 << bucket));
+    FIGURES.iter().map(ToString::to_string).chain(drops).chain(io).chain(trains).enumerate()
 }
 
-pub(super) fn write(channel: &WorkerChannel, shard: &Shard, _io: &Io, turns: u64) {
+pub(super) fn write(channel: &WorkerChannel, shard: &Shard, io: &Io, turns: u64) {
     let population = shard.population();
     let counters = shard.counters();
     let figures = [
@@ -53,6 +76,29 @@ pub(super) fn write(channel: &WorkerChannel, shard: &Shard, _io: &Io, turns: u64
     ];
     channel.set_counters(&figures);
     for &cause in Drop::ALL {
-        channel.set_counter(FIGURES.len() + cause as usize, counters.dropped(cause));
+        channel.set_counter(DROPS + cause as usize, counters.dropped(cause));
     }
+    let io = io.counters();
+    for (place, value) in io_figures(io).into_iter().chain(io.train_lengths).enumerate() {
+        channel.set_counter(IO + place, value);
+    }
+}
+
+fn io_figures(io: &IoCounters) -> [u64; IO_FIGURES.len()] {
+    [
+        io.datagrams_in,
+        io.bytes_in,
+        io.datagrams_out,
+        io.bytes_out,
+        io.truncated,
+        io.receive_errors,
+        io.no_buffer,
+        io.ring_overflows,
+        io.send_errors,
+        io.refused_trains,
+        io.socket_full,
+        io.no_train,
+        io.unroutable,
+        io.copied,
+    ]
 }

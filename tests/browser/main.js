@@ -1,47 +1,52 @@
-// `scripts/e2e NAME`: runs the named browser test and prints one JSON line per case on standard output.
+// `scripts/e2e NAME`: runs the named browser tests and prints one JSON line per case on standard output.
 import fs from 'node:fs';
 import { parseArgs } from 'node:util';
+import * as badInput from './cases/bad-input.js';
+import * as killSignaling from './cases/kill-signaling.js';
 import * as meter from './cases/meter.js';
+import * as openssl from './cases/openssl.js';
+import * as startStop from './cases/start-stop.js';
+import * as twoTabs from './cases/two-tabs.js';
 import { CaseContext } from './harness/context.js';
 import { buildNetwork, relayLocalhost } from './harness/network.js';
 import { Server } from './harness/server.js';
 import { Cleanup, log } from './harness/shell.js';
 
-const TESTS = [meter];
+const TESTS = [meter, startStop, twoTabs, killSignaling, badInput, openssl];
+const USAGE = 'usage: ./scripts/e2e NAME|all [--json] [--seconds N] [--io uring|epoll] [--only CASE] [--keep], or --list';
 const FULL_SECONDS = 60;
 
 const options = parse();
+const cleanup = new Cleanup();
 if (options.list) {
   for (const { name, about } of TESTS) console.log(`${name.padEnd(16)} ${about}`);
-  process.exit(0);
+} else {
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+    process.once(signal, () => cleanup.run().finally(() => process.exit(130)));
+  }
+  process.exit(await runAll(options.tests));
 }
-const cleanup = new Cleanup();
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
-  process.once(signal, async () => {
-    await cleanup.run();
-    process.exit(130);
-  });
-}
-let failed = 0;
-try {
+
+async function runAll(tests) {
   buildNetwork();
-  if (options.keep) fs.mkdirSync(options.keep, { recursive: true });
-  for (const test of options.tests) failed += await runTest(test);
-} catch (error) {
-  log(error.stack);
-  failed += 1;
-} finally {
-  await cleanup.run();
+  let failed = 0;
+  for (const test of tests) failed += await runTest(test);
+  if (options.keep) log(`kept in ${options.keep}`);
+  return failed ? 1 : 0;
 }
-if (options.keep) log(`kept in ${options.keep}`);
-process.exit(failed ? 1 : 0);
 
 async function runTest(test) {
-  const server = test.needsServer ? await startServer() : null;
   let failed = 0;
+  let server = null;
+  let broken = null;
+  try {
+    if (test.needsServer) server = await startServer();
+  } catch (error) {
+    broken = error;
+  }
   for (const one of test.cases.filter(({ name }) => !options.only || name === options.only)) {
     log(`case ${one.name}`);
-    const line = await runCase(one, server);
+    const line = broken ? failure(one, broken) : await runCase(one, server);
     print(line);
     if (!line.pass) failed += 1;
   }
@@ -50,8 +55,9 @@ async function runTest(test) {
 }
 
 async function startServer() {
-  const server = await Server.start({ io: options.io, logFolder: options.keep });
-  cleanup.add('server', () => server.stop());
+  const server = new Server({ io: options.io, logFolder: options.keep });
+  cleanup.add('volley', () => server.stop());
+  await server.ready();
   cleanup.add('relay', await relayLocalhost());
   return server;
 }
@@ -61,39 +67,46 @@ async function runCase(one, server) {
   cleanup.add(one.name, () => context.close());
   try {
     const { failures, ...figures } = await one.run(context);
-    for (const failure of failures) log(`${one.name}: ${failure}`);
+    for (const text of failures) log(`${one.name}: ${text}`);
     return { case: one.name, pass: failures.length === 0, ...figures, ...(failures.length && { failures }) };
   } catch (error) {
-    log(`${one.name}: ${error.stack}`);
-    return { case: one.name, pass: false, failures: [error.message] };
+    return failure(one, error);
   } finally {
     await context.close();
   }
 }
 
+function failure({ name }, error) {
+  log(`${name}: ${error.stack}`);
+  return { case: name, pass: false, failures: [error.message] };
+}
+
 function print(line) {
-  if (options.json) console.log(JSON.stringify(line));
-  else console.log(Object.entries(line).map(([key, value]) => `${key}=${typeof value === 'object' ? JSON.stringify(value) : value}`).join(' '));
+  const plain = (value) => (typeof value === 'object' ? JSON.stringify(value) : value);
+  console.log(options.json ? JSON.stringify(line) : Object.entries(line).map(([key, value]) => `${key}=${plain(value)}`).join(' '));
 }
 
 function parse() {
-  const { values, positionals } = parseArgs({
-    allowPositionals: true,
-    options: {
-      list: { type: 'boolean' },
-      json: { type: 'boolean' },
-      keep: { type: 'string' },
-      seconds: { type: 'string' },
-      io: { type: 'string' },
-      only: { type: 'string' },
-    },
-  });
-  const [name] = positionals;
-  const tests = name === 'all' ? TESTS : TESTS.filter((test) => test.name === name);
-  const seconds = Number(values.seconds ?? FULL_SECONDS);
-  if (!values.list && (tests.length === 0 || !(seconds > 0))) {
-    console.error('usage: ./scripts/e2e NAME|all [--json] [--seconds N] [--io uring|epoll] [--only CASE] [--keep], or --list');
+  try {
+    const { values, positionals } = parseArgs({
+      allowPositionals: true,
+      options: {
+        list: { type: 'boolean' },
+        json: { type: 'boolean' },
+        keep: { type: 'string' },
+        seconds: { type: 'string' },
+        io: { type: 'string' },
+        only: { type: 'string' },
+      },
+    });
+    const tests = positionals[0] === 'all' ? TESTS : TESTS.filter(({ name }) => name === positionals[0]);
+    const seconds = Number(values.seconds ?? FULL_SECONDS);
+    const known = !values.only || tests.some(({ cases }) => cases.some(({ name }) => name === values.only));
+    if (!values.list && (tests.length === 0 || !(seconds > 0) || !known || positionals.length > 1)) throw new Error(USAGE);
+    if (values.keep) fs.mkdirSync(values.keep, { recursive: true });
+    return { ...values, tests, seconds };
+  } catch (error) {
+    console.error(error.message);
     process.exit(2);
   }
-  return { ...values, tests, seconds };
 }

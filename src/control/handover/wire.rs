@@ -13,7 +13,7 @@ use rustix::net::{
 use std::collections::VecDeque;
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::mem::MaybeUninit;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use zeroize::Zeroizing;
@@ -163,7 +163,7 @@ impl Handover for MediaHandover {
     fn read(from: &mut Reader<'_>, files: &mut Files) -> Result<MediaHandover, Corrupt> {
         let workers = read_list(from, |from| {
             let channel = read_channel(files)?;
-            let sockets = read_list(from, |_| files.take())?;
+            let sockets = read_list(from, |_| files.take().map(UdpSocket::from))?;
             Ok(WorkerFds { channel, sockets })
         })?;
         Ok(MediaHandover {

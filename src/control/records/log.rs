@@ -5,6 +5,9 @@
 //! Stores are made in program order and none is taken back by a kill, so there is no state in
 //! between. The check sum of each entry is for stray writes only.
 
+#[cfg(test)]
+mod tests;
+
 use super::{Record, RecordsError};
 use crate::control::shm::WORD;
 use std::collections::HashMap;

@@ -46,7 +46,7 @@ fn what_was_spoilt_is_refused_or_read_as_the_oracle_reads_it() {
 
 #[test]
 fn a_remb_of_the_oracle_is_read() {
-    for (bitrate, ssrcs) in [(0.0, vec![]), (1_000_000.0, vec![1, 2]), (262_143.0 * 4_096.0, vec![9])] {
+    for (bitrate, ssrcs) in [(30_000.0, vec![]), (1_000_000.0, vec![1, 2]), (262_143.0 * 4_096.0, vec![9])] {
         let remb = psfb::receiver_estimated_maximum_bitrate::ReceiverEstimatedMaximumBitrate {
             sender_ssrc: 3,
             bitrate,
@@ -56,11 +56,17 @@ fn a_remb_of_the_oracle_is_read() {
         let ours = Compound::parse(&datagram).expect("it is well-formed").next().expect("there is one");
         assert_same(&ours, &oracle(&datagram).expect("it is its own")[0]);
     }
-    let most = [0x8f, 206, 0, 4, 0, 0, 0, 1, 0, 0, 0, 0, b'R', b'E', b'M', b'B', 0, 0xff, 0xff, 0xff];
-    let Some(RtcpPacket::Remb(remb)) = Compound::parse(&most).expect("it is well-formed").next() else {
-        panic!("it is a REMB")
-    };
-    assert_eq!(remb.bitrate_bps, u64::MAX);
+    // The oracle reads a mantissa of zero as 2^23.
+    for (exponent_and_mantissa, expected) in
+        [([0xfc, 0, 0], 0), ([0, 0, 1], 1), ([0xff, 0xff, 0xff], u64::MAX)]
+    {
+        let mut remb = *b"\x8f\xce\0\x04\0\0\0\x01\0\0\0\0REMB\0\0\0\0";
+        remb[17..].copy_from_slice(&exponent_and_mantissa);
+        let Some(RtcpPacket::Remb(remb)) = Compound::parse(&remb).expect("it is well-formed").next() else {
+            panic!("it is a REMB")
+        };
+        assert_eq!(remb.bitrate_bps, expected);
+    }
 }
 
 #[test]

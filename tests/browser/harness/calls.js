@@ -1,18 +1,23 @@
 // Pages talking to each other, and reading what they received.
 import { BROWSER_ADDRESS } from './network.js';
-import { until } from './shell.js';
+import { figuresFor } from '../measure/receiver.js';
+import { sleep, until } from './shell.js';
 
-// A call is one peer connection of a page: the page's own ('call') or the direct one ('yardstick').
-const PICK = `globalThis.volleyTest.pick = (which) => which === 'yardstick'
-  ? volleyTest.yardstick.pc
-  : volleyTest.meter.connections.filter((pc) => pc.connectionState !== 'closed').at(-1);`;
+const RECENT_MS = 1000;
+
+// What can be measured in a page: the page's own call, the direct one, or its own source without any network.
+const PICK = `({
+  call: () => volleyTest.meter.connections.filter((pc) => pc.connectionState !== 'closed').at(-1),
+  yardstick: () => volleyTest.yardstick.pc,
+  source: () => volleyTest.source.mirror(),
+})`;
 
 async function inPage(page, which, method) {
-  return page.evaluate(`(() => { ${PICK} const pc = volleyTest.pick(${JSON.stringify(which)}); return pc && volleyTest.meter.${method}(pc); })()`);
+  return page.evaluate(`(() => { const pc = ${PICK}.${which}(); return pc && volleyTest.meter.${method}(pc); })()`);
 }
 
 export const watch = (page, which) => inPage(page, which, 'watchConnection');
-export const take = (page, which) => inPage(page, which, 'take');
+export const samples = (page, which) => inPage(page, which, 'samples');
 export const stats = (page, which) => inPage(page, which, 'stats');
 
 export async function connectDirectly(one, other, codec) {
@@ -25,6 +30,10 @@ export async function connectDirectly(one, other, codec) {
   }
 }
 
+export async function closeDirect(pages) {
+  await Promise.all(pages.map((page) => page.evaluate(() => volleyTest.yardstick.pc.close())));
+}
+
 // Addresses hidden behind mDNS names that nobody resolves in our namespace.
 function reachable(sdp) {
   return sdp.replaceAll(/[0-9a-f-]+\.local/g, BROWSER_ADDRESS);
@@ -34,8 +43,20 @@ function reachable(sdp) {
 export async function receiving(page, which, id) {
   await until(`page receives participant ${id} (${which})`, async () => {
     await watch(page, which);
-    const { video, audio } = (await take(page, which)) ?? { video: [], audio: [] };
-    return video.some(({ frames }) => frames.some((frame) => frame[2] === id))
-      && audio.some(({ tones }) => tones.some(([, heard]) => heard === id));
+    const all = await samples(page, which);
+    return all && figuresFor(id, all, all.now - RECENT_MS).received;
   }, { timeoutMs: 15_000, everyMs: 250 });
+}
+
+// Measures every page on every call over the same seconds. Returns a function that gives the figures of
+// what one page received from participant `id` on one call.
+export async function record(pages, calls, seconds, during = async () => {}) {
+  for (const page of pages) for (const which of calls) await watch(page, which);
+  const starts = await Promise.all(pages.map((page) => page.evaluate(() => performance.now())));
+  await Promise.all([sleep(seconds * 1000), during()]);
+  const all = await Promise.all(pages.map((page) => Promise.all(calls.map((which) => samples(page, which)))));
+  return (page, which, id) => {
+    const at = pages.indexOf(page);
+    return figuresFor(id, all[at][calls.indexOf(which)], starts[at]);
+  };
 }

@@ -7,26 +7,21 @@ import { SERVER_SPACE } from './network.js';
 import { log, until } from './shell.js';
 
 export class Server {
-  static async start({ io, logFolder }) {
-    const server = new Server();
+  constructor({ io, logFolder }) {
     const flags = io ? ['--io', io] : [];
     const sink = logFolder ? fs.openSync(path.join(logFolder, 'volley.log'), 'a') : 'inherit';
-    server.process = spawn('ip', ['netns', 'exec', SERVER_SPACE, process.env.VOLLEY_BIN, ...flags], {
+    this.process = spawn('ip', ['netns', 'exec', SERVER_SPACE, process.env.VOLLEY_BIN, ...flags], {
       stdio: ['ignore', 'pipe', sink],
     });
-    server.ended = new Promise((done) => server.process.once('exit', (code, signal) => done({ code, signal })));
-    server.ended.then(({ code, signal }) => (server.end = { code, signal }));
-    await server.#ready();
-    return server;
+    this.ended = new Promise((done) => this.process.once('exit', (code, signal) => done((this.end = { code, signal }))));
+    readline.createInterface({ input: this.process.stdout }).on('line', (line) => {
+      log(`volley: ${line}`);
+      if (/^Volley is ready: http:/.test(line)) this.readyLine ??= line;
+    });
   }
 
-  async #ready() {
-    const lines = readline.createInterface({ input: this.process.stdout });
-    lines.on('line', (line) => {
-      log(`volley: ${line}`);
-      this.readyLine ??= /^Volley is ready: http:/.test(line) ? line : undefined;
-    });
-    await until('the line "Volley is ready: …" of volley', () => {
+  ready() {
+    return until('the line "Volley is ready: …" of volley', () => {
       if (this.end) throw new Error(`volley ended before it was ready: ${JSON.stringify(this.end)}`);
       return this.readyLine;
     });

@@ -1,20 +1,29 @@
 // From raw samples and getStats of one receiving page to the figures of a case.
+import '../page/format.js';
 import { framesPerSecond, longestGapMs, flashStarts, sourceOf as pictureOf } from './video.js';
 import { isHeard, median, offsetsMs, sourceOf as toneOf } from './audio.js';
 
-// Figures for what was received from participant `id` between two calls of take().
-export function figuresFor(id, before, after) {
-  const from = before.now;
-  const to = after.now;
-  const video = after.video.find(({ frames }) => pictureOf(frames) === id);
-  const audio = after.audio.find(({ tones }) => toneOf(tones) === id);
+const { format } = globalThis.volleyTest;
+
+// Fewer offsets have no meaningful median.
+const LEAST_BEEPS = 3;
+
+// Figures for what was received from participant `id` since `from` (milliseconds of the page's clock).
+// `samples` is what the page's meter kept: frames, beeps and tones of each m-line since it began.
+export function figuresFor(id, samples, from) {
+  const since = ([time]) => time > from;
+  const videos = samples.video.map(({ frames, size }) => ({ frames: frames.filter(since), size }));
+  const audios = samples.audio.map(({ beeps, tones }) => ({ beeps: beeps.filter((time) => time > from), tones: tones.filter(since) }));
+  const video = videos.find(({ frames }) => pictureOf(frames) === id);
+  const audio = audios.find(({ tones }) => toneOf(tones) === id);
   const frames = video?.frames ?? [];
-  const offsets = offsetsMs(flashStarts(frames), audio?.beeps ?? []);
+  const offsets = offsetsMs(flashStarts(frames, format), audio?.beeps ?? []);
   return {
-    fps: round(framesPerSecond(frames, from, to)),
-    longestGapMs: round(longestGapMs(frames, from, to)),
+    received: Boolean(video && audio),
+    fps: round(framesPerSecond(frames, from, samples.now)),
+    longestGapMs: round(longestGapMs(frames, from, samples.now)),
     audioHeard: isHeard(audio?.tones ?? [], id),
-    avSyncMs: offsets.length >= 3 ? round(Math.abs(median(offsets))) : null,
+    avSyncMs: offsets.length >= LEAST_BEEPS ? round(Math.abs(median(offsets))) : null,
     beeps: offsets.length,
     size: video?.size ?? null,
   };
@@ -34,6 +43,13 @@ export function codecsReceived(stats) {
 
 export function framesDecoded(stats) {
   return inbound(stats).reduce((sum, { framesDecoded: decoded }) => sum + (decoded ?? 0), 0);
+}
+
+// What identifies the secure path packets take: stays the same as long as nobody shakes hands again.
+export function path(stats) {
+  const transport = stats.find(({ type }) => type === 'transport') ?? {};
+  const { dtlsState, iceLocalUsernameFragment, localCertificateId, remoteCertificateId, selectedCandidatePairId } = transport;
+  return { dtlsState, iceLocalUsernameFragment, localCertificateId, remoteCertificateId, selectedCandidatePairId };
 }
 
 function inbound(stats) {

@@ -14,14 +14,18 @@ export function longestGapMs(frames, fromMs, toMs) {
   return times.slice(1).reduce((longest, time, index) => Math.max(longest, time - times[index]), 0);
 }
 
-// When the picture turned bright: frames with the flash right behind a frame without.
-export function flashStarts(frames) {
-  return frames
-    .filter(([, , id, counter, flash], index) => {
-      const before = frames[index - 1];
-      return flash && before && before[2] === id && before[3] === counter - 1 && before[4] === false;
-    })
-    .map(([time]) => time);
+// When the picture turned bright. A frame says by its counter how far into the flash it is, so a flash
+// whose first frame was dropped still has its time.
+export function flashStarts(frames, { fps, flashEvery }) {
+  const starts = [];
+  let bright = false;
+  for (const [time, , , counter, flash] of frames) {
+    if (flash === null) continue;
+    if (flash && !bright) starts.push(time - ((counter % flashEvery) * 1000) / fps);
+    bright = flash;
+  }
+  // Already bright when the stretch began: its beep may have sounded before.
+  return frames[0]?.[4] ? starts.slice(1) : starts;
 }
 
 // The source most frames came from, or null.

@@ -9,9 +9,10 @@ volleyTest.format = (() => {
   // 20 blocks of 32 pixels: still 8 pixels wide when a sender scales its picture down by four.
   const blocks = 20;
   const counterBits = 12;
-  const counterModulus = 1 << counterBits;
   // Once a second, and long enough (100 ms) that no receiver misses it by dropping one frame.
   const flashEvery = fps;
+  // A whole number of flashes, so that the counter tells how far into its second a frame is.
+  const counterModulus = flashEvery * Math.floor((1 << counterBits) / flashEvery);
   const flashFrames = 3;
   // Far above every participant's own tone, so that five milliseconds are enough to tell them apart.
   const beepHz = 3000;

@@ -15,6 +15,14 @@ volleyTest.meter = (() => {
     }
   };
 
+  // When the page asked to be let into a room.
+  let joinSentAt = null;
+  const send = WebSocket.prototype.send;
+  WebSocket.prototype.send = function (data) {
+    if (/"type"\s*:\s*"join"/.test(data)) joinSentAt ??= performance.now();
+    return send.call(this, data);
+  };
+
   function watchConnection(pc) {
     for (const { track } of pc.getReceivers()) {
       if (!watches.has(track.id)) watches.set(track.id, track.kind === 'video' ? watchVideo(track) : watchAudio(track));
@@ -37,19 +45,26 @@ volleyTest.meter = (() => {
   }
 
   function watchVideo(track) {
-    const watch = { kind: 'video', track, frames: [], size: null };
+    const samples = { frames: [], size: null };
     const canvas = new OffscreenCanvas(format.blocks * 4, 4);
     const context = canvas.getContext('2d', { alpha: false, willReadFrequently: true });
-    const element = elementFor(track);
-    const onFrame = (now, { presentedFrames, presentationTime, width, height }) => {
-      if (watch.stopped) return;
-      watch.size = [width, height];
-      const strip = readStrip(element, context, width, height);
-      watch.frames.push([presentationTime ?? now, presentedFrames, strip?.id ?? null, strip?.counter ?? null, strip?.flash ?? null]);
-      element.requestVideoFrameCallback(onFrame);
+    let element = null;
+    const bind = () => {
+      if (element?.isConnected) return;
+      element = elementFor(track);
+      element.requestVideoFrameCallback((now, frame) => onFrame(element, now, frame));
     };
-    element.requestVideoFrameCallback(onFrame);
-    return watch;
+    const onFrame = (from, now, { presentedFrames, presentationTime, width, height }) => {
+      if (from !== element) return;
+      samples.size = [width, height];
+      const strip = readStrip(element, context, width, height);
+      samples.frames.push([presentationTime ?? now, presentedFrames, strip?.id ?? null, strip?.counter ?? null, strip?.flash ?? null]);
+      element.requestVideoFrameCallback((now, frame) => onFrame(from, now, frame));
+    };
+    bind();
+    // A page takes a tile away when a person leaves, and may show the same seat in another one later.
+    setInterval(bind, 200);
+    return { kind: 'video', samples };
   }
 
   function readStrip(element, context, width, height) {
@@ -64,48 +79,58 @@ volleyTest.meter = (() => {
   }
 
   function watchAudio(track) {
-    const watch = { kind: 'audio', track, beeps: [], tones: [] };
+    const samples = { beeps: [], tones: [] };
     // Chromium gives Web Audio only silence unless an element plays the track as well.
     const element = new Audio();
     element.muted = true;
     element.srcObject = new MediaStream([track]);
     element.play().catch(() => {});
-    watch.element = element;
     const context = volleyTest.audioContext();
     const analyser = new AnalyserNode(context, { fftSize: 8192 });
     context.createMediaStreamSource(new MediaStream([track])).connect(analyser);
-    const samples = new Float32Array(analyser.fftSize);
+    const wave = new Float32Array(analyser.fftSize);
     const finder = new sound.BeepFinder(context.sampleRate, format.beepHz);
     let last = context.currentTime;
-    watch.timer = setInterval(() => {
+    setInterval(() => {
       const now = performance.now();
       const end = context.currentTime;
-      analyser.getFloatTimeDomainData(samples);
-      const fresh = Math.min(samples.length, Math.round((end - last) * context.sampleRate));
+      analyser.getFloatTimeDomainData(wave);
+      const fresh = Math.min(wave.length, Math.round((end - last) * context.sampleRate));
       last = end;
-      for (const start of finder.push(samples, fresh, end)) watch.beeps.push(now - (end - start) * 1000);
-      watch.tones.push([now, sound.loudestTone(samples.subarray(samples.length - 4096), context.sampleRate, format)]);
+      for (const start of finder.push(wave, fresh, end)) samples.beeps.push(now - (end - start) * 1000);
+      samples.tones.push([now, sound.loudestTone(wave.subarray(wave.length - 4096), context.sampleRate, format)]);
     }, 25);
-    return watch;
+    // The element stays referenced, or it may be collected and the sound with it.
+    return { kind: 'audio', samples, element };
   }
 
-  // All samples since the last call, as plain data.
-  function take(pc) {
-    const taken = { now: performance.now(), video: [], audio: [] };
+  // Everything received on this connection so far, as plain data.
+  function samples(pc) {
+    const all = { now: performance.now(), video: [], audio: [] };
     for (const { mid, receiver } of pc.getTransceivers()) {
       const watch = watches.get(receiver.track.id);
-      if (!watch) continue;
-      if (watch.kind === 'video') taken.video.push({ mid, frames: watch.frames.splice(0), size: watch.size });
-      else taken.audio.push({ mid, beeps: watch.beeps.splice(0), tones: watch.tones.splice(0) });
+      if (watch) all[watch.kind].push({ mid, ...watch.samples });
     }
-    return taken;
+    return all;
+  }
+
+  // For whoever wants to know why: everything kept of every connection of the page.
+  async function trace() {
+    const all = [...connections, volleyTest.yardstick.pc].filter(Boolean);
+    return Promise.all(all.map(async (pc) => ({
+      state: pc.connectionState,
+      local: pc.localDescription?.sdp,
+      remote: pc.remoteDescription?.sdp,
+      stats: await stats(pc),
+      samples: pc.connectionState === 'closed' ? null : samples(pc),
+    })));
   }
 
   async function stats(pc) {
     return [...(await pc.getStats()).values()];
   }
 
-  return { connections, watchConnection, take, stats };
+  return { connections, watchConnection, samples, stats, trace, get joinSentAt() { return joinSentAt; } };
 })();
 
 volleyTest.audioContext = () => {

@@ -74,7 +74,7 @@ volleyTest.source = (() => {
     oscillate(context, output, format.toneHz(volleyTest.config.id), 0.2);
     const beepGain = oscillate(context, output, format.beepHz, 0);
     // Later than the moment of painting by what a test asks for, to prove that the meter would see it.
-    const delay = 0.02 + (volleyTest.config.delayBeepMs ?? 0) / 1000;
+    const delay = (volleyTest.config.delayBeepMs ?? 0) / 1000;
     const beep = () => {
       const at = context.currentTime + delay;
       beepGain.setValueAtTime(0.4, at);
@@ -96,14 +96,23 @@ volleyTest.source = (() => {
     started.video.stalledUntil = performance.now() + ms;
   }
 
-  function getUserMedia(constraints = {}) {
+  async function getUserMedia(constraints = {}) {
     const { video, audio } = start();
+    if (volleyTest.config.delayCameraMs) await new Promise((done) => setTimeout(done, volleyTest.config.delayCameraMs));
     const tracks = [];
     if (constraints.audio) tracks.push(audio.track.clone());
     if (constraints.video) tracks.push(video.track.clone());
-    return Promise.resolve(new MediaStream(tracks));
+    return new MediaStream(tracks);
+  }
+
+  // The source itself in the shape of a peer connection, so that the meter can watch it without a network.
+  let mirrored = null;
+  function mirror() {
+    const { video, audio } = start();
+    mirrored ??= [audio.track, video.track].map((track, index) => ({ mid: String(index), receiver: { track: track.clone() } }));
+    return { getReceivers: () => mirrored.map(({ receiver }) => receiver), getTransceivers: () => mirrored };
   }
 
   if (navigator.mediaDevices) navigator.mediaDevices.getUserMedia = getUserMedia;
-  return { start, stall, getUserMedia };
+  return { start, stall, mirror, getUserMedia };
 })();

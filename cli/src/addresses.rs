@@ -1,0 +1,89 @@
+//! Under which addresses browsers are told to reach this machine.
+
+use nix::ifaddrs::getifaddrs;
+use nix::net::if_::InterfaceFlags;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// Every candidate stands in every answer and is checked by every browser: hosts with hundreds of
+/// container interfaces must not announce them all.
+const MOST: usize = 16;
+
+/// The addresses to announce, best first: `announced` when there are any, else what the interfaces
+/// have.
+pub(crate) fn candidates(announced: &[IpAddr], host: IpAddr) -> Vec<IpAddr> {
+    if announced.is_empty() { choose(interface_addresses(), host) } else { announced.to_vec() }
+}
+
+/// Loopback stands in only where nothing else is, or where nobody from outside is wanted.
+fn choose(found: Vec<IpAddr>, host: IpAddr) -> Vec<IpAddr> {
+    let mut chosen: Vec<IpAddr> = found.into_iter().filter(reachable).collect();
+    chosen.sort_by_key(IpAddr::is_ipv6);
+    chosen.dedup();
+    chosen.truncate(MOST);
+    if chosen.is_empty() || host.is_loopback() {
+        chosen.push(Ipv4Addr::LOCALHOST.into());
+    }
+    chosen
+}
+
+/// Link-local addresses mean nothing without the interface they belong to.
+fn reachable(address: &IpAddr) -> bool {
+    let link_local = match address {
+        IpAddr::V4(address) => address.is_link_local(),
+        IpAddr::V6(address) => address.is_unicast_link_local() || *address == Ipv6Addr::UNSPECIFIED,
+    };
+    !(link_local || address.is_loopback() || address.is_unspecified())
+}
+
+fn interface_addresses() -> Vec<IpAddr> {
+    let Ok(interfaces) = getifaddrs() else {
+        tracing::warn!("the interfaces' addresses cannot be read; give them with --announce");
+        return Vec::new();
+    };
+    interfaces
+        .filter(|interface| interface.flags.contains(InterfaceFlags::IFF_UP))
+        .filter_map(|interface| {
+            let address = interface.address?;
+            let v4 = address.as_sockaddr_in().map(|address| IpAddr::V4(address.ip()));
+            v4.or_else(|| address.as_sockaddr_in6().map(|address| IpAddr::V6(address.ip())))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ips(texts: &[&str]) -> Vec<IpAddr> {
+        texts.iter().map(|text| text.parse().unwrap()).collect()
+    }
+
+    #[test]
+    fn what_was_announced_replaces_what_was_found() {
+        let announced = ips(&["203.0.113.7"]);
+        assert_eq!(candidates(&announced, ips(&["0.0.0.0"])[0]), announced);
+    }
+
+    #[test]
+    fn only_addresses_that_others_can_reach_are_announced_ipv4_first() {
+        let found = ips(&["127.0.0.1", "2001:db8::1", "::1", "fe80::1", "169.254.1.1", "192.0.2.1"]);
+        assert_eq!(choose(found, ips(&["0.0.0.0"])[0]), ips(&["192.0.2.1", "2001:db8::1"]));
+    }
+
+    #[test]
+    fn a_machine_without_a_network_announces_loopback() {
+        assert_eq!(choose(ips(&["127.0.0.1", "::1"]), ips(&["0.0.0.0"])[0]), ips(&["127.0.0.1"]));
+    }
+
+    #[test]
+    fn a_server_for_this_machine_alone_announces_loopback_too() {
+        let chosen = choose(ips(&["192.0.2.1"]), ips(&["127.0.0.1"])[0]);
+        assert_eq!(chosen, ips(&["192.0.2.1", "127.0.0.1"]));
+    }
+
+    #[test]
+    fn a_host_with_many_interfaces_announces_only_some() {
+        let found = (0..200).map(|last| IpAddr::from([10, 0, 0, last])).collect();
+        assert_eq!(choose(found, ips(&["0.0.0.0"])[0]).len(), MOST);
+    }
+}

@@ -1,0 +1,42 @@
+//! What a child does before its real work: take the handover from its stdin, and never outlive the
+//! supervisor.
+
+use anyhow::Context as _;
+use rustix::process::{Signal, set_parent_process_death_signal};
+use std::os::fd::AsFd as _;
+use std::os::unix::net::UnixStream;
+use volley::control::handover::{self, MediaHandover, SignalingHandover};
+
+/// `volley media`.
+pub(crate) fn media() -> anyhow::Result<()> {
+    let supervisor = supervisor_socket()?;
+    let handover = MediaHandover::receive(&supervisor).context(NOT_BY_HAND)?;
+    end_with_parent()?;
+    volley::worker::run_media(handover, &supervisor)?;
+    Ok(())
+}
+
+/// `volley signaling`.
+pub(crate) fn signaling() -> anyhow::Result<()> {
+    let supervisor = supervisor_socket()?;
+    let handover = SignalingHandover::receive(&supervisor).context(NOT_BY_HAND)?;
+    end_with_parent()?;
+    std::thread::Builder::new().name(String::from("supervisor-watch")).spawn(move || {
+        handover::wait_for_end(&supervisor);
+        std::process::exit(0);
+    })?;
+    volley_signaling::run(handover)
+}
+
+const NOT_BY_HAND: &str = "this is started by `volley`, not by hand";
+
+fn supervisor_socket() -> anyhow::Result<UnixStream> {
+    let stdin = std::io::stdin().as_fd().try_clone_to_owned().context(NOT_BY_HAND)?;
+    Ok(UnixStream::from(stdin))
+}
+
+/// The kernel's way to end this process with the supervisor, and the quick one. The socket tells
+/// as well, and also of a supervisor that was gone before we asked.
+fn end_with_parent() -> anyhow::Result<()> {
+    set_parent_process_death_signal(Some(Signal::KILL)).context("the kernel gives no death signal")
+}

@@ -1,0 +1,122 @@
+//! The command line.
+
+use crate::logging;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::net::IpAddr;
+use std::num::NonZeroU16;
+use volley::control::handover::IoChoice;
+
+/// Volley: a WebRTC SFU for bare-metal Linux.
+///
+/// Without a subcommand it binds its ports, starts the media and the signaling process, and starts
+/// either again when it dies. Open the address it prints in a browser to make a call.
+#[derive(Parser, Debug)]
+#[command(name = "volley", version, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) role: Option<Role>,
+    #[command(flatten)]
+    pub(crate) flags: Flags,
+}
+
+#[derive(Subcommand, Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Role {
+    /// The process that forwards packets; started by `volley`, not by hand
+    Media,
+    /// The process that speaks HTTP and WebSocket; started by `volley`, not by hand
+    Signaling,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Flags {
+    /// Address of the page, the REST API and the WebSocket
+    #[arg(long, env = "VOLLEY_HOST", value_name = "ADDRESS", default_value = "0.0.0.0")]
+    pub(crate) host: IpAddr,
+
+    /// Port of the page, the REST API and the WebSocket; 0 takes a free one
+    #[arg(long, env = "VOLLEY_PORT", value_name = "PORT", default_value_t = 8080)]
+    pub(crate) port: u16,
+
+    /// UDP port of the first worker's media, the next worker has the next port; 0 takes free ones
+    #[arg(long, env = "VOLLEY_UDP_PORT", value_name = "PORT", default_value_t = 50000)]
+    pub(crate) udp_port: u16,
+
+    /// Media threads, one per core [default: the cores this process may use]
+    #[arg(long, env = "VOLLEY_WORKERS", value_name = "COUNT")]
+    pub(crate) workers: Option<NonZeroU16>,
+
+    /// How datagrams are moved
+    #[arg(long, env = "VOLLEY_IO", value_enum, value_name = "BACK-END", default_value_t = Io::Auto)]
+    pub(crate) io: Io,
+
+    /// Addresses at which browsers reach this machine, when they differ from its own (1:1 NAT)
+    /// [default: all addresses of its interfaces]
+    #[arg(long, env = "VOLLEY_ANNOUNCE", value_name = "ADDRESS", value_delimiter = ',')]
+    pub(crate) announce: Vec<IpAddr>,
+
+    /// What to log: error, warn, info, debug, trace; also LOG_LEVEL [default: info]
+    #[arg(long, env = "VOLLEY_LOG_LEVEL", value_name = "LEVEL")]
+    log_level: Option<String>,
+}
+
+impl Flags {
+    /// How many workers to run.
+    pub(crate) fn worker_count(&self) -> u16 {
+        let usable = || std::thread::available_parallelism().map_or(1, |cores| cores.get());
+        self.workers.map_or_else(|| u16::try_from(usable()).unwrap_or(u16::MAX), NonZeroU16::get)
+    }
+
+    /// What to log.
+    pub(crate) fn log_level(&self) -> String {
+        let variable = || std::env::var(logging::VARIABLE).ok().filter(|level| !level.is_empty());
+        self.log_level.clone().or_else(variable).unwrap_or_else(|| String::from("info"))
+    }
+}
+
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Io {
+    /// io_uring if the kernel and the container allow it, else epoll
+    Auto,
+    /// io_uring, or refuse to start
+    Uring,
+    /// epoll with recvmmsg and sendmmsg
+    Epoll,
+}
+
+impl From<Io> for IoChoice {
+    fn from(io: Io) -> IoChoice {
+        match io {
+            Io::Auto => IoChoice::Auto,
+            Io::Uring => IoChoice::Uring,
+            Io::Epoll => IoChoice::Epoll,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    fn parse(arguments: &[&str]) -> Flags {
+        Cli::try_parse_from([&["volley"], arguments].concat()).unwrap().flags
+    }
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn several_addresses_are_announced_with_a_comma_between_them() {
+        let flags = parse(&["--announce", "203.0.113.7,2001:db8::7"]);
+        assert_eq!(flags.announce, ["203.0.113.7", "2001:db8::7"].map(|ip| ip.parse::<IpAddr>().unwrap()));
+    }
+
+    #[test]
+    fn there_is_no_such_thing_as_no_workers() {
+        assert!(Cli::try_parse_from(["volley", "--workers", "0"]).is_err());
+        assert_eq!(parse(&["--workers", "3"]).worker_count(), 3);
+        assert!(parse(&[]).worker_count() >= 1);
+    }
+}

@@ -1,0 +1,110 @@
+//! The ports: bound once, by the supervisor, so that no restart of a child ever loses them.
+
+use anyhow::{Context as _, anyhow, bail};
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
+use volley::io::bind_media_port;
+
+/// One worker's sockets, all on one port.
+pub(crate) struct MediaPort {
+    pub(crate) port: u16,
+    pub(crate) sockets: Vec<UdpSocket>,
+}
+
+/// Listens for HTTP.
+pub(crate) fn bind_http(host: IpAddr, port: u16) -> anyhow::Result<TcpListener> {
+    TcpListener::bind((host, port)).map_err(|error| explain(error, "TCP", port, "--port", Some(host)))
+}
+
+/// Binds one port per worker from `base` on, or free ones when `base` is 0.
+pub(crate) fn bind_media(base: u16, workers: u16) -> anyhow::Result<Vec<MediaPort>> {
+    if base != 0 && base.checked_add(workers - 1).is_none() {
+        bail!("{workers} workers need UDP ports {base} and up, past 65535; choose a lower --udp-port");
+    }
+    (0..workers)
+        .map(|worker| {
+            let port = if base == 0 { 0 } else { base + worker };
+            MediaPort::bind(port).map_err(|error| explain(error, "UDP", port, "--udp-port", None))
+        })
+        .collect()
+}
+
+impl MediaPort {
+    fn bind(port: u16) -> io::Result<MediaPort> {
+        let sockets = bind_media_port(port)?;
+        let port =
+            sockets.first().map_or(Ok(port), |socket| Ok::<_, io::Error>(socket.local_addr()?.port()))?;
+        Ok(MediaPort { port, sockets })
+    }
+
+    /// Whether a packet can come to this address.
+    pub(crate) fn takes(&self, address: IpAddr) -> bool {
+        let same_family =
+            |socket: &UdpSocket| socket.local_addr().is_ok_and(|own| own.is_ipv6() == address.is_ipv6());
+        self.sockets.iter().any(same_family)
+    }
+}
+
+/// Says which port, why not, and the way out.
+fn explain(error: io::Error, protocol: &str, port: u16, flag: &str, host: Option<IpAddr>) -> anyhow::Error {
+    match (error.kind(), host) {
+        (io::ErrorKind::AddrInUse, _) => {
+            anyhow!(
+                "{protocol} port {port} is taken by another program; stop it, or choose another with {flag}"
+            )
+        }
+        (io::ErrorKind::PermissionDenied, _) => anyhow!(
+            "{protocol} port {port} is not allowed to this user (below 1024 it takes CAP_NET_BIND_SERVICE); \
+             choose another with {flag}"
+        ),
+        (io::ErrorKind::AddrNotAvailable, Some(host)) => {
+            anyhow!("this machine has no address {host}; choose one it has with --host, or 0.0.0.0 for all")
+        }
+        _ => anyhow::Error::new(error).context(format!("{protocol} port {port} cannot be used")),
+    }
+}
+
+/// Where a client on this machine reaches the listener.
+pub(crate) fn local_address(listener: &TcpListener) -> anyhow::Result<SocketAddr> {
+    let mut address = listener.local_addr().context("the HTTP listener has no address")?;
+    if address.ip().is_unspecified() {
+        address.set_ip(match address.ip() {
+            IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::LOCALHOST),
+            IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        });
+    }
+    Ok(address)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_taken_udp_port_is_named_with_the_way_out() {
+        let holder = MediaPort::bind(0).unwrap();
+        let error = bind_media(holder.port, 1).err().unwrap().to_string();
+        assert!(error.starts_with(&format!("UDP port {} is taken", holder.port)), "{error}");
+        assert!(error.ends_with("choose another with --udp-port"), "{error}");
+    }
+
+    #[test]
+    fn an_address_of_another_machine_is_named_with_the_way_out() {
+        let error = bind_http("192.0.2.1".parse().unwrap(), 0).err().unwrap().to_string();
+        assert!(error.starts_with("this machine has no address 192.0.2.1"), "{error}");
+    }
+
+    #[test]
+    fn workers_past_the_last_port_are_refused() {
+        let error = bind_media(65535, 2).err().unwrap().to_string();
+        assert!(error.contains("choose a lower --udp-port"), "{error}");
+    }
+
+    #[test]
+    fn every_worker_has_the_port_after_the_one_before() {
+        let base = MediaPort::bind(0).unwrap().port & !1;
+        if let Ok(ports) = bind_media(base, 2) {
+            assert_eq!([ports[0].port, ports[1].port], [base, base + 1]);
+        }
+    }
+}

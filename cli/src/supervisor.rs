@@ -1,0 +1,220 @@
+//! The supervisor: owns what must outlive its children, and keeps both running.
+//!
+//! It owns the ports, signaling's records and the certificate. When signaling dies it is started
+//! again on the same channels; the media process does not notice. When the media process dies all
+//! its transports are gone, and what signaling believes of them is wrong: both start anew, on new
+//! channels, with the next `media_start` number to tell signaling so. It parses nothing and serves
+//! nobody, so that it has no reason to die.
+
+use crate::flags::{Flags, Role};
+use crate::process::{Change, Process};
+use crate::{addresses, identity, sockets};
+use anyhow::{Context as _, bail};
+use rustix::time::{ClockId, clock_gettime};
+use sockets::MediaPort;
+use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::{Instant, sleep, timeout};
+use volley::control::ChannelFds;
+use volley::control::handover::{
+    IdentityDer, IoChoice, MediaHandover, SignalingHandover, SignalingWorker, WorkerFds,
+};
+use volley::control::records::{DEFAULT_BYTES, Records};
+use volley::control::types::Fingerprint;
+
+/// Everything must be gone two seconds after SIGTERM; the rest is for the kernel.
+const STOP_TIME: Duration = Duration::from_millis(1500);
+/// How often a starting server is asked whether it answers.
+const ASK_EVERY: Duration = Duration::from_millis(20);
+
+/// Runs Volley until it is told to stop.
+pub(crate) fn run(flags: &Flags) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut supervisor = Supervisor::new(flags)?;
+        let outcome = tokio::select! {
+            outcome = supervisor.serve() => outcome,
+            _ = interrupt.recv() => Ok(()),
+            _ = terminate.recv() => Ok(()),
+        };
+        supervisor.stop().await;
+        outcome
+    })
+}
+
+struct Supervisor {
+    media: Process,
+    signaling: Process,
+    http: TcpListener,
+    ports: Vec<MediaPort>,
+    addresses: Vec<IpAddr>,
+    channels: Vec<ChannelFds>,
+    media_start: u64,
+    records: Records,
+    identity: IdentityDer,
+    fingerprint: Fingerprint,
+    io: IoChoice,
+    unix_nanos_at_zero: u64,
+    ready: bool,
+}
+
+impl Supervisor {
+    fn new(flags: &Flags) -> anyhow::Result<Supervisor> {
+        let http = sockets::bind_http(flags.host, flags.port)?;
+        let ports = sockets::bind_media(flags.udp_port, flags.worker_count())?;
+        let addresses = addresses::candidates(&flags.announce, flags.host);
+        tracing::info!(workers = ports.len(), ?addresses, "Volley {} starts", env!("CARGO_PKG_VERSION"));
+        let (identity, fingerprint) = identity::generate()?;
+        Ok(Supervisor {
+            media: Process::new(Role::Media, flags.log_level()),
+            signaling: Process::new(Role::Signaling, flags.log_level()),
+            channels: new_channels(ports.len())?,
+            http,
+            ports,
+            addresses,
+            media_start: 1,
+            records: Records::create(DEFAULT_BYTES)?,
+            identity,
+            fingerprint,
+            io: flags.io.into(),
+            unix_nanos_at_zero: unix_nanos_at_zero(),
+            ready: false,
+        })
+    }
+
+    /// Keeps both children running; returns only when they cannot be started at all.
+    async fn serve(&mut self) -> anyhow::Result<()> {
+        let address = sockets::local_address(&self.http)?;
+        let mut answering = std::pin::pin!(until_it_answers(address));
+        loop {
+            tokio::select! {
+                change = self.media.change() => self.media_changed(change).await?,
+                change = self.signaling.change() => self.signaling_changed(change)?,
+                () = &mut answering, if !self.ready => {
+                    self.ready = true;
+                    self.announce()?;
+                }
+            }
+        }
+    }
+
+    async fn media_changed(&mut self, change: Change) -> anyhow::Result<()> {
+        match change {
+            Change::Due => self.start_media(),
+            Change::Ended(status) => {
+                self.give_up_unless_ready(Role::Media, status)?;
+                tracing::error!("the media process died ({status}): all calls must connect again");
+                self.channels = new_channels(self.ports.len())?;
+                self.media_start += 1;
+                let due = self.media.due().unwrap_or_else(Instant::now);
+                self.signaling.kill_until(due).await;
+                Ok(())
+            }
+        }
+    }
+
+    fn signaling_changed(&mut self, change: Change) -> anyhow::Result<()> {
+        match change {
+            Change::Due => self.start_signaling(),
+            Change::Ended(status) => {
+                self.give_up_unless_ready(Role::Signaling, status)?;
+                tracing::error!("the signaling process died ({status}): it is started again, calls go on");
+                Ok(())
+            }
+        }
+    }
+
+    /// A child that ends by itself before anything ever worked will do so again: its own words on
+    /// standard error are worth more than a second try.
+    fn give_up_unless_ready(&self, role: Role, status: std::process::ExitStatus) -> anyhow::Result<()> {
+        if !self.ready && status.code().is_some() {
+            bail!("the {role:?} process could not start ({status}); its reason stands above");
+        }
+        Ok(())
+    }
+
+    fn start_media(&mut self) -> anyhow::Result<()> {
+        let worker = |(port, channel): (&MediaPort, &ChannelFds)| {
+            let sockets = port.sockets.iter().map(UdpSocket::try_clone).collect::<Result<_, _>>()?;
+            Ok(WorkerFds { channel: channel.try_clone()?, sockets })
+        };
+        let handover = MediaHandover {
+            workers: self.ports.iter().zip(&self.channels).map(worker).collect::<anyhow::Result<_>>()?,
+            io: self.io,
+            identity: self.identity.clone(),
+            unix_nanos_at_zero: self.unix_nanos_at_zero,
+        };
+        self.media.start(|socket| handover.send(socket))
+    }
+
+    fn start_signaling(&mut self) -> anyhow::Result<()> {
+        let worker = |(port, channel): (&MediaPort, &ChannelFds)| {
+            let taken = self.addresses.iter().filter(|&&address| port.takes(address));
+            let candidates = taken.map(|&address| SocketAddr::new(address, port.port)).collect();
+            Ok(SignalingWorker { channel: channel.try_clone()?, candidates })
+        };
+        let handover = SignalingHandover {
+            workers: self.ports.iter().zip(&self.channels).map(worker).collect::<anyhow::Result<_>>()?,
+            media_start: self.media_start,
+            records: self.records.fd().try_clone_to_owned()?,
+            http: self.http.try_clone()?,
+            fingerprint: self.fingerprint.clone(),
+        };
+        self.signaling.start(|socket| handover.send(socket))
+    }
+
+    /// The one line on standard output.
+    fn announce(&self) -> anyhow::Result<()> {
+        let address = self.http.local_addr()?;
+        let host = match address.ip() {
+            ip if ip.is_unspecified() => String::from("localhost"),
+            IpAddr::V4(ip) => ip.to_string(),
+            IpAddr::V6(ip) => format!("[{ip}]"),
+        };
+        use std::io::Write as _;
+        // Nobody may be listening (a closed pipe); that is no reason to end.
+        let _ = writeln!(std::io::stdout(), "Volley is ready: http://{host}:{}/", address.port());
+        Ok(())
+    }
+
+    async fn stop(&mut self) {
+        let deadline = Instant::now() + STOP_TIME;
+        self.signaling.ask_to_stop();
+        self.media.ask_to_stop();
+        self.signaling.stop_by(deadline).await;
+        self.media.stop_by(deadline).await;
+    }
+}
+
+fn new_channels(count: usize) -> anyhow::Result<Vec<ChannelFds>> {
+    (0..count).map(|_| ChannelFds::create()).collect::<Result<_, _>>().context("no shared memory")
+}
+
+/// What the wall clock showed when `CLOCK_MONOTONIC` was zero.
+fn unix_nanos_at_zero() -> u64 {
+    let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let monotonic = clock_gettime(ClockId::Monotonic);
+    let monotonic = Duration::new(monotonic.tv_sec as u64, monotonic.tv_nsec as u32);
+    wall.saturating_sub(monotonic).as_nanos() as u64
+}
+
+/// Returns when the server at `address` says that it is well.
+async fn until_it_answers(address: SocketAddr) {
+    while timeout(Duration::from_secs(1), is_well(address)).await.ok().and_then(Result::ok) != Some(true) {
+        sleep(ASK_EVERY).await;
+    }
+}
+
+async fn is_well(address: SocketAddr) -> std::io::Result<bool> {
+    let mut stream = TcpStream::connect(address).await?;
+    let request = format!("GET /health HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await?;
+    let mut status = [0; b"HTTP/1.1 200".len()];
+    stream.read_exact(&mut status).await?;
+    Ok(&status == b"HTTP/1.1 200")
+}

@@ -1,0 +1,110 @@
+//! Values that stand in several messages.
+
+use serde::{Deserialize, Serialize};
+use volley::control::types::{Kind, Source};
+
+/// Sound or picture.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MediaKind {
+    /// Sound.
+    Audio,
+    /// Picture.
+    Video,
+}
+
+/// What a track shows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TrackSource {
+    /// A microphone.
+    Microphone,
+    /// A camera.
+    Camera,
+    /// A shared screen.
+    Screen,
+    /// The sound that goes with a shared screen.
+    ScreenAudio,
+}
+
+impl TrackSource {
+    /// What kind of track it has.
+    pub fn kind(self) -> MediaKind {
+        match self {
+            TrackSource::Microphone | TrackSource::ScreenAudio => MediaKind::Audio,
+            TrackSource::Camera | TrackSource::Screen => MediaKind::Video,
+        }
+    }
+
+    /// Whether it belongs to a shared screen.
+    pub fn is_screen(self) -> bool {
+        matches!(self, TrackSource::Screen | TrackSource::ScreenAudio)
+    }
+
+    /// What a track shows when nobody said so.
+    pub fn default_for(kind: MediaKind, of_screen: bool) -> TrackSource {
+        match (kind, of_screen) {
+            (MediaKind::Audio, false) => TrackSource::Microphone,
+            (MediaKind::Video, false) => TrackSource::Camera,
+            (MediaKind::Audio, true) => TrackSource::ScreenAudio,
+            (MediaKind::Video, true) => TrackSource::Screen,
+        }
+    }
+}
+
+impl From<Kind> for MediaKind {
+    fn from(kind: Kind) -> MediaKind {
+        match kind {
+            Kind::Audio => MediaKind::Audio,
+            Kind::Video => MediaKind::Video,
+        }
+    }
+}
+
+impl From<MediaKind> for Kind {
+    fn from(kind: MediaKind) -> Kind {
+        match kind {
+            MediaKind::Audio => Kind::Audio,
+            MediaKind::Video => Kind::Video,
+        }
+    }
+}
+
+impl From<TrackSource> for Source {
+    fn from(source: TrackSource) -> Source {
+        match source {
+            TrackSource::Microphone => Source::Microphone,
+            TrackSource::Camera => Source::Camera,
+            TrackSource::Screen => Source::Screen,
+            TrackSource::ScreenAudio => Source::ScreenAudio,
+        }
+    }
+}
+
+/// A published track as pages see it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TrackView {
+    /// Opaque.
+    pub track_id: String,
+    /// Sound or picture.
+    pub kind: MediaKind,
+    /// What it shows.
+    pub source: TrackSource,
+    /// Whether its owner muted it.
+    pub muted: bool,
+}
+
+/// A participant as the others see them.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ParticipantView {
+    /// Opaque.
+    pub participant_id: String,
+    /// As they gave it.
+    pub participant_name: String,
+    /// Whether they have given no sign of life for a while.
+    pub hidden: bool,
+    /// What they publish.
+    pub tracks: Vec<TrackView>,
+}

@@ -1,0 +1,263 @@
+//! The answer: what was made of each m-line, written down.
+
+use crate::sdp::{LocalIce, OfferedCodec, RtpSection, Section};
+use sdp_types::{Attribute, Connection, Media, Origin, Session, Time};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use volley::control::types::Fingerprint;
+
+/// Everything an answer says.
+#[derive(Clone, Debug)]
+pub struct Answer<'a> {
+    /// Our session id: the same for all answers to one peer connection.
+    pub session_id: u64,
+    /// Counts the answers (RFC 8829 §5.3.2).
+    pub version: u64,
+    /// Whether both header forms of RFC 8285 may be mixed.
+    pub extmap_allow_mixed: bool,
+    /// Our credentials.
+    pub ice: &'a LocalIce,
+    /// Our certificate's.
+    pub fingerprint: &'a Fingerprint,
+    /// Where we are reached, best first.
+    pub candidates: &'a [SocketAddr],
+    /// The canonical name of everything we send (RFC 3550 §6.5.1).
+    pub cname: &'a str,
+    /// The m-lines of the offer, in order, and what became of them.
+    pub sections: Vec<AnswerSection<'a>>,
+}
+
+/// What was made of one m-line.
+#[derive(Clone, Debug)]
+pub enum AnswerSection<'a> {
+    /// Port zero.
+    Rejected(&'a Section),
+    /// Taken.
+    Accepted {
+        /// What was offered.
+        offered: &'a RtpSection,
+        /// Whether we receive on it.
+        receives: bool,
+        /// What we send on it.
+        seat: Option<Seat>,
+    },
+}
+
+/// What we send on an m-line.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Seat {
+    /// msid stream: what is played in step (RFC 8830 §2).
+    pub stream: String,
+    /// msid track.
+    pub track: String,
+    /// Its source.
+    pub ssrc: u32,
+    /// That of its retransmissions.
+    pub rtx_ssrc: Option<u32>,
+}
+
+impl Answer<'_> {
+    /// The description as text.
+    pub fn write(&self) -> String {
+        let origin = Origin::with_ip_addr(self.session_id, self.version, IpAddr::V4(Ipv4Addr::LOCALHOST));
+        let mut session = Session::new(origin, "-");
+        session.times.push(Time::new(0, 0));
+        session.attributes = self.session_attributes();
+        let tagged =
+            self.sections.iter().position(|section| matches!(section, AnswerSection::Accepted { .. }));
+        for (index, section) in self.sections.iter().enumerate() {
+            session.medias.push(match section {
+                AnswerSection::Rejected(offered) => rejected(offered),
+                AnswerSection::Accepted { offered, receives, seat } => {
+                    self.accepted(offered, *receives, seat.as_ref(), tagged == Some(index))
+                }
+            });
+        }
+        let mut text = Vec::new();
+        session.write(&mut text).expect("writing to memory does not fail");
+        String::from_utf8(text).expect("every part of it is text")
+    }
+
+    fn session_attributes(&self) -> Vec<Attribute> {
+        let mids: Vec<&str> = self.sections.iter().filter_map(AnswerSection::mid).collect();
+        let mut attributes = vec![];
+        if !mids.is_empty() {
+            // RFC 8843 §7.3: what we reject leaves the group.
+            attributes.push(Attribute::with_value("group", format!("BUNDLE {}", mids.join(" "))));
+        }
+        // RFC 8839 §5.3: session level only.
+        attributes.push(Attribute::new("ice-lite"));
+        if self.extmap_allow_mixed {
+            attributes.push(Attribute::new("extmap-allow-mixed"));
+        }
+        attributes.push(Attribute::with_value("msid-semantic", " WMS *"));
+        attributes
+    }
+
+    fn accepted(&self, offered: &RtpSection, receives: bool, seat: Option<&Seat>, tagged: bool) -> Media {
+        let mut lines = Lines::default();
+        self.write_transport(&mut lines, tagged);
+        lines.value("mid", offered.mid);
+        for extension in &offered.extensions {
+            let direction = extension.answer_direction.map(|d| format!("/{d}")).unwrap_or_default();
+            lines.value("extmap", format!("{}{direction} {}", extension.id, extension.uri));
+        }
+        // RFC 3264 §6.1: our direction, as seen from here.
+        lines.flag(match (seat.is_some(), receives) {
+            (true, true) => "sendrecv",
+            (true, false) => "sendonly",
+            (false, true) => "recvonly",
+            (false, false) => "inactive",
+        });
+        if let Some(seat) = seat {
+            lines.value("msid", format!("{} {}", seat.stream, seat.track));
+        }
+        lines.flag("rtcp-mux");
+        if offered.reduced_size {
+            lines.flag("rtcp-rsize");
+        }
+        offered.codecs.iter().for_each(|codec| write_codec(&mut lines, codec, receives));
+        if let Some(seat) = seat {
+            self.write_sources(&mut lines, seat);
+        }
+        Media {
+            media: if offered.kind == volley::control::types::Kind::Audio { "audio" } else { "video" }
+                .to_owned(),
+            // RFC 8840 §4.1.1 allows the discard port; every candidate stands below.
+            port: 9,
+            num_ports: None,
+            proto: "UDP/TLS/RTP/SAVPF".to_owned(),
+            fmt: payload_types(&offered.codecs),
+            media_title: None,
+            connections: vec![nowhere()],
+            bandwidths: vec![],
+            key: None,
+            attributes: lines.0,
+        }
+    }
+
+    fn write_transport(&self, lines: &mut Lines, tagged: bool) {
+        lines.value("ice-ufrag", &self.ice.ufrag);
+        lines.value("ice-pwd", &self.ice.password);
+        lines.value("fingerprint", fingerprint_text(self.fingerprint));
+        // RFC 8842 §5.3: to actpass or active we answer passive, always.
+        lines.value("setup", "passive");
+        // RFC 8843 §7.1.3: candidates stand in the tagged m-line only.
+        if tagged {
+            for (index, address) in self.candidates.iter().enumerate() {
+                lines.value("candidate", candidate_text(index, address));
+            }
+            // RFC 8840 §8.2.
+            lines.flag("end-of-candidates");
+        }
+    }
+
+    /// RFC 5576 §4.1: both sources and that one repairs the other. Browsers need the `cname`.
+    fn write_sources(&self, lines: &mut Lines, seat: &Seat) {
+        if let Some(rtx) = seat.rtx_ssrc {
+            lines.value("ssrc-group", format!("FID {} {rtx}", seat.ssrc));
+        }
+        for ssrc in [Some(seat.ssrc), seat.rtx_ssrc].into_iter().flatten() {
+            lines.value("ssrc", format!("{ssrc} cname:{}", self.cname));
+            lines.value("ssrc", format!("{ssrc} msid:{} {}", seat.stream, seat.track));
+        }
+    }
+}
+
+impl<'a> AnswerSection<'a> {
+    fn mid(&self) -> Option<&str> {
+        match self {
+            AnswerSection::Accepted { offered, .. } => Some(&offered.mid),
+            AnswerSection::Rejected(_) => None,
+        }
+    }
+}
+
+#[derive(Default)]
+struct Lines(Vec<Attribute>);
+
+impl Lines {
+    fn flag(&mut self, name: &str) {
+        self.0.push(Attribute::new(name));
+    }
+
+    fn value(&mut self, name: &str, value: impl ToString) {
+        self.0.push(Attribute::with_value(name, value));
+    }
+}
+
+/// RFC 3264 §6: port zero; the formats are repeated because there must be some. The mid stays, as
+/// RFC 8829 §5.3.1 has it.
+fn rejected(offered: &Section) -> Media {
+    let mut lines = Lines::default();
+    if let Some(mid) = &offered.mid {
+        lines.value("mid", mid);
+    }
+    lines.flag("inactive");
+    Media {
+        media: offered.media.clone(),
+        port: 0,
+        num_ports: None,
+        proto: offered.protocol.clone(),
+        fmt: offered.formats.clone(),
+        media_title: None,
+        connections: vec![nowhere()],
+        bandwidths: vec![],
+        key: None,
+        attributes: lines.0,
+    }
+}
+
+fn nowhere() -> Connection {
+    Connection::from_ip_addr(IpAddr::V4(Ipv4Addr::UNSPECIFIED))
+}
+
+fn payload_types(codecs: &[OfferedCodec]) -> String {
+    let each = codecs.iter().flat_map(|codec| {
+        let parameters = &codec.parameters;
+        std::iter::once(parameters.payload_type).chain(parameters.rtx)
+    });
+    each.map(|payload_type| payload_type.0.to_string()).collect::<Vec<_>>().join(" ")
+}
+
+fn write_codec(lines: &mut Lines, codec: &OfferedCodec, receives: bool) {
+    let parameters = &codec.parameters;
+    let (pt, clock) = (parameters.payload_type.0, parameters.clock_rate);
+    let channels = if parameters.codec == volley::control::types::Codec::Opus { "/2" } else { "" };
+    lines.value("rtpmap", format!("{pt} {}/{clock}{channels}", codec.name));
+    let feedback = [
+        (parameters.transport_cc && receives, "transport-cc"),
+        (parameters.fir, "ccm fir"),
+        (parameters.nack, "nack"),
+        (parameters.pli, "nack pli"),
+    ];
+    for (_, name) in feedback.iter().filter(|(agreed, _)| *agreed) {
+        lines.value("rtcp-fb", format!("{pt} {name}"));
+    }
+    if let Some(fmtp) = &codec.answer_fmtp {
+        lines.value("fmtp", format!("{pt} {fmtp}"));
+    }
+    if let Some(rtx) = parameters.rtx {
+        lines.value("rtpmap", format!("{} rtx/{clock}", rtx.0));
+        lines.value("fmtp", format!("{} apt={pt}", rtx.0));
+    }
+}
+
+/// RFC 8122 §5: upper-case hexadecimal pairs with colons.
+fn fingerprint_text(fingerprint: &Fingerprint) -> String {
+    use volley::control::types::FingerprintHash::{Sha256, Sha384, Sha512};
+    let hash = match fingerprint.hash {
+        Sha256 => "sha-256",
+        Sha384 => "sha-384",
+        Sha512 => "sha-512",
+    };
+    let pairs: Vec<String> = fingerprint.value.iter().map(|byte| format!("{byte:02X}")).collect();
+    format!("{hash} {}", pairs.join(":"))
+}
+
+/// RFC 8839 §5.1. All are host candidates of component 1, on UDP; the priority follows
+/// RFC 8445 §5.1.2.1, the first address being the best.
+fn candidate_text(index: usize, address: &SocketAddr) -> String {
+    let local_preference = 65_535u32.saturating_sub(index as u32);
+    let priority = 126 << 24 | local_preference << 8 | 255;
+    format!("{} 1 udp {priority} {} {} typ host", index + 1, address.ip(), address.port())
+}

@@ -1,0 +1,19 @@
+//! Session descriptions: offers are read, answers are written.
+//!
+//! Owns every rule of SDP that Volley follows. Knows neither rooms nor who publishes what: an
+//! [`Offer`] says what a peer could do, an [`AnswerSection`] what was made of each m-line.
+
+mod answer;
+mod codec;
+mod extension;
+mod h264;
+mod ice;
+mod offer;
+mod section;
+
+pub use answer::{Answer, AnswerSection, Seat};
+pub use codec::{OfferedCodec, codec_parameters};
+pub use extension::{OfferedExtension, Toward, extension_ids};
+pub use ice::{LocalIce, Peer, RemoteIce};
+pub use offer::{Offer, OfferError};
+pub use section::{RtpSection, Section};

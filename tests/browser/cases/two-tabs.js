@@ -1,0 +1,111 @@
+// Two people in a room see and hear each other through volley as well as they would directly.
+import { closeDirect, connectDirectly, receiving, record } from '../harness/calls.js';
+import { joinExample } from '../harness/example.js';
+import { callStats, join, joinToFirstFrameMs, leave } from '../harness/room.js';
+import { sleep } from '../harness/shell.js';
+import { codecsReceived, packetsLost, srtpCipher, worst } from '../measure/receiver.js';
+import { brokenByReceiver, brokenBySync, brokenByTransport } from '../measure/verdict.js';
+
+const CODEC_SECONDS = 15;
+// Until both bandwidth estimates have left their start-up phase and lips are in sync.
+const WARM_UP_MS = 5000;
+const AFTER_MOVE_SECONDS = 8;
+
+export const name = 'two-tabs';
+export const about = 'two people in a room, browser by browser and codec by codec, beside a direct call';
+export const needsServer = true;
+export const cases = [
+  { name: 'two-tabs-chromium-chromium', run: (context) => pairing(context, 'chromium') },
+  { name: 'two-tabs-chromium-firefox', run: (context) => pairing(context, 'firefox') },
+  { name: 'two-tabs-example-client', run: exampleClient },
+  ...['h264', 'vp9', 'av1'].map((codec) => ({ name: `two-tabs-${codec}`, run: (context) => inCodec(context, codec) })),
+];
+
+async function pairing(context, otherKind) {
+  const room = context.room;
+  const one = await join(context, 'chromium', 1, room);
+  const two = await join(context, otherKind, 2, room);
+  const figures = await measure(context, one, two, { seconds: context.seconds });
+  const moved = await moveSeats(context, one, two, (id) => join(context, 'chromium', id, room));
+  return merge(figures, moved);
+}
+
+async function exampleClient(context) {
+  // The first camera resolves after the first request-offer, so an offer without m-lines comes first.
+  const one = await joinExample(context, 1, { delayCameraMs: 300 });
+  const two = await joinExample(context, 2);
+  const figures = await measure(context, one, two, { seconds: context.seconds, joinMs: two.joinToFirstFrameMs });
+  const moved = await moveSeats(context, one, two, (id) => joinExample(context, id));
+  return merge(figures, moved);
+}
+
+async function inCodec(context, codec) {
+  const one = await join(context, 'chromium', 1, context.room, { codec });
+  const two = await join(context, 'chromium', 2, context.room, { codec });
+  const figures = await measure(context, one, two, { seconds: Math.min(context.seconds, CODEC_SECONDS), codec });
+  const used = codecsReceived(await callStats(two)).map((type) => type.toLowerCase());
+  if (!used.includes(`video/${codec}`)) figures.failures.push(`received ${used}`);
+  return { ...figures, codec };
+}
+
+async function measure(context, one, two, { seconds, codec, joinMs }) {
+  await receiving(one.page, 'call', two.id);
+  await receiving(two.page, 'call', one.id);
+  const joinToFirstFrame = joinMs ?? (await joinToFirstFrameMs(two));
+  await connectDirectly(one.page, two.page, codec);
+  await sleep(WARM_UP_MS);
+  const received = await record([one.page, two.page], ['call', 'yardstick'], seconds);
+
+  const receivers = [[one, two], [two, one]].map(([receiver, sender]) => {
+    const figures = (which) => received(receiver.page, which, sender.id);
+    return { name: `${receiver.kind} ${receiver.id}`, call: figures('call'), yardstick: figures('yardstick') };
+  });
+  const transport = await transportFigures([one, two]);
+  transport.joinToFirstFrameMs = joinToFirstFrame;
+  const yardstick = worst(receivers.map(({ yardstick }) => yardstick));
+  return {
+    ...worst(receivers.map(({ call }) => call)),
+    yardstickFps: yardstick.fps,
+    yardstickGapMs: yardstick.longestGapMs,
+    yardstickAvSyncMs: yardstick.avSyncMs,
+    ...transport,
+    failures: [
+      ...receivers.flatMap(({ name, call, yardstick }) => brokenByReceiver(name, call, yardstick)),
+      ...brokenByTransport(transport),
+    ],
+  };
+}
+
+async function transportFigures(people) {
+  const all = await Promise.all(people.map(callStats));
+  const ciphers = all.map(srtpCipher);
+  return {
+    srtpCipher: ciphers.find((cipher) => !/AEAD/.test(cipher ?? '')) ?? ciphers[0],
+    packetsLost: all.reduce((sum, stats) => sum + packetsLost(stats), 0),
+  };
+}
+
+// A third person joins, the first leaves, and a fourth takes the seat that became free: the lips of
+// everybody the second one sees must still be in sync.
+async function moveSeats(context, one, two, enter) {
+  await closeDirect([one.page, two.page]);
+  const third = await enter(3);
+  await leave(one);
+  await receiving(two.page, 'call', third.id);
+  const fourth = two.seats === 1 ? null : await enter(4);
+  if (fourth) await receiving(two.page, 'call', fourth.id);
+  await sleep(WARM_UP_MS);
+  const received = await record([two.page], ['call'], AFTER_MOVE_SECONDS);
+  const seen = [third, fourth].filter(Boolean).map(({ id }) => ({ id, ...received(two.page, 'call', id) }));
+  return {
+    avSyncAfterMoveMs: worst(seen).avSyncMs,
+    failures: seen.flatMap(({ id, avSyncMs, audioHeard }) => [
+      ...brokenBySync(`after a seat has moved, participant ${id}`, avSyncMs),
+      ...(audioHeard ? [] : [`after a seat has moved, participant ${id} is not heard`]),
+    ]),
+  };
+}
+
+function merge({ failures, ...figures }, { failures: more, ...rest }) {
+  return { ...figures, ...rest, failures: [...failures, ...more] };
+}

@@ -1,0 +1,50 @@
+// People in a room of the volley under test, each in a page of their own.
+import { stats } from './calls.js';
+import { until } from './shell.js';
+
+const ORIGIN = 'http://localhost:8080';
+const NAMES = ['', 'Ada', 'Ben', 'Cleo', 'Dora', 'Emil', 'Fay', 'Gus'];
+
+// Joins through Volley's own page; `id` is painted into the picture and sets the tone.
+export async function join(context, kind, id, room, { codec, ...config } = {}) {
+  const query = new URLSearchParams({ name: NAMES[id], autojoin: '1', ...(codec && { codec }) });
+  const page = await context.open(kind, { id, ...config }, `${ORIGIN}/r/${room}?${query}`);
+  const person = { id, kind, page, name: NAMES[id] };
+  await until(`${person.name} is connected`, () => isConnected(page), { timeoutMs: 15_000 });
+  return person;
+}
+
+export function isConnected(page) {
+  return page.evaluate(() => volleyTest.meter.connections.some((pc) => pc.connectionState === 'connected'));
+}
+
+export async function leave({ page }) {
+  await page.evaluate(() => document.querySelector('#leave').click());
+  await page.close();
+}
+
+// From pressing Join to the first picture of somebody else, by the page's own marks.
+export function joinToFirstFrameMs({ page }) {
+  return page.evaluate(() => {
+    const [joined] = performance.getEntriesByName('volley-join');
+    const [seen] = performance.getEntriesByName('volley-first-frame');
+    return joined && seen ? Math.round(seen.startTime - joined.startTime) : null;
+  });
+}
+
+export const callStats = (person) => stats(person.page, 'call');
+
+// The server's REST interface.
+export async function api(path, options = {}) {
+  const response = await fetch(`${ORIGIN}${path}`, options);
+  const body = await response.text();
+  return { status: response.status, body: parse(body), type: response.headers.get('content-type') };
+}
+
+function parse(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
