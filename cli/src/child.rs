@@ -1,7 +1,6 @@
 //! What a child does before its real work: take the handover from its stdin, and never outlive the
 //! supervisor.
 
-use crate::placeholder;
 use anyhow::Context as _;
 use rustix::process::{Signal, set_parent_process_death_signal};
 use std::os::fd::AsFd as _;
@@ -12,16 +11,21 @@ use volley::control::handover::{self, MediaHandover, SignalingHandover};
 pub(crate) fn media() -> anyhow::Result<()> {
     let supervisor = supervisor_socket()?;
     let handover = MediaHandover::receive(&supervisor).context(NOT_BY_HAND)?;
-    end_with(supervisor)?;
-    placeholder::run_media(handover)
+    end_with_parent()?;
+    volley::worker::run_media(handover, &supervisor)?;
+    Ok(())
 }
 
 /// `volley signaling`.
 pub(crate) fn signaling() -> anyhow::Result<()> {
     let supervisor = supervisor_socket()?;
     let handover = SignalingHandover::receive(&supervisor).context(NOT_BY_HAND)?;
-    end_with(supervisor)?;
-    placeholder::run_signaling(handover)
+    end_with_parent()?;
+    std::thread::Builder::new().name(String::from("supervisor-watch")).spawn(move || {
+        handover::wait_for_end(&supervisor);
+        std::process::exit(0);
+    })?;
+    volley_signaling::run(handover)
 }
 
 const NOT_BY_HAND: &str = "this is started by `volley`, not by hand";
@@ -31,13 +35,8 @@ fn supervisor_socket() -> anyhow::Result<UnixStream> {
     Ok(UnixStream::from(stdin))
 }
 
-/// Ends this process when the supervisor ends, however it does. The kernel's death signal is the
-/// quick way; the socket also tells of a supervisor that was gone before we asked for the signal.
-fn end_with(supervisor: UnixStream) -> anyhow::Result<()> {
-    set_parent_process_death_signal(Some(Signal::KILL)).context("no death signal")?;
-    std::thread::Builder::new().name(String::from("supervisor-watch")).spawn(move || {
-        handover::wait_for_end(&supervisor);
-        std::process::exit(1);
-    })?;
-    Ok(())
+/// The kernel's way to end this process with the supervisor, and the quick one. The socket tells
+/// as well, and also of a supervisor that was gone before we asked.
+fn end_with_parent() -> anyhow::Result<()> {
+    set_parent_process_death_signal(Some(Signal::KILL)).context("the kernel gives no death signal")
 }

@@ -5,7 +5,6 @@ mod child;
 mod flags;
 mod identity;
 mod logging;
-mod placeholder;
 mod process;
 mod sockets;
 mod supervisor;

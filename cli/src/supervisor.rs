@@ -12,8 +12,8 @@ use crate::{addresses, identity, sockets};
 use anyhow::{Context as _, bail};
 use rustix::time::{ClockId, clock_gettime};
 use sockets::MediaPort;
-use std::net::{IpAddr, SocketAddr, TcpListener};
-use std::os::fd::OwnedFd;
+use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
+use std::process::ExitStatus;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -108,7 +108,7 @@ impl Supervisor {
         match change {
             Change::Due => self.start_media(),
             Change::Ended(status) => {
-                self.give_up_unless_ready(Role::Media, status)?;
+                self.give_up_unless_ready(self.media.name(), status)?;
                 tracing::error!("the media process died ({status}): all calls must connect again");
                 self.channels = new_channels(self.ports.len())?;
                 self.media_start += 1;
@@ -123,7 +123,7 @@ impl Supervisor {
         match change {
             Change::Due => self.start_signaling(),
             Change::Ended(status) => {
-                self.give_up_unless_ready(Role::Signaling, status)?;
+                self.give_up_unless_ready(self.signaling.name(), status)?;
                 tracing::error!("the signaling process died ({status}): it is started again, calls go on");
                 Ok(())
             }
@@ -132,16 +132,16 @@ impl Supervisor {
 
     /// A child that ends by itself before anything ever worked will do so again: its own words on
     /// standard error are worth more than a second try.
-    fn give_up_unless_ready(&self, role: Role, status: std::process::ExitStatus) -> anyhow::Result<()> {
+    fn give_up_unless_ready(&self, name: &str, status: ExitStatus) -> anyhow::Result<()> {
         if !self.ready && status.code().is_some() {
-            bail!("the {role:?} process could not start ({status}); its reason stands above");
+            bail!("the {name} process could not start ({status}); its reason stands above");
         }
         Ok(())
     }
 
     fn start_media(&mut self) -> anyhow::Result<()> {
         let worker = |(port, channel): (&MediaPort, &ChannelFds)| {
-            let sockets = port.sockets.iter().map(OwnedFd::try_clone).collect::<Result<_, _>>()?;
+            let sockets = port.sockets.iter().map(UdpSocket::try_clone).collect::<Result<_, _>>()?;
             Ok(WorkerFds { channel: channel.try_clone()?, sockets })
         };
         let handover = MediaHandover {
@@ -155,7 +155,8 @@ impl Supervisor {
 
     fn start_signaling(&mut self) -> anyhow::Result<()> {
         let worker = |(port, channel): (&MediaPort, &ChannelFds)| {
-            let candidates = self.addresses.iter().map(|&ip| SocketAddr::new(ip, port.port)).collect();
+            let taken = self.addresses.iter().filter(|&&address| port.takes(address));
+            let candidates = taken.map(|&address| SocketAddr::new(address, port.port)).collect();
             Ok(SignalingWorker { channel: channel.try_clone()?, candidates })
         };
         let handover = SignalingHandover {

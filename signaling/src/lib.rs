@@ -1,1 +1,19 @@
-//! x
+//! Volley's signaling process: WebSocket, REST, SDP and the web page. It sees no packet.
+//!
+//! - [`sdp`]: what offers say and answers must say.
+//! - [`protocol`]: the JSON of the WebSocket.
+//! - [`state`]: all decisions, without a socket or a clock.
+//! - [`link`], [`store`]: the media process and the records, as far as the state needs them.
+//! - `hub`: the one task that owns the state; `http`: everything that is served.
+
+mod clock;
+mod http;
+mod hub;
+pub mod link;
+pub mod protocol;
+pub mod sdp;
+mod serve;
+pub mod state;
+pub mod store;
+
+pub use serve::{IDLE_TIMEOUT, MAX_PARTICIPANTS, MAX_ROOMS, run, serve};

@@ -22,6 +22,8 @@ export class Call extends EventTarget {
   #codec;
   /** @type {RTCIceServer[]} */
   #iceServers = [];
+  /** How many receiving m-lines the server can use; a renewed connection has them from the start. */
+  #receive = { audio: 1, video: 1 };
   /** @type {Offers | null} */
   #offers = null;
   /** @type {Health | null} */
@@ -102,6 +104,7 @@ export class Call extends EventTarget {
   /** @param {Joined} joined */
   #joined(joined) {
     this.#iceServers = joined.iceServers;
+    if (!joined.resumed) this.#receive = { audio: 1, video: 1 };
     if (!joined.resumed || !this.pc) this.renew();
     this.#learn(joined.tracks);
     this.#offers?.resend();
@@ -129,6 +132,7 @@ export class Call extends EventTarget {
       const kind = source === "microphone" ? "audio" : "video";
       this.#senders.set(source, this.#add(kind, { direction: "sendrecv", streams }));
     }
+    this.#addReceiving();
     this.#sync();
   }
 
@@ -143,19 +147,24 @@ export class Call extends EventTarget {
     return transceiver;
   }
 
-  /** Adds receiving m-lines until there are as many as the server can use.
-   * @param {{audio: number, video: number} | undefined} receive */
+  /** @param {{audio: number, video: number} | undefined} receive */
   #grow(receive) {
     if (!this.pc) return;
+    if (receive) this.#receive = receive;
+    // What is added is offered by itself (`negotiationneeded`).
+    if (!this.#addReceiving() && !this.#offers?.inFlight) this.#offers?.request();
+  }
+
+  /** Adds receiving m-lines until there are as many as the server can use. */
+  #addReceiving() {
     let added = false;
     for (const kind of /** @type {const} */ (["audio", "video"])) {
-      for (let have = this.#receiving(kind); have < (receive?.[kind] ?? 0); have += 1) {
+      for (let have = this.#receiving(kind); have < this.#receive[kind]; have += 1) {
         this.#add(kind, { direction: "recvonly" });
         added = true;
       }
     }
-    // What was added is offered by itself (`negotiationneeded`).
-    if (!added && !this.#offers?.inFlight) this.#offers?.request();
+    return added;
   }
 
   /** @param {"audio" | "video"} kind */

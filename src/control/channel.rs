@@ -83,8 +83,8 @@ impl From<PushError> for SendError {
 pub struct ChannelFds {
     /// The sealed memory.
     pub memfd: OwnedFd,
-    /// Rung by signaling when the worker sleeps. Blocking: io_uring answers a read from a
-    /// non-blocking file with EAGAIN instead of waiting.
+    /// Rung by signaling when the worker sleeps. Blocking, so that a ring may read it: io_uring
+    /// answers a read from a non-blocking file with EAGAIN instead of waiting.
     pub command_eventfd: OwnedFd,
     /// Rung by the worker when signaling sleeps. Non-blocking, for an event loop.
     pub event_eventfd: OwnedFd,
@@ -179,7 +179,8 @@ impl WorkerChannel {
         self.lost
     }
 
-    /// Readable when a command came while the worker slept; whoever waits for it also reads it.
+    /// Signalled when a command came while the worker slept. Nobody need read it: whoever waits
+    /// takes each signal for one wake-up, whatever the value.
     pub fn wake_fd(&self) -> BorrowedFd<'_> {
         self.fds.command_eventfd.as_fd()
     }

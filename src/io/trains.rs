@@ -4,6 +4,9 @@
 //! that its socket had no room for is dropped rather than sent after its successor, and the first
 //! train on a route goes out by itself, so that a refusal cannot put it behind others.
 
+#[cfg(test)]
+mod full_socket;
+
 use std::collections::VecDeque;
 use std::io;
 use std::net::UdpSocket;

@@ -104,9 +104,10 @@ impl Ledger {
     /// The streams others publish in the room of `viewer`.
     pub fn streams_for(&self, viewer: ParticipantId) -> Vec<(ParticipantId, StreamId)> {
         let room = self.rooms.get(&viewer);
-        let others = self.tracks.values().filter(|track| {
-            track.live && track.participant != viewer && Some(&track.room) == room
-        });
+        let others = self
+            .tracks
+            .values()
+            .filter(|track| track.live && track.participant != viewer && Some(&track.room) == room);
         let mut streams: Vec<_> = others.map(|track| (track.participant, track.stream)).collect();
         streams.sort_unstable();
         streams.dedup();

@@ -1,11 +1,20 @@
 //! The simulator: real shards, simulated peers, lossy links, virtual time. One seed is one run.
 //!
 //! It is another shell around a shard than the worker, so it knows no kernel, no clock and no
-//! shared memory.
+//! shared memory. What happens follows from a [`scenario::Scenario`], which follows from a seed;
+//! what must be true whatever happens is written down in [`oracle`]; [`world::World`] is the run.
 
+mod actions;
+pub mod fault;
+pub mod ledger;
 pub mod link;
+pub mod oracle;
 pub mod outbox;
 pub mod payload;
 pub mod peer;
+pub mod person;
 pub mod queue;
-pub mod ledger;
+pub mod scenario;
+pub mod verdict;
+pub mod wiretap;
+pub mod world;

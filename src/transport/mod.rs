@@ -5,6 +5,8 @@ pub mod dtls;
 pub mod ice;
 mod snapshot;
 pub mod srtp;
+#[cfg(test)]
+mod testing;
 
 pub use drop_cause::DropCause;
 pub use snapshot::{Snapshot, SnapshotPhase};

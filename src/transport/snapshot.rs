@@ -29,7 +29,8 @@ pub enum SnapshotPhase {
     Ended(Reason),
 }
 
-/// A transport as plain data. Times are told as how long ago.
+/// A transport as plain data. Times are told as how long ago; in a process whose clock has not run
+/// that long yet they become the clock's start, so a peer is given more patience, never less.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Snapshot {
     /// The layout; [`Snapshot::VERSION`] when this build wrote it.

@@ -124,7 +124,9 @@ impl ClientMessage {
         let value: serde_json::Value = serde_json::from_str(text)
             .map_err(|error| BadMessage::Json(format!("the message is not JSON: {error}")))?;
         let name = value.get("type").and_then(serde_json::Value::as_str).ok_or_else(|| {
-            BadMessage::Json("a message is a JSON object with a \"type\", such as {\"type\":\"leave\"}".into())
+            BadMessage::Json(
+                "a message is a JSON object with a \"type\", such as {\"type\":\"leave\"}".into(),
+            )
         })?;
         if !TYPES.contains(&name) {
             return Err(BadMessage::UnknownType(name.chars().take(64).collect()));

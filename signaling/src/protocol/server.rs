@@ -22,8 +22,8 @@ pub enum ServerMessage {
     },
     /// Please send an offer with so many receiving m-lines.
     RequestOffer { room_id: String, receive: Receive },
-    /// The answer to an offer.
-    Answer { sdp: String },
+    /// The answer to an offer, and all that the page publishes now.
+    Answer { sdp: String, tracks: Vec<TrackView> },
     /// Somebody came.
     ParticipantJoined { participant_id: String, participant_name: String },
     /// Somebody went.

@@ -62,7 +62,8 @@ impl Answer<'_> {
         let mut session = Session::new(origin, "-");
         session.times.push(Time::new(0, 0));
         session.attributes = self.session_attributes();
-        let tagged = self.sections.iter().position(|section| matches!(section, AnswerSection::Accepted { .. }));
+        let tagged =
+            self.sections.iter().position(|section| matches!(section, AnswerSection::Accepted { .. }));
         for (index, section) in self.sections.iter().enumerate() {
             session.medias.push(match section {
                 AnswerSection::Rejected(offered) => rejected(offered),
@@ -119,7 +120,8 @@ impl Answer<'_> {
             self.write_sources(&mut lines, seat);
         }
         Media {
-            media: if offered.kind == volley::control::types::Kind::Audio { "audio" } else { "video" }.to_owned(),
+            media: if offered.kind == volley::control::types::Kind::Audio { "audio" } else { "video" }
+                .to_owned(),
             // RFC 8840 §4.1.1 allows the discard port; every candidate stands below.
             port: 9,
             num_ports: None,

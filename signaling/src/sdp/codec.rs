@@ -16,8 +16,8 @@ pub struct OfferedCodec {
     pub answer_fmtp: Option<String>,
 }
 
-/// What the media process is told of codecs that go in one direction. `receives_feedback`: whether
-/// our side reports arrival times (transport-cc is for what we receive; what we send is not paced
+/// What the media process is told of codecs that go in one direction. `reports_arrival`: whether our
+/// side reports arrival times (transport-cc is for what we receive; what we send is not paced
 /// by it yet).
 pub fn codec_parameters(codecs: &[OfferedCodec], reports_arrival: bool) -> Vec<CodecParameters> {
     let adapt = |codec: &OfferedCodec| CodecParameters {

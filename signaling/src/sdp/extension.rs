@@ -39,10 +39,9 @@ const KNOWN: [(&str, Field); 10] = [
     ("urn:ietf:params:rtp-hdrext:ssrc-audio-level", |ids| &mut ids.audio_level),
     ("urn:3gpp:video-orientation", |ids| &mut ids.video_orientation),
     ("http://www.webrtc.org/experiments/rtp-hdrext/playout-delay", |ids| &mut ids.playout_delay),
-    (
-        "https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension",
-        |ids| &mut ids.dependency_descriptor,
-    ),
+    ("https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension", |ids| {
+        &mut ids.dependency_descriptor
+    }),
     ("http://www.webrtc.org/experiments/rtp-hdrext/abs-capture-time", |ids| &mut ids.abs_capture_time),
     ("http://www.webrtc.org/experiments/rtp-hdrext/video-content-type", |ids| &mut ids.video_content_type),
     ("http://www.webrtc.org/experiments/rtp-hdrext/color-space", |ids| &mut ids.color_space),
@@ -72,7 +71,9 @@ pub(super) fn read(session: &Session, media: &Media) -> Vec<OfferedExtension> {
     for map in own.chain(of_all).filter_map(Result::ok) {
         // RFC 8285 §4.2: 15 is reserved in one-byte headers, 0 is padding.
         let usable = map.id != 0 && map.id != 15;
-        let Some((uri, _)) = KNOWN.iter().find(|(uri, _)| *uri == map.uri).filter(|_| usable) else { continue };
+        let Some((uri, _)) = KNOWN.iter().find(|(uri, _)| *uri == map.uri).filter(|_| usable) else {
+            continue;
+        };
         if found.iter().any(|known| known.id == map.id || known.uri == *uri) {
             continue;
         }

@@ -75,7 +75,8 @@ impl Format {
 /// the tools that are only in the former, but Chromium lists it first and Firefox does not know it:
 /// answered, it would be chosen and Firefox could not be shown the picture.
 pub(super) fn drop_shadowed_baseline(codecs: &mut Vec<OfferedCodec>) {
-    let number = |codec: &OfferedCodec| (codec.parameters.codec == Codec::H264).then_some(codec.parameters.format);
+    let number =
+        |codec: &OfferedCodec| (codec.parameters.codec == Codec::H264).then_some(codec.parameters.format);
     let constrained: Vec<u32> =
         codecs.iter().filter_map(number).filter(|n| n >> 8 == Profile::ConstrainedBaseline as u32).collect();
     codecs.retain(|codec| match number(codec) {
@@ -106,13 +107,21 @@ mod tests {
 
     #[test]
     fn what_nobody_could_send_is_not_a_format() {
-        for fmtp in ["profile-level-id=42e0", "profile-level-id=ff001f", "packetization-mode=2", "profile-level-id=+2e01f"] {
+        for fmtp in [
+            "profile-level-id=42e0",
+            "profile-level-id=ff001f",
+            "packetization-mode=2",
+            "profile-level-id=+2e01f",
+        ] {
             assert_eq!(number_of(fmtp), None, "{fmtp}");
         }
     }
 
     #[test]
     fn without_parameters_it_is_baseline_in_single_nal_mode() {
-        assert_eq!(Format::read(None).map(Format::number), number_of("packetization-mode=0;profile-level-id=42001f"));
+        assert_eq!(
+            Format::read(None).map(Format::number),
+            number_of("packetization-mode=0;profile-level-id=42001f")
+        );
     }
 }

@@ -3,7 +3,9 @@
 use crate::sdp::OfferError;
 use sdp_types::{HashFunc, Media, Session};
 use serde::{Deserialize, Serialize};
-use volley::control::types::{Fingerprint, FingerprintHash, IceCredentials, MAX_PASSWORD, MAX_UFRAG, Password};
+use volley::control::types::{
+    Fingerprint, FingerprintHash, IceCredentials, MAX_PASSWORD, MAX_UFRAG, Password,
+};
 
 /// ICE credentials as they stand in SDP and in the records.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -26,7 +28,8 @@ impl RemoteIce {
 
     /// RFC 8839 §5.4: ice-ufrag has 4 to 256 ice-chars, ice-pwd 22 to 256; our own bounds are lower.
     fn is_usable(&self) -> bool {
-        let ice_chars = |text: &str| text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'+' || b == b'/');
+        let ice_chars =
+            |text: &str| text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'+' || b == b'/');
         // Browsers keep to the alphabet, older Firefox and some libraries add `-`, `_` and `=`.
         let lenient =
             |text: &str| text.bytes().all(|b| ice_chars(&char::from(b).to_string()) || b"-_=.".contains(&b));

@@ -2,13 +2,13 @@
 
 use crate::sdp::Section;
 use crate::sdp::ice::{self, Peer};
-use sdp_types::{Group, GroupSemantics, Session};
+use sdp_types::{Group, Session};
 
 /// Longest session description taken. A page with 64 m-lines of Chromium's 6 KB would pass it, but
 /// no page of ours grows beyond 20 m-lines, and every byte is parsed before anybody is authorised.
-pub const MAX_SDP_BYTES: usize = 64 << 10;
+const MAX_SDP_BYTES: usize = 64 << 10;
 /// Most m-lines of an offer: nine pairs of seats, six published tracks, and as many stopped ones.
-pub const MAX_SECTIONS: usize = 64;
+const MAX_SECTIONS: usize = 64;
 
 /// Why an offer cannot be answered. The sentences are for the developer of the page.
 #[derive(thiserror::Error, Clone, PartialEq, Eq, Debug)]
@@ -17,7 +17,9 @@ pub enum OfferError {
     #[error("the SDP has {0} bytes; at most {MAX_SDP_BYTES} are taken")]
     TooLong(usize),
     /// The description has too many m-lines.
-    #[error("the offer has {0} m-lines; at most {MAX_SECTIONS} are taken, so stop transceivers you do not need")]
+    #[error(
+        "the offer has {0} m-lines; at most {MAX_SECTIONS} are taken, so stop transceivers you do not need"
+    )]
     TooManySections(usize),
     /// It is not SDP.
     #[error("the SDP cannot be read: {0}")]
@@ -32,7 +34,9 @@ pub enum OfferError {
     #[error("the offer has no usable a=ice-ufrag and a=ice-pwd (RFC 8839 §5.4)")]
     NoIce,
     /// The peer is ICE-lite like us, so nobody would send checks.
-    #[error("the offer says a=ice-lite; Volley is ICE-lite itself, so the peer must be a full agent (RFC 8445 §2.5)")]
+    #[error(
+        "the offer says a=ice-lite; Volley is ICE-lite itself, so the peer must be a full agent (RFC 8445 §2.5)"
+    )]
     IceLite,
     /// No usable certificate fingerprint.
     #[error("the offer has no a=fingerprint of sha-256, sha-384 or sha-512 (RFC 8122 §5)")]
@@ -59,7 +63,8 @@ impl Offer {
         if sdp.len() > MAX_SDP_BYTES {
             return Err(OfferError::TooLong(sdp.len()));
         }
-        let session = Session::parse(sdp.as_bytes()).map_err(|error| OfferError::Syntax(error.to_string()))?;
+        let session =
+            Session::parse(sdp.as_bytes()).map_err(|error| OfferError::Syntax(error.to_string()))?;
         if session.medias.len() > MAX_SECTIONS {
             return Err(OfferError::TooManySections(session.medias.len()));
         }
@@ -85,12 +90,16 @@ fn bundled_mids(session: &Session) -> Vec<String> {
     let group = session
         .attributes_typed::<Group>()
         .filter_map(Result::ok)
-        .find(|group| group.semantics == GroupSemantics::Bundle);
+        .find(|group| group.semantics.as_str().eq_ignore_ascii_case("BUNDLE"));
     match group {
         Some(group) => group.mid_tags,
         None => {
             let first = session.medias.iter().find(|media| media.port != 0);
-            first.and_then(|media| media.get_first_attribute_value("mid")?).map(str::to_owned).into_iter().collect()
+            first
+                .and_then(|media| media.get_first_attribute_value("mid")?)
+                .map(str::to_owned)
+                .into_iter()
+                .collect()
         }
     }
 }

@@ -3,7 +3,7 @@
 mod limits;
 mod receiving;
 mod refusals;
-mod rig;
+pub(super) mod rig;
 mod sending;
 mod waiting;
 
@@ -18,4 +18,4 @@ macro_rules! on_both_back_ends {
         }
     };
 }
-pub(crate) use on_both_back_ends;
+pub(super) use on_both_back_ends;

@@ -19,13 +19,18 @@ pub fn check(now: Time, viewer: ParticipantId, peer: &Peer, ledger: &Ledger, vio
     }
     for seat in peer.seats() {
         let Some(slot) = ledger.slots.get(&seat.options().slot).filter(|slot| slot.live) else { continue };
-        let Some((track, entry)) = ledger.shown(slot).filter(|(_, entry)| !entry.muted.now()) else { continue };
+        let Some((track, entry)) = ledger.shown(slot).filter(|(_, entry)| !entry.muted.now()) else {
+            continue;
+        };
         let limit = if slot.kind == Kind::Audio { SOUND_AT_MOST } else { PICTURE_AT_MOST };
         let shown = seat.decoder().shown().filter(|(tag, _)| tag.track == track);
         let age = shown.map(|(tag, _)| now.since(tag.captured));
         if age.is_none_or(|age| age > limit) {
             violations.add(now, "liveness", || {
-                format!("{viewer:?} has {age:?} old media of {track:?} ({:?}) of {:?}", slot.kind, entry.participant)
+                format!(
+                    "{viewer:?} has {age:?} old media of {track:?} ({:?}) of {:?}",
+                    slot.kind, entry.participant
+                )
             });
         }
     }

@@ -54,10 +54,14 @@ impl SequenceOracle {
         let kind = heard.tag.kind;
         let before = stream.sent.range(..heard.index).next_back();
         let after = stream.sent.range(heard.index + 1..).next();
-        if let Some(wrong) = before.and_then(|(index, before)| conflict(before, &sent, heard.index - index, kind)) {
+        if let Some(wrong) =
+            before.and_then(|(index, before)| conflict(before, &sent, heard.index - index, kind))
+        {
             violations.add(at, "sequence", || format!("{wrong} after {before:?}: {heard:?}"));
         }
-        if let Some(wrong) = after.and_then(|(index, after)| conflict(&sent, after, index - heard.index, kind)) {
+        if let Some(wrong) =
+            after.and_then(|(index, after)| conflict(&sent, after, index - heard.index, kind))
+        {
             violations.add(at, "sequence", || format!("{wrong} before {after:?}: {heard:?}"));
         }
         stream.note(heard.index, sent);

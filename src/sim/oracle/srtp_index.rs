@@ -70,7 +70,8 @@ mod tests {
     #[test]
     fn the_same_index_is_allowed_for_the_same_packet_and_after_a_wrap_only() {
         let (mut oracle, mut violations) = (SrtpIndexOracle::default(), Violations::default());
-        let mut seal = |sequence, content| oracle.on_rtp(Time::ZERO, &packet(sequence, content), &mut violations);
+        let mut seal =
+            |sequence, content| oracle.on_rtp(Time::ZERO, &packet(sequence, content), &mut violations);
         assert!(seal(65_535, 1));
         assert!(!seal(65_535, 1));
         for step in 0..=4u16 {

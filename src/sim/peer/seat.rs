@@ -18,6 +18,8 @@ const PATIENCE: Duration = Duration::from_millis(10);
 const ASK_AGAIN_AFTER: Duration = Duration::from_millis(120);
 /// Between two requests for a key frame.
 const PICTURE_LOSS_INTERVAL: Duration = Duration::from_millis(300);
+/// A picture that stands still this long while packets come needs a key frame.
+const FROZEN_AFTER: Duration = Duration::from_millis(400);
 /// A jump wider than this is not asked for packet by packet.
 const MAX_HOLE: u64 = 500;
 
@@ -158,14 +160,14 @@ impl Seat {
 
     /// Whether it wants to say something before the next report.
     pub fn is_impatient(&self) -> bool {
-        !self.missing.is_empty() || self.wants_key
+        !self.missing.is_empty() || self.wants_key || self.decoder.is_frozen()
     }
 
     /// What it asks for now.
     pub fn requests(&mut self, now: Time) -> Vec<Message> {
         let mut messages = Vec::new();
-        let given_up = self.give_up(now);
-        self.wants_key |= given_up && self.options.kind == Kind::Video;
+        let lost = self.give_up(now) || self.decoder.is_frozen();
+        self.wants_key |= lost && self.options.kind == Kind::Video;
         let sequences = self.ask(now);
         if !sequences.is_empty() {
             messages.push(Message::Nack { media: self.options.ssrc, sequences });
@@ -340,6 +342,13 @@ impl Decoder {
         if self.shown.is_none_or(|(last, _)| tag.index > last.index) {
             self.shown = Some((tag, now));
         }
+    }
+
+    /// Whether what comes is much newer than what could be shown.
+    fn is_frozen(&self) -> bool {
+        let newest = self.ahead.last_key_value().map(|(_, tag)| tag.captured);
+        let shown = self.shown.map_or(Time::ZERO, |(tag, _)| tag.captured);
+        newest.is_some_and(|newest| newest.since(shown) > FROZEN_AFTER)
     }
 
     fn take_began(&mut self) -> bool {

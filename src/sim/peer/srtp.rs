@@ -98,3 +98,42 @@ fn profile_of(profile: dimpl::SrtpProfile) -> SrtpProfile {
         _ => SrtpProfile::Aes128CmSha1_80,
     }
 }
+
+/// The server's side of the same keys, for faults that need to seal as the server does.
+pub struct Tap {
+    sender: SrtpSender,
+    receiver: SrtpReceiver,
+}
+
+impl Tap {
+    /// The server's side of what DTLS agreed on.
+    pub fn new(keys: &Keys) -> Tap {
+        let keys = MasterKeys::from_exporter(profile_of(keys.profile), &keys.material, Role::Server);
+        let keys = keys.expect("the exporter gives as many bytes as the profile asks for");
+        Tap { sender: SrtpSender::new(&keys.local), receiver: SrtpReceiver::new(&keys.local) }
+    }
+
+    /// Opens what the server sealed: its index, its header's length and the plain packet.
+    pub fn open(&mut self, datagram: &[u8]) -> Option<(u64, usize, Vec<u8>)> {
+        let header_len = rtp::header_len(datagram)?;
+        let mut plain = vec![0; datagram.len()];
+        let opened = self.receiver.open_rtp(datagram, header_len, &mut plain).ok()?;
+        plain.truncate(opened.len);
+        Some((opened.index, header_len, plain))
+    }
+
+    /// Seals as the server does.
+    pub fn seal(&self, index: u64, header: &[u8], payload: &[u8]) -> Vec<u8> {
+        let mut packet = header.to_vec();
+        packet.resize(header.len() + payload.len() + self.sender.overhead(), 0);
+        let len = self.sender.seal_rtp(index, header.len(), payload, &mut packet);
+        packet.truncate(len.expect("there is room for what was measured"));
+        packet
+    }
+}
+
+impl std::fmt::Debug for Tap {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Tap(…)")
+    }
+}

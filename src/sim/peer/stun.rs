@@ -176,7 +176,8 @@ mod tests {
     use super::*;
 
     /// RFC 5769 §2.2.
-    const RESPONSE: &[u8] = b"\x01\x01\x00\x3c\x21\x12\xa4\x42\xb7\xe7\xa7\x01\xbc\x34\xd6\x86\xfa\x87\xdf\xae\
+    const RESPONSE: &[u8] =
+        b"\x01\x01\x00\x3c\x21\x12\xa4\x42\xb7\xe7\xa7\x01\xbc\x34\xd6\x86\xfa\x87\xdf\xae\
         \x80\x22\x00\x0b\x74\x65\x73\x74\x20\x76\x65\x63\x74\x6f\x72\x20\
         \x00\x20\x00\x08\x00\x01\xa1\x47\xe1\x12\xa6\x43\
         \x00\x08\x00\x14\x2b\x91\xf5\x99\xfd\x9e\x90\xc3\x8c\x74\x89\xf9\x2a\xf9\xba\x53\xf0\x6b\xe7\xd7\
@@ -194,8 +195,13 @@ mod tests {
 
     #[test]
     fn a_request_carries_integrity_and_fingerprint_that_fit() {
-        let request =
-            Request { transaction: [7; 12], username: "a:b", password: PASSWORD, tie_breaker: 1, nominate: true };
+        let request = Request {
+            transaction: [7; 12],
+            username: "a:b",
+            password: PASSWORD,
+            tie_breaker: 1,
+            nominate: true,
+        };
         let bytes = request.to_bytes();
         assert_eq!(is_authentic(&bytes, PASSWORD), Some(true));
         assert_eq!(is_authentic(&bytes, b"another"), Some(false));

@@ -20,9 +20,9 @@ const FLIGHT_RETRIES: usize = 7;
 /// As long as consent lasts without a sign of life (RFC 7675 §5.1): who is gone that long is gone.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Datagrams that may wait for an earlier one. A post-quantum ClientHello and a certificate chain
-/// come in three to six.
-const MAX_WAITING: usize = 16;
+/// Datagrams that may wait for an earlier one. A post-quantum ClientHello or a certificate chain
+/// comes in three to six, over links with the smallest datagrams in some twenty.
+const MAX_WAITING: usize = 32;
 
 /// What the transports of one worker share.
 pub struct DtlsContext {

@@ -1,0 +1,266 @@
+//! The supervisor from outside: what a person at the terminal and a process killer see of it.
+
+use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+/// Pages must be signalled again within 3 s of a death; most of that belongs to the pages.
+const BACK_WITHIN: Duration = Duration::from_millis(1500);
+const STOPPED_WITHIN: Duration = Duration::from_secs(2);
+/// For what has no promise of its own, on a machine that is busy.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+#[test]
+fn it_says_where_it_is_when_it_answers_and_nothing_else() {
+    let mut volley = Volley::start(&[]);
+    assert!(volley.is_well(), "it answers at once after it said so");
+    volley.signal(Signal::TERM);
+    volley.ended_within(STOPPED_WITHIN);
+    let mut rest = String::new();
+    volley.stdout.read_to_string(&mut rest).unwrap();
+    assert_eq!(rest, "");
+}
+
+#[test]
+fn ctrl_c_and_sigterm_stop_everything_in_two_seconds() {
+    for signal in [Signal::INT, Signal::TERM] {
+        let mut volley = Volley::start(&[]);
+        let children = [volley.child("media"), volley.child("signaling")];
+        volley.signal(signal);
+        volley.ended_within(STOPPED_WITHIN);
+        assert!(children.iter().all(|&child| !is_alive(child)));
+    }
+}
+
+#[test]
+fn a_child_that_does_not_listen_is_killed_in_time() {
+    let mut volley = Volley::start(&[]);
+    let media = volley.child("media");
+    kill_process(media, Signal::STOP).unwrap();
+    volley.signal(Signal::TERM);
+    volley.ended_within(STOPPED_WITHIN);
+    assert!(!is_alive(media));
+}
+
+#[test]
+fn signaling_that_is_killed_is_back_on_the_same_port_while_media_lives_on() {
+    let volley = Volley::start(&[]);
+    let media = volley.child("media");
+    for _ in 0..3 {
+        let killed = volley.child("signaling");
+        kill_process(killed, Signal::KILL).unwrap();
+        let since = Instant::now();
+        until("signaling is another one", || volley.child("signaling") != killed);
+        until("it answers", || volley.is_well());
+        assert!(since.elapsed() < BACK_WITHIN, "it took {:?}", since.elapsed());
+    }
+    assert_eq!(volley.child("media"), media);
+}
+
+#[test]
+fn rooms_outlive_the_signaling_process() {
+    let volley = Volley::start(&[]);
+    let (status, made) = volley.ask("POST /api/rooms", r#"{"name":"kept"}"#);
+    assert_eq!(status, 201, "{made}");
+    let killed = volley.child("signaling");
+    kill_process(killed, Signal::KILL).unwrap();
+    until("signaling is another one", || volley.child("signaling") != killed);
+    until("it answers", || volley.is_well());
+    let (status, found) = volley.ask("GET /api/rooms", "");
+    assert_eq!(status, 200);
+    assert!(found.contains("kept"), "{found}");
+}
+
+#[test]
+fn media_that_is_killed_comes_back_with_a_signaling_process_that_knows_it() {
+    let volley = Volley::start(&[]);
+    let before = (volley.child("media"), volley.child("signaling"));
+    kill_process(before.0, Signal::KILL).unwrap();
+    until("both are others", || {
+        volley.children("media").iter().any(|&child| child != before.0)
+            && volley.children("signaling").iter().any(|&child| child != before.1)
+    });
+    until("it answers", || volley.is_well());
+}
+
+#[test]
+fn no_child_outlives_a_supervisor_that_is_killed() {
+    let mut volley = Volley::start(&[]);
+    let children = [volley.child("media"), volley.child("signaling")];
+    volley.signal(Signal::KILL);
+    volley.process.wait().unwrap();
+    until("both children are gone", || children.iter().all(|&child| !is_alive(child)));
+}
+
+#[test]
+fn a_taken_http_port_is_named_with_its_cause_and_the_way_out() {
+    let holder = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = holder.local_addr().unwrap().port().to_string();
+    let output = run(&["--host", "127.0.0.1", "--port", &port, "--udp-port", "0"]);
+    assert_eq!(output.status.code(), Some(1));
+    let expected =
+        format!("TCP port {port} is taken by another program; stop it, or choose another with --port");
+    assert!(errors(&output).contains(&expected), "{}", errors(&output));
+}
+
+#[test]
+fn a_taken_udp_port_is_named_with_its_cause_and_the_way_out() {
+    let holder = UdpSocket::bind("0.0.0.0:0").unwrap();
+    let port = holder.local_addr().unwrap().port().to_string();
+    let output = run(&["--host", "127.0.0.1", "--port", "0", "--workers", "1", "--udp-port", &port]);
+    assert_eq!(output.status.code(), Some(1));
+    let expected =
+        format!("UDP port {port} is taken by another program; stop it, or choose another with --udp-port");
+    assert!(errors(&output).contains(&expected), "{}", errors(&output));
+}
+
+#[test]
+fn a_child_that_is_started_by_hand_says_that_it_should_not_be() {
+    for role in ["media", "signaling"] {
+        let output = run(&[role]);
+        assert_eq!(output.status.code(), Some(1));
+        assert!(errors(&output).contains("started by `volley`, not by hand"), "{}", errors(&output));
+    }
+}
+
+#[test]
+fn a_log_level_that_means_nothing_is_refused() {
+    let output = run(&["--log-level", "volley=loud"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(errors(&output).contains("volley=loud"), "{}", errors(&output));
+}
+
+/// A running server on free ports; killed when it goes out of scope.
+struct Volley {
+    process: Child,
+    stdout: BufReader<ChildStdout>,
+    address: String,
+}
+
+impl Volley {
+    fn start(arguments: &[&str]) -> Volley {
+        let mut process =
+            command(&["--host", "127.0.0.1", "--port", "0", "--udp-port", "0", "--workers", "2"])
+                .args(arguments)
+                .stdout(Stdio::piped())
+                .spawn()
+                .unwrap();
+        let mut stdout = BufReader::new(process.stdout.take().unwrap());
+        let mut line = String::new();
+        stdout.read_line(&mut line).unwrap();
+        let address = line.strip_prefix("Volley is ready: http://").and_then(|rest| rest.strip_suffix("/\n"));
+        let address = address.unwrap_or_else(|| panic!("unexpected first line {line:?}")).to_owned();
+        Volley { process, stdout, address }
+    }
+
+    fn pid(&self) -> Pid {
+        Pid::from_child(&self.process)
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill_process(self.pid(), signal).unwrap();
+    }
+
+    fn children(&self, role: &str) -> Vec<Pid> {
+        let numbers = std::fs::read_dir("/proc")
+            .unwrap()
+            .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok());
+        numbers
+            .filter(|&number| is_child(number, self.process.id(), role))
+            .filter_map(Pid::from_raw)
+            .collect()
+    }
+
+    /// The child in that role, once there is one.
+    fn child(&self, role: &str) -> Pid {
+        let mut found = Vec::new();
+        until("the child is there", || {
+            found = self.children(role);
+            !found.is_empty()
+        });
+        assert_eq!(found.len(), 1, "one {role} process");
+        found[0]
+    }
+
+    fn is_well(&self) -> bool {
+        self.exchange("GET /health", "").is_some_and(|(status, _)| status == 200)
+    }
+
+    /// Asks over HTTP: status and body.
+    fn ask(&self, request: &str, body: &str) -> (u16, String) {
+        self.exchange(request, body).expect("the server answers")
+    }
+
+    fn exchange(&self, request: &str, body: &str) -> Option<(u16, String)> {
+        let mut stream = TcpStream::connect(&self.address).ok()?;
+        stream.set_read_timeout(Some(Duration::from_secs(2))).ok()?;
+        let head = format!(
+            "{request} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\
+             content-type: application/json\r\ncontent-length: {}\r\n\r\n",
+            self.address,
+            body.len()
+        );
+        stream.write_all((head + body).as_bytes()).ok()?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).ok()?;
+        let (head, body) = answer.split_once("\r\n\r\n")?;
+        Some((head.split(' ').nth(1)?.parse().ok()?, body.to_owned()))
+    }
+
+    fn ended_within(&mut self, limit: Duration) {
+        let since = Instant::now();
+        let mut status = None;
+        until("it ends", || {
+            status = self.process.try_wait().unwrap();
+            status.is_some()
+        });
+        assert!(since.elapsed() < limit, "it took {:?}", since.elapsed());
+        assert_eq!(status.and_then(|status| status.code()), Some(0));
+    }
+}
+
+impl Drop for Volley {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_volley"));
+    command.args(arguments).env_remove("LOG_LEVEL").stdin(Stdio::null());
+    command
+}
+
+fn run(arguments: &[&str]) -> Output {
+    command(arguments).output().unwrap()
+}
+
+fn errors(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// Whether a process is a child of `parent` that was started for `role` and still runs.
+fn is_child(number: i32, parent: u32, role: &str) -> bool {
+    let read = |file: &str| std::fs::read_to_string(format!("/proc/{number}/{file}")).unwrap_or_default();
+    // After the name, which may hold anything but the last ")": state, then parent.
+    let stat = read("stat");
+    let mut fields = stat.rsplit(") ").next().unwrap_or_default().split(' ');
+    let (state, found) = (fields.next(), fields.next().and_then(|field| field.parse().ok()));
+    state != Some("Z") && found == Some(parent) && read("cmdline").split('\0').nth(1) == Some(role)
+}
+
+fn is_alive(process: Pid) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", process.as_raw_nonzero()));
+    test_kill_process(process).is_ok() && stat.is_ok_and(|stat| !stat.contains(") Z "))
+}
+
+fn until(what: &str, mut done: impl FnMut() -> bool) {
+    let since = Instant::now();
+    while !done() {
+        assert!(since.elapsed() < PATIENCE, "waited in vain until {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}

@@ -1,0 +1,161 @@
+//! One WebSocket: texts in, texts out, and what a peer may not do.
+
+use crate::http::problem::Problem;
+use crate::http::rate::Bucket;
+use crate::hub::{Hub, Outgoing};
+use crate::protocol::ClientMessage;
+use crate::state::SocketId;
+use axum::extract::State;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
+use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
+use axum::response::Response;
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc;
+
+/// Longest message taken: an offer of 64 KiB, and as much again for what JSON makes of it.
+const MAX_MESSAGE_BYTES: usize = 128 << 10;
+/// Longest message read at all, so that a longer one than is taken can still be answered.
+const MAX_READ_BYTES: usize = 1 << 20;
+/// A page with 20 ICE candidates and 10 mutes sends 40 messages at once; a person then clicks.
+const MESSAGES: (u32, u32) = (100, 20);
+/// Who goes on after so many refused messages is not a page with a mistake but a flood.
+const MISTAKES: (u32, u32) = (100, 1);
+/// A page is asked for a sign of life this often …
+const PING: Duration = Duration::from_secs(15);
+/// … and its socket closed when there was none for so long.
+const SILENCE: Duration = Duration::from_secs(45);
+/// A peer that does not take a message for so long is not reading.
+const SEND_WITHIN: Duration = Duration::from_secs(10);
+
+pub(crate) async fn open(
+    State(hub): State<Hub>,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Result<Response, Problem> {
+    let upgrade = upgrade.map_err(|rejection| {
+        Problem::new(
+            rejection.status(),
+            "not-a-websocket",
+            "open this address as a WebSocket: new WebSocket(\"/ws\")",
+        )
+    })?;
+    let upgrade = upgrade.max_message_size(MAX_READ_BYTES).max_frame_size(MAX_READ_BYTES);
+    Ok(upgrade.on_upgrade(async move |socket| {
+        let (id, messages) = hub.open_socket().await;
+        let mut talk = Talk::new(hub, id, socket);
+        let why = talk.run(messages).await;
+        talk.hub.close_socket(id).await;
+        talk.say_goodbye(why).await;
+    }))
+}
+
+/// Why a socket is closed (RFC 6455 §7.4.1).
+#[derive(Clone, Copy)]
+enum Goodbye {
+    /// The peer is gone, or said so first.
+    Gone,
+    /// Asked for by the state, or the peer did not read.
+    Done,
+    /// Too much of what is not allowed.
+    Flood,
+}
+
+struct Talk {
+    hub: Hub,
+    id: SocketId,
+    socket: WebSocket,
+    messages: Bucket,
+    mistakes: Bucket,
+    heard: Instant,
+}
+
+impl Talk {
+    fn new(hub: Hub, id: SocketId, socket: WebSocket) -> Talk {
+        let now = Instant::now();
+        let messages = Bucket::new(MESSAGES.0, MESSAGES.1, now);
+        let mistakes = Bucket::new(MISTAKES.0, MISTAKES.1, now);
+        Talk { hub, id, socket, messages, mistakes, heard: now }
+    }
+
+    async fn run(&mut self, mut outgoing: mpsc::Receiver<Outgoing>) -> Goodbye {
+        let mut ping = tokio::time::interval(PING);
+        loop {
+            let result = tokio::select! {
+                incoming = self.socket.recv() => match incoming {
+                    Some(Ok(message)) => self.hear(message).await,
+                    Some(Err(_)) | None => Err(Goodbye::Gone),
+                },
+                text = outgoing.recv() => match text {
+                    Some(text) => self.send(Message::Text((&*text).into())).await,
+                    None => Err(Goodbye::Done),
+                },
+                _ = ping.tick() => {
+                    if self.heard.elapsed() < SILENCE {
+                        self.send(Message::Ping(Default::default())).await
+                    } else {
+                        Err(Goodbye::Gone)
+                    }
+                }
+            };
+            if let Err(why) = result {
+                return why;
+            }
+        }
+    }
+
+    async fn hear(&mut self, message: Message) -> Result<(), Goodbye> {
+        let now = Instant::now();
+        self.heard = now;
+        let text = match message {
+            Message::Close(_) => return Err(Goodbye::Gone),
+            Message::Ping(_) | Message::Pong(_) if self.messages.take(now) => return Ok(()),
+            Message::Ping(_) | Message::Pong(_) => {
+                return self.refuse("too-fast", TOO_FAST.into(), now).await;
+            }
+            Message::Binary(_) => {
+                return self.refuse("bad-json", "send messages as text, not binary".into(), now).await;
+            }
+            Message::Text(text) => text,
+        };
+        if !self.messages.take(now) {
+            return self.refuse("too-fast", TOO_FAST.into(), now).await;
+        }
+        if text.len() > MAX_MESSAGE_BYTES {
+            let sentence =
+                format!("the message has {} bytes; at most {MAX_MESSAGE_BYTES} are taken", text.len());
+            return self.refuse("too-large", sentence, now).await;
+        }
+        match ClientMessage::parse(&text) {
+            Ok(message) => {
+                self.hub.message(self.id, message).await;
+                Ok(())
+            }
+            Err(error) => self.refuse(error.code(), error.to_string(), now).await,
+        }
+    }
+
+    async fn refuse(&mut self, code: &'static str, text: String, now: Instant) -> Result<(), Goodbye> {
+        if !self.mistakes.take(now) {
+            return Err(Goodbye::Flood);
+        }
+        self.hub.refuse(self.id, code, text).await;
+        Ok(())
+    }
+
+    async fn send(&mut self, message: Message) -> Result<(), Goodbye> {
+        match tokio::time::timeout(SEND_WITHIN, self.socket.send(message)).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) | Err(_) => Err(Goodbye::Gone),
+        }
+    }
+
+    async fn say_goodbye(&mut self, why: Goodbye) {
+        let (code, reason) = match why {
+            Goodbye::Gone => return,
+            Goodbye::Done => (1000, "done"),
+            Goodbye::Flood => (1008, "too many messages that were refused"),
+        };
+        let _ = self.send(Message::Close(Some(CloseFrame { code, reason: reason.into() }))).await;
+    }
+}
+
+const TOO_FAST: &str = "too many messages in a short time; this one was ignored, wait a moment";

@@ -1,0 +1,206 @@
+//! The one task that owns the state: input comes in from sockets, REST and the media process, one
+//! after the other; output goes to records, media process and sockets, in this order.
+
+mod heart;
+mod questions;
+
+pub(crate) use heart::Health;
+pub(crate) use questions::TrackReport;
+
+use crate::clock::Clock;
+use crate::link::MediaLink;
+use crate::protocol::ClientMessage;
+use crate::state::{Output, SocketId, State};
+use crate::store::Store;
+use heart::Heart;
+use questions::Questions;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot, watch};
+use volley::base::Time;
+use volley::control::Event;
+
+/// Work that waits. When it is full, sockets are read later: whoever floods waits with the others
+/// for a moment, but costs no memory.
+const QUEUED_WORK: usize = 1024;
+/// Messages that wait for one page. A room of 100 in which everybody comes at once is about 300; a
+/// page that has not read so many is not reading any more.
+const QUEUED_MESSAGES: usize = 512;
+/// How often what is due is looked for; the shortest time it is about is a second.
+const TICK: Duration = Duration::from_millis(200);
+
+/// A text on its way to a page.
+pub(crate) type Outgoing = Arc<str>;
+
+enum Work {
+    Opened { socket: SocketId, queue: mpsc::Sender<Outgoing> },
+    Message { socket: SocketId, message: ClientMessage },
+    Refused { socket: SocketId, code: &'static str, text: String },
+    Closed { socket: SocketId },
+    Call(Box<dyn FnOnce(&mut State, Time) + Send>),
+    Stats { room: String, reply: oneshot::Sender<Option<Vec<TrackReport>>> },
+}
+
+/// How everybody else talks to the task.
+#[derive(Clone)]
+pub(crate) struct Hub {
+    work: mpsc::Sender<Work>,
+    last_socket: Arc<AtomicU64>,
+    health: watch::Receiver<Health>,
+}
+
+impl Hub {
+    /// Starts the task; must be called inside the runtime.
+    pub(crate) fn start(state: State, link: MediaLink, store: Box<dyn Store>, clock: Clock) -> Hub {
+        let (work, inbox) = mpsc::channel(QUEUED_WORK);
+        let (heart, health) = Heart::new(link.workers(), clock.now());
+        let core = Core {
+            state,
+            link,
+            store,
+            clock,
+            sockets: HashMap::new(),
+            questions: Questions::default(),
+            heart,
+        };
+        tokio::spawn(core.run(inbox));
+        Hub { work, last_socket: Arc::default(), health }
+    }
+
+    /// A new socket, and the messages for it; their end means that it must be closed.
+    pub(crate) async fn open_socket(&self) -> (SocketId, mpsc::Receiver<Outgoing>) {
+        let socket = SocketId(self.last_socket.fetch_add(1, Ordering::Relaxed));
+        let (queue, messages) = mpsc::channel(QUEUED_MESSAGES);
+        self.work(Work::Opened { socket, queue }).await;
+        (socket, messages)
+    }
+
+    pub(crate) async fn message(&self, socket: SocketId, message: ClientMessage) {
+        self.work(Work::Message { socket, message }).await;
+    }
+
+    pub(crate) async fn refuse(&self, socket: SocketId, code: &'static str, text: String) {
+        self.work(Work::Refused { socket, code, text }).await;
+    }
+
+    pub(crate) async fn close_socket(&self, socket: SocketId) {
+        self.work(Work::Closed { socket }).await;
+    }
+
+    /// Looks at or changes the state. `None`: the task is gone, and so will the process be.
+    pub(crate) async fn call<R: Send + 'static>(
+        &self,
+        function: impl FnOnce(&mut State, Time) -> R + Send + 'static,
+    ) -> Option<R> {
+        let (reply, answer) = oneshot::channel();
+        let call = move |state: &mut State, now: Time| drop(reply.send(function(state, now)));
+        self.work(Work::Call(Box::new(call))).await;
+        answer.await.ok()
+    }
+
+    /// The counters of a room's tracks; `None` when there is no such room or no answer.
+    pub(crate) async fn stats(&self, room: String) -> Option<Vec<TrackReport>> {
+        let (reply, answer) = oneshot::channel();
+        self.work(Work::Stats { room, reply }).await;
+        answer.await.ok().flatten()
+    }
+
+    pub(crate) fn health(&self) -> Health {
+        self.health.borrow().clone()
+    }
+
+    async fn work(&self, work: Work) {
+        // The task ends only with the runtime.
+        let _ = self.work.send(work).await;
+    }
+}
+
+struct Core {
+    state: State,
+    link: MediaLink,
+    store: Box<dyn Store>,
+    clock: Clock,
+    sockets: HashMap<SocketId, mpsc::Sender<Outgoing>>,
+    questions: Questions,
+    heart: Heart,
+}
+
+impl Core {
+    async fn run(mut self, mut inbox: mpsc::Receiver<Work>) {
+        let mut tick = tokio::time::interval(TICK);
+        self.finish();
+        loop {
+            tokio::select! {
+                work = inbox.recv() => match work {
+                    Some(work) => self.do_work(work),
+                    None => return,
+                },
+                Some((worker, event)) = self.link.next_event() => self.events(worker, event),
+                _ = tick.tick() => self.tick(),
+            }
+            self.finish();
+        }
+    }
+
+    fn do_work(&mut self, work: Work) {
+        let now = self.clock.now();
+        match work {
+            Work::Opened { socket, queue } => {
+                self.sockets.insert(socket, queue);
+                self.state.socket_opened(socket);
+            }
+            Work::Message { socket, message } => self.state.message(socket, message, now),
+            Work::Refused { socket, code, text } => self.state.refuse(socket, code, &text),
+            Work::Closed { socket } => self.drop_socket(socket),
+            Work::Call(call) => call(&mut self.state, now),
+            Work::Stats { room, reply } => self.questions.ask(&mut self.state, &self.link, &room, reply, now),
+        }
+    }
+
+    /// One event, and those that wait behind it: seats that move together are told together.
+    fn events(&mut self, worker: usize, event: Event) {
+        let now = self.clock.now();
+        let mut next = Some((worker, event));
+        while let Some((worker, event)) = next {
+            self.heart.heard(worker, now);
+            if !self.questions.hear(&self.state, &event) {
+                self.state.event(worker, &event, now);
+            }
+            next = self.link.waiting_event();
+        }
+    }
+
+    fn tick(&mut self) {
+        let now = self.clock.now();
+        self.state.tick(now);
+        self.questions.give_up(now);
+        self.heart.beat(&mut self.state, &self.link, now);
+    }
+
+    fn finish(&mut self) {
+        let output = self.state.finish();
+        output.saves.iter().for_each(|save| self.store.apply(save));
+        self.tell(output);
+    }
+
+    fn tell(&mut self, output: Output) {
+        for (worker, command) in output.commands {
+            self.link.send(worker, command);
+        }
+        for (socket, message) in output.messages {
+            let Some(queue) = self.sockets.get(&socket) else { continue };
+            let is_told = message.is_some_and(|message| queue.try_send(message.to_json().into()).is_ok());
+            if !is_told {
+                self.drop_socket(socket);
+            }
+        }
+    }
+
+    /// The socket's own task notices that its queue has ended.
+    fn drop_socket(&mut self, socket: SocketId) {
+        self.sockets.remove(&socket);
+        self.state.socket_closed(socket, self.clock.now());
+    }
+}

@@ -1,0 +1,106 @@
+//! Questions to the media process whose answers come as events: the counters of a room's tracks.
+
+use crate::link::MediaLink;
+use crate::protocol::{MediaKind, TrackSource};
+use crate::state::State;
+use serde::Serialize;
+use std::collections::HashMap;
+use std::time::Duration;
+use tokio::sync::oneshot;
+use volley::base::{Time, TrackId};
+use volley::control::types::TrackStats;
+use volley::control::{Command, Event};
+
+/// A worker answers within a turn; one that takes longer than this is gone.
+const ANSWER_WITHIN: Duration = Duration::from_secs(2);
+/// Questions at once; beyond it somebody is asking in a loop.
+const MAX_QUESTIONS: usize = 256;
+
+/// The counters of one track.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct TrackReport {
+    track_id: String,
+    participant_id: String,
+    kind: MediaKind,
+    source: TrackSource,
+    packets: u64,
+    bytes: u64,
+    packets_lost: u64,
+    jitter_ms: f64,
+    packets_forwarded: u64,
+    bytes_forwarded: u64,
+    nacks_sent: u64,
+    key_frame_requests: u64,
+}
+
+type Reply = oneshot::Sender<Option<Vec<TrackReport>>>;
+
+#[derive(Default)]
+pub(super) struct Questions(HashMap<u64, Question>);
+
+struct Question {
+    asked: Time,
+    reports: Vec<TrackReport>,
+    reply: Reply,
+}
+
+impl Questions {
+    pub(super) fn ask(&mut self, state: &mut State, link: &MediaLink, room: &str, reply: Reply, now: Time) {
+        let Some((worker, room)) = state.room_media(room) else {
+            // A room in which nobody is has no tracks; one that is not there has no answer.
+            let _ = reply.send(state.view_of_room(room).map(|_| vec![]));
+            return;
+        };
+        if self.0.len() >= MAX_QUESTIONS {
+            return;
+        }
+        let request = state.question();
+        self.0.insert(request, Question { asked: now, reports: vec![], reply });
+        link.send(worker, Command::QueryRoom { request, room });
+    }
+
+    /// Whether the event answers a question.
+    pub(super) fn hear(&mut self, state: &State, event: &Event) -> bool {
+        match event {
+            Event::TrackStats { request, track, stats } => {
+                let report = report(state, *track, stats);
+                if let Some(question) = self.0.get_mut(request) {
+                    question.reports.extend(report);
+                }
+                true
+            }
+            Event::Answered { request } => match self.0.remove(request) {
+                Some(question) => {
+                    let _ = question.reply.send(Some(question.reports));
+                    true
+                }
+                None => false,
+            },
+            _ => false,
+        }
+    }
+
+    /// Drops what was not answered; whoever asked sees that.
+    pub(super) fn give_up(&mut self, now: Time) {
+        self.0.retain(|_, question| now.since(question.asked) < ANSWER_WITHIN);
+    }
+}
+
+fn report(state: &State, track: TrackId, stats: &TrackStats) -> Option<TrackReport> {
+    let owner = state.track_owner(track)?;
+    Some(TrackReport {
+        track_id: track.0.to_string(),
+        participant_id: owner.participant.0.to_string(),
+        kind: owner.kind,
+        source: owner.source,
+        packets: stats.packets,
+        bytes: stats.bytes,
+        packets_lost: stats.lost,
+        jitter_ms: f64::from(stats.jitter_us) / 1000.0,
+        packets_forwarded: stats.forwarded,
+        bytes_forwarded: stats.forwarded_bytes,
+        nacks_sent: stats.nacks_sent,
+        key_frame_requests: stats.key_frame_requests,
+    })
+}

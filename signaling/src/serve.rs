@@ -1,0 +1,96 @@
+//! The process from its handover to its end.
+
+use crate::clock::Clock;
+use crate::http;
+use crate::hub::Hub;
+use crate::link::MediaLink;
+use crate::state::{Config, Loaded, State};
+use crate::store::{self, Store};
+use anyhow::Context as _;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use volley::control::SignalingChannel;
+use volley::control::handover::SignalingHandover;
+use volley::control::records::Records;
+
+/// Messages are small and rare; two threads keep one slow offer from delaying the others.
+const THREADS: usize = 2;
+/// Requests under way when the process is asked to end get so long.
+const LAST_REQUESTS: Duration = Duration::from_millis(500);
+
+/// Most rooms at once, unless configured otherwise.
+pub const MAX_ROOMS: usize = 1000;
+/// Most people in a room, unless configured otherwise.
+pub const MAX_PARTICIPANTS: usize = 100;
+/// How long an empty room made over REST stays, unless configured otherwise.
+pub const IDLE_TIMEOUT: Duration = Duration::from_secs(3600);
+
+/// Runs the signaling process until it is asked to end.
+pub fn run(handover: SignalingHandover) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(THREADS)
+        .thread_name("signaling")
+        .enable_all()
+        .build()
+        .context("the threads of signaling cannot be started")?;
+    let result = runtime.block_on(serve_handover(handover));
+    runtime.shutdown_timeout(Duration::from_millis(100));
+    result
+}
+
+async fn serve_handover(handover: SignalingHandover) -> anyhow::Result<()> {
+    let mut candidates = Vec::new();
+    let mut channels = Vec::new();
+    for worker in handover.workers {
+        candidates.push(worker.candidates);
+        channels.push(SignalingChannel::attach(worker.channel).context("a worker's channel")?);
+    }
+    let config = Config {
+        fingerprint: handover.fingerprint,
+        candidates,
+        media_start: handover.media_start,
+        max_rooms: MAX_ROOMS,
+        max_participants: MAX_PARTICIPANTS,
+        idle_timeout: IDLE_TIMEOUT,
+    };
+    let records = Records::attach(handover.records).context("the records")?;
+    let loaded = store::load(&records);
+    let link = MediaLink::over_channels(channels).context("the channels' eventfds")?;
+    handover.http.set_nonblocking(true).context("the HTTP socket")?;
+    let listener = TcpListener::from_std(handover.http).context("the HTTP socket")?;
+    let mut terminate = signal(SignalKind::terminate()).context("SIGTERM cannot be listened for")?;
+    let ended = async move {
+        terminate.recv().await;
+    };
+    serve(config, &loaded, link, Box::new(records), listener, ended).await
+}
+
+/// Serves until `ended` completes.
+pub async fn serve(
+    config: Config,
+    loaded: &[Loaded],
+    link: MediaLink,
+    store: Box<dyn Store>,
+    listener: TcpListener,
+    ended: impl Future<Output = ()> + Send + 'static,
+) -> anyhow::Result<()> {
+    let clock = Clock::start();
+    let state = State::load(config, loaded, clock.now());
+    let (rooms, participants) = state.counts();
+    tracing::info!(rooms, participants, "signaling is ready");
+    let hub = Hub::start(state, link, store, clock);
+    let (stop, mut stopping) = tokio::sync::watch::channel(());
+    let graceful = async move {
+        ended.await;
+        drop(stop);
+    };
+    let server = axum::serve(listener, http::router(hub)).with_graceful_shutdown(graceful);
+    tokio::select! {
+        result = server => result.context("the HTTP server"),
+        () = async {
+            let _ = stopping.changed().await;
+            tokio::time::sleep(LAST_REQUESTS).await;
+        } => Ok(()),
+    }
+}

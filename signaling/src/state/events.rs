@@ -1,0 +1,167 @@
+//! What the media process tells, and how both come to believe the same again after one was away.
+
+use crate::protocol::ServerMessage;
+use crate::sdp::Offer;
+use crate::state::State;
+use crate::state::model::{Participant, Phase};
+use crate::state::plan::all_commands;
+use std::collections::BTreeSet;
+use volley::base::{ParticipantId, SlotId, Time, TrackId, TransportId};
+use volley::control::types::{Reason, TransportState};
+use volley::control::{Command, Event};
+
+/// What a page is told when its media path is over.
+pub(super) const MEDIA_ENDED: (&str, &str) = (
+    "media-ended",
+    "the media path of this participant is over and cannot be used again; make a new RTCPeerConnection and send its offer",
+);
+
+pub(super) fn media_ended() -> ServerMessage {
+    ServerMessage::error(MEDIA_ENDED.0, MEDIA_ENDED.1)
+}
+
+/// A worker is asked for all it has: what it does not name is gone.
+#[derive(Debug)]
+pub(super) struct Resync {
+    worker: usize,
+    request: u64,
+    expected: BTreeSet<TransportId>,
+    seen: BTreeSet<TransportId>,
+}
+
+impl State {
+    /// A worker told something.
+    pub fn event(&mut self, worker: usize, event: &Event, now: Time) {
+        match *event {
+            Event::Transport { transport, ref state } => {
+                self.transport_changed(worker, transport, state, now)
+            }
+            Event::Slot { slot, track } => self.slot_changed(worker, slot, track),
+            Event::Refused { id, reason } => self.refused(id, reason, now),
+            Event::Answered { request } => self.resync_answered(request, now),
+            Event::Lost { events } => {
+                tracing::warn!(worker, events, "events were lost; asking for everything again");
+                self.resync(worker);
+            }
+            Event::Ready { .. } | Event::TrackStats { .. } => {}
+        }
+    }
+
+    /// Asks a worker for all it has.
+    pub(super) fn resync(&mut self, worker: usize) {
+        let request = self.ids.take();
+        let here = self.participants.keys().filter(|id| self.worker_of(**id) == Some(worker));
+        let transports = here.filter_map(|id| Some(self.participants.get(id)?.transport.as_ref()?.id.0));
+        let expected = transports.collect();
+        self.resyncs.retain(|resync| resync.worker != worker);
+        self.resyncs.push(Resync { worker, request, expected, seen: BTreeSet::new() });
+        self.out.command(worker, Command::Resync { request });
+    }
+
+    fn resync_answered(&mut self, request: u64, now: Time) {
+        let Some(index) = self.resyncs.iter().position(|resync| resync.request == request) else { return };
+        let resync = self.resyncs.swap_remove(index);
+        for transport in resync.expected.difference(&resync.seen) {
+            self.transport_ended(*transport, Reason::Unknown, now);
+        }
+        for transport in resync.expected.intersection(&resync.seen) {
+            self.tell_again(resync.worker, *transport);
+        }
+    }
+
+    /// What a process before may have remembered but not said any more. What the worker has
+    /// already it refuses.
+    fn tell_again(&mut self, worker: usize, id: TransportId) {
+        let Some(owner) = self.owners.get(&id.0).and_then(|owner| self.participants.get(owner)) else {
+            return;
+        };
+        let Some(transport) = &owner.transport else { return };
+        let Ok(offer) = Offer::parse(&transport.offer) else { return };
+        for command in all_commands(id, &offer, &transport.lines) {
+            self.out.command(worker, command);
+        }
+    }
+
+    fn transport_changed(
+        &mut self,
+        worker: usize,
+        transport: TransportId,
+        state: &TransportState,
+        now: Time,
+    ) {
+        for resync in self.resyncs.iter_mut().filter(|resync| resync.worker == worker) {
+            resync.seen.insert(transport);
+        }
+        let phase = match *state {
+            TransportState::New => Phase::New,
+            TransportState::Connecting | TransportState::Connected { .. } => Phase::Live,
+            TransportState::Hidden => Phase::Hidden,
+            TransportState::Ended { reason } => return self.transport_ended(transport, reason, now),
+        };
+        let Some(id) = self.owners.get(&transport.0).copied() else {
+            self.out.command(worker, Command::CloseTransport { transport });
+            return;
+        };
+        let Some(transport) = self.participants.get_mut(&id).and_then(|p| p.transport.as_mut()) else {
+            return;
+        };
+        let before = std::mem::replace(&mut transport.phase, phase);
+        if before == phase {
+            return;
+        }
+        self.dirty.participants.insert(id);
+        self.note_presence(id, now);
+        if (before == Phase::Hidden) != (phase == Phase::Hidden) {
+            self.tell_hidden(id, phase == Phase::Hidden);
+        }
+    }
+
+    fn tell_hidden(&mut self, id: ParticipantId, hidden: bool) {
+        self.tell_others(id, &ServerMessage::ParticipantHidden { participant_id: id.0.to_string(), hidden });
+    }
+
+    fn transport_ended(&mut self, transport: TransportId, reason: Reason, now: Time) {
+        let Some(id) = self.owners.get(&transport.0).copied() else { return };
+        let Some(participant) = self.participants.get_mut(&id) else { return };
+        tracing::info!(participant = id.0, ?reason, "media ended");
+        participant.ended = participant.peer_mark();
+        let was_hidden = participant.is_hidden();
+        self.drop_transport(id, false, now);
+        self.tell(id, media_ended());
+        if was_hidden {
+            self.tell_hidden(id, false);
+        }
+    }
+
+    fn slot_changed(&mut self, worker: usize, slot: SlotId, track: Option<TrackId>) {
+        let Some(id) = self.owners.get(&slot.0).copied() else {
+            self.out.command(worker, Command::CloseSlot { slot });
+            return;
+        };
+        let lines = self.participants.get_mut(&id).and_then(|p| p.transport.as_mut()).map(|t| &mut t.lines);
+        let mut seats = lines.into_iter().flatten().filter_map(|line| line.seat.as_mut());
+        if let Some(seat) = seats.find(|seat| seat.id.0 == slot) {
+            seat.shows = track;
+            self.dirty.slots.insert(id);
+        }
+    }
+
+    fn refused(&mut self, id: u64, reason: Reason, now: Time) {
+        // Said twice after a restart, or said of something that ended meanwhile.
+        if matches!(reason, Reason::Exists | Reason::Unknown) {
+            tracing::debug!(id, ?reason, "a command came too late or twice");
+            return;
+        }
+        let owner = self.owners.get(&id).and_then(|owner| self.participants.get(owner));
+        tracing::error!(
+            id,
+            ?reason,
+            participant = owner.map(|p| p.id.0.0),
+            "the media process refused a command"
+        );
+        let transport = owner.and_then(|p: &Participant| p.transport.as_ref()).map(|t| t.id.0);
+        if transport.is_some_and(|transport| transport.0 == id) {
+            self.transport_ended(TransportId(id), reason, now);
+        }
+    }
+}

@@ -1,0 +1,255 @@
+//! Coming, coming back and going.
+
+use crate::protocol::ServerMessage;
+use crate::state::ids::Raw;
+use crate::state::model::{Participant, Room, RoomMedia};
+use crate::state::{SocketId, State, growth::Growth, pairs, secret};
+use volley::base::{ParticipantId, RoomId, StreamId, Time};
+use volley::control::Command;
+
+/// Longest name of a person or a room, in characters.
+const MAX_NAME_CHARS: usize = 64;
+/// Longest room id, in bytes: it stands in links.
+const MAX_ROOM_ID_BYTES: usize = 64;
+
+/// What a page asks for with `join`.
+#[derive(Clone, Debug)]
+pub(super) struct JoinRequest {
+    pub room_id: String,
+    pub name: String,
+    pub participant_id: Option<String>,
+    pub resume_token: Option<String>,
+}
+
+/// A refusal: a stable code and a sentence that says what to do.
+pub(super) type Refusal = (&'static str, String);
+
+impl State {
+    /// A page opened a socket.
+    pub fn socket_opened(&mut self, socket: SocketId) {
+        self.sockets.open(socket);
+    }
+
+    /// A socket is gone. Its participant stays for as long as media shows that they are there.
+    pub fn socket_closed(&mut self, socket: SocketId, now: Time) {
+        let Some(id) = self.sockets.close(socket) else { return };
+        if let Some(participant) = self.participants.get_mut(&id).filter(|p| p.socket == Some(socket)) {
+            participant.socket = None;
+            self.note_presence(id, now);
+        }
+    }
+
+    pub(super) fn join(&mut self, socket: SocketId, request: JoinRequest, now: Time) -> Result<(), Refusal> {
+        if self.sockets.participant(socket).is_some() {
+            let text = "this socket has joined already; send leave first, or open another socket";
+            return Err(("already-joined", text.into()));
+        }
+        check_room_id(&request.room_id)?;
+        match (&request.participant_id, &request.resume_token) {
+            (None, None) => self.enter(socket, &request),
+            (Some(id), Some(token)) => self.resume(socket, &request.room_id, id, token, now),
+            _ => Err(("bad-resume-token", "to come back, send both participantId and resumeToken".into())),
+        }
+    }
+
+    fn enter(&mut self, socket: SocketId, request: &JoinRequest) -> Result<(), Refusal> {
+        let name = check_name(&request.name)?;
+        if !self.rooms.contains_key(&request.room_id) {
+            self.make_room(&request.room_id, &request.room_id, self.config.max_participants, false).map_err(
+                |_| ("server-busy", "this server has as many rooms as it takes; try again later".to_owned()),
+            )?;
+        }
+        let room = &self.rooms[&request.room_id];
+        if room.members.len() >= room.max_participants {
+            let text = format!(
+                "{} people are in this room, and it takes no more; try again later",
+                room.members.len()
+            );
+            return Err(("room-full", text));
+        }
+        let id = ParticipantId(self.ids.take());
+        let participant = Participant {
+            id: Raw(id),
+            room: request.room_id.clone(),
+            name,
+            resume_token: secret::token::<24>(),
+            call_stream: Raw(StreamId(self.ids.take())),
+            screen_stream: Raw(StreamId(self.ids.take())),
+            dialogue: None,
+            transport: None,
+            ended: None,
+            socket: Some(socket),
+            alone_since: None,
+            growth: Growth::default(),
+        };
+        self.participants.insert(id, participant);
+        self.sockets.assign(socket, Some(id));
+        self.dirty.participants.insert(id);
+        self.open_for(&request.room_id, id);
+        self.welcome(id, false);
+        self.request_offer(id);
+        Ok(())
+    }
+
+    /// Puts somebody into a room, which begins in the media process with its first participant.
+    fn open_for(&mut self, key: &str, id: ParticipantId) {
+        if self.rooms[key].media.is_none() {
+            let worker = self.quietest_worker();
+            let media = RoomMedia { id: Raw(RoomId(self.ids.take())), worker };
+            self.out.command(worker, Command::OpenRoom { room: media.id.0 });
+            self.room_mut(key).media = Some(media);
+            self.dirty.rooms.insert(key.to_owned());
+        }
+        let room = self.room_mut(key);
+        room.members.insert(id);
+        room.empty_since = None;
+        let media = room.media.expect("it was opened just above");
+        self.out.command(media.worker, Command::Join { room: media.id.0, participant: id });
+        self.dirty.growth.insert(key.to_owned());
+        let name = self.participants[&id].name.clone();
+        let joined =
+            ServerMessage::ParticipantJoined { participant_id: id.0.to_string(), participant_name: name };
+        self.tell_others(id, &joined);
+    }
+
+    fn resume(
+        &mut self,
+        socket: SocketId,
+        room: &str,
+        id: &str,
+        token: &str,
+        now: Time,
+    ) -> Result<(), Refusal> {
+        let refusal =
+            || ("bad-resume-token", "nobody can come back with this; join without participantId".to_owned());
+        let id = id.parse().map(ParticipantId).map_err(|_| refusal())?;
+        let known = |p: &&mut Participant| p.room == room && secret::same(&p.resume_token, token);
+        let participant = self.participants.get_mut(&id).filter(known).ok_or_else(refusal)?;
+        let before = participant.socket.replace(socket);
+        let pairs = pairs(participant);
+        participant.growth.restart(pairs);
+        let is_silent = participant.transport.is_none();
+        let has_ended = is_silent && participant.ended.is_some();
+        if let Some(before) = before {
+            self.sockets.assign(before, None);
+            self.out
+                .tell(before, ServerMessage::error("resumed-elsewhere", "you came back on another socket"));
+            self.out.close(before);
+        }
+        self.sockets.assign(socket, Some(id));
+        self.note_presence(id, now);
+        self.welcome(id, true);
+        if has_ended {
+            self.tell(id, super::events::media_ended());
+        }
+        if is_silent {
+            self.request_offer(id);
+        }
+        self.dirty.slots.insert(id);
+        let key = self.participants[&id].room.clone();
+        self.dirty.growth.insert(key);
+        Ok(())
+    }
+
+    fn welcome(&mut self, id: ParticipantId, resumed: bool) {
+        let participant = &self.participants[&id];
+        let others = self.rooms[&participant.room].members.iter().filter(|&&other| other != id);
+        let message = ServerMessage::Joined {
+            room_id: participant.room.clone(),
+            participant_id: id.0.to_string(),
+            participant_name: participant.name.clone(),
+            resume_token: participant.resume_token.clone(),
+            resumed,
+            mode: "sfu",
+            ice_servers: [],
+            tracks: participant.track_views(),
+            participants: others
+                .filter_map(|other| self.participants.get(other))
+                .map(Participant::view)
+                .collect(),
+        };
+        self.tell(id, message);
+    }
+
+    /// Takes somebody out, with all that is theirs.
+    pub(super) fn remove_participant(&mut self, id: ParticipantId, now: Time) {
+        let worker = self.worker_of(id);
+        self.tell_others(id, &ServerMessage::ParticipantLeft { participant_id: id.0.to_string() });
+        let Some(participant) = self.participants.remove(&id) else { return };
+        if let Some(socket) = participant.socket {
+            self.sockets.assign(socket, None);
+        }
+        self.forget_owner(&participant);
+        self.dirty.participants.insert(id);
+        if let Some(worker) = worker {
+            self.out.command(worker, Command::Leave { participant: id });
+        }
+        let room = self.room_mut(&participant.room);
+        room.members.remove(&id);
+        if room.members.is_empty() {
+            self.room_emptied(&participant.room, now);
+        }
+    }
+
+    fn room_emptied(&mut self, key: &str, now: Time) {
+        let room = self.room_mut(key);
+        room.empty_since = Some(now);
+        let is_declared = room.declared;
+        if let Some(media) = room.media.take() {
+            self.out.command(media.worker, Command::CloseRoom { room: media.id.0 });
+        }
+        self.dirty.rooms.insert(key.to_owned());
+        if !is_declared {
+            self.erase_room(key);
+        }
+    }
+
+    pub(super) fn erase_room(&mut self, key: &str) {
+        if let Some(room) = self.rooms.remove(key) {
+            self.dirty.removed_rooms.insert(room.number);
+        }
+    }
+
+    /// The numbers of somebody's transport, tracks and seats mean nothing any more.
+    pub(super) fn forget_owner(&mut self, participant: &Participant) {
+        let Some(transport) = &participant.transport else { return };
+        self.owners.remove(&transport.id.0.0);
+        for (_, track) in participant.tracks() {
+            self.owners.remove(&track.id.0.0);
+        }
+        for (_, seat) in participant.seats() {
+            self.owners.remove(&seat.id.0.0);
+        }
+    }
+
+    pub(super) fn room_mut(&mut self, key: &str) -> &mut Room {
+        self.rooms.get_mut(key).expect("a room lives as long as somebody in it")
+    }
+
+    /// The worker with the fewest people.
+    fn quietest_worker(&self) -> usize {
+        let mut people = vec![0; self.config.candidates.len().max(1)];
+        for room in self.rooms.values() {
+            if let Some(count) = room.media.and_then(|media| people.get_mut(media.worker)) {
+                *count += room.members.len();
+            }
+        }
+        people.iter().enumerate().min_by_key(|(_, count)| **count).map_or(0, |(worker, _)| worker)
+    }
+}
+
+pub(super) fn check_room_id(id: &str) -> Result<(), Refusal> {
+    let plain = id.bytes().all(|b| b.is_ascii_alphanumeric() || b"._~-".contains(&b));
+    if plain && (1..=MAX_ROOM_ID_BYTES).contains(&id.len()) {
+        return Ok(());
+    }
+    Err(("bad-room-id", "a roomId has 1 to 64 letters, digits, dots, underscores, tildes or hyphens".into()))
+}
+
+pub(super) fn check_name(name: &str) -> Result<String, Refusal> {
+    let name = name.trim();
+    if (1..=MAX_NAME_CHARS).contains(&name.chars().count()) && !name.chars().any(char::is_control) {
+        return Ok(name.to_owned());
+    }
+    Err(("bad-name", "a name has 1 to 64 characters, and no line breaks".into()))
+}

@@ -1,0 +1,227 @@
+//! Rooms, people, and what they agreed on: all decisions of signaling, without a socket or a clock.
+//!
+//! Input goes in with the time, [`State::finish`] gives what is to be done ([`Output`]). Knows
+//! SDP's meaning but not its text, and the media process only by its commands and events.
+
+mod events;
+pub(crate) mod growth;
+mod ids;
+mod join;
+mod messages;
+pub(crate) mod model;
+mod offers;
+mod output;
+mod plan;
+mod records;
+mod rooms;
+mod secret;
+mod socket;
+
+pub use output::{Output, Save};
+pub use records::{Loaded, RECORD_VERSION};
+pub use rooms::{RoomRefusal, RoomView, TrackOwner};
+pub use socket::SocketId;
+
+use crate::protocol::{Receive, ServerMessage, SlotView};
+use events::Resync;
+use ids::Ids;
+use model::{Participant, Room};
+use socket::Sockets;
+use std::collections::{BTreeSet, HashMap};
+use std::net::SocketAddr;
+use std::time::Duration;
+use volley::base::{ParticipantId, Time, TrackId};
+use volley::control::types::Fingerprint;
+
+/// A participant without a socket and without live media is taken out after this long: a reload or
+/// a change of network takes a page a few seconds, and nobody wants to look at a ghost.
+const GONE_AFTER: Duration = Duration::from_secs(30);
+
+/// What the server is and allows.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The fingerprint of every answer.
+    pub fingerprint: Fingerprint,
+    /// Per worker, where it is reached, best first.
+    pub candidates: Vec<Vec<SocketAddr>>,
+    /// Counts the starts of the media process.
+    pub media_start: u64,
+    /// Most rooms at once.
+    pub max_rooms: usize,
+    /// Most people in a room, whatever the room itself allows.
+    pub max_participants: usize,
+    /// A room made over REST ends when nobody was in it for so long.
+    pub idle_timeout: Duration,
+}
+
+/// All that signaling knows.
+#[derive(Debug)]
+pub struct State {
+    config: Config,
+    ids: Ids,
+    /// By key.
+    rooms: HashMap<String, Room>,
+    participants: HashMap<ParticipantId, Participant>,
+    /// Whose the numbers in events are: transports, tracks and slots.
+    owners: HashMap<u64, ParticipantId>,
+    sockets: Sockets,
+    resyncs: Vec<Resync>,
+    out: Output,
+    dirty: Dirty,
+}
+
+/// What changed since the last [`State::finish`].
+#[derive(Debug, Default)]
+struct Dirty {
+    participants: BTreeSet<ParticipantId>,
+    rooms: BTreeSet<String>,
+    /// Record keys of rooms that are gone.
+    removed_rooms: BTreeSet<u64>,
+    /// Whose page must be told its seats.
+    slots: BTreeSet<ParticipantId>,
+    /// Rooms in which somebody may need more seats.
+    growth: BTreeSet<String>,
+}
+
+impl State {
+    /// Takes all that is to be done after the inputs so far.
+    pub fn finish(&mut self) -> Output {
+        for key in std::mem::take(&mut self.dirty.growth) {
+            self.ask_for_growth(&key);
+        }
+        for id in std::mem::take(&mut self.dirty.slots) {
+            self.tell_slots(id);
+        }
+        self.save_dirty();
+        std::mem::take(&mut self.out)
+    }
+
+    /// Does what has become due.
+    pub fn tick(&mut self, now: Time) {
+        let due: Vec<ParticipantId> =
+            self.participants.values_mut().filter_map(|p| p.growth.is_due(now).then_some(p.id.0)).collect();
+        due.into_iter().for_each(|id| self.request_offer(id));
+        let is_over = |since: Option<Time>, after| since.is_some_and(|since| now.since(since) >= after);
+        let gone: Vec<ParticipantId> = self
+            .participants
+            .values()
+            .filter(|p| is_over(p.alone_since, GONE_AFTER))
+            .map(|p| p.id.0)
+            .collect();
+        gone.into_iter().for_each(|id| self.remove_participant(id, now));
+        let idle = self.config.idle_timeout;
+        let empty: Vec<String> = self
+            .rooms
+            .values()
+            .filter(|room| is_over(room.empty_since, idle))
+            .map(|room| room.key.clone())
+            .collect();
+        empty.iter().for_each(|key| self.remove_room(key, now));
+    }
+
+    /// How many rooms and people there are.
+    pub fn counts(&self) -> (usize, usize) {
+        (self.rooms.len(), self.participants.len())
+    }
+
+    /// What the server is and allows.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    fn participant(&self, id: ParticipantId) -> Option<&Participant> {
+        self.participants.get(&id)
+    }
+
+    /// Tells one page, if its socket is there.
+    fn tell(&mut self, id: ParticipantId, message: ServerMessage) {
+        if let Some(socket) = self.participants.get(&id).and_then(|p| p.socket) {
+            self.out.tell(socket, message);
+        }
+    }
+
+    /// Tells everybody in a room except one.
+    fn tell_others(&mut self, id: ParticipantId, message: &ServerMessage) {
+        let Some(room) = self.participants.get(&id).and_then(|p| self.rooms.get(&p.room)) else { return };
+        for other in room.members.iter().filter(|&&other| other != id) {
+            if let Some(socket) = self.participants.get(other).and_then(|p| p.socket) {
+                self.out.tell(socket, message.clone());
+            }
+        }
+    }
+
+    /// Notes since when somebody is alone, that is, without socket and live media.
+    fn note_presence(&mut self, id: ParticipantId, now: Time) {
+        if let Some(participant) = self.participants.get_mut(&id) {
+            let is_there = participant.socket.is_some() || participant.is_live();
+            participant.alone_since = if is_there { None } else { participant.alone_since.or(Some(now)) };
+        }
+    }
+
+    /// The worker of the room that somebody is in.
+    fn worker_of(&self, id: ParticipantId) -> Option<usize> {
+        let room = self.rooms.get(&self.participants.get(&id)?.room)?;
+        Some(room.media?.worker)
+    }
+
+    fn ask_for_growth(&mut self, key: &str) {
+        let Some(room) = self.rooms.get(key) else { return };
+        let members: Vec<ParticipantId> = room.members.iter().copied().collect();
+        for id in members {
+            let need = self.need_of(id);
+            let asks = self
+                .participants
+                .get(&id)
+                .is_some_and(|p| p.socket.is_some() && p.growth.should_ask(need, pairs(p)));
+            if asks {
+                self.request_offer(id);
+            }
+        }
+    }
+
+    /// How many pairs of seats somebody should have.
+    fn need_of(&self, id: ParticipantId) -> usize {
+        let room = self.participants.get(&id).and_then(|p| self.rooms.get(&p.room));
+        let others = room.into_iter().flat_map(|room| &room.members).filter(|&&other| other != id);
+        growth::need(others.filter_map(|other| self.participants.get(other)).map(Participant::streams).sum())
+    }
+
+    fn request_offer(&mut self, id: ParticipantId) {
+        let need = self.need_of(id);
+        let Some(participant) = self.participants.get_mut(&id) else { return };
+        participant.growth.asked_for(need);
+        let room_id = participant.room.clone();
+        let receive = Receive { audio: need, video: need };
+        self.tell(id, ServerMessage::RequestOffer { room_id, receive });
+    }
+
+    fn tell_slots(&mut self, id: ParticipantId) {
+        let Some(participant) = self.participants.get(&id) else { return };
+        let slots = participant.seats().map(|(line, seat)| self.slot_view(&line.mid, seat.shows)).collect();
+        self.tell(id, ServerMessage::Slots { slots });
+    }
+
+    fn slot_view(&self, mid: &str, shows: Option<TrackId>) -> SlotView {
+        let owner =
+            shows.and_then(|track| self.owners.get(&track.0)).and_then(|id| self.participants.get(id));
+        let shown = owner.and_then(|owner| {
+            let (_, track) = owner.tracks().find(|(_, track)| Some(track.id.0) == shows)?;
+            Some((owner, track))
+        });
+        SlotView {
+            mid: mid.to_owned(),
+            participant_id: shown.map(|(owner, _)| owner.id.0.0.to_string()),
+            track_id: shown.map(|(_, track)| track.id.0.0.to_string()),
+            source: shown.map(|(_, track)| track.source),
+        }
+    }
+}
+
+/// Pairs of seats somebody has: what is missing to a whole pair is missing.
+fn pairs(participant: &Participant) -> usize {
+    let of = |kind| participant.seats().filter(|(line, _)| line.kind == kind).count();
+    of(crate::protocol::MediaKind::Audio).min(of(crate::protocol::MediaKind::Video))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,199 @@
+//! What signaling remembers of rooms and people. Plain data; all of it that is not skipped stands
+//! in the records.
+
+use crate::protocol::{MediaKind, ParticipantView, TrackSource, TrackView};
+use crate::sdp::{LocalIce, RemoteIce};
+use crate::state::growth::Growth;
+use crate::state::ids::Raw;
+use crate::state::socket::SocketId;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+use volley::base::{ParticipantId, RoomId, SlotId, StreamId, Time, TrackId, TransportId};
+
+/// A room, whether anybody is in it or not.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Room {
+    /// The key of its record.
+    pub number: u64,
+    /// What pages and REST call it.
+    pub key: String,
+    pub name: String,
+    pub max_participants: usize,
+    /// Made over REST: it outlives its last participant.
+    pub declared: bool,
+    pub created_unix_ms: u64,
+    /// What the media process knows it by while somebody is in it.
+    pub media: Option<RoomMedia>,
+    #[serde(skip)]
+    pub members: BTreeSet<ParticipantId>,
+    #[serde(skip)]
+    pub empty_since: Option<Time>,
+}
+
+/// A room's place in the media process.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct RoomMedia {
+    pub id: Raw<RoomId>,
+    pub worker: usize,
+}
+
+/// One person in a room.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Participant {
+    pub id: Raw<ParticipantId>,
+    /// The key of the room.
+    pub room: String,
+    pub name: String,
+    pub resume_token: String,
+    /// What microphone and camera play in step under.
+    pub call_stream: Raw<StreamId>,
+    /// What the screen and its sound play in step under.
+    pub screen_stream: Raw<StreamId>,
+    pub dialogue: Option<Dialogue>,
+    pub transport: Option<Transport>,
+    /// Of a transport that ended: its peer connection cannot be used again.
+    pub ended: Option<PeerMark>,
+    #[serde(skip)]
+    pub socket: Option<SocketId>,
+    /// Since when there is neither a socket nor a live transport.
+    #[serde(skip)]
+    pub alone_since: Option<Time>,
+    #[serde(skip)]
+    pub growth: Growth,
+}
+
+/// The o= lines of both sides, for as long as the page keeps its peer connection.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct Dialogue {
+    pub peer_session: String,
+    pub session: u64,
+    pub version: u64,
+}
+
+/// What a peer connection is recognised by.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct PeerMark {
+    pub session: String,
+    pub ice: RemoteIce,
+    pub fingerprint: Vec<u8>,
+}
+
+impl PeerMark {
+    /// Whether both stand for one peer connection. A page that was reloaded has a new certificate;
+    /// one that keeps its certificates has a new session and new ICE credentials.
+    pub(crate) fn is_same_peer(&self, other: &PeerMark) -> bool {
+        self.fingerprint == other.fingerprint && (self.session == other.session || self.ice == other.ice)
+    }
+}
+
+/// One ICE, DTLS and SRTP association.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Transport {
+    pub id: Raw<TransportId>,
+    pub local: LocalIce,
+    pub peer: PeerMark,
+    pub cname: String,
+    /// The last offer answered: with the ids in `lines` everything the media process was told
+    /// follows from it.
+    pub offer: String,
+    pub lines: Vec<Line>,
+    pub phase: Phase,
+}
+
+/// How far a transport has come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) enum Phase {
+    /// Nothing authentic has come yet.
+    New,
+    /// It has a path.
+    Live,
+    /// It gave no sign of life for a while.
+    Hidden,
+}
+
+/// One m-line and what became of it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Line {
+    pub mid: String,
+    pub kind: MediaKind,
+    pub track: Option<Track>,
+    pub seat: Option<SeatLine>,
+    /// Its screen was stopped, though the page's offer still sent it: it begins again only when
+    /// the page says so, or after it has stopped sending.
+    #[serde(default)]
+    pub withheld: bool,
+}
+
+/// What an m-line publishes.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Track {
+    pub id: Raw<TrackId>,
+    pub stream: Raw<StreamId>,
+    pub source: TrackSource,
+    pub muted: bool,
+}
+
+/// What an m-line receives with.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct SeatLine {
+    pub id: Raw<SlotId>,
+    pub stream: Raw<StreamId>,
+    pub ssrc: u32,
+    pub rtx_ssrc: Option<u32>,
+    /// Told again by the media process after a restart.
+    #[serde(skip)]
+    pub shows: Option<TrackId>,
+}
+
+impl Participant {
+    pub(crate) fn lines(&self) -> &[Line] {
+        self.transport.as_ref().map_or(&[], |transport| &transport.lines)
+    }
+
+    pub(crate) fn tracks(&self) -> impl Iterator<Item = (&Line, &Track)> {
+        self.lines().iter().filter_map(|line| Some((line, line.track.as_ref()?)))
+    }
+
+    pub(crate) fn seats(&self) -> impl Iterator<Item = (&Line, &SeatLine)> {
+        self.lines().iter().filter_map(|line| Some((line, line.seat.as_ref()?)))
+    }
+
+    pub(crate) fn track_mut(&mut self, id: TrackId) -> Option<&mut Track> {
+        let lines = &mut self.transport.as_mut()?.lines;
+        lines.iter_mut().filter_map(|line| line.track.as_mut()).find(|track| track.id.0 == id)
+    }
+
+    /// How many streams the others should have seats for. Somebody who publishes nothing yet most
+    /// likely will.
+    pub(crate) fn streams(&self) -> usize {
+        self.tracks().map(|(_, track)| track.stream).collect::<BTreeSet<_>>().len().max(1)
+    }
+
+    pub(crate) fn is_hidden(&self) -> bool {
+        self.transport.as_ref().is_some_and(|transport| transport.phase == Phase::Hidden)
+    }
+
+    /// Whether media shows that somebody is there.
+    pub(crate) fn is_live(&self) -> bool {
+        self.transport.as_ref().is_some_and(|transport| transport.phase != Phase::New)
+    }
+
+    pub(crate) fn view(&self) -> ParticipantView {
+        ParticipantView {
+            participant_id: self.id.0.0.to_string(),
+            participant_name: self.name.clone(),
+            hidden: self.is_hidden(),
+            tracks: self.track_views(),
+        }
+    }
+
+    pub(crate) fn track_views(&self) -> Vec<TrackView> {
+        self.tracks().map(|(line, track)| track.view(line.kind)).collect()
+    }
+}
+
+impl Track {
+    pub(crate) fn view(&self, kind: MediaKind) -> TrackView {
+        TrackView { track_id: self.id.0.0.to_string(), kind, source: self.source, muted: self.muted }
+    }
+}

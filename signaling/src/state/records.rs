@@ -1,0 +1,173 @@
+//! What survives the death of this process, and the state made from it again.
+
+use crate::state::ids::Ids;
+use crate::state::model::{Participant, Room};
+use crate::state::output::Save;
+use crate::state::socket::Sockets;
+use crate::state::{Config, Dirty, Output, State};
+use serde::de::DeserializeOwned;
+use std::collections::HashMap;
+use volley::base::Time;
+use volley::control::Command;
+
+/// The layout of the JSON in records. Fields that a later version adds have defaults, so it rises
+/// only when something changes its meaning.
+pub const RECORD_VERSION: u16 = 1;
+
+const SERVER: u16 = 1;
+const ROOM: u16 = 2;
+const PARTICIPANT: u16 = 3;
+const RESERVED_IDS: u64 = 0;
+const MEDIA_START: u64 = 1;
+
+/// A record as it was found.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Loaded {
+    /// What it is about.
+    pub kind: u16,
+    /// Which one.
+    pub key: u64,
+    /// The layout of `bytes`.
+    pub version: u16,
+    /// JSON.
+    pub bytes: Vec<u8>,
+}
+
+impl State {
+    /// The state a process before has left, and what must be said to make it true again.
+    pub fn load(config: Config, records: &[Loaded], now: Time) -> State {
+        let mut state = State {
+            ids: Ids::after(number(records, RESERVED_IDS).unwrap_or(0)),
+            rooms: HashMap::new(),
+            participants: HashMap::new(),
+            owners: HashMap::new(),
+            sockets: Sockets::default(),
+            resyncs: Vec::new(),
+            out: Output::default(),
+            dirty: Dirty::default(),
+            config,
+        };
+        for room in all::<Room>(records, ROOM) {
+            state.rooms.insert(room.key.clone(), room);
+        }
+        for participant in all::<Participant>(records, PARTICIPANT) {
+            state.restore(participant);
+        }
+        let media_is_new = number(records, MEDIA_START) != Some(state.config.media_start);
+        state.out.saves.push(put(SERVER, MEDIA_START, &state.config.media_start));
+        state.settle(media_is_new, now);
+        state
+    }
+
+    fn restore(&mut self, participant: Participant) {
+        let id = participant.id.0;
+        let Some(room) = self.rooms.get_mut(&participant.room).filter(|room| room.media.is_some()) else {
+            // Killed between the two writes of a room's end: the room had the last word.
+            self.out.saves.push(Save::Remove { kind: PARTICIPANT, key: id.0 });
+            return;
+        };
+        room.members.insert(id);
+        if let Some(transport) = &participant.transport {
+            self.owners.insert(transport.id.0.0, id);
+        }
+        self.owners.extend(participant.tracks().map(|(_, track)| (track.id.0.0, id)));
+        self.owners.extend(participant.seats().map(|(_, seat)| (seat.id.0.0, id)));
+        self.participants.insert(id, participant);
+    }
+
+    /// Makes both sides believe the same again.
+    fn settle(&mut self, media_is_new: bool, now: Time) {
+        let mut keys: Vec<String> = self.rooms.keys().cloned().collect();
+        keys.sort();
+        let workers = self.config.candidates.len();
+        for key in keys {
+            self.settle_room(&key, workers, now);
+        }
+        let ids: Vec<_> = self.participants.keys().copied().collect();
+        for id in ids {
+            if media_is_new && let Some(participant) = self.participants.get_mut(&id) {
+                participant.ended = participant.peer_mark().or(participant.ended.take());
+                self.drop_transport(id, false, now);
+            }
+            self.note_presence(id, now);
+        }
+        if !media_is_new {
+            (0..workers).for_each(|worker| self.resync(worker));
+        }
+    }
+
+    fn settle_room(&mut self, key: &str, workers: usize, now: Time) {
+        let room = self.room_mut(key);
+        if room.members.is_empty() {
+            room.media = None;
+            room.empty_since = Some(now);
+            if !room.declared {
+                self.remove_room(key, now);
+            }
+            return;
+        }
+        let members = room.members.clone();
+        let Some(media) = room.media.as_mut() else { return };
+        // A supervisor started with fewer cores has new records, so this is only for a broken one.
+        media.worker = media.worker.min(workers.saturating_sub(1));
+        let (worker, id) = (media.worker, media.id.0);
+        self.out.command(worker, Command::OpenRoom { room: id });
+        for participant in members {
+            self.out.command(worker, Command::Join { room: id, participant });
+        }
+    }
+
+    /// Turns what has changed into changes of the records.
+    pub(super) fn save_dirty(&mut self) {
+        if let Some(reserved) = self.ids.reserve() {
+            self.out.saves.push(put(SERVER, RESERVED_IDS, &reserved));
+        }
+        for key in std::mem::take(&mut self.dirty.rooms) {
+            if let Some(room) = self.rooms.get(&key) {
+                self.out.saves.push(put(ROOM, room.number, room));
+            }
+        }
+        for id in std::mem::take(&mut self.dirty.participants) {
+            self.out.saves.push(match self.participants.get(&id) {
+                Some(participant) => put(PARTICIPANT, id.0, participant),
+                None => Save::Remove { kind: PARTICIPANT, key: id.0 },
+            });
+        }
+        for number in std::mem::take(&mut self.dirty.removed_rooms) {
+            self.out.saves.push(Save::Remove { kind: ROOM, key: number });
+        }
+    }
+}
+
+fn put<T: serde::Serialize>(kind: u16, key: u64, value: &T) -> Save {
+    let bytes = serde_json::to_vec(value).expect("records have no map with keys that are not text");
+    Save::Put { kind, key, bytes }
+}
+
+fn number(records: &[Loaded], key: u64) -> Option<u64> {
+    let record = records.iter().find(|record| record.kind == SERVER && record.key == key)?;
+    read(record)
+}
+
+fn all<T: DeserializeOwned>(records: &[Loaded], kind: u16) -> impl Iterator<Item = T> {
+    records.iter().filter(move |record| record.kind == kind).filter_map(read)
+}
+
+fn read<T: DeserializeOwned>(record: &Loaded) -> Option<T> {
+    let parsed = (record.version == RECORD_VERSION).then(|| serde_json::from_slice(&record.bytes));
+    match parsed {
+        Some(Ok(value)) => Some(value),
+        Some(Err(error)) => {
+            tracing::error!(kind = record.kind, key = record.key, %error, "a record cannot be read and is left out");
+            None
+        }
+        None => {
+            tracing::error!(
+                kind = record.kind,
+                version = record.version,
+                "a record of another version is left out"
+            );
+            None
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! Rooms as REST makes, shows and ends them.
+
+use crate::protocol::{MediaKind, ParticipantView, ServerMessage, TrackSource};
+use crate::state::join::{check_name, check_room_id};
+use crate::state::model::Room;
+use crate::state::{State, secret};
+use serde::Serialize;
+use std::time::{SystemTime, UNIX_EPOCH};
+use volley::base::{ParticipantId, RoomId, Time, TrackId};
+
+/// A room as REST shows it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RoomView {
+    /// What stands in links and in `join`.
+    pub id: String,
+    /// For people.
+    pub name: String,
+    /// Most people in it.
+    pub max_participants: usize,
+    /// Milliseconds since 1970.
+    pub created_at: u64,
+    /// Who is in it.
+    pub participants: Vec<ParticipantView>,
+}
+
+/// Whose a track is, for statistics.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TrackOwner {
+    /// The participant.
+    pub participant: ParticipantId,
+    /// Sound or picture.
+    pub kind: MediaKind,
+    /// What it shows.
+    pub source: TrackSource,
+}
+
+/// Why a room was not made.
+#[derive(thiserror::Error, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum RoomRefusal {
+    /// The server has as many as it takes.
+    #[error("this server has as many rooms as it takes")]
+    TooMany,
+    /// Its name is too long, empty or has line breaks.
+    #[error("a name has 1 to 64 characters, and no line breaks")]
+    BadName,
+    /// It wants more people than the server allows.
+    #[error("maxParticipants must be at least 1 and no more than the server allows")]
+    BadSize,
+}
+
+impl State {
+    /// Makes a room that stays when it is empty.
+    pub fn create_room(&mut self, name: &str, max: Option<u64>, now: Time) -> Result<RoomView, RoomRefusal> {
+        let name = check_name(name).map_err(|_| RoomRefusal::BadName)?;
+        let most = self.config.max_participants;
+        let max = max.map_or(Some(most), |max| usize::try_from(max).ok());
+        let max = max.filter(|max| (1..=most).contains(max)).ok_or(RoomRefusal::BadSize)?;
+        let key = secret::token::<9>();
+        self.make_room(&key, &name, max, true)?;
+        self.room_mut(&key).empty_since = Some(now);
+        Ok(self.room_view(&self.rooms[&key]))
+    }
+
+    /// All rooms, oldest first.
+    pub fn room_views(&self) -> Vec<RoomView> {
+        let mut rooms: Vec<&Room> = self.rooms.values().collect();
+        rooms.sort_by_key(|room| room.number);
+        rooms.into_iter().map(|room| self.room_view(room)).collect()
+    }
+
+    /// One room.
+    pub fn view_of_room(&self, key: &str) -> Option<RoomView> {
+        self.rooms.get(key).map(|room| self.room_view(room))
+    }
+
+    /// Ends a room and sends everybody out. False: there is none.
+    pub fn delete_room(&mut self, key: &str, now: Time) -> bool {
+        let is_there = self.rooms.contains_key(key);
+        if is_there {
+            self.remove_room(key, now);
+        }
+        is_there
+    }
+
+    /// Where a room lives in the media process. `None`: nobody is in it, or there is none.
+    pub fn room_media(&self, key: &str) -> Option<(usize, RoomId)> {
+        let media = self.rooms.get(key)?.media?;
+        Some((media.worker, media.id.0))
+    }
+
+    /// Whose a track is.
+    pub fn track_owner(&self, track: TrackId) -> Option<TrackOwner> {
+        let owner = self.participants.get(self.owners.get(&track.0)?)?;
+        let (line, found) = owner.tracks().find(|(_, one)| one.id.0 == track)?;
+        Some(TrackOwner { participant: owner.id.0, kind: line.kind, source: found.source })
+    }
+
+    /// A number that no other question to the media process has.
+    pub fn question(&mut self) -> u64 {
+        self.ids.take()
+    }
+
+    pub(super) fn make_room(
+        &mut self,
+        key: &str,
+        name: &str,
+        max_participants: usize,
+        declared: bool,
+    ) -> Result<(), RoomRefusal> {
+        if self.rooms.len() >= self.config.max_rooms {
+            return Err(RoomRefusal::TooMany);
+        }
+        debug_assert!(check_room_id(key).is_ok(), "a room's key can be joined");
+        let created =
+            SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
+        let room = Room {
+            number: self.ids.take(),
+            key: key.to_owned(),
+            name: name.to_owned(),
+            max_participants,
+            declared,
+            created_unix_ms: created,
+            media: None,
+            members: Default::default(),
+            empty_since: None,
+        };
+        self.rooms.insert(key.to_owned(), room);
+        self.dirty.rooms.insert(key.to_owned());
+        Ok(())
+    }
+
+    pub(super) fn remove_room(&mut self, key: &str, now: Time) {
+        let Some(room) = self.rooms.get_mut(key) else { return };
+        room.declared = false;
+        let members: Vec<ParticipantId> = room.members.iter().copied().collect();
+        for id in members {
+            self.tell(id, ServerMessage::error("room-closed", "this room was closed"));
+            self.remove_participant(id, now);
+        }
+        // The last one took the room along, unless it was empty before.
+        self.erase_room(key);
+    }
+
+    fn room_view(&self, room: &Room) -> RoomView {
+        RoomView {
+            id: room.key.clone(),
+            name: room.name.clone(),
+            max_participants: room.max_participants,
+            created_at: room.created_unix_ms,
+            participants: room
+                .members
+                .iter()
+                .filter_map(|id| Some(self.participants.get(id)?.view()))
+                .collect(),
+        }
+    }
+}

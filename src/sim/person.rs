@@ -1,0 +1,362 @@
+//! One person's stay in a call: the signalling that a page and the signaling process would do, and
+//! the peer, the links and the wiretap that go with it.
+
+use super::ledger::{History, Ledger, SlotEntry, TrackEntry};
+use super::link::Link;
+use super::peer::dtls::DtlsClient;
+use super::peer::publisher::PublisherOptions;
+use super::peer::seat::SeatOptions;
+use super::peer::{Peer, PeerOptions};
+use super::scenario::PersonPlan;
+use super::wiretap::Wiretap;
+use crate::base::id::{PayloadType, Ssrc, StreamId};
+use crate::base::random::Random;
+use crate::base::{ParticipantId, RoomId, SlotId, Time, TrackId, TransportId, WallClock};
+use crate::control::Command;
+use crate::control::message::{OpenSlot, OpenTransport, Publish};
+use crate::control::types::{
+    Codec, CodecParameters, Encoding, ExtensionIds, IceCredentials, Kind, MAX_CODECS, Mid, Password, Source,
+};
+use arrayvec::{ArrayString, ArrayVec};
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+
+/// A person who is, or was, in a call.
+#[derive(Debug)]
+pub struct Person {
+    /// Which of the scenario's people.
+    pub who: usize,
+    /// In which room.
+    pub room: RoomId,
+    /// On which shard.
+    pub shard: usize,
+    /// As the shard knows him.
+    pub participant: ParticipantId,
+    /// His transport.
+    pub transport: TransportId,
+    /// His browser.
+    pub peer: Peer,
+    /// Where his datagrams come from.
+    pub address: SocketAddr,
+    /// To the server.
+    pub up: Link,
+    /// From the server.
+    pub down: Link,
+    /// What the server sends him, opened.
+    pub wiretap: Wiretap,
+    /// When his peer is woken next.
+    pub wakes_at: Time,
+    /// What of his arrived lately, for those who replay it.
+    pub recent: VecDeque<Vec<u8>>,
+    /// His tracks.
+    pub tracks: Vec<(Kind, TrackId)>,
+    /// Whether he is there.
+    pub present: bool,
+    random: Random,
+}
+
+/// Gives out ids; in the order of asking, so that they repeat.
+#[derive(Debug, Default)]
+pub struct Ids {
+    last: u64,
+}
+
+impl Ids {
+    fn next(&mut self) -> u64 {
+        self.last += 1;
+        self.last
+    }
+}
+
+/// How one m-line's codecs are numbered by one person: everybody numbers otherwise.
+#[derive(Clone, Debug)]
+struct Numbering {
+    first_payload_type: u8,
+    first_extension: u8,
+    rtx: bool,
+    transport_cc: bool,
+}
+
+const VIDEO_CODECS: [Codec; 4] = [Codec::Vp8, Codec::Vp9, Codec::H264, Codec::Av1];
+
+/// Datagrams kept for those who replay them.
+const MAX_RECENT: usize = 40;
+
+impl Person {
+    /// Somebody comes: the commands signaling would send, the ledger's entries and his peer.
+    pub fn join(
+        (who, plan): (usize, &PersonPlan),
+        (shard, address): (usize, SocketAddr),
+        ids: &mut Ids,
+        ledger: &mut Ledger,
+        random: &mut Random,
+        now: Time,
+    ) -> (Person, Vec<Command>) {
+        let mut random = Random::new(random.next_u64());
+        let (participant, transport) = (ParticipantId(ids.next()), TransportId(ids.next()));
+        let room = RoomId(1 + plan.room as u64);
+        let (local, remote) = (credentials(&mut random), credentials(&mut random));
+        let wall = WallClock::new(1_700_000_000_000_000_000 + random.below(1 << 40));
+        let options = PeerOptions {
+            local: remote.clone(),
+            remote: local.clone(),
+            dtls_13: plan.dtls_13,
+            wall,
+            ssrc: Ssrc(random.next_u32()),
+            seed: random.next_u64(),
+        };
+        let mut person = Person {
+            who,
+            room,
+            shard,
+            participant,
+            transport,
+            peer: Peer::new(options, now),
+            address,
+            up: Link::new(plan.up, random.next_u64()),
+            down: Link::new(plan.down, random.next_u64()),
+            wiretap: Wiretap::default(),
+            wakes_at: Time::NEVER,
+            recent: VecDeque::new(),
+            tracks: Vec::new(),
+            present: true,
+            random,
+        };
+        ledger.rooms.insert(participant, room);
+        let cname = ArrayString::from("simulated").expect("it is short");
+        let fingerprint = DtlsClient::fingerprint();
+        let open = OpenTransport { participant, transport, local, remote, fingerprint, cname };
+        let mut commands = vec![Command::Join { room, participant }, Command::OpenTransport(Box::new(open))];
+        let numbering = Numbering::draw(plan, &mut person.random);
+        person.publish_all(plan, &numbering, ids, ledger, now, &mut commands);
+        person.open_seats(plan, &numbering, ids, ledger, now, &mut commands);
+        (person, commands)
+    }
+
+    /// New credentials on both sides.
+    pub fn restart_ice(&mut self, now: Time) -> Command {
+        let (local, remote) = (credentials(&mut self.random), credentials(&mut self.random));
+        self.peer.restart_ice(remote.clone(), local.clone(), now);
+        Command::RestartIce { transport: self.transport, local, remote }
+    }
+
+    /// Remembers what arrived.
+    pub fn note_arrived(&mut self, datagram: &[u8]) {
+        if self.recent.len() == MAX_RECENT {
+            self.recent.pop_front();
+        }
+        self.recent.push_back(datagram.to_vec());
+    }
+
+    fn publish_all(
+        &mut self,
+        plan: &PersonPlan,
+        numbering: &Numbering,
+        ids: &mut Ids,
+        ledger: &mut Ledger,
+        now: Time,
+        commands: &mut Vec<Command>,
+    ) {
+        let stream = StreamId(ids.next());
+        let codecs = [Some(Codec::Opus), plan.video];
+        for (line, codec) in codecs.into_iter().enumerate().filter_map(|(line, codec)| Some((line, codec?))) {
+            let track = TrackId(ids.next());
+            let kind = kind_of(codec);
+            let options = self.publisher_options(line, codec, track, numbering);
+            commands.push(Command::Publish(Box::new(self.publish(&options, stream, kind, numbering, plan))));
+            let entry = TrackEntry {
+                participant: self.participant,
+                room: self.room,
+                stream,
+                kind,
+                codec,
+                muted: History::new(now, false),
+                live: true,
+            };
+            ledger.tracks.insert(track, entry);
+            self.tracks.push((kind, track));
+            self.peer.publish(options, now);
+        }
+    }
+
+    fn publisher_options(
+        &mut self,
+        line: usize,
+        codec: Codec,
+        track: TrackId,
+        numbering: &Numbering,
+    ) -> PublisherOptions {
+        let parameters = numbering.parameters(codec);
+        let rtx_ssrc = parameters.rtx.map(|_| Ssrc(self.random.next_u32()));
+        PublisherOptions {
+            room: self.room,
+            track,
+            mid: mid(line),
+            codec,
+            ssrc: Ssrc(self.random.next_u32()),
+            rtx_ssrc,
+            payload_type: parameters.payload_type,
+            rtx_payload_type: parameters.rtx,
+            extensions: numbering.extensions(),
+        }
+    }
+
+    fn publish(
+        &self,
+        options: &PublisherOptions,
+        stream: StreamId,
+        kind: Kind,
+        numbering: &Numbering,
+        plan: &PersonPlan,
+    ) -> Publish {
+        let announced = plan.announces_ssrcs;
+        let encoding = Encoding {
+            ssrc: announced.then_some(options.ssrc),
+            rtx_ssrc: options.rtx_ssrc.filter(|_| announced),
+            rid: None,
+        };
+        Publish {
+            transport: self.transport,
+            track: options.track,
+            stream,
+            kind,
+            source: if kind == Kind::Audio { Source::Microphone } else { Source::Camera },
+            mid: options.mid,
+            muted: false,
+            encodings: [encoding].into_iter().collect(),
+            codecs: numbering.codecs(kind),
+            extensions: numbering.extensions(),
+        }
+    }
+
+    fn open_seats(
+        &mut self,
+        plan: &PersonPlan,
+        numbering: &Numbering,
+        ids: &mut Ids,
+        ledger: &mut Ledger,
+        now: Time,
+        commands: &mut Vec<Command>,
+    ) {
+        let mut line = 2;
+        for pair in 0..plan.pairs + plan.audio_seats {
+            let stream = StreamId(ids.next());
+            let both = [Kind::Audio, Kind::Video];
+            let kinds = if pair < plan.pairs { &both[..] } else { &both[..1] };
+            for kind in kinds {
+                let options = self.seat_options(line, stream, *kind, SlotId(ids.next()), numbering);
+                line += 1;
+                commands.push(Command::OpenSlot(Box::new(open_slot(self.transport, &options))));
+                let entry = SlotEntry {
+                    participant: self.participant,
+                    stream,
+                    kind: *kind,
+                    shows: History::new(now, None),
+                    live: true,
+                };
+                ledger.slots.insert(options.slot, entry);
+                self.peer.open_seat(options);
+            }
+        }
+    }
+
+    fn seat_options(
+        &mut self,
+        line: usize,
+        stream: StreamId,
+        kind: Kind,
+        slot: SlotId,
+        numbering: &Numbering,
+    ) -> SeatOptions {
+        let codecs = numbering.codecs::<MAX_CODECS>(kind).to_vec();
+        let rtx = codecs.iter().any(|codec| codec.rtx.is_some());
+        SeatOptions {
+            slot,
+            stream,
+            kind,
+            mid: mid(line),
+            ssrc: Ssrc(self.random.next_u32()),
+            rtx_ssrc: rtx.then(|| Ssrc(self.random.next_u32())),
+            codecs,
+            extensions: numbering.extensions(),
+        }
+    }
+}
+
+impl Numbering {
+    fn draw(plan: &PersonPlan, random: &mut Random) -> Numbering {
+        Numbering {
+            first_payload_type: 96 + random.below(20) as u8,
+            first_extension: 1 + random.below(9) as u8,
+            rtx: plan.rtx,
+            transport_cc: plan.transport_cc,
+        }
+    }
+
+    fn parameters(&self, codec: Codec) -> CodecParameters {
+        let video = VIDEO_CODECS.iter().position(|video| *video == codec);
+        let place = video.map_or(0, |video| 1 + 2 * video as u8);
+        let payload_type = self.first_payload_type + place;
+        CodecParameters {
+            codec,
+            format: 0,
+            payload_type: PayloadType(payload_type),
+            rtx: (self.rtx && video.is_some()).then_some(PayloadType(payload_type + 1)),
+            clock_rate: if video.is_some() { 90_000 } else { 48_000 },
+            nack: video.is_some(),
+            pli: video.is_some(),
+            fir: false,
+            transport_cc: self.transport_cc,
+        }
+    }
+
+    fn codecs<const N: usize>(&self, kind: Kind) -> ArrayVec<CodecParameters, N> {
+        let codecs = match kind {
+            Kind::Audio => &[Codec::Opus][..],
+            Kind::Video => &VIDEO_CODECS[..],
+        };
+        codecs.iter().map(|codec| self.parameters(*codec)).collect()
+    }
+
+    fn extensions(&self) -> ExtensionIds {
+        let id = |n| Some(self.first_extension + n);
+        ExtensionIds {
+            mid: id(0),
+            transport_cc: id(1).filter(|_| self.transport_cc),
+            abs_send_time: id(2),
+            audio_level: id(3),
+            ..ExtensionIds::default()
+        }
+    }
+}
+
+fn open_slot(transport: TransportId, options: &SeatOptions) -> OpenSlot {
+    OpenSlot {
+        transport,
+        slot: options.slot,
+        stream: options.stream,
+        kind: options.kind,
+        mid: options.mid,
+        ssrc: options.ssrc,
+        rtx_ssrc: options.rtx_ssrc,
+        codecs: options.codecs.iter().cloned().collect(),
+        extensions: options.extensions,
+    }
+}
+
+fn kind_of(codec: Codec) -> Kind {
+    if codec == Codec::Opus { Kind::Audio } else { Kind::Video }
+}
+
+fn mid(line: usize) -> Mid {
+    Mid::from(&line.to_string()).expect("a number of m-lines has few digits")
+}
+
+fn credentials(random: &mut Random) -> IceCredentials {
+    let ufrag = format!("{:08x}", random.next_u32());
+    let password = format!("{:016x}{:08x}", random.next_u64(), random.next_u32());
+    IceCredentials {
+        ufrag: ArrayString::from(&ufrag).expect("eight characters fit"),
+        password: Password::new(password.as_bytes()).expect("twenty-four characters fit"),
+    }
+}

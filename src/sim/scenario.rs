@@ -1,0 +1,244 @@
+//! What happens in a run: everything follows from the seed.
+
+use super::link::LinkOptions;
+use crate::base::Time;
+use crate::base::random::Random;
+use crate::control::types::{Codec, Kind};
+use std::time::Duration;
+
+/// Joins, leaves and troubles happen until now.
+const TROUBLE_UNTIL_MS: u64 = 3_500;
+/// From the healing of the network to the end: three NACK and key frame rounds, one report, and
+/// whatever a DTLS retransmission timer that has backed off still waits for.
+const QUIET: Duration = Duration::from_millis(3_500);
+
+/// One person's part.
+#[derive(Clone, PartialEq, Debug)]
+pub struct PersonPlan {
+    /// Which room, counted from 0.
+    pub room: usize,
+    /// Seat pairs with sound and picture.
+    pub pairs: usize,
+    /// Seats for sound alone.
+    pub audio_seats: usize,
+    /// What the camera is encoded with; `None`: no camera.
+    pub video: Option<Codec>,
+    /// Whether retransmissions were agreed on.
+    pub rtx: bool,
+    /// Whether SSRCs stand in the signalling; otherwise packets are found by MID.
+    pub announces_ssrcs: bool,
+    /// Whether DTLS 1.3 is offered.
+    pub dtls_13: bool,
+    /// Whether transport-wide feedback was agreed on.
+    pub transport_cc: bool,
+    /// To the server.
+    pub up: LinkOptions,
+    /// From the server.
+    pub down: LinkOptions,
+}
+
+/// Something that happens to a call; people are counted from 0.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Action {
+    /// Somebody comes, or comes again.
+    Join(usize),
+    /// Somebody goes; politely with close_notify.
+    Leave {
+        /// Who.
+        who: usize,
+        /// Whether DTLS is closed and signaling told at once.
+        politely: bool,
+    },
+    /// A track is muted or not any more.
+    Mute {
+        /// Whose.
+        who: usize,
+        /// Which.
+        kind: Kind,
+        /// Muted or not.
+        muted: bool,
+    },
+    /// A track ends.
+    Unpublish {
+        /// Whose.
+        who: usize,
+        /// Which.
+        kind: Kind,
+    },
+    /// A NAT gives somebody another address.
+    Rebind(usize),
+    /// Somebody's network changes.
+    Network {
+        /// Whose.
+        who: usize,
+        /// To the server.
+        up: LinkOptions,
+        /// From the server.
+        down: LinkOptions,
+    },
+    /// Somebody's ICE begins anew.
+    RestartIce(usize),
+    /// Somebody looks at somebody.
+    Pin {
+        /// Who looks.
+        who: usize,
+        /// At whom.
+        target: usize,
+    },
+    /// Random bytes from somebody's address.
+    Garbage(usize),
+    /// Somebody's latest datagrams come again, from his address or from a stranger's.
+    Replay {
+        /// Whose.
+        who: usize,
+        /// Whether from a stranger's address.
+        from_stranger: bool,
+    },
+    /// Datagrams like somebody's with changed bytes, from his address.
+    Forge(usize),
+    /// Random bytes from a stranger, some of them looking like STUN, DTLS or RTP.
+    Strangers,
+    /// A shard is exported, thrown away and imported.
+    Renew(usize),
+    /// All troubles of the network end.
+    Heal,
+}
+
+/// A whole run.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Scenario {
+    /// Where it comes from.
+    pub seed: u64,
+    /// How many rooms there are.
+    pub rooms: usize,
+    /// How many shards serve them.
+    pub shards: usize,
+    /// Datagrams to a shard that come within this are one turn.
+    pub turn: Duration,
+    /// Who takes part.
+    pub people: Vec<PersonPlan>,
+    /// What happens when.
+    pub actions: Vec<(Time, Action)>,
+    /// When the run is over.
+    pub end: Time,
+}
+
+impl Scenario {
+    /// The scenario of a seed.
+    pub fn from_seed(seed: u64) -> Scenario {
+        let mut random = Random::new(seed);
+        let rooms = 1 + random.below(3) as usize;
+        let trouble = random.chance(0.8);
+        let count = 2 * rooms + random.below(4) as usize;
+        let people: Vec<PersonPlan> =
+            (0..count).map(|n| PersonPlan::draw(n % rooms, trouble, &mut random)).collect();
+        let turn = Duration::from_micros(if random.chance(0.5) { 0 } else { random.below(2_000) });
+        let mut scenario = Scenario {
+            seed,
+            rooms,
+            shards: 1 + random.below(2) as usize,
+            turn,
+            people,
+            actions: Vec::new(),
+            end: Time::from_millis(TROUBLE_UNTIL_MS) + QUIET,
+        };
+        scenario.draw_actions(&mut random);
+        scenario
+    }
+
+    /// Two people in one room on a network without trouble.
+    pub fn simple(seed: u64) -> Scenario {
+        let mut scenario = Scenario::from_seed(seed);
+        scenario.rooms = 1;
+        scenario.shards = 1;
+        scenario.people.truncate(2);
+        for plan in &mut scenario.people {
+            *plan = PersonPlan { room: 0, pairs: 1, video: Some(Codec::Vp8), ..plan.clone() };
+            plan.up = LinkOptions::clean(plan.up.delay);
+            plan.down = LinkOptions::clean(plan.down.delay);
+        }
+        scenario.actions = vec![(Time::ZERO, Action::Join(0)), (Time::from_millis(40), Action::Join(1))];
+        scenario
+    }
+
+    /// The same on another number of shards.
+    pub fn on_shards(mut self, shards: usize) -> Scenario {
+        self.shards = shards;
+        self
+    }
+
+    fn draw_actions(&mut self, random: &mut Random) {
+        for who in 0..self.people.len() {
+            let at = random.below(1_000);
+            self.act(at, Action::Join(who));
+        }
+        for _ in 0..random.below(3 * self.people.len() as u64) {
+            let at = 500 + random.below(TROUBLE_UNTIL_MS - 500);
+            let who = random.below(self.people.len() as u64) as usize;
+            self.draw_action(at, who, random);
+        }
+        self.act(TROUBLE_UNTIL_MS, Action::Heal);
+        self.actions.sort_by_key(|(at, _)| *at);
+    }
+
+    fn draw_action(&mut self, at: u64, who: usize, random: &mut Random) {
+        let kind = if random.chance(0.5) { Kind::Audio } else { Kind::Video };
+        match random.below(16) {
+            0 | 1 => {
+                self.act(at, Action::Leave { who, politely: random.chance(0.5) });
+                if random.chance(0.7) {
+                    self.act(at + 100 + random.below(500), Action::Join(who));
+                }
+            }
+            2 | 3 => {
+                self.act(at, Action::Mute { who, kind, muted: true });
+                if random.chance(0.7) {
+                    self.act(at + random.below(800), Action::Mute { who, kind, muted: false });
+                }
+            }
+            4 => self.act(at, Action::Unpublish { who, kind }),
+            5 | 6 => self.act(at, Action::Rebind(who)),
+            7 | 8 => {
+                let (up, down) = (LinkOptions::troubled(random), LinkOptions::troubled(random));
+                self.act(at, Action::Network { who, up, down });
+            }
+            9 => self.act(at, Action::RestartIce(who)),
+            10 => {
+                let target = random.below(self.people.len() as u64) as usize;
+                self.act(at, Action::Pin { who, target });
+            }
+            11 => self.act(at, Action::Garbage(who)),
+            12 => self.act(at, Action::Replay { who, from_stranger: random.chance(0.5) }),
+            13 => self.act(at, Action::Forge(who)),
+            14 => self.act(at, Action::Strangers),
+            _ => self.act(at, Action::Renew(random.below(self.shards as u64) as usize)),
+        }
+    }
+
+    fn act(&mut self, at_ms: u64, action: Action) {
+        self.actions.push((Time::from_millis(at_ms), action));
+    }
+}
+
+impl PersonPlan {
+    fn draw(room: usize, trouble: bool, random: &mut Random) -> PersonPlan {
+        let codecs = [Codec::Vp8, Codec::Vp8, Codec::Vp9, Codec::H264, Codec::Av1];
+        let video = codecs[random.below(5) as usize];
+        let mut link = || {
+            if trouble { LinkOptions::troubled(random) } else { LinkOptions::clean(Duration::from_millis(5)) }
+        };
+        let (up, down) = (link(), link());
+        PersonPlan {
+            room,
+            pairs: 1 + random.below(3) as usize,
+            audio_seats: random.below(2) as usize,
+            video: random.chance(0.85).then_some(video),
+            rtx: random.chance(0.8),
+            announces_ssrcs: random.chance(0.6),
+            dtls_13: random.chance(0.6),
+            transport_cc: random.chance(0.8),
+            up,
+            down,
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! The end of a run: what can only be judged when all is over, and the run's hash.
+
+use super::oracle::{Violation, liveness, seats};
+use super::world::World;
+use crate::base::{ParticipantId, SlotId, TrackId};
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{Hash, Hasher};
+
+/// What became of a run.
+#[derive(Clone, Debug)]
+pub struct Verdict {
+    /// What must not be.
+    pub violations: Vec<Violation>,
+    /// The same for every run of the same scenario.
+    pub hash: u64,
+    /// Whose tracks each participant was sent, whenever it was.
+    pub served: BTreeMap<ParticipantId, BTreeSet<TrackId>>,
+    /// What each open seat shows at the end.
+    pub seats: BTreeMap<SlotId, Option<TrackId>>,
+    /// How often a shard was exported and imported.
+    pub renewals: u64,
+    /// Packets of media that reached somebody.
+    pub media_heard: u64,
+    /// Why shards dropped something, and how often.
+    pub drops: BTreeMap<&'static str, u64>,
+}
+
+impl World {
+    /// Runs to the end and judges.
+    pub fn judge(mut self) -> Verdict {
+        self.run();
+        let now = self.scenario.end;
+        for host in std::mem::take(&mut self.hosts) {
+            self.retire(now, &host);
+        }
+        for stay in self.current.iter().flatten() {
+            let person = &self.people[*stay];
+            let viewer = person.participant;
+            seats::check(now, viewer, &self.ledger, &mut self.violations);
+            liveness::check(now, viewer, &person.peer, &self.ledger, &mut self.violations);
+            person.wiretap.lips.check(now, viewer, &self.ledger, &mut self.violations);
+        }
+        self.check_holes();
+        self.drops.retain(|_, count| *count > 0);
+        self.drops.hash(&mut self.hasher);
+        let open = self.ledger.slots.iter().filter(|(_, slot)| slot.live);
+        Verdict {
+            seats: open.map(|(id, slot)| (*id, slot.shows.now())).collect(),
+            served: self.served(),
+            hash: self.hasher.finish(),
+            violations: self.violations.found().to_vec(),
+            media_heard: self.media_heard,
+            drops: self.drops,
+            renewals: self.renewals,
+        }
+    }
+
+    /// A number that is never sent stands for a packet that never came.
+    fn check_holes(&mut self) {
+        for person in &self.people {
+            let holes = person.wiretap.sequence.holes();
+            if holes > self.uplink_lost {
+                let lost = self.uplink_lost;
+                self.violations.add(self.scenario.end, "sequence", || {
+                    format!("{holes} numbers were left out for {:?}, {lost} packets lost", person.participant)
+                });
+            }
+        }
+    }
+
+    fn served(&self) -> BTreeMap<ParticipantId, BTreeSet<TrackId>> {
+        self.people.iter().map(|person| (person.participant, person.wiretap.tracks().clone())).collect()
+    }
+}

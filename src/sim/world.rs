@@ -1,0 +1,392 @@
+//! A run: shards, people and the network between them, in virtual time.
+
+use super::fault::Fault;
+use super::ledger::Ledger;
+use super::oracle::Violations;
+use super::oracle::accounting::{self, Tally};
+use super::oracle::amplification::AmplificationOracle;
+use super::outbox::{Sent, SimOutbox};
+use super::peer::{Observed, rtp};
+use super::person::{Ids, Person};
+use super::queue::EventQueue;
+use super::scenario::{Action, Scenario};
+use crate::base::random::Random;
+use crate::base::{Path, SocketIndex, Time, WallClock};
+use crate::control::types::TransportState;
+use crate::control::{Command, Event};
+use crate::shard::counters::Drop;
+use crate::shard::{Shard, ShardConfig};
+use crate::transport::dtls::Identity;
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::LazyLock;
+
+/// One certificate for all simulated servers: making one costs more than a handshake.
+static IDENTITY: LazyLock<Identity> =
+    LazyLock::new(|| Identity::generate().expect("a P-256 key and its certificate can be made"));
+
+/// Wall clock at virtual time zero: some day in 2023.
+const WALL: WallClock = WallClock::new(1_700_000_000_000_000_000);
+
+/// DTLS datagrams are charged as this long on a link with a rate: signatures differ by some bytes
+/// from run to run, and a run must repeat.
+const HANDSHAKE_BYTES: usize = 600;
+
+/// A deadline that is due again at the same moment this often never goes by.
+const MAX_WAKES_AT_ONCE: u32 = 1_000;
+
+/// What happens next.
+#[derive(Debug)]
+pub(super) enum Happening {
+    ToShard { shard: usize, path: Path, bytes: Vec<u8> },
+    ToPerson { person: usize, bytes: Vec<u8> },
+    ShardWakes(usize),
+    PersonWakes(usize),
+    TurnEnds(usize),
+    Act(Action),
+    Gone(usize),
+}
+
+/// A shard with what a worker would keep for it.
+#[derive(Debug)]
+pub(super) struct Host {
+    pub(super) shard: Shard,
+    pub(super) outbox: SimOutbox,
+    pub(super) wakes_at: Time,
+    pub(super) wakes_at_once: u32,
+    pub(super) in_turn: bool,
+    pub(super) tally: Tally,
+}
+
+/// A run at work.
+#[derive(Debug)]
+pub struct World {
+    pub(super) scenario: Scenario,
+    pub(super) queue: EventQueue<Happening>,
+    pub(super) random: Random,
+    pub(super) hosts: Vec<Host>,
+    pub(super) people: Vec<Person>,
+    /// Which stay is each person's present one.
+    pub(super) current: Vec<Option<usize>>,
+    pub(super) owners: BTreeMap<SocketAddr, usize>,
+    pub(super) ids: Ids,
+    pub(super) ledger: Ledger,
+    pub(super) violations: Violations,
+    pub(super) amplification: AmplificationOracle,
+    pub(super) fault: Option<Fault>,
+    pub(super) hasher: DefaultHasher,
+    pub(super) addresses: u32,
+    pub(super) uplink_lost: u64,
+    pub(super) media_heard: u64,
+    pub(super) drops: BTreeMap<&'static str, u64>,
+    pub(super) renewals: u64,
+}
+
+impl World {
+    /// A world in which nothing has happened yet.
+    pub fn new(scenario: Scenario) -> World {
+        let mut random = Random::new(scenario.seed ^ 0x7369_6d75_6c61_7465);
+        let hosts = (0..scenario.shards).map(|_| Host::new(random.next_u64())).collect();
+        let mut world = World {
+            queue: EventQueue::default(),
+            // Apart from the shards' luck, so that their number does not change everything else.
+            random: Random::new(scenario.seed ^ 0x6e65_7477_6f72_6b73),
+            hosts,
+            people: Vec::new(),
+            current: vec![None; scenario.people.len()],
+            owners: BTreeMap::new(),
+            ids: Ids::default(),
+            ledger: Ledger::default(),
+            violations: Violations::default(),
+            amplification: AmplificationOracle::default(),
+            fault: None,
+            hasher: DefaultHasher::new(),
+            addresses: 0,
+            uplink_lost: 0,
+            media_heard: 0,
+            drops: BTreeMap::new(),
+            renewals: 0,
+            scenario,
+        };
+        world.open_rooms();
+        let actions = world.scenario.actions.clone();
+        actions.into_iter().for_each(|(at, action)| world.queue.schedule(at, Happening::Act(action)));
+        world
+    }
+
+    /// Lets something go wrong behind the shards' backs, for an oracle to find.
+    pub fn plant(&mut self, fault: Fault) {
+        self.fault = Some(fault);
+    }
+
+    /// Runs to the end.
+    pub fn run(&mut self) {
+        let end = self.scenario.end;
+        while self.queue.next_at().is_some_and(|at| at <= end) {
+            let Some((now, happening)) = self.queue.pop() else { break };
+            self.happen(now, happening);
+        }
+    }
+
+    fn happen(&mut self, now: Time, happening: Happening) {
+        match happening {
+            Happening::ToShard { shard, path, bytes } => self.deliver_to_shard(now, shard, path, &bytes),
+            Happening::ToPerson { person, bytes } => {
+                if self.people[person].present {
+                    self.people[person].peer.on_datagram(now, &bytes);
+                    self.after_person(now, person);
+                }
+            }
+            Happening::ShardWakes(shard) => self.wake_shard(now, shard),
+            Happening::PersonWakes(person) => self.wake_person(now, person),
+            Happening::TurnEnds(shard) => self.end_turn(now, shard),
+            Happening::Act(action) => self.act(now, action),
+            Happening::Gone(person) => self.tell_gone(now, person),
+        }
+    }
+
+    fn open_rooms(&mut self) {
+        for room in 0..self.scenario.rooms {
+            let room_id = crate::base::RoomId(1 + room as u64);
+            self.command(Time::ZERO, room % self.scenario.shards, Command::OpenRoom { room: room_id });
+        }
+    }
+
+    /// A command is a turn of its own, so that what it changes has one moment.
+    pub(super) fn command(&mut self, now: Time, shard: usize, command: Command) {
+        self.end_turn(now, shard);
+        let host = &mut self.hosts[shard];
+        host.shard.on_command(now, command, &mut host.outbox);
+        self.end_turn(now, shard);
+    }
+
+    fn deliver_to_shard(&mut self, now: Time, shard: usize, path: Path, bytes: &[u8]) {
+        if let Some(person) = self.owners.get(&path.remote) {
+            self.people[*person].note_arrived(bytes);
+        } else {
+            self.amplification.on_question(path.remote, bytes.len());
+        }
+        let host = &mut self.hosts[shard];
+        host.tally.datagrams_in += 1;
+        host.shard.on_datagram(now, path, bytes, &mut host.outbox);
+        if self.scenario.turn.is_zero() {
+            return self.end_turn(now, shard);
+        }
+        if !std::mem::replace(&mut self.hosts[shard].in_turn, true) {
+            self.queue.schedule(now + self.scenario.turn, Happening::TurnEnds(shard));
+        }
+    }
+
+    fn wake_shard(&mut self, now: Time, shard: usize) {
+        let host = &mut self.hosts[shard];
+        if host.wakes_at > now {
+            return;
+        }
+        host.wakes_at = Time::NEVER;
+        if host.shard.next_deadline().is_some_and(|at| at <= now) {
+            host.shard.on_timeout(now, &mut host.outbox);
+        }
+        self.end_turn(now, shard);
+    }
+
+    /// Exports a shard and lets another go on with what it left.
+    pub(super) fn replace_shard(&mut self, now: Time, shard: usize) {
+        let state = self.hosts[shard].shard.export(now);
+        let seed = self.random.next_u64();
+        let old = std::mem::replace(&mut self.hosts[shard], Host::new(seed));
+        self.retire(now, &old);
+        let host = &mut self.hosts[shard];
+        if let Err(error) = host.shard.import(now, state, &mut host.outbox) {
+            self.violations.add(now, "renewal", || error.to_string());
+        }
+        self.renewals += 1;
+        self.end_turn(now, shard);
+    }
+
+    /// Judges a shard that has nothing more to do.
+    pub(super) fn retire(&mut self, now: Time, host: &Host) {
+        let counters = host.shard.counters();
+        accounting::check(now, &host.tally, counters, &mut self.violations);
+        for cause in Drop::ALL {
+            *self.drops.entry(cause.label()).or_default() += counters.dropped(*cause);
+        }
+    }
+
+    pub(super) fn end_turn(&mut self, now: Time, shard: usize) {
+        let host = &mut self.hosts[shard];
+        host.in_turn = false;
+        while let Some(event) = host.shard.poll_event() {
+            note_event(now, event, &mut self.ledger, &mut self.violations);
+        }
+        let mut sent = host.outbox.flush();
+        if let Some(fault) = &mut self.fault {
+            fault.tamper(&mut sent, &self.owners, &self.people);
+        }
+        for datagram in sent {
+            self.route(now, shard, datagram);
+        }
+        self.schedule_shard(now, shard);
+    }
+
+    fn schedule_shard(&mut self, now: Time, shard: usize) {
+        let host = &mut self.hosts[shard];
+        let Some(at) = host.shard.next_deadline() else { return };
+        host.wakes_at_once = if at <= now { host.wakes_at_once + 1 } else { 0 };
+        assert!(host.wakes_at_once < MAX_WAKES_AT_ONCE, "a deadline at {at:?} never goes by");
+        if at < host.wakes_at {
+            host.wakes_at = at.max(now);
+            self.queue.schedule(at, Happening::ShardWakes(shard));
+        }
+    }
+
+    /// From a shard to wherever its datagram goes.
+    fn route(&mut self, now: Time, shard: usize, sent: Sent) {
+        let is_media = sent.bytes.first().is_some_and(|first| (128..=191).contains(first));
+        let tally = &mut self.hosts[shard].tally;
+        let is_rtcp = is_media && rtp::is_rtcp(&sent.bytes);
+        tally.rtp_out += u64::from(is_media && !is_rtcp);
+        tally.rtcp_out += u64::from(is_rtcp);
+        let Some(&owner) = self.owners.get(&sent.path.remote) else {
+            let (to, bytes) = (sent.path.remote, sent.bytes.len());
+            return self.amplification.on_answer(now, to, bytes, &mut self.violations);
+        };
+        let person = &mut self.people[owner];
+        if is_media {
+            let viewer = (person.participant, &person.peer);
+            person.wiretap.on_datagram(now, &sent.bytes, viewer, &self.ledger, &mut self.violations);
+            for (at, heard) in person.wiretap.take_heard() {
+                (owner, at, "sent").hash(&mut self.hasher);
+                hash_heard(&heard, &mut self.hasher);
+            }
+        }
+        if !person.present || person.address != sent.path.remote {
+            return;
+        }
+        for at in person.down.send(now, charged(&sent.bytes)) {
+            let bytes = sent.bytes.clone();
+            self.queue.schedule(at, Happening::ToPerson { person: owner, bytes });
+        }
+    }
+
+    fn wake_person(&mut self, now: Time, person: usize) {
+        let entry = &mut self.people[person];
+        if !entry.present || entry.wakes_at > now {
+            return;
+        }
+        entry.wakes_at = Time::NEVER;
+        entry.peer.on_timeout(now);
+        self.after_person(now, person);
+    }
+
+    /// Sends what a peer has to say, and notes what came out of it.
+    pub(super) fn after_person(&mut self, now: Time, person: usize) {
+        for bytes in self.people[person].peer.take_outgoing() {
+            self.send_up(now, person, bytes);
+        }
+        for observed in self.people[person].peer.take_observed() {
+            self.observe(now, person, observed);
+        }
+        let entry = &mut self.people[person];
+        let at = entry.peer.next_deadline();
+        if entry.present && at < entry.wakes_at {
+            entry.wakes_at = at.max(now);
+            self.queue.schedule(at, Happening::PersonWakes(person));
+        }
+    }
+
+    fn send_up(&mut self, now: Time, person: usize, bytes: Vec<u8>) {
+        let entry = &mut self.people[person];
+        let path = Path { socket: SocketIndex(0), remote: entry.address };
+        let arrivals = entry.up.send(now, charged(&bytes));
+        self.uplink_lost += u64::from(arrivals.is_empty());
+        for at in arrivals {
+            let bytes = bytes.clone();
+            self.queue.schedule(at, Happening::ToShard { shard: self.people[person].shard, path, bytes });
+        }
+    }
+
+    fn observe(&mut self, now: Time, person: usize, observed: Observed) {
+        let entry = &mut self.people[person];
+        match observed {
+            Observed::Keys(keys) => {
+                entry.wiretap.set_keys(&keys);
+                if let Some(fault) = &mut self.fault {
+                    fault.on_keys(person, &keys);
+                }
+                if entry.peer.dtls().peer_certificate() != Some(IDENTITY.certificate()) {
+                    self.violations.add(now, "peer", || "the server shows another certificate".to_owned());
+                }
+            }
+            Observed::Media(heard) => {
+                (person, now, "heard").hash(&mut self.hasher);
+                hash_heard(&heard, &mut self.hasher);
+                self.media_heard += 1;
+            }
+            Observed::Wrong(slot, wrong) => {
+                self.violations.add(now, "peer", || format!("{slot:?} gets {wrong:?}"));
+            }
+            Observed::UnreadableControl => {
+                self.violations.add(now, "peer", || "RTCP that cannot be read".to_owned());
+            }
+            Observed::Control(message) => (person, now, format!("{message:?}")).hash(&mut self.hasher),
+        }
+    }
+
+    /// An address nobody had before.
+    pub(super) fn fresh_address(&mut self) -> SocketAddr {
+        self.addresses += 1;
+        let [a, b, c, d] = self.addresses.to_be_bytes();
+        SocketAddr::from((Ipv4Addr::new(10 | a, b, c, d), 40_000 + (self.addresses % 20_000) as u16))
+    }
+}
+
+impl Host {
+    fn new(seed: u64) -> Host {
+        let config = ShardConfig {
+            identity: IDENTITY.clone(),
+            wall: WALL,
+            seed,
+            deterministic_dtls: true,
+            max_transports: 1_000,
+        };
+        Host {
+            shard: Shard::new(config),
+            outbox: SimOutbox::default(),
+            wakes_at: Time::NEVER,
+            wakes_at_once: 0,
+            in_turn: false,
+            tally: Tally::default(),
+        }
+    }
+}
+
+fn note_event(now: Time, event: Event, ledger: &mut Ledger, violations: &mut Violations) {
+    match event {
+        Event::Slot { slot, track } => match ledger.slots.get_mut(&slot) {
+            Some(entry) => entry.shows.change(now, track),
+            None => violations.add(now, "events", || format!("{slot:?} was never opened")),
+        },
+        Event::Transport { transport, state } => {
+            let before = ledger.transports.insert(transport, state);
+            if matches!(before, Some(TransportState::Ended { .. })) {
+                violations.add(now, "events", || format!("{transport:?} is {state:?} after its end"));
+            }
+        }
+        Event::Refused { id, reason } => {
+            violations.add(now, "events", || format!("a command about {id} is refused: {reason:?}"));
+        }
+        Event::Ready { .. } | Event::TrackStats { .. } | Event::Answered { .. } | Event::Lost { .. } => {}
+    }
+}
+
+fn charged(datagram: &[u8]) -> usize {
+    let is_handshake = datagram.first().is_some_and(|first| (20..=63).contains(first));
+    if is_handshake { HANDSHAKE_BYTES } else { datagram.len() }
+}
+
+fn hash_heard(heard: &super::peer::seat::Heard, hasher: &mut DefaultHasher) {
+    let tag = &heard.tag;
+    (heard.slot, heard.index, heard.timestamp, heard.resent).hash(hasher);
+    (tag.room, tag.track, tag.index, tag.captured, tag.frame, tag.key).hash(hasher);
+}

@@ -1,0 +1,134 @@
+//! Hundreds of calls, each following from a seed, judged by the oracles.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
+use volley::sim::fault::{Fault, FaultKind};
+use volley::sim::oracle::Violation;
+use volley::sim::scenario::Scenario;
+use volley::sim::verdict::Verdict;
+use volley::sim::world::World;
+
+/// How many seeds a run of the tests tries.
+const SEEDS: u64 = 240;
+
+fn judge(scenario: &Scenario) -> Verdict {
+    World::new(scenario.clone()).judge()
+}
+
+/// Seed and options first: whoever reads a failure begins there.
+fn describe(scenario: &Scenario, violations: &[Violation]) -> String {
+    let mut text = format!("seed {}\n{scenario:#?}\n", scenario.seed);
+    for violation in violations {
+        text += &format!("{:?} {}: {}\n", violation.at, violation.oracle, violation.what);
+    }
+    text
+}
+
+/// Runs `seeds` on all cores and returns what went wrong with the lowest of them.
+fn first_failure(
+    seeds: std::ops::Range<u64>,
+    check: impl Fn(u64) -> Result<(), String> + Sync,
+) -> Option<String> {
+    let next = AtomicU64::new(seeds.start);
+    let work = || {
+        let mut failures = Vec::new();
+        loop {
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            if seed >= seeds.end || !failures.is_empty() {
+                return failures;
+            }
+            let outcome = catch_unwind(AssertUnwindSafe(|| check(seed)));
+            let outcome = outcome.unwrap_or_else(|_| Err(format!("seed {seed} panicked")));
+            failures.extend(outcome.err().map(|what| (seed, what)));
+        }
+    };
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let failures: Vec<(u64, String)> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..cores).map(|_| scope.spawn(work)).collect();
+        threads.into_iter().flat_map(|thread| thread.join().expect("panics are caught")).collect()
+    });
+    failures.into_iter().min().map(|(_, what)| what)
+}
+
+/// The seeds to run: `VOLLEY_SIM_SEED=7` runs one, `VOLLEY_SIM_SEEDS=5000` runs more.
+fn seeds() -> std::ops::Range<u64> {
+    let number = |name: &str| std::env::var(name).ok().and_then(|value| value.parse::<u64>().ok());
+    match number("VOLLEY_SIM_SEED") {
+        Some(seed) => seed..seed + 1,
+        None => 0..number("VOLLEY_SIM_SEEDS").unwrap_or(SEEDS),
+    }
+}
+
+#[test]
+fn every_seed_passes_every_oracle() {
+    let failure = first_failure(seeds(), |seed| {
+        let scenario = Scenario::from_seed(seed);
+        let verdict = judge(&scenario);
+        if verdict.violations.is_empty() { Ok(()) } else { Err(describe(&scenario, &verdict.violations)) }
+    });
+    if let Some(failure) = failure {
+        panic!("{failure}");
+    }
+}
+
+#[test]
+fn the_same_seed_twice_is_the_same_run() {
+    for seed in 0..8 {
+        let scenario = Scenario::from_seed(seed);
+        let (first, second) = (judge(&scenario), judge(&scenario));
+        assert!(first.media_heard > 100, "seed {seed} heard next to nothing");
+        assert_eq!((first.hash, first.drops), (second.hash, second.drops), "seed {seed}");
+    }
+    let others: Vec<u64> = (0..4).map(|seed| judge(&Scenario::from_seed(seed)).hash).collect();
+    assert!(others.windows(2).all(|pair| pair[0] != pair[1]), "different seeds are different runs");
+}
+
+#[test]
+fn one_shard_and_four_serve_the_same_people() {
+    for seed in 100..116 {
+        let one = judge(&Scenario::from_seed(seed).on_shards(1));
+        let four = judge(&Scenario::from_seed(seed).on_shards(4));
+        assert_eq!(one.seats, four.seats, "seed {seed}");
+        assert_eq!(one.served, four.served, "seed {seed}");
+    }
+}
+
+fn oracles_that_found(kind: FaultKind, scenario: Scenario) -> Vec<&'static str> {
+    let mut world = World::new(scenario);
+    world.plant(Fault::new(kind));
+    world.judge().violations.iter().map(|violation| violation.oracle).collect()
+}
+
+#[test]
+fn a_reused_srtp_index_is_found() {
+    let found = oracles_that_found(FaultKind::ReusedIndex, Scenario::simple(1));
+    assert!(found.contains(&"srtp-index"), "{found:?}");
+}
+
+#[test]
+fn a_packet_into_the_wrong_room_is_found() {
+    let found = oracles_that_found(FaultKind::WrongRoom, two_rooms(1));
+    assert!(found.contains(&"rooms"), "{found:?}");
+}
+
+#[test]
+fn a_call_on_a_good_network_loses_nothing() {
+    let scenario = Scenario::simple(5);
+    let verdict = judge(&scenario);
+    assert!(verdict.violations.is_empty(), "{}", describe(&scenario, &verdict.violations));
+    assert!(verdict.media_heard > 500, "{verdict:?}");
+}
+
+/// Two people in each of two rooms.
+fn two_rooms(seed: u64) -> Scenario {
+    let mut scenario = Scenario::simple(seed);
+    let (people, actions) = (scenario.people.clone(), scenario.actions.clone());
+    scenario.rooms = 2;
+    for (mut plan, (at, _)) in people.into_iter().zip(actions) {
+        plan.room = 1;
+        scenario.people.push(plan);
+        let who = scenario.people.len() - 1;
+        scenario.actions.push((at, volley::sim::scenario::Action::Join(who)));
+    }
+    scenario
+}
