@@ -96,6 +96,8 @@ pub enum Action {
     },
     /// Datagrams like somebody's with changed bytes, from his address.
     Forge(usize),
+    /// Somebody sends authentic packets that lie.
+    Misbehave(usize),
     /// Random bytes from a stranger, some of them looking like STUN, DTLS or RTP.
     Strangers,
     /// A shard is exported, thrown away and imported.
@@ -183,7 +185,7 @@ impl Scenario {
 
     fn draw_action(&mut self, at: u64, who: usize, random: &mut Random) {
         let kind = if random.chance(0.5) { Kind::Audio } else { Kind::Video };
-        match random.below(16) {
+        match random.below(18) {
             0 | 1 => {
                 self.act(at, Action::Leave { who, politely: random.chance(0.5) });
                 if random.chance(0.7) {
@@ -211,6 +213,7 @@ impl Scenario {
             12 => self.act(at, Action::Replay { who, from_stranger: random.chance(0.5) }),
             13 => self.act(at, Action::Forge(who)),
             14 => self.act(at, Action::Strangers),
+            15 | 16 => self.act(at, Action::Misbehave(who)),
             _ => self.act(at, Action::Renew(random.below(self.shards as u64) as usize)),
         }
     }

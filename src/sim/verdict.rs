@@ -3,6 +3,7 @@
 use super::oracle::{Violation, liveness, seats};
 use super::world::World;
 use crate::base::{ParticipantId, SlotId, TrackId};
+use crate::shard::counters::Drop;
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{Hash, Hasher};
 
@@ -30,6 +31,7 @@ impl World {
     pub fn judge(mut self) -> Verdict {
         self.run();
         let now = self.scenario.end;
+        (0..self.hosts.len()).for_each(|shard| self.end_turn(now, shard));
         for host in std::mem::take(&mut self.hosts) {
             self.retire(now, &host);
         }
@@ -55,14 +57,20 @@ impl World {
         }
     }
 
-    /// A number that is never sent stands for a packet that never came.
+    /// A number that is never sent stands for a packet that never came, came from an address that
+    /// was not proved yet, or lied.
     fn check_holes(&mut self) {
+        let refused = [Drop::UnknownAddress, Drop::NoKeys, Drop::BadRtp, Drop::UnknownCodec].map(Drop::label);
+        let refused: u64 = refused.iter().filter_map(|cause| self.drops.get(cause)).sum();
+        let missing = self.uplink_lost + refused;
         for person in &self.people {
             let holes = person.wiretap.sequence.holes();
-            if holes > self.uplink_lost {
-                let lost = self.uplink_lost;
+            if holes > missing {
                 self.violations.add(self.scenario.end, "sequence", || {
-                    format!("{holes} numbers were left out for {:?}, {lost} packets lost", person.participant)
+                    format!(
+                        "{holes} numbers were left out for {:?}, {missing} packets missing",
+                        person.participant
+                    )
                 });
             }
         }

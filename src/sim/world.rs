@@ -200,6 +200,8 @@ impl World {
         if let Err(error) = host.shard.import(now, state, &mut host.outbox) {
             self.violations.add(now, "renewal", || error.to_string());
         }
+        let served = self.people.iter_mut().filter(|person| person.shard == shard);
+        served.for_each(|person| person.wiretap.sequence.on_renewal());
         self.renewals += 1;
         self.end_turn(now, shard);
     }
