@@ -13,6 +13,7 @@ use anyhow::{Context as _, bail};
 use rustix::time::{ClockId, clock_gettime};
 use sockets::MediaPort;
 use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
+use std::process::ExitStatus;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -107,7 +108,7 @@ impl Supervisor {
         match change {
             Change::Due => self.start_media(),
             Change::Ended(status) => {
-                self.give_up_unless_ready(Role::Media, status)?;
+                self.give_up_unless_ready(self.media.name(), status)?;
                 tracing::error!("the media process died ({status}): all calls must connect again");
                 self.channels = new_channels(self.ports.len())?;
                 self.media_start += 1;
@@ -122,7 +123,7 @@ impl Supervisor {
         match change {
             Change::Due => self.start_signaling(),
             Change::Ended(status) => {
-                self.give_up_unless_ready(Role::Signaling, status)?;
+                self.give_up_unless_ready(self.signaling.name(), status)?;
                 tracing::error!("the signaling process died ({status}): it is started again, calls go on");
                 Ok(())
             }
@@ -131,9 +132,9 @@ impl Supervisor {
 
     /// A child that ends by itself before anything ever worked will do so again: its own words on
     /// standard error are worth more than a second try.
-    fn give_up_unless_ready(&self, role: Role, status: std::process::ExitStatus) -> anyhow::Result<()> {
+    fn give_up_unless_ready(&self, name: &str, status: ExitStatus) -> anyhow::Result<()> {
         if !self.ready && status.code().is_some() {
-            bail!("the {role:?} process could not start ({status}); its reason stands above");
+            bail!("the {name} process could not start ({status}); its reason stands above");
         }
         Ok(())
     }

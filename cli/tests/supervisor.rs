@@ -60,6 +60,20 @@ fn signaling_that_is_killed_is_back_on_the_same_port_while_media_lives_on() {
 }
 
 #[test]
+fn rooms_outlive_the_signaling_process() {
+    let volley = Volley::start(&[]);
+    let (status, made) = volley.ask("POST /api/rooms", r#"{"name":"kept"}"#);
+    assert_eq!(status, 201, "{made}");
+    let killed = volley.child("signaling");
+    kill_process(killed, Signal::KILL).unwrap();
+    until("signaling is another one", || volley.child("signaling") != killed);
+    until("it answers", || volley.is_well());
+    let (status, found) = volley.ask("GET /api/rooms", "");
+    assert_eq!(status, 200);
+    assert!(found.contains("kept"), "{found}");
+}
+
+#[test]
 fn media_that_is_killed_comes_back_with_a_signaling_process_that_knows_it() {
     let volley = Volley::start(&[]);
     let before = (volley.child("media"), volley.child("signaling"));
@@ -171,13 +185,28 @@ impl Volley {
     }
 
     fn is_well(&self) -> bool {
-        let Ok(mut stream) = TcpStream::connect(&self.address) else { return false };
-        stream.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
-        let request = format!("GET /health HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\r\n", self.address);
-        let mut answer = [0; 12];
-        stream.write_all(request.as_bytes()).is_ok()
-            && stream.read_exact(&mut answer).is_ok()
-            && &answer == b"HTTP/1.1 200"
+        self.exchange("GET /health", "").is_some_and(|(status, _)| status == 200)
+    }
+
+    /// Asks over HTTP: status and body.
+    fn ask(&self, request: &str, body: &str) -> (u16, String) {
+        self.exchange(request, body).expect("the server answers")
+    }
+
+    fn exchange(&self, request: &str, body: &str) -> Option<(u16, String)> {
+        let mut stream = TcpStream::connect(&self.address).ok()?;
+        stream.set_read_timeout(Some(Duration::from_secs(2))).ok()?;
+        let head = format!(
+            "{request} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\
+             content-type: application/json\r\ncontent-length: {}\r\n\r\n",
+            self.address,
+            body.len()
+        );
+        stream.write_all((head + body).as_bytes()).ok()?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).ok()?;
+        let (head, body) = answer.split_once("\r\n\r\n")?;
+        Some((head.split(' ').nth(1)?.parse().ok()?, body.to_owned()))
     }
 
     fn ended_within(&mut self, limit: Duration) {

@@ -59,8 +59,8 @@ pub struct IoConfig {
     pub receive_buffers: u16,
     /// Payload bytes per receive buffer. Less than 64 KiB cuts the tail off coalesced datagrams.
     pub receive_buffer_bytes: usize,
-    /// Trains that may be under way at once, 64 KiB of address space each; memory is used as far
-    /// as trains are long.
+    /// Trains that may be gathered at once, 64 KiB of address space each; memory is used as far as
+    /// trains are long and many. Fewer than a worker has receivers, and trains leave too early.
     pub trains: u16,
     /// Datagrams per train; the kernel's own limit applies besides.
     pub longest_train: u16,
@@ -73,7 +73,7 @@ impl Default for IoConfig {
         IoConfig {
             receive_buffers: 256,
             receive_buffer_bytes: 1 << 16,
-            trains: 512,
+            trains: 2048,
             longest_train: MOST_SEGMENTS,
             datagrams_per_turn: 1024,
         }

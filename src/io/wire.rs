@@ -49,6 +49,7 @@ impl News {
 }
 
 /// A back end's sending and waiting.
+#[expect(clippy::large_enum_variant, reason = "there is one per worker, and it never moves")]
 pub(super) enum Wire {
     Ring(Ring),
     Epoll(Epoll),

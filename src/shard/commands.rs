@@ -4,7 +4,7 @@ use super::link::{Ingress, Link};
 use super::{Participant, Shard};
 use crate::base::{Outbox, ParticipantId, RoomId, SlotId, Time, TrackId, TransportId};
 use crate::control::message::{OpenSlot, OpenTransport, Publish};
-use crate::control::types::{IceCredentials, Reason, TrackStats, TransportState};
+use crate::control::types::{IceCredentials, Reason, TrackStats};
 use crate::control::{Command, Event};
 use crate::media::slot::Slot;
 use crate::media::track::Track;
@@ -235,11 +235,10 @@ impl Shard {
         let key = *self.slot_keys.get(&slot).ok_or((slot.0, Reason::Unknown))?;
         let link = self.slots[key].transport();
         let (participant, room) = (self.links[link].participant, self.links[link].room);
+        let room_of =
+            |track: &TrackId| Some(self.links[self.tracks[*self.track_keys.get(track)?].transport].room);
         if let Some(track) = track
-            && !self
-                .track_keys
-                .get(&track)
-                .is_some_and(|&track| self.links[self.tracks[track].transport].room == room)
+            && room_of(&track) != Some(room)
         {
             return Err((track.0, Reason::Unknown));
         }
@@ -303,56 +302,6 @@ impl Shard {
         }
         self.events.push_back(Event::Answered { request });
         Ok(())
-    }
-
-    /// Ends a transport by itself, the participant staying.
-    pub(super) fn end_link(&mut self, now: Time, link: u32, reason: Reason, out: &mut impl Outbox) {
-        let (participant, room) = (self.links[link].participant, self.links[link].room);
-        self.remove_link(link, reason);
-        if let Some(participant) = self.participants.get_mut(&participant) {
-            participant.links.retain(|&other| other != link);
-        }
-        self.reseat(now, room, out);
-    }
-
-    fn remove_link(&mut self, link: u32, reason: Reason) {
-        for track in self.links[link].tracks.clone() {
-            self.remove_track(track);
-        }
-        for slot in self.links[link].slots.clone() {
-            self.remove_slot(slot);
-        }
-        let Some(removed) = self.links.remove(link) else { return };
-        self.link_keys.remove(&removed.opened.transport);
-        self.by_ufrag.retain(|_, key| *key != link);
-        self.by_path.retain(|_, key| *key != link);
-        self.timers.clear(link);
-        let state = TransportState::Ended { reason };
-        self.events.push_back(Event::Transport { transport: removed.opened.transport, state });
-    }
-
-    fn remove_track(&mut self, key: u32) {
-        let Some(track) = self.tracks.remove(key) else { return };
-        self.track_keys.remove(&track.id);
-        let link = &mut self.links[track.transport];
-        link.tracks.retain(|&other| other != key);
-        link.ingress.forget_track(key);
-        for slot in track.layers.iter().flat_map(|layer| &layer.slots) {
-            self.slots[*slot].show(None);
-        }
-        let room = self.links[track.transport].room;
-        self.rooms[room].unpublish(track.id);
-    }
-
-    fn remove_slot(&mut self, key: u32) {
-        self.unpoint(key);
-        let Some(slot) = self.slots.remove(key) else { return };
-        self.slot_keys.remove(&slot.id());
-        let link = &mut self.links[slot.transport()];
-        link.slots.retain(|&other| other != key);
-        if let Some(seats) = self.rooms[link.room].seats_mut(link.participant) {
-            seats.close(slot.id());
-        }
     }
 
     fn link_of(&self, transport: TransportId) -> Result<u32, (u64, Reason)> {

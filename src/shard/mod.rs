@@ -15,6 +15,7 @@ mod fanout;
 mod feedback;
 mod ingress;
 mod link;
+mod removal;
 mod reports;
 mod seating;
 mod ticks;

@@ -6,7 +6,7 @@ use super::scenario::Action;
 use super::world::{Happening, World};
 use crate::base::{Path, SocketIndex, Time};
 use crate::control::Command;
-use crate::control::types::Kind;
+use crate::control::types::{Kind, TransportState};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -32,7 +32,7 @@ impl World {
             Action::Replay { who, from_stranger } => self.replay(now, who, from_stranger),
             Action::Forge(who) => self.forge(now, who),
             Action::Strangers => self.strangers(now),
-            Action::Renew(_) => {}
+            Action::Renew(shard) => self.renew(now, shard),
             Action::Heal => self.heal(),
         }
     }
@@ -185,6 +185,20 @@ impl World {
             bytes.truncate(1 + self.random.below(2 * bytes.len() as u64 + 1) as usize);
             let person = &self.people[stay];
             self.inject(now, person.shard, person.address, bytes);
+        }
+    }
+
+    /// What a live upgrade does. A handshake in the middle would begin anew with a page that does
+    /// not know, so nobody upgrades then.
+    fn renew(&mut self, now: Time, shard: usize) {
+        let connected = |person: &Person| {
+            let state = self.ledger.transports.get(&person.transport);
+            matches!(state, Some(TransportState::Connected { .. } | TransportState::Hidden)) && person.peer.is_connected()
+        };
+        let mut there = self.people.iter().filter(|person| person.present && person.shard == shard);
+        if there.all(connected) {
+            self.end_turn(now, shard);
+            self.replace_shard(now, shard);
         }
     }
 

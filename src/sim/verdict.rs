@@ -1,9 +1,8 @@
 //! The end of a run: what can only be judged when all is over, and the run's hash.
 
-use super::oracle::{Violation, accounting, liveness, seats};
+use super::oracle::{Violation, liveness, seats};
 use super::world::World;
 use crate::base::{ParticipantId, SlotId, TrackId};
-use crate::shard::counters::Drop;
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{Hash, Hasher};
 
@@ -18,6 +17,8 @@ pub struct Verdict {
     pub served: BTreeMap<ParticipantId, BTreeSet<TrackId>>,
     /// What each open seat shows at the end.
     pub seats: BTreeMap<SlotId, Option<TrackId>>,
+    /// How often a shard was exported and imported.
+    pub renewals: u64,
     /// Packets of media that reached somebody.
     pub media_heard: u64,
     /// Why shards dropped something, and how often.
@@ -29,8 +30,8 @@ impl World {
     pub fn judge(mut self) -> Verdict {
         self.run();
         let now = self.scenario.end;
-        for host in &self.hosts {
-            accounting::check(now, &host.tally, host.shard.counters(), &mut self.violations);
+        for host in std::mem::take(&mut self.hosts) {
+            self.retire(now, &host);
         }
         for stay in self.current.iter().flatten() {
             let person = &self.people[*stay];
@@ -40,8 +41,8 @@ impl World {
             person.wiretap.lips.check(now, viewer, &self.ledger, &mut self.violations);
         }
         self.check_holes();
-        let drops = self.drops();
-        drops.hash(&mut self.hasher);
+        self.drops.retain(|_, count| *count > 0);
+        self.drops.hash(&mut self.hasher);
         let open = self.ledger.slots.iter().filter(|(_, slot)| slot.live);
         Verdict {
             seats: open.map(|(id, slot)| (*id, slot.shows.now())).collect(),
@@ -49,7 +50,8 @@ impl World {
             hash: self.hasher.finish(),
             violations: self.violations.found().to_vec(),
             media_heard: self.media_heard,
-            drops,
+            drops: self.drops,
+            renewals: self.renewals,
         }
     }
 
@@ -68,10 +70,5 @@ impl World {
 
     fn served(&self) -> BTreeMap<ParticipantId, BTreeSet<TrackId>> {
         self.people.iter().map(|person| (person.participant, person.wiretap.tracks().clone())).collect()
-    }
-
-    fn drops(&self) -> BTreeMap<&'static str, u64> {
-        let total = |cause: &Drop| self.hosts.iter().map(|host| host.shard.counters().dropped(*cause)).sum();
-        Drop::ALL.iter().map(|cause| (cause.label(), total(cause))).filter(|(_, count)| *count > 0).collect()
     }
 }

@@ -3,7 +3,7 @@
 use super::fault::Fault;
 use super::ledger::Ledger;
 use super::oracle::Violations;
-use super::oracle::accounting::Tally;
+use super::oracle::accounting::{self, Tally};
 use super::oracle::amplification::AmplificationOracle;
 use super::outbox::{Sent, SimOutbox};
 use super::peer::{Observed, rtp};
@@ -14,6 +14,7 @@ use crate::base::random::Random;
 use crate::base::{Path, SocketIndex, Time, WallClock};
 use crate::control::types::TransportState;
 use crate::control::{Command, Event};
+use crate::shard::counters::Drop;
 use crate::shard::{Shard, ShardConfig};
 use crate::transport::dtls::Identity;
 use std::collections::BTreeMap;
@@ -78,6 +79,8 @@ pub struct World {
     pub(super) addresses: u32,
     pub(super) uplink_lost: u64,
     pub(super) media_heard: u64,
+    pub(super) drops: BTreeMap<&'static str, u64>,
+    pub(super) renewals: u64,
 }
 
 impl World {
@@ -102,6 +105,8 @@ impl World {
             addresses: 0,
             uplink_lost: 0,
             media_heard: 0,
+            drops: BTreeMap::new(),
+            renewals: 0,
             scenario,
         };
         world.open_rooms();
@@ -185,7 +190,30 @@ impl World {
         self.end_turn(now, shard);
     }
 
-    fn end_turn(&mut self, now: Time, shard: usize) {
+    /// Exports a shard and lets another go on with what it left.
+    pub(super) fn replace_shard(&mut self, now: Time, shard: usize) {
+        let state = self.hosts[shard].shard.export(now);
+        let seed = self.random.next_u64();
+        let old = std::mem::replace(&mut self.hosts[shard], Host::new(seed));
+        self.retire(now, &old);
+        let host = &mut self.hosts[shard];
+        if let Err(error) = host.shard.import(now, state, &mut host.outbox) {
+            self.violations.add(now, "renewal", || error.to_string());
+        }
+        self.renewals += 1;
+        self.end_turn(now, shard);
+    }
+
+    /// Judges a shard that has nothing more to do.
+    pub(super) fn retire(&mut self, now: Time, host: &Host) {
+        let counters = host.shard.counters();
+        accounting::check(now, &host.tally, counters, &mut self.violations);
+        for cause in Drop::ALL {
+            *self.drops.entry(cause.label()).or_default() += counters.dropped(*cause);
+        }
+    }
+
+    pub(super) fn end_turn(&mut self, now: Time, shard: usize) {
         let host = &mut self.hosts[shard];
         host.in_turn = false;
         while let Some(event) = host.shard.poll_event() {

@@ -17,7 +17,6 @@ use crate::transport::dtls::Identity;
 use clock::Clock;
 use core_affinity::CoreId;
 use std::io;
-use std::net::UdpSocket;
 use std::os::unix::net::UnixStream;
 use std::thread;
 use turn::Worker;
@@ -116,9 +115,8 @@ fn set_up(
     let channel_error = |error| MediaError::Channel { worker: number, error };
     let io_error = |error| MediaError::Io { worker: number, error };
     let mut channel = WorkerChannel::attach(fds.channel).map_err(channel_error)?;
-    let sockets = fds.sockets.into_iter().map(UdpSocket::from).collect();
     let wake = channel.wake_fd().try_clone_to_owned().map_err(|error| channel_error(error.into()))?;
-    let io = Io::new(io_choice(choice), sockets, &[wake], &IoConfig::default()).map_err(io_error)?;
+    let io = Io::new(io_choice(choice), fds.sockets, &[wake], &IoConfig::default()).map_err(io_error)?;
     let identity = Identity::from_der(identity.certificate, identity.key.to_vec())
         .map_err(|error| MediaError::Identity(error.to_string()))?;
     let shard = Shard::new(ShardConfig {

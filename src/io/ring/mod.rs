@@ -74,7 +74,7 @@ impl Ring {
             .chain(wakes.iter().map(|wake| wake.as_fd().as_raw_fd()))
             .collect();
         let mut ring = Ring {
-            ring: setup::open(&files, &buffers, config)?,
+            ring: setup::open(&files, &buffers)?,
             news: News::with_room_for(config.trains, sockets.len()),
             arrivals: VecDeque::with_capacity(buffers.count()),
             receive_buffers: buffers.count(),

@@ -17,6 +17,7 @@ on_both_back_ends!(
     a_datagram_shorter_than_announced_joins_its_train_by_copy,
     strays_are_never_gathered,
     when_all_trains_are_in_use_they_leave_early,
+    more_trains_than_one_submission_holds_leave_in_one_flush,
     a_peer_the_socket_cannot_reach_is_refused,
     an_unknown_socket_is_refused,
     an_ipv6_socket_sends_trains_too,
@@ -151,6 +152,17 @@ fn when_all_trains_are_in_use_they_leave_early(choice: IoChoice) {
     rig.flush();
     assert_eq!(datagrams(&socket, 50), (0..50).map(|n| payload(n, 100)).collect::<Vec<_>>());
     assert_eq!(rig.io.counters().no_train, 0);
+}
+
+fn more_trains_than_one_submission_holds_leave_in_one_flush(choice: IoChoice) {
+    let (mut rig, (socket, to)) = (Rig::new(choice), peer());
+    for n in 0..400 {
+        rig.push(n, to, &payload(n, 100));
+    }
+    assert_silent(&socket);
+    rig.flush();
+    assert_eq!(datagrams(&socket, 400), (0..400).map(|n| payload(n, 100)).collect::<Vec<_>>());
+    assert_eq!(rig.io.counters().ring_overflows, 0);
 }
 
 fn a_peer_the_socket_cannot_reach_is_refused(choice: IoChoice) {

@@ -67,13 +67,14 @@ fn a_wake_ends_the_wait_and_each_signal_counts_once(choice: IoChoice) {
     let mut rig = Rig::new(choice);
     settle(&mut rig);
     let wake = rig.wake.try_clone().expect("a descriptor");
+    let start = Instant::now();
     let waker = std::thread::spawn(move || {
         std::thread::sleep(Duration::from_millis(20));
         signal(&wake);
     });
-    let start = Instant::now();
     let woken = rig.io.flush_and_wait(None).expect("the back end goes on");
-    assert!(woken.wake && start.elapsed() >= Duration::from_millis(20));
+    assert!(woken.wake, "it returned for something else");
+    assert!(start.elapsed() >= Duration::from_millis(20), "it did not wait");
     waker.join().expect("the waker woke");
     for _ in 0..3 {
         assert!(!rig.wait(Duration::from_millis(10)).wake);

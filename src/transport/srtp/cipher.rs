@@ -18,7 +18,8 @@ const ENCRYPTED: u32 = 1 << 31;
 /// The session keys of one direction of one protocol, ready for use.
 pub(super) enum Cipher {
     Gcm(Gcm),
-    Cm(Cm),
+    /// Boxed, so that the many that use GCM do not carry 1.7 kB of key schedules.
+    Cm(Box<Cm>),
 }
 
 pub(super) struct Gcm {
@@ -61,11 +62,11 @@ impl Cipher {
         match profile {
             SrtpProfile::AeadAes128Gcm => gcm(&AES_128_GCM),
             SrtpProfile::AeadAes256Gcm => gcm(&AES_256_GCM),
-            SrtpProfile::Aes128CmSha1_80 => Cipher::Cm(Cm {
+            SrtpProfile::Aes128CmSha1_80 => Cipher::Cm(Box::new(Cm {
                 key: counter_key(key),
                 mac: hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, &session.mac_key[..]),
                 salt: session.salt.clone(),
-            }),
+            })),
         }
     }
 
@@ -138,32 +139,15 @@ impl Cipher {
     pub(super) fn open_rtcp(&self, ssrc: u32, packet: &[u8], out: &mut [u8]) -> Result<usize, SrtpError> {
         let len = packet.len() - self.rtcp_overhead();
         let trailer = self.rtcp_trailer(packet);
-        let encrypted = u32::from_be_bytes(trailer) & ENCRYPTED != 0;
-        let index = u32::from_be_bytes(trailer) & !ENCRYPTED;
         match self {
-            Cipher::Gcm(gcm) => {
-                let nonce = gcm.rtcp_nonce(ssrc, index);
-                // RFC 7714 §9.1–9.3: what is not encrypted is associated data, and so is the trailer.
-                let clear_len = if encrypted { RTCP_HEADER_LEN } else { len };
-                let mut aad = [0; RTCP_HEADER_LEN + RTCP_INDEX_LEN];
-                let sealed = &packet[clear_len..packet.len() - RTCP_INDEX_LEN];
-                if encrypted {
-                    aad[..RTCP_HEADER_LEN].copy_from_slice(&packet[..RTCP_HEADER_LEN]);
-                    aad[RTCP_HEADER_LEN..].copy_from_slice(&trailer);
-                    gcm.open(nonce, &aad, sealed, &mut out[RTCP_HEADER_LEN..len])?;
-                    out[..RTCP_HEADER_LEN].copy_from_slice(&packet[..RTCP_HEADER_LEN]);
-                } else {
-                    out[..len].copy_from_slice(&packet[..len]);
-                    out[len..len + RTCP_INDEX_LEN].copy_from_slice(&trailer);
-                    gcm.open(nonce, &out[..len + RTCP_INDEX_LEN], sealed, &mut [])?;
-                }
-            }
+            Cipher::Gcm(gcm) => gcm.open_rtcp(ssrc, trailer, packet, &mut out[..len + RTCP_INDEX_LEN])?,
             Cipher::Cm(cm) => {
                 let (sealed, tag) = packet.split_at(packet.len() - CM_TAG_LEN);
                 cm.verify(sealed, &[], tag)?;
                 out[..len].copy_from_slice(&sealed[..len]);
-                if encrypted {
-                    counter_mode(&cm.key, cm.iv(ssrc, u64::from(index)), &mut out[RTCP_HEADER_LEN..len]);
+                if is_encrypted(trailer) {
+                    let iv = cm.iv(ssrc, u64::from(index_of(trailer)));
+                    counter_mode(&cm.key, iv, &mut out[RTCP_HEADER_LEN..len]);
                 }
             }
         }
@@ -182,9 +166,7 @@ impl Cipher {
         out[..plain.len()].copy_from_slice(plain);
         match self {
             Cipher::Gcm(gcm) => {
-                let mut aad = [0; RTCP_HEADER_LEN + RTCP_INDEX_LEN];
-                aad[..RTCP_HEADER_LEN].copy_from_slice(&plain[..RTCP_HEADER_LEN]);
-                aad[RTCP_HEADER_LEN..].copy_from_slice(&trailer);
+                let aad = rtcp_aad(plain, trailer);
                 let (sealed, rest) = out.split_at_mut(plain.len());
                 let (tag, trailer_out) = rest.split_at_mut(GCM_TAG_LEN);
                 trailer_out.copy_from_slice(&trailer);
@@ -202,7 +184,7 @@ impl Cipher {
 
     /// The index an SRTCP packet claims to have.
     pub(super) fn rtcp_index(&self, packet: &[u8]) -> u32 {
-        u32::from_be_bytes(self.rtcp_trailer(packet)) & !ENCRYPTED
+        index_of(self.rtcp_trailer(packet))
     }
 
     fn rtcp_overhead(&self) -> usize {
@@ -241,6 +223,27 @@ impl Gcm {
             *byte ^= mask;
         }
         Nonce::assume_unique_for_key(nonce)
+    }
+
+    /// `out` ends where the trailer would, behind the plain text.
+    fn open_rtcp(
+        &self,
+        ssrc: u32,
+        trailer: [u8; RTCP_INDEX_LEN],
+        packet: &[u8],
+        out: &mut [u8],
+    ) -> Result<(), SrtpError> {
+        let nonce = self.rtcp_nonce(ssrc, index_of(trailer));
+        let (body, len) = (&packet[..packet.len() - RTCP_INDEX_LEN], out.len() - RTCP_INDEX_LEN);
+        if is_encrypted(trailer) {
+            let aad = rtcp_aad(packet, trailer);
+            out[..RTCP_HEADER_LEN].copy_from_slice(&packet[..RTCP_HEADER_LEN]);
+            return self.open(nonce, &aad, &body[RTCP_HEADER_LEN..], &mut out[RTCP_HEADER_LEN..len]);
+        }
+        // RFC 7714 §9.3: all of it is associated data, and so is the trailer.
+        out[..len].copy_from_slice(&packet[..len]);
+        out[len..].copy_from_slice(&trailer);
+        self.open(nonce, out, &body[len..], &mut [])
     }
 
     fn open(&self, nonce: Nonce, aad: &[u8], sealed: &[u8], out: &mut [u8]) -> Result<(), SrtpError> {
@@ -282,6 +285,22 @@ impl Cm {
         constant_time::verify_slices_are_equal(&expected.as_ref()[..CM_TAG_LEN], tag)
             .map_err(|_| SrtpError::NotAuthentic)
     }
+}
+
+/// RFC 7714 §9.2: header, SSRC and trailer of an encrypted packet are associated data.
+fn rtcp_aad(packet: &[u8], trailer: [u8; RTCP_INDEX_LEN]) -> [u8; RTCP_HEADER_LEN + RTCP_INDEX_LEN] {
+    let mut aad = [0; RTCP_HEADER_LEN + RTCP_INDEX_LEN];
+    aad[..RTCP_HEADER_LEN].copy_from_slice(&packet[..RTCP_HEADER_LEN]);
+    aad[RTCP_HEADER_LEN..].copy_from_slice(&trailer);
+    aad
+}
+
+fn is_encrypted(trailer: [u8; RTCP_INDEX_LEN]) -> bool {
+    u32::from_be_bytes(trailer) & ENCRYPTED != 0
+}
+
+fn index_of(trailer: [u8; RTCP_INDEX_LEN]) -> u32 {
+    u32::from_be_bytes(trailer) & !ENCRYPTED
 }
 
 /// RFC 3711 §4.2: the roll-over counter is authenticated behind the packet, but not sent.

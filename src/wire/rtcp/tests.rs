@@ -1,15 +1,13 @@
 //! RTCP against the `rtcp` crate, and against bytes of all sorts.
 
+mod oracle;
+
 use super::*;
 use crate::base::random::Random;
 use crate::base::time::{NtpTime, Time};
-use bytes::Bytes;
+use oracle::{Oracle, assert_same, oracle, padding_bits};
 use proptest::prelude::*;
-use rtcp::packet::Packet as OraclePacket;
-use rtcp::payload_feedbacks as psfb;
-use rtcp::transport_feedbacks::{transport_layer_cc as cc, transport_layer_nack as tln};
-
-type Oracle = Box<dyn OraclePacket + Send + Sync>;
+use rtcp::payload_feedbacks::receiver_estimated_maximum_bitrate as remb;
 
 #[test]
 fn what_we_write_the_oracle_reads_the_same() {
@@ -47,11 +45,7 @@ fn what_was_spoilt_is_refused_or_read_as_the_oracle_reads_it() {
 #[test]
 fn a_remb_of_the_oracle_is_read() {
     for (bitrate, ssrcs) in [(30_000.0, vec![]), (1_000_000.0, vec![1, 2]), (262_143.0 * 4_096.0, vec![9])] {
-        let remb = psfb::receiver_estimated_maximum_bitrate::ReceiverEstimatedMaximumBitrate {
-            sender_ssrc: 3,
-            bitrate,
-            ssrcs,
-        };
+        let remb = remb::ReceiverEstimatedMaximumBitrate { sender_ssrc: 3, bitrate, ssrcs };
         let datagram = rtcp::packet::marshal(&[Box::new(remb) as Oracle]).expect("it can be written");
         let ours = Compound::parse(&datagram).expect("it is well-formed").next().expect("there is one");
         assert_same(&ours, &oracle(&datagram).expect("it is its own")[0]);
@@ -227,127 +221,6 @@ fn walk(message: &RtcpPacket<'_>) -> usize {
 
 fn ticks(time: Time) -> i64 {
     time.as_micros() as i64 / 250
-}
-
-/// The oracle panics on some malformed messages.
-fn oracle(datagram: &[u8]) -> Option<Vec<Oracle>> {
-    let mut bytes = Bytes::copy_from_slice(datagram);
-    std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| rtcp::packet::unmarshal(&mut bytes).ok()))
-        .ok()?
-}
-
-fn padding_bits(mut datagram: &[u8]) -> bool {
-    let mut padded = false;
-    while let [first, _, high, low, ..] = *datagram {
-        padded |= first & 0x20 != 0;
-        datagram = &datagram[4 + 4 * usize::from(u16::from_be_bytes([high, low]))..];
-    }
-    padded
-}
-
-fn assert_same(ours: &RtcpPacket<'_>, oracle: &Oracle) {
-    let oracle = oracle.as_any();
-    match ours {
-        RtcpPacket::SenderReport(ours) => {
-            let oracle: &rtcp::sender_report::SenderReport = oracle.downcast_ref().expect("a sender report");
-            let info = SenderInfo {
-                ssrc: Ssrc(oracle.ssrc),
-                ntp: NtpTime(oracle.ntp_time),
-                rtp_timestamp: oracle.rtp_time,
-                packets: oracle.packet_count,
-                octets: oracle.octet_count,
-            };
-            assert_eq!(ours.info, info);
-            assert_same_blocks(ours.blocks(), &oracle.reports);
-        }
-        RtcpPacket::ReceiverReport(ours) => {
-            let oracle: &rtcp::receiver_report::ReceiverReport =
-                oracle.downcast_ref().expect("a receiver report");
-            assert_eq!(ours.sender, Ssrc(oracle.ssrc));
-            assert_same_blocks(ours.blocks(), &oracle.reports);
-        }
-        RtcpPacket::Sdes(ours) => {
-            let oracle: &rtcp::source_description::SourceDescription =
-                oracle.downcast_ref().expect("an SDES");
-            let cname = rtcp::source_description::SdesType::SdesCname;
-            let chunks = oracle.chunks.iter().map(|chunk| {
-                let item = chunk.items.iter().find(|item| item.sdes_type == cname);
-                SdesChunk { ssrc: Ssrc(chunk.source), cname: item.map(|item| &item.text[..]) }
-            });
-            assert!(ours.chunks().eq(chunks.take(ours.chunks().count())));
-        }
-        RtcpPacket::Bye(ours) => {
-            let oracle: &rtcp::goodbye::Goodbye = oracle.downcast_ref().expect("a goodbye");
-            assert!(ours.ssrcs().eq(oracle.sources.iter().map(|&ssrc| Ssrc(ssrc))));
-        }
-        RtcpPacket::Nack(ours) => {
-            let oracle: &tln::TransportLayerNack = oracle.downcast_ref().expect("a NACK");
-            assert_eq!((ours.sender, ours.media), (Ssrc(oracle.sender_ssrc), Ssrc(oracle.media_ssrc)));
-            assert!(ours.lost().eq(oracle.nacks.iter().flat_map(|&pair| pair.into_iter())));
-        }
-        RtcpPacket::Pli(ours) => {
-            let oracle: &psfb::picture_loss_indication::PictureLossIndication =
-                oracle.downcast_ref().expect("a PLI");
-            assert_eq!(*ours, Pli { sender: Ssrc(oracle.sender_ssrc), media: Ssrc(oracle.media_ssrc) });
-        }
-        RtcpPacket::Fir(ours) => {
-            let oracle: &psfb::full_intra_request::FullIntraRequest = oracle.downcast_ref().expect("a FIR");
-            let entries =
-                oracle.fir.iter().map(|e| FirEntry { media: Ssrc(e.ssrc), sequence: e.sequence_number });
-            assert!(ours.entries().eq(entries));
-        }
-        RtcpPacket::Remb(ours) => {
-            let oracle: &psfb::receiver_estimated_maximum_bitrate::ReceiverEstimatedMaximumBitrate =
-                oracle.downcast_ref().expect("a REMB");
-            assert_eq!(ours.bitrate_bps as f32, oracle.bitrate);
-            assert!(ours.ssrcs().eq(oracle.ssrcs.iter().map(|&ssrc| Ssrc(ssrc))));
-        }
-        RtcpPacket::TransportFeedback(ours) => {
-            assert_same_feedback(ours, oracle.downcast_ref().expect("feedback"));
-        }
-        RtcpPacket::Other { .. } => {}
-    }
-}
-
-fn assert_same_blocks(
-    ours: impl Iterator<Item = ReportBlock>,
-    oracle: &[rtcp::reception_report::ReceptionReport],
-) {
-    let oracle = oracle.iter().map(|block| ReportBlock {
-        ssrc: Ssrc(block.ssrc),
-        fraction_lost: block.fraction_lost,
-        total_lost: (block.total_lost as i32) << 8 >> 8,
-        highest_sequence: block.last_sequence_number,
-        jitter: block.jitter,
-        last_sender_report: block.last_sender_report,
-        delay_since_last: block.delay,
-    });
-    assert!(ours.eq(oracle));
-}
-
-fn assert_same_feedback(ours: &TransportFeedback<'_>, oracle: &cc::TransportLayerCc) {
-    assert_eq!((ours.sender, ours.media), (Ssrc(oracle.sender_ssrc), Ssrc(oracle.media_ssrc)));
-    assert_eq!(
-        (ours.base_sequence, ours.status_count),
-        (oracle.base_sequence_number, oracle.packet_status_count)
-    );
-    assert_eq!(ours.reference_time as u32 & 0xff_ffff, oracle.reference_time);
-    assert_eq!(ours.feedback_count, oracle.fb_pkt_count);
-    let symbols = oracle.packet_chunks.iter().flat_map(|chunk| match chunk {
-        cc::PacketStatusChunk::RunLengthChunk(run) => {
-            vec![run.packet_status_symbol; usize::from(run.run_length)]
-        }
-        cc::PacketStatusChunk::StatusVectorChunk(vector) => vector.symbol_list.clone(),
-    });
-    let mut deltas = oracle.recv_deltas.iter();
-    let mut clock = i64::from(ours.reference_time) * TICKS_PER_REFERENCE;
-    let arrivals = symbols.take(usize::from(oracle.packet_status_count)).map(|symbol| {
-        (symbol != cc::SymbolTypeTcc::PacketNotReceived).then(|| {
-            clock += deltas.next().expect("a delta for each arrival").delta / 250;
-            clock
-        })
-    });
-    assert!(ours.packets().map(|status| status.arrival_ticks).eq(arrivals));
 }
 
 fn random_compound(random: &mut Random) -> Vec<u8> {

@@ -28,7 +28,8 @@ async function measureMeter(context, other) {
   await sleep(3000);
 
   const received = await record([one, two], ['yardstick', 'source'], Math.min(context.seconds, 10));
-  const atSource = received(one, 'source', 1);
+  const atSources = [received(one, 'source', 1).avSyncMs, Math.abs(received(two, 'source', 2).avSyncMs - BEEP_DELAY_MS)];
+  const atSource = Math.round(Math.max(...atSources));
   const healthy = received(two, 'yardstick', 1);
   const delayed = received(one, 'yardstick', 2);
   const plant = () => one.evaluate((ms) => volleyTest.source.stall(ms), STALL_MS);
@@ -38,14 +39,14 @@ async function measureMeter(context, other) {
     longestGapMs: healthy.longestGapMs,
     audioHeard: healthy.audioHeard && delayed.audioHeard,
     avSyncMs: healthy.avSyncMs,
-    avSyncAtSourceMs: atSource.avSyncMs,
+    avSyncAtSourceMs: atSource,
     plantedBeepDelayMs: BEEP_DELAY_MS,
     avSyncWithDelayMs: delayed.avSyncMs,
     plantedStallMs: STALL_MS,
     longestGapWithStallMs: stalled.longestGapMs,
     failures: [
       healthy.audioHeard && delayed.audioHeard || 'a tone was not found again',
-      near(atSource.avSyncMs, 0, SOURCE_TOLERANCE_MS) || 'lips out of sync at the source',
+      near(atSource, 0, SOURCE_TOLERANCE_MS) || 'lips out of sync at the source',
       near(healthy.avSyncMs, 0, SYNC_TOLERANCE_MS) || 'lips out of sync in a direct call',
       near(delayed.avSyncMs, BEEP_DELAY_MS, SYNC_TOLERANCE_MS) || 'the delayed beep does not show',
       near(stalled.longestGapMs, STALL_MS, STALL_TOLERANCE_MS) || 'the stalled picture does not show',

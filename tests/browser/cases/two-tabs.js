@@ -1,5 +1,5 @@
 // Two people in a room see and hear each other through volley as well as they would directly.
-import { closeDirect, connectDirectly, receiving, record } from '../harness/calls.js';
+import { connectDirectly, receiving, record } from '../harness/calls.js';
 import { joinExample } from '../harness/example.js';
 import { callStats, join, joinToFirstFrameMs, leave } from '../harness/room.js';
 import { sleep } from '../harness/shell.js';
@@ -9,6 +9,7 @@ import { brokenByReceiver, brokenBySync, brokenByTransport } from '../measure/ve
 const CODEC_SECONDS = 15;
 // Until both bandwidth estimates have left their start-up phase and lips are in sync.
 const WARM_UP_MS = 5000;
+const YARDSTICK_SECONDS = 20;
 const AFTER_MOVE_SECONDS = 8;
 
 export const name = 'two-tabs';
@@ -22,55 +23,67 @@ export const cases = [
 ];
 
 async function pairing(context, otherKind) {
-  const room = context.room;
-  const one = await join(context, 'chromium', 1, room);
-  const two = await join(context, otherKind, 2, room);
-  const figures = await measure(context, one, two, { seconds: context.seconds });
-  const moved = await moveSeats(context, one, two, (id) => join(context, 'chromium', id, room));
+  const yardstick = await measureDirectly(context, ['chromium', otherKind], context.seconds);
+  const one = await join(context, 'chromium', 1, context.room);
+  const two = await join(context, otherKind, 2, context.room);
+  const figures = await measure(one, two, yardstick, { seconds: context.seconds });
+  const moved = await moveSeats(one, two, (id) => join(context, 'chromium', id, context.room));
   return merge(figures, moved);
 }
 
 async function exampleClient(context) {
+  const yardstick = await measureDirectly(context, ['chromium', 'chromium'], context.seconds);
   // The first camera resolves after the first request-offer, so an offer without m-lines comes first.
   const one = await joinExample(context, 1, { delayCameraMs: 300 });
   const two = await joinExample(context, 2);
-  const figures = await measure(context, one, two, { seconds: context.seconds, joinMs: two.joinToFirstFrameMs });
-  const moved = await moveSeats(context, one, two, (id) => joinExample(context, id));
+  const figures = await measure(one, two, yardstick, { seconds: context.seconds, joinMs: two.joinToFirstFrameMs });
+  const moved = await moveSeats(one, two, (id) => joinExample(context, id));
   return merge(figures, moved);
 }
 
 async function inCodec(context, codec) {
+  const seconds = Math.min(context.seconds, CODEC_SECONDS);
+  const yardstick = await measureDirectly(context, ['chromium', 'chromium'], seconds, codec);
   const one = await join(context, 'chromium', 1, context.room, { codec });
   const two = await join(context, 'chromium', 2, context.room, { codec });
-  const figures = await measure(context, one, two, { seconds: Math.min(context.seconds, CODEC_SECONDS), codec });
+  const figures = await measure(one, two, yardstick, { seconds });
   const used = codecsReceived(await callStats(two)).map((type) => type.toLowerCase());
   if (!used.includes(`video/${codec}`)) figures.failures.push(`received ${used}`);
   return { ...figures, codec };
 }
 
-async function measure(context, one, two, { seconds, codec, joinMs }) {
+// Directly before the call and not beside it: two busy cores carry one call at full rate, not two.
+async function measureDirectly(context, kinds, seconds, codec) {
+  const [one, two] = [await context.open(kinds[0], { id: 1 }), await context.open(kinds[1], { id: 2 })];
+  await connectDirectly(one, two, codec);
+  await receiving(one, 'yardstick', 2);
+  await receiving(two, 'yardstick', 1);
+  await sleep(WARM_UP_MS);
+  const received = await record([one, two], ['yardstick'], Math.min(seconds, YARDSTICK_SECONDS));
+  const figures = [received(one, 'yardstick', 2), received(two, 'yardstick', 1)];
+  await Promise.all([one.close(), two.close()]);
+  return figures;
+}
+
+// `yardsticks` are those of the two receivers, in their order.
+async function measure(one, two, yardsticks, { seconds, joinMs }) {
   await receiving(one.page, 'call', two.id);
   await receiving(two.page, 'call', one.id);
   const joinToFirstFrame = joinMs ?? (await joinToFirstFrameMs(two));
-  await connectDirectly(one.page, two.page, codec);
   await sleep(WARM_UP_MS);
-  const received = await record([one.page, two.page], ['call', 'yardstick'], seconds);
-
-  const receivers = [[one, two], [two, one]].map(([receiver, sender]) => {
-    const figures = (which) => received(receiver.page, which, sender.id);
-    return { name: `${receiver.kind} ${receiver.id}`, call: figures('call'), yardstick: figures('yardstick') };
-  });
-  const transport = await transportFigures([one, two]);
-  transport.joinToFirstFrameMs = joinToFirstFrame;
-  const yardstick = worst(receivers.map(({ yardstick }) => yardstick));
+  const received = await record([one.page, two.page], ['call'], seconds);
+  const calls = [received(one.page, 'call', two.id), received(two.page, 'call', one.id)];
+  const names = [one, two].map(({ kind, id }) => `${kind} ${id}`);
+  const transport = { joinToFirstFrameMs: joinToFirstFrame, ...(await transportFigures([one, two])) };
+  const yardstick = worst(yardsticks);
   return {
-    ...worst(receivers.map(({ call }) => call)),
+    ...worst(calls),
     yardstickFps: yardstick.fps,
     yardstickGapMs: yardstick.longestGapMs,
     yardstickAvSyncMs: yardstick.avSyncMs,
     ...transport,
     failures: [
-      ...receivers.flatMap(({ name, call, yardstick }) => brokenByReceiver(name, call, yardstick)),
+      ...calls.flatMap((call, index) => brokenByReceiver(names[index], call, yardsticks[index])),
       ...brokenByTransport(transport),
     ],
   };
@@ -87,8 +100,7 @@ async function transportFigures(people) {
 
 // A third person joins, the first leaves, and a fourth takes the seat that became free: the lips of
 // everybody the second one sees must still be in sync.
-async function moveSeats(context, one, two, enter) {
-  await closeDirect([one.page, two.page]);
+async function moveSeats(one, two, enter) {
   const third = await enter(3);
   await leave(one);
   await receiving(two.page, 'call', third.id);

@@ -30,10 +30,6 @@ export async function connectDirectly(one, other, codec) {
   }
 }
 
-export async function closeDirect(pages) {
-  await Promise.all(pages.map((page) => page.evaluate(() => volleyTest.yardstick.pc.close())));
-}
-
 // Addresses hidden behind mDNS names that nobody resolves in our namespace.
 function reachable(sdp) {
   return sdp.replaceAll(/[0-9a-f-]+\.local/g, BROWSER_ADDRESS);

@@ -11,23 +11,14 @@ volleyTest.source = (() => {
   }
 
   function startPicture() {
-    const canvas = document.createElement('canvas');
-    canvas.width = format.width;
-    canvas.height = format.height;
-    const context = canvas.getContext('2d', { alpha: false });
-    const texture = paintTexture();
-    const stream = canvas.captureStream(0);
-    const [track] = stream.getVideoTracks();
-    // The specification has requestFrame on the track, Firefox on the stream.
-    const capture = track.requestFrame ? track : stream;
+    const { track, paint, soundShift } = volleyTest.painters();
+    const picture = { track, stalledUntil: 0 };
     const begin = performance.now();
     let number = 0;
-    const picture = { track, stalledUntil: 0 };
     const tick = () => {
       if (performance.now() < picture.stalledUntil) return setTimeout(tick, 5);
-      paint(context, texture, number);
-      capture.requestFrame();
-      if (number % format.flashEvery === 0) started?.audio.beep();
+      paint(number);
+      if ((number + 1) % format.flashEvery === 0) started?.audio.beepIn(1 / format.fps + soundShift);
       // After a stall the missed frames are skipped, as a camera would.
       number = Math.max(number + 1, Math.floor(((performance.now() - begin) * format.fps) / 1000));
       setTimeout(tick, begin + (number * 1000) / format.fps - performance.now());
@@ -36,51 +27,19 @@ volleyTest.source = (() => {
     return picture;
   }
 
-  // Some texture, so that the encoder has about as much to do as with a face before a wall.
-  function paintTexture() {
-    const texture = document.createElement('canvas');
-    texture.width = 2 * format.width;
-    texture.height = format.height;
-    const context = texture.getContext('2d', { alpha: false });
-    let seed = 1;
-    for (let y = 0; y < format.height; y += 20) {
-      for (let x = 0; x < format.width; x += 20) {
-        seed = (seed * 48271) % 2147483647;
-        context.fillStyle = `hsl(${200 + (seed % 60)} 40% ${30 + (seed % 23)}%)`;
-        context.fillRect(x, y, 20, 20);
-        context.fillRect(x + format.width, y, 20, 20);
-      }
-    }
-    return texture;
-  }
-
-  function paint(context, texture, number) {
-    const { width, height, blocks, flashEvery, flashFrames, counterModulus } = format;
-    const flash = number % flashEvery < flashFrames;
-    context.drawImage(texture, -(number % width), 0);
-    context.fillStyle = flash ? '#fff' : '#000';
-    context.fillRect(width / 2 - 60, height / 2 - 60, 120, 120);
-    const block = width / blocks;
-    const bits = format.encode({ id: volleyTest.config.id, flash, counter: number % counterModulus });
-    bits.forEach((bit, index) => {
-      context.fillStyle = bit ? '#fff' : '#000';
-      context.fillRect(index * block, 0, block, block);
-    });
-  }
-
   function startTone() {
     const context = volleyTest.audioContext();
     const output = context.createMediaStreamDestination();
     oscillate(context, output, format.toneHz(volleyTest.config.id), 0.2);
     const beepGain = oscillate(context, output, format.beepHz, 0);
-    // Later than the moment of painting by what a test asks for, to prove that the meter would see it.
-    const delay = (volleyTest.config.delayBeepMs ?? 0) / 1000;
-    const beep = () => {
-      const at = context.currentTime + delay;
+    // Later by what a test asks for, to prove that the meter would see it.
+    const planted = (volleyTest.config.delayBeepMs ?? 0) / 1000;
+    const beepIn = (seconds) => {
+      const at = context.currentTime + seconds + planted;
       beepGain.setValueAtTime(0.4, at);
       beepGain.setValueAtTime(0, at + format.beepSeconds);
     };
-    return { track: output.stream.getAudioTracks()[0], beep };
+    return { track: output.stream.getAudioTracks()[0], beepIn };
   }
 
   function oscillate(context, output, hz, volume) {

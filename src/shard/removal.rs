@@ -1,0 +1,58 @@
+//! Taking things out of the shard, with all that hangs on them.
+
+use super::Shard;
+use crate::base::{Outbox, Time};
+use crate::control::Event;
+use crate::control::types::{Reason, TransportState};
+
+impl Shard {
+    /// Ends a transport by itself, the participant staying.
+    pub(super) fn end_link(&mut self, now: Time, link: u32, reason: Reason, out: &mut impl Outbox) {
+        let (participant, room) = (self.links[link].participant, self.links[link].room);
+        self.remove_link(link, reason);
+        if let Some(participant) = self.participants.get_mut(&participant) {
+            participant.links.retain(|&other| other != link);
+        }
+        self.reseat(now, room, out);
+    }
+
+    pub(super) fn remove_link(&mut self, link: u32, reason: Reason) {
+        for track in self.links[link].tracks.clone() {
+            self.remove_track(track);
+        }
+        for slot in self.links[link].slots.clone() {
+            self.remove_slot(slot);
+        }
+        let Some(removed) = self.links.remove(link) else { return };
+        self.link_keys.remove(&removed.opened.transport);
+        self.by_ufrag.retain(|_, key| *key != link);
+        self.by_path.retain(|_, key| *key != link);
+        self.timers.clear(link);
+        let state = TransportState::Ended { reason };
+        self.events.push_back(Event::Transport { transport: removed.opened.transport, state });
+    }
+
+    pub(super) fn remove_track(&mut self, key: u32) {
+        let Some(track) = self.tracks.remove(key) else { return };
+        self.track_keys.remove(&track.id);
+        let link = &mut self.links[track.transport];
+        link.tracks.retain(|&other| other != key);
+        link.ingress.forget_track(key);
+        for slot in track.layers.iter().flat_map(|layer| &layer.slots) {
+            self.slots[*slot].show(None);
+        }
+        let room = self.links[track.transport].room;
+        self.rooms[room].unpublish(track.id);
+    }
+
+    pub(super) fn remove_slot(&mut self, key: u32) {
+        self.unpoint(key);
+        let Some(slot) = self.slots.remove(key) else { return };
+        self.slot_keys.remove(&slot.id());
+        let link = &mut self.links[slot.transport()];
+        link.slots.retain(|&other| other != key);
+        if let Some(seats) = self.rooms[link.room].seats_mut(link.participant) {
+            seats.close(slot.id());
+        }
+    }
+}
