@@ -10,6 +10,7 @@ use crate::flags::{Flags, Role};
 use crate::process::{Change, Process};
 use crate::{addresses, identity, sockets};
 use anyhow::{Context as _, bail};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::time::{ClockId, clock_gettime};
 use sockets::MediaPort;
 use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
@@ -33,6 +34,7 @@ const ASK_EVERY: Duration = Duration::from_millis(20);
 
 /// Runs Volley until it is told to stop.
 pub(crate) fn run(flags: &Flags) -> anyhow::Result<()> {
+    raise_file_limit();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let mut interrupt = signal(SignalKind::interrupt())?;
@@ -184,6 +186,7 @@ impl Supervisor {
     }
 
     async fn stop(&mut self) {
+        tracing::info!("Volley stops");
         let deadline = Instant::now() + STOP_TIME;
         self.signaling.ask_to_stop();
         self.media.ask_to_stop();
@@ -194,6 +197,14 @@ impl Supervisor {
 
 fn new_channels(count: usize) -> anyhow::Result<Vec<ChannelFds>> {
     (0..count).map(|_| ChannelFds::create()).collect::<Result<_, _>>().context("no shared memory")
+}
+
+/// Every page is an open file of signaling's; the soft limit of 1024 is for programs that `select`.
+fn raise_file_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }) {
+        tracing::warn!("the limit of open files stays at {:?}: {error}", limit.current);
+    }
 }
 
 /// What the wall clock showed when `CLOCK_MONOTONIC` was zero.
