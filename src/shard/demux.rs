@@ -107,6 +107,9 @@ impl Shard {
         }
         let transport = self.links[link].opened.transport;
         self.events.push_back(Event::Transport { transport, state });
+        let (room, participant) = (self.links[link].room, self.links[link].participant);
+        self.rooms[room].hide(participant, state == TransportState::Hidden);
+        self.reseat(now, room, out);
         if matches!(state, TransportState::Connected { .. }) && self.links[link].srtp.is_none() {
             return self.connect(now, link, out);
         }
