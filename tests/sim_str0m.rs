@@ -18,8 +18,8 @@ use volley::base::{
 };
 use volley::control::message::{OpenSlot, OpenTransport, Publish};
 use volley::control::types::{
-    self, Codec, CodecParameters, Encoding, ExtensionIds, FingerprintHash, IceCredentials, Kind, Mid, Password,
-    Source, TransportState,
+    self, Codec, CodecParameters, Encoding, ExtensionIds, FingerprintHash, IceCredentials, Kind, Mid,
+    Password, Source, TransportState,
 };
 use volley::control::{Command, Event};
 use volley::shard::{Shard, ShardConfig};
@@ -235,7 +235,10 @@ impl Foreign {
         let mut api = rtc.direct_api();
         api.set_ice_controlling(true);
         api.set_remote_ice_credentials(ours.clone());
-        api.set_remote_fingerprint(Fingerprint { hash_func: "sha-256".to_owned(), bytes: fingerprint.to_vec() });
+        api.set_remote_fingerprint(Fingerprint {
+            hash_func: "sha-256".to_owned(),
+            bytes: fingerprint.to_vec(),
+        });
         api.start_dtls(true).expect("DTLS can start");
         for (mid, kind) in [("0", MediaKind::Audio), ("1", MediaKind::Video)] {
             api.declare_media(mid.into(), kind);
@@ -332,7 +335,8 @@ impl Foreign {
 
     /// At least `share` of the other's packets since the first one, the last ones being on their way.
     fn assert_heard(&self, kind: Kind, share: f64) {
-        let other = self.heard(kind).next().unwrap_or_else(|| panic!("{} heard no {kind:?}", self.name)).track;
+        let other =
+            self.heard(kind).next().unwrap_or_else(|| panic!("{} heard no {kind:?}", self.name)).track;
         assert_ne!(other, self.track(kind), "{} hears himself", self.name);
         let indices: BTreeSet<u64> = self.heard(kind).map(|tag| tag.index).collect();
         let (Some(first), Some(last)) = (indices.first(), indices.last()) else { return };

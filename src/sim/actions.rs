@@ -193,7 +193,8 @@ impl World {
     fn renew(&mut self, now: Time, shard: usize) {
         let connected = |person: &Person| {
             let state = self.ledger.transports.get(&person.transport);
-            matches!(state, Some(TransportState::Connected { .. } | TransportState::Hidden)) && person.peer.is_connected()
+            matches!(state, Some(TransportState::Connected { .. } | TransportState::Hidden))
+                && person.peer.is_connected()
         };
         let mut there = self.people.iter().filter(|person| person.present && person.shard == shard);
         if there.all(connected) {
