@@ -1,3 +1,5 @@
+//! RFC 5769 vectors, and what no bytes may do.
+
 use super::*;
 use proptest::prelude::*;
 
