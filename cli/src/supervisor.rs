@@ -76,7 +76,7 @@ impl Supervisor {
         Ok(Supervisor {
             media: Process::new(Role::Media, flags.log_level()),
             signaling: Process::new(Role::Signaling, flags.log_level()),
-            channels: new_channels(ports.len())?,
+            channels: Vec::new(),
             http,
             ports,
             addresses,
@@ -108,11 +108,17 @@ impl Supervisor {
 
     async fn media_changed(&mut self, change: Change) -> anyhow::Result<()> {
         match change {
-            Change::Due => self.start_media(),
+            Change::Due => match self.start_media() {
+                Err(error) if self.ready => {
+                    self.media.postpone(&error);
+                    Ok(())
+                }
+                outcome => outcome.context("the media process cannot be started"),
+            },
             Change::Ended(status) => {
                 self.give_up_unless_ready(self.media.name(), status)?;
                 tracing::error!("the media process died ({status}): all calls must connect again");
-                self.channels = new_channels(self.ports.len())?;
+                self.channels.clear();
                 self.media_start += 1;
                 let due = self.media.due().unwrap_or_else(Instant::now);
                 self.signaling.kill_until(due).await;
@@ -123,7 +129,13 @@ impl Supervisor {
 
     fn signaling_changed(&mut self, change: Change) -> anyhow::Result<()> {
         match change {
-            Change::Due => self.start_signaling(),
+            Change::Due => match self.start_signaling() {
+                Err(error) if self.ready => {
+                    self.signaling.postpone(&error);
+                    Ok(())
+                }
+                outcome => outcome.context("the signaling process cannot be started"),
+            },
             Change::Ended(status) => {
                 self.give_up_unless_ready(self.signaling.name(), status)?;
                 tracing::error!("the signaling process died ({status}): it is started again, calls go on");
@@ -141,7 +153,16 @@ impl Supervisor {
         Ok(())
     }
 
+    /// Whoever is started first after the media process died makes the new channels for both.
+    fn make_channels(&mut self) -> std::io::Result<()> {
+        if self.channels.is_empty() {
+            self.channels = self.ports.iter().map(|_| ChannelFds::create()).collect::<Result<_, _>>()?;
+        }
+        Ok(())
+    }
+
     fn start_media(&mut self) -> anyhow::Result<()> {
+        self.make_channels().context("no shared memory for the channels")?;
         let worker = |(port, channel): (&MediaPort, &ChannelFds)| {
             let sockets = port.sockets.iter().map(UdpSocket::try_clone).collect::<Result<_, _>>()?;
             Ok(WorkerFds { channel: channel.try_clone()?, sockets })
@@ -156,6 +177,7 @@ impl Supervisor {
     }
 
     fn start_signaling(&mut self) -> anyhow::Result<()> {
+        self.make_channels().context("no shared memory for the channels")?;
         let worker = |(port, channel): (&MediaPort, &ChannelFds)| {
             let taken = self.addresses.iter().filter(|&&address| port.takes(address));
             let candidates = taken.map(|&address| SocketAddr::new(address, port.port)).collect();
@@ -193,10 +215,6 @@ impl Supervisor {
         self.signaling.stop_by(deadline).await;
         self.media.stop_by(deadline).await;
     }
-}
-
-fn new_channels(count: usize) -> anyhow::Result<Vec<ChannelFds>> {
-    (0..count).map(|_| ChannelFds::create()).collect::<Result<_, _>>().context("no shared memory")
 }
 
 /// Every page is an open file of signaling's; the soft limit of 1024 is for programs that `select`.
