@@ -29,8 +29,8 @@ const RULES: &[Rule] = &[
     Rule { module: "transport", may_use: &["base", "wire", TYPES], why: "one association knows no media" },
     Rule {
         module: "media",
-        may_use: &["base", "wire", TYPES],
-        why: "what a track is owed, over any transport",
+        may_use: &["base", "wire", TYPES, "control::message::OpenSlot", "control::message::Publish"],
+        why: "what a track is owed, over any transport; the messages that describe a seat and a track",
     },
     Rule {
         module: "room",

@@ -106,6 +106,12 @@ impl Process {
         self.state = State::Due(with);
     }
 
+    /// Puts off a start that failed for want of something (open files, memory) that may come back.
+    pub(crate) fn postpone(&mut self, error: &anyhow::Error) {
+        tracing::error!("the {} process is started later: {error:#}", self.name());
+        self.rest(Duration::ZERO);
+    }
+
     /// When it is started next, if it does not run.
     pub(crate) fn due(&self) -> Option<Instant> {
         match self.state {

@@ -10,6 +10,7 @@ use crate::flags::{Flags, Role};
 use crate::process::{Change, Process};
 use crate::{addresses, identity, sockets};
 use anyhow::{Context as _, bail};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::time::{ClockId, clock_gettime};
 use sockets::MediaPort;
 use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
@@ -33,6 +34,7 @@ const ASK_EVERY: Duration = Duration::from_millis(20);
 
 /// Runs Volley until it is told to stop.
 pub(crate) fn run(flags: &Flags) -> anyhow::Result<()> {
+    raise_file_limit();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let mut interrupt = signal(SignalKind::interrupt())?;
@@ -74,7 +76,7 @@ impl Supervisor {
         Ok(Supervisor {
             media: Process::new(Role::Media, flags.log_level()),
             signaling: Process::new(Role::Signaling, flags.log_level()),
-            channels: new_channels(ports.len())?,
+            channels: Vec::new(),
             http,
             ports,
             addresses,
@@ -106,11 +108,17 @@ impl Supervisor {
 
     async fn media_changed(&mut self, change: Change) -> anyhow::Result<()> {
         match change {
-            Change::Due => self.start_media(),
+            Change::Due => match self.start_media() {
+                Err(error) if self.ready => {
+                    self.media.postpone(&error);
+                    Ok(())
+                }
+                outcome => outcome.context("the media process cannot be started"),
+            },
             Change::Ended(status) => {
                 self.give_up_unless_ready(self.media.name(), status)?;
                 tracing::error!("the media process died ({status}): all calls must connect again");
-                self.channels = new_channels(self.ports.len())?;
+                self.channels.clear();
                 self.media_start += 1;
                 let due = self.media.due().unwrap_or_else(Instant::now);
                 self.signaling.kill_until(due).await;
@@ -121,7 +129,13 @@ impl Supervisor {
 
     fn signaling_changed(&mut self, change: Change) -> anyhow::Result<()> {
         match change {
-            Change::Due => self.start_signaling(),
+            Change::Due => match self.start_signaling() {
+                Err(error) if self.ready => {
+                    self.signaling.postpone(&error);
+                    Ok(())
+                }
+                outcome => outcome.context("the signaling process cannot be started"),
+            },
             Change::Ended(status) => {
                 self.give_up_unless_ready(self.signaling.name(), status)?;
                 tracing::error!("the signaling process died ({status}): it is started again, calls go on");
@@ -139,7 +153,16 @@ impl Supervisor {
         Ok(())
     }
 
+    /// Whoever is started first after the media process died makes the new channels for both.
+    fn make_channels(&mut self) -> std::io::Result<()> {
+        if self.channels.is_empty() {
+            self.channels = self.ports.iter().map(|_| ChannelFds::create()).collect::<Result<_, _>>()?;
+        }
+        Ok(())
+    }
+
     fn start_media(&mut self) -> anyhow::Result<()> {
+        self.make_channels().context("no shared memory for the channels")?;
         let worker = |(port, channel): (&MediaPort, &ChannelFds)| {
             let sockets = port.sockets.iter().map(UdpSocket::try_clone).collect::<Result<_, _>>()?;
             Ok(WorkerFds { channel: channel.try_clone()?, sockets })
@@ -154,6 +177,7 @@ impl Supervisor {
     }
 
     fn start_signaling(&mut self) -> anyhow::Result<()> {
+        self.make_channels().context("no shared memory for the channels")?;
         let worker = |(port, channel): (&MediaPort, &ChannelFds)| {
             let taken = self.addresses.iter().filter(|&&address| port.takes(address));
             let candidates = taken.map(|&address| SocketAddr::new(address, port.port)).collect();
@@ -184,6 +208,7 @@ impl Supervisor {
     }
 
     async fn stop(&mut self) {
+        tracing::info!("Volley stops");
         let deadline = Instant::now() + STOP_TIME;
         self.signaling.ask_to_stop();
         self.media.ask_to_stop();
@@ -192,8 +217,12 @@ impl Supervisor {
     }
 }
 
-fn new_channels(count: usize) -> anyhow::Result<Vec<ChannelFds>> {
-    (0..count).map(|_| ChannelFds::create()).collect::<Result<_, _>>().context("no shared memory")
+/// Every page is an open file of signaling's; the soft limit of 1024 is for programs that `select`.
+fn raise_file_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }) {
+        tracing::warn!("the limit of open files stays at {:?}: {error}", limit.current);
+    }
 }
 
 /// What the wall clock showed when `CLOCK_MONOTONIC` was zero.

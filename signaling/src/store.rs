@@ -32,7 +32,9 @@ impl Store for Records {
 
 /// Records in ordinary memory, shared between the processes that a test pretends.
 #[derive(Clone, Debug, Default)]
-pub struct MemoryStore(Arc<Mutex<BTreeMap<(u16, u64), Vec<u8>>>>);
+pub struct MemoryStore(Arc<Mutex<Kept>>);
+
+type Kept = BTreeMap<(u16, u64), Vec<u8>>;
 
 impl MemoryStore {
     /// What is in it.

@@ -7,6 +7,7 @@
 mod layouts;
 #[cfg(test)]
 mod tests;
+mod values;
 
 /// Changed whenever a layout below changes; two processes of different versions do not talk.
 pub(super) const LAYOUT_VERSION: u16 = 1;

@@ -32,6 +32,7 @@ pub struct Change {
 struct Member {
     participant: ParticipantId,
     seats: Seats,
+    hidden: bool,
 }
 
 /// One room: its people, what they publish, and who sees what of it.
@@ -60,7 +61,7 @@ impl Room {
 
     /// Lets a participant in.
     pub fn join(&mut self, participant: ParticipantId) {
-        self.members.push(Member { participant, seats: Seats::default() });
+        self.members.push(Member { participant, seats: Seats::default(), hidden: false });
     }
 
     /// Lets a participant go, with what they published and their seats.
@@ -92,6 +93,14 @@ impl Room {
         self.streams.retain(|stream| stream.audio.is_some() || stream.video.is_some());
     }
 
+    /// Marks a participant from whom nothing comes: others' seats go to those from whom something
+    /// does, until they are back.
+    pub fn hide(&mut self, participant: ParticipantId, hidden: bool) {
+        for member in self.members.iter_mut().filter(|member| member.participant == participant) {
+            member.hidden = hidden;
+        }
+    }
+
     /// The seats of a participant who is in the room.
     pub fn seats_mut(&mut self, participant: ParticipantId) -> Option<&mut Seats> {
         self.members
@@ -107,8 +116,12 @@ impl Room {
 
     /// Places everyone's streams on everyone else's seats; tells of each seat that changed.
     pub fn reseat(&mut self, mut changed: impl FnMut(Change)) {
+        let people = self.members.iter();
+        let hidden: Vec<_> = people.filter(|member| member.hidden).map(|member| member.participant).collect();
         for member in &mut self.members {
-            let others = |stream: &&Stream| stream.participant != member.participant;
+            let others = |stream: &&Stream| {
+                stream.participant != member.participant && !hidden.contains(&stream.participant)
+            };
             member.seats.place(self.streams.iter().filter(others), &mut changed);
         }
     }
@@ -143,6 +156,24 @@ mod tests {
         assert_eq!(changes(&mut room), [], "nothing changes twice");
         room.leave(ParticipantId(2));
         assert_eq!(changes(&mut room), [(100, None), (101, None)]);
+    }
+
+    #[test]
+    fn who_is_silent_gives_the_seat_to_others_until_they_are_back() {
+        let mut room = Room::new(RoomId(1));
+        room.join(ParticipantId(1));
+        room.join(ParticipantId(2));
+        room.join(ParticipantId(3));
+        room.seats_mut(ParticipantId(1)).expect("just joined").open(SlotId(7), StreamId(0), Kind::Video);
+        publish_pair(&mut room, 2);
+        publish_pair(&mut room, 3);
+        assert_eq!(changes(&mut room), [(7, Some(21))]);
+        room.hide(ParticipantId(2), true);
+        assert_eq!(changes(&mut room), [(7, Some(31))]);
+        room.hide(ParticipantId(2), false);
+        assert_eq!(changes(&mut room), [], "who sits stays");
+        room.leave(ParticipantId(3));
+        assert_eq!(changes(&mut room), [(7, Some(21))]);
     }
 
     #[test]

@@ -47,7 +47,7 @@ impl Shard {
             Ok(checked) => checked,
             Err(cause) => return self.counters.drop(cause.into()),
         };
-        self.note_paths(link, &checked);
+        self.note_paths(link, path, &checked);
         let answer = &answer[..checked.answer];
         let pushed = out.push(TrainId::STRAY, &path, answer.len(), |room| {
             room.copy_from_slice(answer);
@@ -65,11 +65,13 @@ impl Shard {
     }
 
     /// An address belongs to who proved it last: a NAT may give one peer's port to another.
-    fn note_paths(&mut self, link: u32, checked: &Checked) {
-        if let Some(path) = checked.evicted {
-            self.by_path.remove(&path);
+    fn note_paths(&mut self, link: u32, path: Path, checked: &Checked) {
+        if let Some(evicted) = checked.evicted
+            && self.by_path.get(&evicted) == Some(&link)
+        {
+            self.by_path.remove(&evicted);
         }
-        if let Some(path) = checked.added {
+        if checked.accepted {
             self.by_path.insert(path, link);
         }
     }
@@ -107,6 +109,9 @@ impl Shard {
         }
         let transport = self.links[link].opened.transport;
         self.events.push_back(Event::Transport { transport, state });
+        let (room, participant) = (self.links[link].room, self.links[link].participant);
+        self.rooms[room].hide(participant, state == TransportState::Hidden);
+        self.reseat(now, room, out);
         if matches!(state, TransportState::Connected { .. }) && self.links[link].srtp.is_none() {
             return self.connect(now, link, out);
         }

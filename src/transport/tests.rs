@@ -1,3 +1,5 @@
+//! A transport and its browser from the first check to the last goodbye.
+
 use super::testing::{Check, Client, Offer, credentials, fingerprint, path};
 use super::*;
 use dtls::{Identity, MAX_DATAGRAM};

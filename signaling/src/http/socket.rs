@@ -18,8 +18,9 @@ const MAX_MESSAGE_BYTES: usize = 128 << 10;
 const MAX_READ_BYTES: usize = 1 << 20;
 /// A page with 20 ICE candidates and 10 mutes sends 40 messages at once; a person then clicks.
 const MESSAGES: (u32, u32) = (100, 20);
-/// Who goes on after so many refused messages is not a page with a mistake but a flood.
-const MISTAKES: (u32, u32) = (100, 1);
+/// Who goes on after so many refused messages is not a page with a mistake but a flood. More than
+/// the burst of messages, so that a flood is told that it is one before it is cut off.
+const MISTAKES: (u32, u32) = (200, 1);
 /// A page is asked for a sign of life this often …
 const PING: Duration = Duration::from_secs(15);
 /// … and its socket closed when there was none for so long.

@@ -34,12 +34,14 @@ const TICK: Duration = Duration::from_millis(200);
 /// A text on its way to a page.
 pub(crate) type Outgoing = Arc<str>;
 
+type Call = Box<dyn FnOnce(&mut State, Time) + Send>;
+
 enum Work {
     Opened { socket: SocketId, queue: mpsc::Sender<Outgoing> },
     Message { socket: SocketId, message: ClientMessage },
     Refused { socket: SocketId, code: &'static str, text: String },
     Closed { socket: SocketId },
-    Call(Box<dyn FnOnce(&mut State, Time) + Send>),
+    Call(Call),
     Stats { room: String, reply: oneshot::Sender<Option<Vec<TrackReport>>> },
 }
 

@@ -14,6 +14,8 @@ pub struct Answer<'a> {
     pub version: u64,
     /// Whether both header forms of RFC 8285 may be mixed.
     pub extmap_allow_mixed: bool,
+    /// Whether the offer grouped its m-lines.
+    pub is_bundle: bool,
     /// Our credentials.
     pub ice: &'a LocalIce,
     /// Our certificate's.
@@ -80,7 +82,7 @@ impl Answer<'_> {
     fn session_attributes(&self) -> Vec<Attribute> {
         let mids: Vec<&str> = self.sections.iter().filter_map(AnswerSection::mid).collect();
         let mut attributes = vec![];
-        if !mids.is_empty() {
+        if self.is_bundle && !mids.is_empty() {
             // RFC 8843 §7.3: what we reject leaves the group.
             attributes.push(Attribute::with_value("group", format!("BUNDLE {}", mids.join(" "))));
         }

@@ -51,6 +51,8 @@ pub struct Offer {
     pub session_id: String,
     /// `a=extmap-allow-mixed` (RFC 8285 §6).
     pub extmap_allow_mixed: bool,
+    /// Whether it groups m-lines; an answer groups only then (RFC 5888 §9.2).
+    pub is_bundle: bool,
     /// How the transport is reached and recognised; `None` when no m-line could use it.
     pub peer: Option<Peer>,
     /// The m-lines, in order.
@@ -68,14 +70,22 @@ impl Offer {
         if session.medias.len() > MAX_SECTIONS {
             return Err(OfferError::TooManySections(session.medias.len()));
         }
-        let bundled = bundled_mids(&session);
+        let group = bundle_group(&session);
+        let is_bundle = group.is_some();
+        let bundled = group.map_or_else(|| lone_mid(&session), |group| group.mid_tags);
         let sections: Vec<Section> =
             session.medias.iter().map(|media| Section::read(&session, media, &bundled)).collect();
         check_mids(&sections)?;
         let tagged = sections.iter().position(|section| section.rtp.is_some());
         let peer = tagged.map(|index| ice::read_peer(&session, &session.medias[index])).transpose()?;
         let extmap_allow_mixed = session.has_attribute("extmap-allow-mixed");
-        Ok(Offer { session_id: session.origin.sess_id.clone(), extmap_allow_mixed, peer, sections })
+        Ok(Offer {
+            session_id: session.origin.sess_id.clone(),
+            extmap_allow_mixed,
+            is_bundle,
+            peer,
+            sections,
+        })
     }
 
     /// Whether there is no m-line that carries or could carry media.
@@ -84,24 +94,16 @@ impl Offer {
     }
 }
 
-/// The mids of the BUNDLE group. Without a group a single m-line is a bundle of its own; with
-/// several the others would need transports of their own, which we do not have (RFC 8843 §7.3).
-fn bundled_mids(session: &Session) -> Vec<String> {
-    let group = session
-        .attributes_typed::<Group>()
-        .filter_map(Result::ok)
-        .find(|group| group.semantics.as_str().eq_ignore_ascii_case("BUNDLE"));
-    match group {
-        Some(group) => group.mid_tags,
-        None => {
-            let first = session.medias.iter().find(|media| media.port != 0);
-            first
-                .and_then(|media| media.get_first_attribute_value("mid")?)
-                .map(str::to_owned)
-                .into_iter()
-                .collect()
-        }
-    }
+fn bundle_group(session: &Session) -> Option<Group> {
+    let mut groups = session.attributes_typed::<Group>().filter_map(Result::ok);
+    groups.find(|group| group.semantics.as_str().eq_ignore_ascii_case("BUNDLE"))
+}
+
+/// Without a group the first m-line is served and the others are not: they would need transports of
+/// their own, which we do not have (RFC 8843 §7.3).
+fn lone_mid(session: &Session) -> Vec<String> {
+    let first = session.medias.iter().find(|media| media.port != 0);
+    first.and_then(|media| media.get_first_attribute_value("mid")?).map(str::to_owned).into_iter().collect()
 }
 
 fn check_mids(sections: &[Section]) -> Result<(), OfferError> {

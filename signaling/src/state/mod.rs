@@ -222,6 +222,3 @@ fn pairs(participant: &Participant) -> usize {
     let of = |kind| participant.seats().filter(|(line, _)| line.kind == kind).count();
     of(crate::protocol::MediaKind::Audio).min(of(crate::protocol::MediaKind::Video))
 }
-
-#[cfg(test)]
-mod tests;

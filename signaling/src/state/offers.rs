@@ -189,6 +189,7 @@ impl State {
             session_id: dialogue.session,
             version: dialogue.version,
             extmap_allow_mixed: offer.extmap_allow_mixed,
+            is_bundle: offer.is_bundle,
             ice: transport.map_or(&nothing, |transport| &transport.local),
             fingerprint: &self.config.fingerprint,
             candidates: candidates.map_or(&[], Vec::as_slice),

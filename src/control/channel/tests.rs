@@ -1,3 +1,5 @@
+//! Both ends of a channel, in one thread, two threads and two processes.
+
 use super::*;
 use crate::base::id::{ParticipantId, PayloadType, RoomId, SlotId, StreamId, TransportId};
 use crate::control::codec::Sampler;

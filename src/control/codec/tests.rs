@@ -1,3 +1,5 @@
+//! What is written is read again, and what is not a message is an error.
+
 use super::*;
 use crate::base::id::{PayloadType, Ssrc, TransportId};
 use crate::base::random::Random;

@@ -1,3 +1,5 @@
+//! Handovers through a real socket.
+
 use super::*;
 use crate::control::types::FingerprintHash;
 use crate::control::{Command, SignalingChannel, WorkerChannel};

@@ -1,3 +1,5 @@
+//! Records across processes, one of which is killed.
+
 use super::*;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::net::UnixStream;

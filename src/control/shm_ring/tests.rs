@@ -1,3 +1,5 @@
+//! The ring alone, on ordinary memory.
+
 use super::*;
 
 const SHAPE: RingShape = RingShape::new(0, 4, 40);

@@ -1,3 +1,5 @@
+//! How many datagrams a turn takes, and what happens when buffers run out.
+
 use crate::base::Push;
 use crate::io::socket::set_option;
 use crate::io::{IoChoice, IoConfig, bind_media_socket};

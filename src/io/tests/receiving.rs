@@ -1,3 +1,5 @@
+//! What arrives: coalesced trains split, both families, truncation noticed.
+
 use std::time::{Duration, Instant};
 
 use crate::base::{Outbox, Path, SocketIndex};

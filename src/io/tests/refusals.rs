@@ -1,3 +1,5 @@
+//! Trains the kernel refuses, and back ends it forbids.
+
 use std::net::UdpSocket;
 use std::os::fd::OwnedFd;
 use std::time::Instant;

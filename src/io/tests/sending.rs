@@ -1,3 +1,5 @@
+//! What leaves: order, train shapes, several receivers.
+
 use std::net::UdpSocket;
 
 use crate::base::{Outbox, Path, Push, SocketIndex, TrainId};

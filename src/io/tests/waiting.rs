@@ -1,3 +1,5 @@
+//! What ends a wait: datagrams, wakes, timeouts.
+
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 

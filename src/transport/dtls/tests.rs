@@ -1,3 +1,5 @@
+//! Handshakes over links good and bad, in virtual time.
+
 use super::*;
 use crate::base::random::Random;
 use crate::control::types::{FingerprintHash, SrtpProfile};

@@ -1,3 +1,5 @@
+//! Clients whose certificate has an RSA key, in DTLS 1.3; `tests/dtls_openssl.rs` has them in 1.2.
+
 use super::tests::Pair;
 use super::*;
 use crate::transport::testing::{Client, Offer, fingerprint};

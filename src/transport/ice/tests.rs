@@ -1,3 +1,5 @@
+//! What a check may and may not change.
+
 use super::*;
 use crate::transport::testing::{Check, credentials, path};
 use crate::wire::stun::attribute;

@@ -1,3 +1,5 @@
+//! The log under a writer that is killed after each of its stores.
+
 use super::*;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;

@@ -1,0 +1,526 @@
+//! Whole conversations with the state: no socket, no clock, no media process.
+
+mod common;
+
+use common::{Lab, Page, config, connected, fixture, names};
+use serde_json::json;
+use std::collections::BTreeSet;
+use volley::base::{StreamId, TransportId};
+use volley::control::message::{OpenSlot, Publish};
+use volley::control::types::{Kind, Reason, Source, TransportState};
+use volley::control::{Command, Event};
+use volley_signaling::protocol::{ServerMessage, TrackSource};
+
+#[test]
+fn the_promised_client_is_asked_until_it_has_m_lines_and_never_again() {
+    let mut lab = Lab::new();
+    let page = lab.join(1, "room-123", "John Doe");
+    let answer = lab.offer(&page, &fixture("chromium-bare"));
+    assert!(!answer.contains("m="), "{answer}");
+    for wait in [1000, 2000, 4000] {
+        lab.pass(wait - 10);
+        assert_eq!(lab.heard(page.socket), []);
+        lab.pass(10);
+        assert!(is_request(&lab.heard(page.socket), 1));
+        lab.offer(&page, &fixture("chromium-bare"));
+    }
+    lab.commands();
+    let answer = lab.offer(&page, &fixture("chromium-example-client"));
+    assert_eq!(answer.matches("a=sendrecv").count(), 2, "{answer}");
+    assert_eq!(answer.matches("a=msid:").count(), 2, "{answer}");
+    let commands = lab.commands();
+    assert_eq!(names(&commands), ["open-transport", "publish", "open-slot", "publish", "open-slot"]);
+    let slots = slots(&commands);
+    assert_eq!(slots[0].stream, slots[1].stream, "one pair, so that lips are in step");
+    for slot in &slots {
+        assert!(answer.contains(&format!("a=msid:s{} t{}", slot.stream.0, slot.slot.0)));
+        assert!(answer.contains(&format!("a=ssrc:{} cname:", slot.ssrc.0)));
+    }
+    lab.pass(60_000);
+    assert_eq!(lab.heard(page.socket), [], "it has what it needs");
+
+    let second = lab.join(2, "room-123", "Jane");
+    lab.offer(&second, &fixture("firefox-example-client"));
+    let heard = lab.heard(page.socket);
+    assert!(!heard.iter().any(|m| matches!(m, ServerMessage::RequestOffer { .. })), "{heard:?}");
+    assert_eq!(heard.iter().filter(|m| matches!(m, ServerMessage::TrackPublished { .. })).count(), 2);
+}
+
+#[test]
+fn a_page_is_asked_to_grow_once_for_each_need() {
+    let mut lab = Lab::new();
+    let first = lab.call(1, "chromium-example-client");
+    let _second = lab.call(2, "firefox-example-client");
+    lab.heard(first.socket);
+    let _third = lab.join(3, "room", "third");
+    assert!(is_request(&lab.heard(first.socket), 2));
+    lab.offer(&first, &fixture("chromium-example-client"));
+    lab.pass(60_000);
+    assert_eq!(lab.heard(first.socket), [], "it did not grow and is not asked again");
+    lab.join(4, "room", "fourth");
+    assert!(is_request(&lab.heard(first.socket), 3));
+}
+
+#[test]
+fn growing_keeps_what_is_there_and_adds_the_rest() {
+    for browser in ["chromium", "firefox"] {
+        let mut lab = Lab::new();
+        let page = lab.call(1, &format!("{browser}-example-client"));
+        lab.commands();
+        let sources = json!({"6": "screen"});
+        let sdp = fixture(&format!("{browser}-grown-with-screen"));
+        lab.say(page.socket, json!({"type":"offer","sdp":sdp,"sources":sources,"muted":["6"]}));
+        let commands = lab.commands();
+        let expected = ["open-slot", "open-slot", "open-slot", "open-slot", "publish"];
+        assert_eq!(names(&commands), expected, "{browser}");
+        let streams: Vec<StreamId> = slots(&commands).iter().map(|slot| slot.stream).collect();
+        assert_eq!(streams[0], streams[1]);
+        assert_eq!(streams[2], streams[3]);
+        assert_ne!(streams[0], streams[2]);
+        let screen = &tracks(&commands)[0];
+        assert_eq!((screen.source, screen.muted), (Source::Screen, true));
+        // The same words again, as a page says them after a dropped socket, change nothing.
+        lab.say(page.socket, json!({"type":"offer","sdp":sdp,"sources":sources}));
+        assert_eq!(names(&lab.commands()), [""; 0]);
+    }
+}
+
+#[test]
+fn camera_and_microphone_play_in_step_and_the_screen_apart() {
+    let mut lab = Lab::new();
+    let page = lab.join(1, "room", "one");
+    lab.commands();
+    let sdp = fixture("chromium-grown-with-screen");
+    lab.say(
+        page.socket,
+        json!({"type":"start-screen-share","roomId":"room","sdp":sdp,
+        "sources":{"0":"microphone","1":"camera"}}),
+    );
+    let published = tracks(&lab.commands());
+    let sources: Vec<Source> = published.iter().map(|track| track.source).collect();
+    assert_eq!(sources, [Source::Microphone, Source::Camera, Source::Screen]);
+    assert_eq!(published[0].stream, published[1].stream);
+    assert_ne!(published[0].stream, published[2].stream);
+
+    lab.say(page.socket, json!({"type":"stop-screen-share","roomId":"room"}));
+    assert_eq!(names(&lab.commands()), ["unpublish"]);
+    lab.offer(&page, &sdp);
+    assert_eq!(names(&lab.commands()), [""; 0], "a stopped screen does not come back as a camera");
+    lab.say(page.socket, json!({"type":"start-screen-share","sdp":sdp}));
+    assert_eq!(tracks(&lab.commands())[0].source, Source::Screen);
+}
+
+#[test]
+fn an_ice_restart_changes_credentials_and_nothing_else() {
+    for browser in ["chromium", "firefox"] {
+        let mut lab = Lab::new();
+        let page = lab.join(1, "room", "one");
+        let before = lab.offer(&page, &fixture(&format!("{browser}-grown-with-screen")));
+        lab.commands();
+        let after = lab.offer(&page, &fixture(&format!("{browser}-ice-restart")));
+        let commands = lab.commands();
+        assert_eq!(names(&commands), ["restart-ice"], "{browser}");
+        assert_ne!(value(&before, "a=ice-ufrag:"), value(&after, "a=ice-ufrag:"));
+        assert_ne!(value(&before, "a=ice-pwd:"), value(&after, "a=ice-pwd:"));
+        let Command::RestartIce { local, .. } = &commands[0] else { unreachable!() };
+        assert_eq!(local.ufrag.as_str(), value(&after, "a=ice-ufrag:"));
+    }
+}
+
+#[test]
+fn m_lines_end_and_are_used_again() {
+    for browser in ["chromium", "firefox"] {
+        let mut lab = Lab::new();
+        let page = lab.call(1, &format!("{browser}-recycle-1-before"));
+        lab.commands();
+        let answer = lab.offer(&page, &fixture(&format!("{browser}-recycle-2-stopped")));
+        assert_eq!(names(&lab.commands()), ["close-slot"], "{browser}");
+        assert_eq!(answer.matches("\r\nm=video 0 ").count(), 1, "{answer}");
+        assert!(answer.contains("a=group:BUNDLE 0 1\r\n"), "{answer}");
+        lab.offer(&page, &fixture(&format!("{browser}-recycle-3-added")));
+        let commands = lab.commands();
+        assert_eq!(names(&commands), ["open-slot"], "{browser}");
+        assert_eq!(slots(&commands)[0].kind, Kind::Audio);
+    }
+}
+
+#[test]
+fn another_peer_connection_gets_another_transport() {
+    let mut lab = Lab::new();
+    let watcher = lab.call(9, "chromium-example-client");
+    let page = lab.call(1, "chromium-example-client");
+    lab.commands();
+    lab.heard(watcher.socket);
+    lab.offer(&page, &fixture("firefox-example-client"));
+    let commands = lab.commands();
+    assert_eq!(names(&commands)[..2], ["close-transport", "open-transport"]);
+    let heard = lab.heard(watcher.socket);
+    assert_eq!(heard.iter().filter(|m| matches!(m, ServerMessage::TrackUnpublished { .. })).count(), 2);
+    assert_eq!(heard.iter().filter(|m| matches!(m, ServerMessage::TrackPublished { .. })).count(), 2);
+}
+
+#[test]
+fn seats_are_told_as_the_media_process_fills_them() {
+    let mut lab = Lab::new();
+    let first = lab.call(1, "chromium-example-client");
+    let seat = slots(&lab.commands())[1].slot;
+    let second = lab.call(2, "chromium-example-client");
+    let camera = tracks(&lab.commands())[1].track;
+    lab.heard(first.socket);
+    lab.event(0, Event::Slot { slot: seat, track: Some(camera) });
+    let [ServerMessage::Slots { slots }] = &lab.heard(first.socket)[..] else {
+        panic!("slots were expected")
+    };
+    assert_eq!(slots.len(), 2);
+    assert_eq!((slots[0].mid.as_str(), &slots[0].track_id), ("0", &None));
+    assert_eq!((slots[1].mid.as_str(), slots[1].source), ("1", Some(TrackSource::Camera)));
+    assert_eq!(slots[1].participant_id.as_deref(), Some(second.id.as_str()));
+    assert_eq!(slots[1].track_id.as_deref(), Some(camera.0.to_string().as_str()));
+}
+
+#[test]
+fn whoever_lost_the_socket_comes_back_with_the_token_and_nobody_else_does() {
+    let mut lab = Lab::new();
+    let page = lab.call(1, "chromium-example-client");
+    lab.event(0, Event::Transport { transport: lab.transport(), state: connected() });
+    lab.commands();
+    let thief = Page { token: "guessed".into(), ..page.clone() };
+    let (thief, heard) = lab.resume(2, &thief);
+    assert!(matches!(heard[..], [ServerMessage::Error { code: "bad-resume-token", .. }]), "{heard:?}");
+    lab.close(thief.socket);
+
+    let (back, heard) = lab.resume(3, &page);
+    let ServerMessage::Joined { resumed: true, ref participant_name, ref tracks, .. } = heard[0] else {
+        panic!("joined was expected, not {heard:?}");
+    };
+    assert_eq!((participant_name.as_str(), tracks.len()), ("one", 2));
+    assert!(matches!(heard[1..], [ServerMessage::Slots { .. }]), "nothing is asked for: {heard:?}");
+    assert_eq!(lab.closed, [page.socket], "two sockets for one participant are one too many");
+    assert_eq!(lab.error(page.socket), "resumed-elsewhere");
+    lab.close(page.socket);
+    lab.offer(&back, &fixture("chromium-example-client"));
+    assert_eq!(names(&lab.commands()), [""; 0], "media is untouched");
+}
+
+#[test]
+fn media_decides_how_long_somebody_without_a_socket_stays() {
+    let mut lab = Lab::new();
+    let watcher = lab.join(9, "room", "watcher");
+    let page = lab.call(1, "chromium-example-client");
+    let transport = lab.transport();
+    lab.event(0, Event::Transport { transport, state: connected() });
+    lab.close(page.socket);
+    lab.pass(120_000);
+    lab.heard(watcher.socket);
+    lab.event(0, Event::Transport { transport, state: TransportState::Hidden });
+    let hidden = ServerMessage::ParticipantHidden { participant_id: page.id.clone(), hidden: true };
+    assert_eq!(lab.heard(watcher.socket), [hidden]);
+    lab.event(0, Event::Transport { transport, state: TransportState::Ended { reason: Reason::Silent } });
+    lab.pass(29_900);
+    assert!(!lab.heard(watcher.socket).iter().any(|m| matches!(m, ServerMessage::ParticipantLeft { .. })));
+    lab.commands();
+    lab.pass(200);
+    let left = ServerMessage::ParticipantLeft { participant_id: page.id.clone() };
+    assert_eq!(lab.heard(watcher.socket), [left]);
+    assert_eq!(names(&lab.commands()), ["leave"]);
+}
+
+#[test]
+fn a_killed_process_comes_back_to_the_same_room() {
+    let mut lab = Lab::new();
+    let first = lab.call(1, "chromium-example-client");
+    let one = lab.transport();
+    lab.event(0, Event::Transport { transport: one, state: connected() });
+    let second = lab.call(2, "firefox-example-client");
+    let two = lab.transport();
+    let everything = lab.commands();
+    let ids_before = all_ids(&everything);
+    let seat = slots(&everything)[0].slot;
+    let microphone = tracks(&everything)[2].track;
+
+    let mut lab = lab.kill();
+    let commands = lab.commands();
+    assert_eq!(names(&commands), ["open-room", "join", "join", "resync", "resync"]);
+    let Command::Resync { request } = commands[3] else { unreachable!() };
+    for transport in [one, two] {
+        lab.event(0, Event::Transport { transport, state: connected() });
+    }
+    lab.event(0, Event::Slot { slot: seat, track: Some(microphone) });
+    lab.event(0, Event::Answered { request });
+    // What a kill may have left unsaid is said again; what the worker has it refuses.
+    assert_eq!(names(&lab.commands()), [["publish", "open-slot"]; 4].as_flattened());
+    lab.event(0, Event::Refused { id: seat.0, reason: Reason::Exists });
+
+    let (first, heard) = lab.resume(1, &first);
+    assert!(matches!(heard[..], [ServerMessage::Joined { resumed: true, .. }, ServerMessage::Slots { .. }]));
+    let ServerMessage::Slots { slots } = &heard[1] else { unreachable!() };
+    assert_eq!(slots[0].participant_id.as_deref(), Some(second.id.as_str()));
+    lab.offer(&first, &fixture("chromium-example-client"));
+    assert_eq!(names(&lab.commands()), [""; 0]);
+
+    let third = lab.call(3, "chromium-recycle-1-before");
+    let new = all_ids(&lab.commands());
+    let repeated: Vec<_> = new.intersection(&ids_before).collect();
+    assert!(repeated.is_empty(), "{third:?}: {repeated:?}");
+}
+
+#[test]
+fn a_transport_the_worker_does_not_know_any_more_is_over() {
+    let mut lab = Lab::new();
+    let page = lab.call(1, "chromium-example-client");
+    let transport = lab.transport();
+    lab.event(0, Event::Transport { transport, state: connected() });
+    let mut lab = lab.kill();
+    let request = lab.commands().iter().find_map(|command| match command {
+        Command::Resync { request } => Some(*request),
+        _ => None,
+    });
+    lab.event(0, Event::Answered { request: request.unwrap() });
+    let (page, heard) = lab.resume(1, &page);
+    let codes: Vec<_> = heard.iter().filter_map(error_code).collect();
+    assert_eq!(codes, ["media-ended"]);
+    assert!(heard.iter().any(|m| matches!(m, ServerMessage::RequestOffer { .. })));
+    lab.say(page.socket, json!({"type":"offer","sdp":fixture("chromium-example-client")}));
+    assert_eq!(lab.error(page.socket), "media-ended", "its DTLS association cannot be had again");
+    lab.offer(&page, &fixture("firefox-example-client"));
+}
+
+#[test]
+fn after_the_media_process_died_rooms_and_people_are_as_before() {
+    let mut lab = Lab::new();
+    let page = lab.call(1, "chromium-example-client");
+    lab.event(0, Event::Transport { transport: lab.transport(), state: connected() });
+    let mut lab = Lab::after(lab.store, volley_signaling::state::Config { media_start: 2, ..config() });
+    assert_eq!(names(&lab.commands()), ["open-room", "join"]);
+    let (page, heard) = lab.resume(1, &page);
+    assert!(heard.iter().filter_map(error_code).eq(["media-ended"]));
+    lab.offer(&page, &fixture("firefox-example-client"));
+    assert_eq!(lab.state.counts(), (1, 1));
+}
+
+#[test]
+fn events_about_nothing_we_know_are_cleaned_up() {
+    let mut lab = Lab::new();
+    lab.event(1, Event::Transport { transport: TransportId(99), state: TransportState::New });
+    lab.event(1, Event::Slot { slot: volley::base::SlotId(98), track: None });
+    assert_eq!(names(&lab.commands()), ["close-transport", "close-slot"]);
+    lab.event(1, Event::Lost { events: 3 });
+    assert_eq!(names(&lab.commands()), ["resync"]);
+    lab.event(1, Event::Refused { id: 7, reason: Reason::Invalid });
+    lab.event(1, Event::Answered { request: 77 });
+}
+
+#[test]
+fn rooms_spread_over_the_workers() {
+    let mut lab = Lab::new();
+    lab.join(1, "a", "one");
+    lab.join(2, "b", "two");
+    let workers: Vec<usize> = std::mem::take(&mut lab.commands).iter().map(|(worker, _)| *worker).collect();
+    assert_eq!(workers, [0, 0, 1, 1]);
+}
+
+#[test]
+fn messages_out_of_order_are_told_what_to_do() {
+    let mut lab = Lab::new();
+    let socket = lab.open(1);
+    for message in
+        [json!({"type":"leave"}), json!({"type":"offer","sdp":""}), json!({"type":"chat","text":"x"})]
+    {
+        lab.say(socket, message);
+        assert_eq!(lab.error(socket), "not-joined");
+    }
+    let long = "x".repeat(65);
+    for (room, name, code) in [
+        ("", "n", "bad-room-id"),
+        (&*long, "n", "bad-room-id"),
+        ("a b", "n", "bad-room-id"),
+        ("ok", "  ", "bad-name"),
+        ("ok", &long, "bad-name"),
+        ("ok", "a\nb", "bad-name"),
+    ] {
+        lab.say(socket, json!({"type":"join","roomId":room,"participantName":name}));
+        assert_eq!(lab.error(socket), code, "{room:?} {name:?}");
+    }
+    let page = lab.join(2, "room", "one");
+    lab.say(page.socket, json!({"type":"join","roomId":"room","participantName":"again"}));
+    assert_eq!(lab.error(page.socket), "already-joined");
+    lab.say(page.socket, json!({"type":"offer","roomId":"elsewhere","sdp":"v=0"}));
+    assert_eq!(lab.error(page.socket), "wrong-room");
+    lab.say(page.socket, json!({"type":"offer","sdp":"v=1"}));
+    assert_eq!(lab.error(page.socket), "bad-sdp");
+    lab.say(page.socket, json!({"type":"mute","trackId":"7"}));
+    assert_eq!(lab.error(page.socket), "unknown-track");
+    lab.say(page.socket, json!({"type":"pin","participantId":page.id}));
+    assert_eq!(lab.error(page.socket), "unknown-participant");
+    lab.say(page.socket, json!({"type":"chat","text":""}));
+    assert_eq!(lab.error(page.socket), "bad-chat");
+    lab.say(page.socket, json!({"type":"ice-candidate","candidate":null}));
+    assert_eq!(lab.heard(page.socket), []);
+    lab.say(page.socket, json!({"type":"leave"}));
+    lab.say(page.socket, json!({"type":"leave"}));
+    assert_eq!(lab.error(page.socket), "not-joined");
+    lab.say(page.socket, json!({"type":"join","roomId":"room","participantName":"again"}));
+    assert!(matches!(lab.heard(page.socket)[0], ServerMessage::Joined { resumed: false, .. }));
+}
+
+#[test]
+fn rooms_and_servers_fill_up() {
+    let mut lab = Lab::new();
+    for socket in 1..=5 {
+        lab.join(socket, "room", "somebody");
+    }
+    let late = lab.open(6);
+    lab.say(late, json!({"type":"join","roomId":"room","participantName":"late"}));
+    assert_eq!(lab.error(late), "room-full");
+    lab.join(7, "second", "x");
+    lab.join(8, "third", "x");
+    lab.say(late, json!({"type":"join","roomId":"fourth","participantName":"late"}));
+    assert_eq!(lab.error(late), "server-busy");
+}
+
+#[test]
+fn mute_chat_and_pin_reach_whom_they_concern() {
+    let mut lab = Lab::new();
+    let one = lab.call(1, "chromium-example-client");
+    let microphone = tracks(&lab.commands())[0].track;
+    let two = lab.join(2, "room", "two");
+    lab.commands();
+    lab.heard(one.socket);
+    lab.heard(two.socket);
+    lab.say(one.socket, json!({"type":"mute","trackId":microphone.0.to_string()}));
+    lab.say(one.socket, json!({"type":"mute","trackId":microphone.0.to_string()}));
+    assert_eq!(lab.commands(), [Command::Mute { track: microphone, muted: true }]);
+    lab.say(one.socket, json!({"type":"chat","text":"hello"}));
+    let heard: Vec<String> = lab.heard(two.socket).iter().map(ServerMessage::to_json).collect();
+    assert_eq!(
+        heard,
+        [
+            format!(
+                r#"{{"type":"track-muted","participantId":"{}","trackId":"{}","muted":true}}"#,
+                one.id, microphone.0
+            ),
+            format!(
+                r#"{{"type":"chat","participantId":"{}","participantName":"one","text":"hello"}}"#,
+                one.id
+            ),
+        ]
+    );
+    lab.say(two.socket, json!({"type":"pin","participantId":one.id}));
+    let pinned = Command::Pin { viewer: two.participant(), target: Some(one.participant()) };
+    assert_eq!(lab.commands(), [pinned]);
+    lab.say(two.socket, json!({"type":"update-quality","roomId":"room","quality":"high"}));
+    let heard = lab.heard(two.socket);
+    assert_eq!(heard[0].to_json(), r#"{"type":"quality","quality":"high"}"#);
+}
+
+#[test]
+fn a_room_made_over_rest_outlives_its_people_but_not_its_idle_time() {
+    let mut lab = Lab::new();
+    let room = lab.state.create_room("Conference Room", Some(2), lab.now).unwrap();
+    assert_eq!((room.name.as_str(), room.max_participants), ("Conference Room", 2));
+    let page = lab.join(1, &room.id, "one");
+    lab.say(page.socket, json!({"type":"leave"}));
+    assert_eq!(names(&lab.commands()), ["open-room", "join", "leave", "close-room"]);
+    let mut lab = lab.kill();
+    assert!(lab.state.view_of_room(&room.id).is_some());
+    lab.pass(3_599_000);
+    assert_eq!(lab.state.counts(), (1, 0));
+    lab.pass(2_000);
+    assert_eq!(lab.state.counts(), (0, 0));
+    assert_eq!(lab.kill().state.counts(), (0, 0));
+}
+
+#[test]
+fn a_closed_room_sends_everybody_out() {
+    let mut lab = Lab::new();
+    let page = lab.join(1, "room", "one");
+    assert!(lab.state.delete_room("room", lab.now));
+    assert!(!lab.state.delete_room("room", lab.now));
+    lab.turn();
+    assert_eq!(lab.error(page.socket), "room-closed");
+    assert_eq!(names(&lab.commands()), ["open-room", "join", "leave", "close-room"]);
+    assert_eq!(lab.kill().state.counts(), (0, 0));
+}
+
+#[test]
+fn records_that_make_no_sense_are_left_out() {
+    use volley_signaling::state::{Loaded, State};
+    let mut lab = Lab::new();
+    lab.call(1, "chromium-example-client");
+    let good = lab.store.load();
+    for index in 0..good.len() {
+        for bytes in [b"{".to_vec(), b"null".to_vec(), vec![0xff; 9]] {
+            let mut records = good.clone();
+            records[index].bytes = bytes;
+            records.push(Loaded { kind: 9, key: 1, version: 7, bytes: vec![] });
+            State::load(config(), &records, lab.now).finish();
+        }
+    }
+}
+
+impl Lab {
+    /// Joins "room" and offers a fixture.
+    fn call(&mut self, socket: u64, offer: &str) -> Page {
+        let page = self.join(socket, "room", "one");
+        self.offer(&page, &fixture(offer));
+        page
+    }
+
+    /// The last transport opened.
+    fn transport(&self) -> TransportId {
+        let opened = self.commands.iter().rev().find_map(|(_, command)| match command {
+            Command::OpenTransport(open) => Some(open.transport),
+            _ => None,
+        });
+        opened.expect("a transport was opened")
+    }
+}
+
+fn slots(commands: &[Command]) -> Vec<OpenSlot> {
+    let slot = |command: &Command| match command {
+        Command::OpenSlot(slot) => Some((**slot).clone()),
+        _ => None,
+    };
+    commands.iter().filter_map(slot).collect()
+}
+
+fn tracks(commands: &[Command]) -> Vec<Publish> {
+    let track = |command: &Command| match command {
+        Command::Publish(track) => Some((**track).clone()),
+        _ => None,
+    };
+    commands.iter().filter_map(track).collect()
+}
+
+fn all_ids(commands: &[Command]) -> BTreeSet<u64> {
+    let id = |command: &Command| match command {
+        Command::OpenTransport(open) => Some(open.transport.0),
+        Command::Publish(publish) => Some(publish.track.0),
+        Command::OpenSlot(slot) => Some(slot.slot.0),
+        Command::Join { participant, .. } => Some(participant.0),
+        _ => None,
+    };
+    commands.iter().filter_map(id).collect()
+}
+
+fn is_request(heard: &[ServerMessage], pairs: usize) -> bool {
+    heard
+        .iter()
+        .filter(|message| match message {
+            ServerMessage::RequestOffer { receive, .. } => receive.audio == pairs && receive.video == pairs,
+            _ => false,
+        })
+        .count()
+        == 1
+}
+
+fn error_code(message: &ServerMessage) -> Option<&'static str> {
+    match message {
+        ServerMessage::Error { code, .. } => Some(code),
+        _ => None,
+    }
+}
+
+fn value<'a>(sdp: &'a str, prefix: &str) -> &'a str {
+    sdp.lines().find_map(|line| line.strip_prefix(prefix)).expect("the line is there").trim_end()
+}

@@ -1,0 +1,204 @@
+//! A state with pretended pages, a pretended media process, and time that is told.
+#![allow(dead_code, reason = "each test file uses its part")]
+
+use std::collections::HashMap;
+use std::time::Duration;
+use volley::base::{ParticipantId, Time};
+use volley::control::types::{DtlsVersion, Fingerprint, FingerprintHash, SrtpProfile, TransportState};
+use volley::control::{Command, Event};
+use volley_signaling::protocol::{ClientMessage, ServerMessage};
+use volley_signaling::state::{Config, SocketId, State};
+use volley_signaling::store::{MemoryStore, Store};
+
+pub(crate) struct Lab {
+    pub(crate) state: State,
+    pub(crate) now: Time,
+    pub(crate) store: MemoryStore,
+    pub(crate) commands: Vec<(usize, Command)>,
+    inboxes: HashMap<SocketId, Vec<ServerMessage>>,
+    pub(crate) closed: Vec<SocketId>,
+}
+
+pub(crate) fn config() -> Config {
+    Config {
+        fingerprint: Fingerprint { hash: FingerprintHash::Sha256, value: (0..32).collect() },
+        candidates: vec![
+            vec!["192.0.2.1:50000".parse().unwrap(), "[2001:db8::1]:50000".parse().unwrap()],
+            vec!["192.0.2.1:50001".parse().unwrap()],
+        ],
+        media_start: 1,
+        max_rooms: 3,
+        max_participants: 5,
+        idle_timeout: Duration::from_secs(3600),
+    }
+}
+
+impl Lab {
+    pub(crate) fn new() -> Lab {
+        Lab::after(MemoryStore::default(), config())
+    }
+
+    /// A process that finds what one before has left.
+    pub(crate) fn after(store: MemoryStore, config: Config) -> Lab {
+        let now = Time::from_millis(1000);
+        let state = State::load(config, &store.load(), now);
+        let mut lab = Lab { state, now, store, commands: vec![], inboxes: HashMap::new(), closed: vec![] };
+        lab.turn();
+        lab
+    }
+
+    /// The process dies; another one begins.
+    pub(crate) fn kill(self) -> Lab {
+        let config = self.state.config().clone();
+        Lab::after(self.store, config)
+    }
+
+    pub(crate) fn turn(&mut self) {
+        let output = self.state.finish();
+        output.saves.iter().for_each(|save| self.store.apply(save));
+        self.commands.extend(output.commands);
+        for (socket, message) in output.messages {
+            match message {
+                Some(message) => self.inboxes.entry(socket).or_default().push(message),
+                None => self.closed.push(socket),
+            }
+        }
+    }
+
+    pub(crate) fn open(&mut self, socket: u64) -> SocketId {
+        self.state.socket_opened(SocketId(socket));
+        self.turn();
+        SocketId(socket)
+    }
+
+    pub(crate) fn close(&mut self, socket: SocketId) {
+        self.state.socket_closed(socket, self.now);
+        self.turn();
+    }
+
+    pub(crate) fn say(&mut self, socket: SocketId, json: serde_json::Value) {
+        let message = ClientMessage::parse(&json.to_string()).expect("the test's own message is right");
+        self.state.message(socket, message, self.now);
+        self.turn();
+    }
+
+    pub(crate) fn event(&mut self, worker: usize, event: Event) {
+        self.state.event(worker, &event, self.now);
+        self.turn();
+    }
+
+    pub(crate) fn pass(&mut self, millis: u64) {
+        self.now += Duration::from_millis(millis);
+        self.state.tick(self.now);
+        self.turn();
+    }
+
+    /// What the page on a socket was told since last asked.
+    pub(crate) fn heard(&mut self, socket: SocketId) -> Vec<ServerMessage> {
+        self.inboxes.remove(&socket).unwrap_or_default()
+    }
+
+    /// The code of the one error it was told.
+    pub(crate) fn error(&mut self, socket: SocketId) -> &'static str {
+        match self.heard(socket).as_slice() {
+            [ServerMessage::Error { code, message }] => {
+                assert!(message.len() > 10, "{message}");
+                code
+            }
+            other => panic!("one error was expected, not {other:?}"),
+        }
+    }
+
+    pub(crate) fn commands(&mut self) -> Vec<Command> {
+        std::mem::take(&mut self.commands).into_iter().map(|(_, command)| command).collect()
+    }
+
+    /// Opens a socket and joins; its id, resume token and socket.
+    pub(crate) fn join(&mut self, socket: u64, room: &str, name: &str) -> Page {
+        let socket = self.open(socket);
+        self.say(socket, serde_json::json!({"type":"join","roomId":room,"participantName":name}));
+        let heard = self.heard(socket);
+        let [
+            ServerMessage::Joined { participant_id, resume_token, .. },
+            ServerMessage::RequestOffer { .. },
+            ..,
+        ] = heard.as_slice()
+        else {
+            panic!("joined and request-offer were expected, not {heard:?}");
+        };
+        Page { socket, id: participant_id.clone(), token: resume_token.clone(), room: room.to_owned() }
+    }
+
+    /// Sends an offer; the answer.
+    pub(crate) fn offer(&mut self, page: &Page, sdp: &str) -> String {
+        self.say(page.socket, serde_json::json!({"type":"offer","roomId":page.room,"sdp":sdp}));
+        let heard = self.heard(page.socket);
+        let answer = heard.iter().find_map(|message| match message {
+            ServerMessage::Answer { sdp, .. } => Some(sdp.clone()),
+            _ => None,
+        });
+        answer.unwrap_or_else(|| panic!("an answer was expected, not {heard:?}"))
+    }
+
+    pub(crate) fn resume(&mut self, socket: u64, page: &Page) -> (Page, Vec<ServerMessage>) {
+        let socket = self.open(socket);
+        self.say(
+            socket,
+            serde_json::json!({"type":"join","roomId":page.room,"participantName":"whoever",
+                "participantId":page.id,"resumeToken":page.token}),
+        );
+        let heard = self.heard(socket);
+        (Page { socket, id: page.id.clone(), token: page.token.clone(), room: page.room.clone() }, heard)
+    }
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Page {
+    pub(crate) socket: SocketId,
+    pub(crate) id: String,
+    pub(crate) token: String,
+    pub(crate) room: String,
+}
+
+impl Page {
+    pub(crate) fn participant(&self) -> ParticipantId {
+        ParticipantId(self.id.parse().unwrap())
+    }
+}
+
+pub(crate) fn connected() -> TransportState {
+    TransportState::Connected {
+        profile: SrtpProfile::AeadAes128Gcm,
+        dtls: DtlsVersion::Dtls13,
+        remote: "192.0.2.9:4000".parse().unwrap(),
+    }
+}
+
+/// The real offers of Chromium 156 and Firefox ESR 153 in `tests/sdp`.
+pub(crate) fn fixture(name: &str) -> String {
+    let path = format!("{}/tests/sdp/{name}.sdp", env!("CARGO_MANIFEST_DIR"));
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// One word per command, to see what happened at a glance.
+pub(crate) fn names(commands: &[Command]) -> Vec<&'static str> {
+    let name = |command: &Command| match command {
+        Command::OpenRoom { .. } => "open-room",
+        Command::CloseRoom { .. } => "close-room",
+        Command::Join { .. } => "join",
+        Command::Leave { .. } => "leave",
+        Command::OpenTransport(_) => "open-transport",
+        Command::RestartIce { .. } => "restart-ice",
+        Command::CloseTransport { .. } => "close-transport",
+        Command::Publish(_) => "publish",
+        Command::Unpublish { .. } => "unpublish",
+        Command::Mute { .. } => "mute",
+        Command::OpenSlot(_) => "open-slot",
+        Command::CloseSlot { .. } => "close-slot",
+        Command::BindSlot { .. } => "bind-slot",
+        Command::Pin { .. } => "pin",
+        Command::QueryRoom { .. } => "query-room",
+        Command::Resync { .. } => "resync",
+    };
+    commands.iter().map(name).collect()
+}

@@ -1,0 +1,358 @@
+//! The real listener: WebSocket, REST and page, with a pretended media process behind them.
+
+mod common;
+
+use common::{config, connected, fixture};
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use std::net::SocketAddr;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+use volley::base::TransportId;
+use volley::control::types::{Reason, TrackStats};
+use volley::control::{Command, Event};
+use volley_signaling::link::{MediaCarrier, MediaLink};
+use volley_signaling::store::MemoryStore;
+
+/// A server that ends when this is dropped.
+struct Server {
+    address: SocketAddr,
+    store: MemoryStore,
+    _stop: oneshot::Sender<()>,
+}
+
+impl Server {
+    async fn start(store: MemoryStore) -> Server {
+        let (link, carrier) = MediaLink::new(2);
+        let answers = MediaCarrier { commands: carrier.commands, events: carrier.events };
+        tokio::spawn(media_process(answers));
+        Server::start_with(store, link).await
+    }
+
+    async fn start_with(store: MemoryStore, link: MediaLink) -> Server {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let loaded = store.load();
+        let kept = Box::new(store.clone());
+        let ended = async move { drop(stopped.await) };
+        tokio::spawn(async move {
+            volley_signaling::serve(config(), &loaded, link, kept, listener, ended).await.unwrap();
+        });
+        Server { address, store, _stop: stop }
+    }
+
+    async fn socket(&self) -> Page {
+        Page(connect_async(format!("ws://{}/ws", self.address)).await.unwrap().0)
+    }
+
+    /// Status, head and body.
+    async fn http(&self, request: &str, head: &str, body: &str) -> (u16, String, String) {
+        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        let length = body.len();
+        let text = format!(
+            "{request} HTTP/1.1\r\nhost: volley\r\nconnection: close\r\n{head}content-length: {length}\r\n\r\n{body}"
+        );
+        // The server may answer and close before it has read everything.
+        let _ = stream.write_all(text.as_bytes()).await;
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer).await;
+        let answer = String::from_utf8_lossy(&answer).into_owned();
+        let (head, body) = answer.split_once("\r\n\r\n").expect("a head ends");
+        (head[9..12].parse().unwrap(), head.to_ascii_lowercase(), body.to_owned())
+    }
+
+    async fn json(&self, request: &str, body: Option<Value>) -> (u16, Value) {
+        let head = if body.is_some() { "content-type: application/json\r\n" } else { "" };
+        let body = body.map(|body| body.to_string()).unwrap_or_default();
+        let (status, _, answer) = self.http(request, head, &body).await;
+        (status, serde_json::from_str(&answer).unwrap_or(Value::Null))
+    }
+}
+
+struct Page(WebSocketStream<MaybeTlsStream<TcpStream>>);
+
+impl Page {
+    async fn say(&mut self, message: Value) {
+        self.0.send(Message::text(message.to_string())).await.unwrap();
+    }
+
+    /// The next message of a type; others are passed over.
+    async fn hear(&mut self, kind: &str) -> Value {
+        loop {
+            let next = tokio::time::timeout(Duration::from_secs(5), self.0.next()).await;
+            let message =
+                next.unwrap_or_else(|_| panic!("no {kind} came")).expect("the socket stays").unwrap();
+            let Message::Text(text) = message else { continue };
+            let value: Value = serde_json::from_str(&text).unwrap();
+            if value["type"] == kind {
+                return value;
+            }
+        }
+    }
+}
+
+/// Answers what must be answered and connects every transport.
+async fn media_process(carrier: MediaCarrier) {
+    for (worker, mut commands) in carrier.commands.into_iter().enumerate() {
+        let events = carrier.events.clone();
+        tokio::spawn(async move {
+            let mut transports: Vec<TransportId> = vec![];
+            while let Some(command) = commands.recv().await {
+                for event in react(&command, &mut transports) {
+                    events.send((worker, event)).await.unwrap();
+                }
+            }
+        });
+    }
+}
+
+fn react(command: &Command, transports: &mut Vec<TransportId>) -> Vec<Event> {
+    match command {
+        Command::OpenTransport(open) => {
+            transports.push(open.transport);
+            vec![Event::Transport { transport: open.transport, state: connected() }]
+        }
+        Command::QueryRoom { room, .. } if room.0 == 0 => {
+            vec![Event::Refused { id: 0, reason: Reason::Unknown }]
+        }
+        Command::QueryRoom { request, .. } => {
+            let stats = TrackStats { packets: 7, jitter_us: 1500, ..TrackStats::default() };
+            let tracks = 0..100u64;
+            let each = tracks.map(|id| Event::TrackStats {
+                request: *request,
+                track: volley::base::TrackId(id),
+                stats,
+            });
+            each.chain([Event::Answered { request: *request }]).collect()
+        }
+        Command::Resync { request } => vec![Event::Answered { request: *request }],
+        _ => vec![],
+    }
+}
+
+async fn join(server: &Server, name: &str) -> (Page, Value) {
+    let mut page = server.socket().await;
+    page.say(json!({"type":"join","roomId":"room-123","participantName":name})).await;
+    let joined = page.hear("joined").await;
+    (page, joined)
+}
+
+#[tokio::test]
+async fn two_pages_join_offer_and_hear_of_each_other() {
+    let server = Server::start(MemoryStore::default()).await;
+    let (mut one, joined) = join(&server, "John Doe").await;
+    assert_eq!(joined["resumed"], false);
+    assert_eq!(joined["mode"], "sfu");
+    assert_eq!(one.hear("request-offer").await["receive"], json!({"audio":1,"video":1}));
+    one.say(json!({"type":"offer","roomId":"room-123","sdp":fixture("chromium-example-client")})).await;
+    let answer = one.hear("answer").await;
+    assert!(answer["sdp"].as_str().unwrap().contains("a=ice-lite"));
+    let (mut two, joined) = join(&server, "Jane").await;
+    assert_eq!(joined["participants"][0]["tracks"].as_array().unwrap().len(), 2);
+    assert_eq!(one.hear("participant-joined").await["participantName"], "Jane");
+    two.say(json!({"type":"offer","roomId":"room-123","sdp":fixture("firefox-example-client")})).await;
+    assert_eq!(one.hear("track-published").await["track"]["source"], "microphone");
+    two.say(json!({"type":"leave"})).await;
+    one.hear("participant-left").await;
+}
+
+#[tokio::test]
+async fn bad_input_is_told_and_the_socket_stays_open() {
+    let server = Server::start(MemoryStore::default()).await;
+    let mut page = server.socket().await;
+    for (text, code) in [
+        ("{".to_owned(), "bad-json"),
+        (r#"{"type":"dance"}"#.to_owned(), "unknown-type"),
+        (r#"{"type":"join","roomId":7}"#.to_owned(), "bad-message"),
+        (format!("\"{}\"", "x".repeat(200 << 10)), "too-large"),
+        (r#"{"type":"leave"}"#.to_owned(), "not-joined"),
+    ] {
+        page.0.send(Message::text(text)).await.unwrap();
+        assert_eq!(page.hear("error").await["code"], code);
+    }
+    page.0.send(Message::binary(vec![0, 255])).await.unwrap();
+    assert_eq!(page.hear("error").await["code"], "bad-json");
+    page.say(json!({"type":"join","roomId":"room-123","participantName":"still here"})).await;
+    page.hear("joined").await;
+}
+
+#[tokio::test]
+async fn whoever_floods_is_warned_and_then_cut_off() {
+    let server = Server::start(MemoryStore::default()).await;
+    let (_bystander, _) = join(&server, "bystander").await;
+    let mut page = server.socket().await;
+    for _ in 0..2000 {
+        if page.0.feed(Message::text("{}")).await.is_err() {
+            break;
+        }
+    }
+    let _ = page.0.flush().await;
+    let mut warned = false;
+    let ended = tokio::time::timeout(Duration::from_secs(10), async {
+        while let Some(Ok(message)) = page.0.next().await {
+            warned |= message.to_text().is_ok_and(|text| text.contains("too-fast"));
+        }
+    });
+    ended.await.expect("the socket is closed");
+    assert!(warned);
+    let (mut other, _) = join(&server, "other").await;
+    other.hear("request-offer").await;
+}
+
+#[tokio::test]
+async fn a_page_that_stops_reading_is_dropped_and_costs_nobody_else() {
+    let server = Server::start(MemoryStore::default()).await;
+    let (mut lazy, joined) = join(&server, "lazy").await;
+    let (mut loud, _) = join(&server, "loud").await;
+    loud.hear("request-offer").await;
+    let text = "x".repeat(2000);
+    // More than the queue and both socket buffers hold, within the allowed rate: several speak.
+    let mut speakers = vec![loud];
+    for index in 0..3 {
+        speakers.push(join(&server, &format!("speaker {index}")).await.0);
+    }
+    let drain = speakers.into_iter().map(|speaker| {
+        let text = text.clone();
+        tokio::spawn(async move {
+            let (mut sink, mut stream) = speaker.0.split();
+            let reading = tokio::spawn(async move { while let Some(Ok(_)) = stream.next().await {} });
+            for _ in 0..90 {
+                sink.send(Message::text(json!({"type":"chat","text":text}).to_string())).await.unwrap();
+            }
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            reading.abort();
+        })
+    });
+    for speaker in drain.collect::<Vec<_>>() {
+        speaker.await.unwrap();
+    }
+    // The page was not dropped for nothing: it can still read what is in flight, and come back.
+    while let Ok(Some(Ok(_))) = tokio::time::timeout(Duration::from_millis(500), lazy.0.next()).await {}
+    let mut back = server.socket().await;
+    back.say(json!({"type":"join","roomId":"room-123","participantName":"lazy",
+        "participantId":joined["participantId"],"resumeToken":joined["resumeToken"]}))
+        .await;
+    assert_eq!(back.hear("joined").await["resumed"], true);
+}
+
+#[tokio::test]
+async fn rooms_are_made_listed_shown_and_deleted() {
+    let server = Server::start(MemoryStore::default()).await;
+    let new = json!({"name":"Conference Room","maxParticipants":3});
+    let (status, made) = server.json("POST /api/rooms", Some(new)).await;
+    assert_eq!(status, 201);
+    let id = made["id"].as_str().unwrap().to_owned();
+    assert_eq!((&made["name"], &made["maxParticipants"]), (&json!("Conference Room"), &json!(3)));
+    let (status, list) = server.json("GET /api/rooms", None).await;
+    assert_eq!((status, list["rooms"][0]["id"].as_str()), (200, Some(&*id)));
+    assert_eq!(server.json(&format!("GET /api/rooms/{id}"), None).await, (200, made));
+    let (status, stats) = server.json(&format!("GET /api/rooms/{id}/stats"), None).await;
+    assert_eq!((status, &stats["tracks"]), (200, &json!([])));
+    assert_eq!(server.json(&format!("DELETE /api/rooms/{id}"), None).await.0, 204);
+    for request in ["GET", "DELETE"] {
+        let (status, problem) = server.json(&format!("{request} /api/rooms/{id}"), None).await;
+        assert_eq!((status, &problem["code"]), (404, &json!("room-not-found")));
+    }
+}
+
+#[tokio::test]
+async fn statistics_are_those_of_the_room_s_tracks() {
+    let server = Server::start(MemoryStore::default()).await;
+    let (mut page, joined) = join(&server, "one").await;
+    page.say(json!({"type":"offer","sdp":fixture("chromium-example-client")})).await;
+    page.hear("answer").await;
+    let (status, stats) = server.json("GET /api/rooms/room-123/stats", None).await;
+    assert_eq!((status, &stats["participants"]), (200, &json!(1)));
+    let tracks = stats["tracks"].as_array().unwrap();
+    assert_eq!(tracks.len(), 2, "{stats}");
+    assert_eq!(tracks[0]["participantId"], joined["participantId"]);
+    assert_eq!((&tracks[0]["packets"], &tracks[0]["jitterMs"]), (&json!(7), &json!(1.5)));
+}
+
+#[tokio::test]
+async fn every_refusal_is_a_problem_document() {
+    let server = Server::start(MemoryStore::default()).await;
+    let json_type = "content-type: application/json\r\n";
+    let long = format!("{{\"name\":\"{}\"}}", "x".repeat(70_000));
+    for (request, head, body, status, code) in [
+        ("GET /api/nothing", "", "", 404, "not-found"),
+        ("GET /../Cargo.toml", "", "", 404, "not-found"),
+        ("GET /api/rooms/%ff", "", "", 404, "room-not-found"),
+        ("GET /api/rooms/none/stats", "", "", 404, "room-not-found"),
+        ("PUT /api/rooms", "", "", 405, "method-not-allowed"),
+        ("POST /api/rooms", "", "{}", 415, "unsupported-media-type"),
+        ("POST /api/rooms", json_type, "{", 400, "bad-json"),
+        ("POST /api/rooms", json_type, "{}", 422, "bad-room"),
+        ("POST /api/rooms", json_type, r#"{"name":""}"#, 422, "bad-room"),
+        ("POST /api/rooms", json_type, r#"{"name":"x","maxParticipants":0}"#, 422, "bad-room"),
+        ("POST /api/rooms", json_type, r#"{"name":"x","maxParticipants":1000000}"#, 422, "bad-room"),
+        ("POST /api/rooms", json_type, &long, 413, "too-large"),
+        ("GET /ws", "", "", 400, "not-a-websocket"),
+    ] {
+        let (got, head, body) = server.http(request, head, body).await;
+        let problem: Value =
+            serde_json::from_str(&body).unwrap_or_else(|_| panic!("{request}: {got} {head} {body:?}"));
+        assert_eq!(
+            (got, problem["code"].as_str(), problem["status"].as_u64()),
+            (status, Some(code), Some(status.into())),
+            "{request}"
+        );
+        assert!(head.contains("content-type: application/problem+json"), "{head}");
+    }
+    let (_, head, _) = server.http("PUT /api/rooms", "", "").await;
+    assert!(head.contains("\r\nallow: "), "{head}");
+}
+
+#[tokio::test]
+async fn the_page_is_served_at_its_addresses_with_its_policy() {
+    let server = Server::start(MemoryStore::default()).await;
+    for address in ["/", "/r/room-123"] {
+        let (status, head, body) = server.http(&format!("GET {address}"), "", "").await;
+        assert_eq!(status, 200);
+        assert!(body.contains("<title>Volley</title>"), "{body}");
+        assert!(head.contains("content-type: text/html; charset=utf-8"), "{head}");
+        assert!(head.contains("script-src 'self';"), "{head}");
+    }
+    let (status, head, _) = server.http("GET /main.js", "", "").await;
+    assert!(status == 200 && head.contains("content-type: text/javascript"), "{head}");
+    let tag = head.lines().find_map(|line| line.strip_prefix("etag: ")).unwrap();
+    let (status, _, body) = server.http("GET /main.js", &format!("if-none-match: {tag}\r\n"), "").await;
+    assert_eq!((status, body.as_str()), (304, ""));
+}
+
+#[tokio::test]
+async fn health_counts_and_notices_a_worker_that_is_gone() {
+    let server = Server::start(MemoryStore::default()).await;
+    let (_page, _) = join(&server, "one").await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let healthy = json!({"status":"healthy","rooms":1,"participants":1,
+        "config":{"max_rooms":3,"max_participants_per_room":5}});
+    assert_eq!(server.json("GET /health", None).await, (200, healthy));
+
+    let (link, _nobody) = MediaLink::new(1);
+    let dead = Server::start_with(MemoryStore::default(), link).await;
+    let (status, body) = dead.json("GET /health", None).await;
+    assert_eq!((status, body["status"].as_str()), (503, Some("unhealthy")));
+    assert!(body["reason"].as_str().unwrap().contains("worker"), "{body}");
+}
+
+#[tokio::test]
+async fn a_server_that_comes_back_knows_names_and_tokens() {
+    let first = Server::start(MemoryStore::default()).await;
+    let (mut page, joined) = join(&first, "one").await;
+    page.say(json!({"type":"offer","sdp":fixture("chromium-bare")})).await;
+    page.hear("answer").await;
+    let second = Server::start(first.store.clone()).await;
+    let mut page = second.socket().await;
+    page.say(json!({"type":"join","roomId":"room-123","participantName":"another",
+        "participantId":joined["participantId"],"resumeToken":joined["resumeToken"]}))
+        .await;
+    let back = page.hear("joined").await;
+    assert_eq!((&back["resumed"], &back["participantName"]), (&json!(true), &json!("one")));
+    assert_eq!(back["resumeToken"], joined["resumeToken"]);
+}
