@@ -9,7 +9,7 @@ use volley::sim::verdict::Verdict;
 use volley::sim::world::World;
 
 /// How many seeds a run of the tests tries.
-const SEEDS: u64 = 240;
+const SEEDS: u64 = 200;
 
 fn judge(scenario: &Scenario) -> Verdict {
     World::new(scenario.clone()).judge()

@@ -199,7 +199,7 @@ impl World {
     /// not know, so nobody upgrades then.
     fn renew(&mut self, now: Time, shard: usize) {
         let connected = |person: &Person| {
-            let state = self.ledger.transports.get(&person.transport);
+            let state = self.ledger.state(person.transport);
             matches!(state, Some(TransportState::Connected { .. } | TransportState::Hidden))
                 && person.peer.is_connected()
         };

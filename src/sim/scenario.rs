@@ -3,7 +3,7 @@
 use super::link::LinkOptions;
 use crate::base::Time;
 use crate::base::random::Random;
-use crate::control::types::{Codec, Kind};
+use crate::control::types::{Codec, Kind, Reason};
 use std::time::Duration;
 
 /// Joins, leaves and troubles happen until now.
@@ -31,6 +31,8 @@ pub struct PersonPlan {
     pub dtls_13: bool,
     /// Whether transport-wide feedback was agreed on.
     pub transport_cc: bool,
+    /// Whether signaling was told of another certificate than DTLS will show.
+    pub wrong_fingerprint: bool,
     /// To the server.
     pub up: LinkOptions,
     /// From the server.
@@ -121,6 +123,8 @@ pub struct Scenario {
     pub people: Vec<PersonPlan>,
     /// What happens when.
     pub actions: Vec<(Time, Action)>,
+    /// Why transports may end in this run.
+    pub ends: Vec<Reason>,
     /// When the run is over.
     pub end: Time,
 }
@@ -142,6 +146,7 @@ impl Scenario {
             turn,
             people,
             actions: Vec::new(),
+            ends: vec![Reason::Asked, Reason::ClosedByPeer],
             end: Time::from_millis(TROUBLE_UNTIL_MS) + QUIET,
         };
         scenario.draw_actions(&mut random);
@@ -240,6 +245,7 @@ impl PersonPlan {
             announces_ssrcs: random.chance(0.6),
             dtls_13: random.chance(0.6),
             transport_cc: random.chance(0.8),
+            wrong_fingerprint: false,
             up,
             down,
         }

@@ -2,7 +2,8 @@
 
 use super::oracle::{Violation, liveness, seats};
 use super::world::World;
-use crate::base::{ParticipantId, SlotId, TrackId};
+use crate::base::{ParticipantId, SlotId, Time, TrackId, TransportId};
+use crate::control::types::TransportState;
 use crate::shard::counters::Drop;
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{Hash, Hasher};
@@ -18,6 +19,10 @@ pub struct Verdict {
     pub served: BTreeMap<ParticipantId, BTreeSet<TrackId>>,
     /// What each open seat shows at the end.
     pub seats: BTreeMap<SlotId, Option<TrackId>>,
+    /// What signaling was told of transports, in order; `stays` tells whose they are.
+    pub told: Vec<(Time, TransportId, TransportState)>,
+    /// Which of the scenario's people had which transport, in the order of joining.
+    pub stays: Vec<(usize, ParticipantId, TransportId)>,
     /// How often a shard was exported and imported.
     pub renewals: u64,
     /// Packets of media that reached somebody.
@@ -37,6 +42,9 @@ impl World {
         }
         for stay in self.current.iter().flatten() {
             let person = &self.people[*stay];
+            if self.ledger.has_ended(person.transport) {
+                continue;
+            }
             let viewer = person.participant;
             seats::check(now, viewer, &self.ledger, &mut self.violations);
             liveness::check(now, viewer, &person.peer, &self.ledger, &mut self.violations);
@@ -50,6 +58,12 @@ impl World {
             seats: open.map(|(id, slot)| (*id, slot.shows.now())).collect(),
             served: self.served(),
             hash: self.hasher.finish(),
+            told: self.ledger.told,
+            stays: self
+                .people
+                .iter()
+                .map(|person| (person.who, person.participant, person.transport))
+                .collect(),
             violations: self.violations.found().to_vec(),
             media_heard: self.media_heard,
             drops: self.drops,
