@@ -87,7 +87,7 @@ fn call_of(people: usize) -> Scenario {
 
 fn unplug(who: usize) -> Action {
     let dead = LinkOptions { loss: 1.0, ..LinkOptions::clean(Duration::from_millis(12)) };
-    Action::Network { who, up: dead, down: dead }
+    Action::Network { who, up: Box::new(dead), down: Box::new(dead) }
 }
 
 fn states_of(who: usize, verdict: &Verdict) -> Vec<TransportState> {

@@ -25,7 +25,7 @@ impl World {
             Action::Mute { who, kind, muted } => self.mute(now, who, kind, muted),
             Action::Unpublish { who, kind } => self.unpublish(now, who, kind),
             Action::Rebind(who) => self.rebind(who),
-            Action::Network { who, up, down } => self.change_network(who, up, down),
+            Action::Network { who, up, down } => self.change_network(who, *up, *down),
             Action::RestartIce(who) => self.restart_ice(now, who),
             Action::Pin { who, target } => self.pin(now, who, target),
             Action::Garbage(who) => self.garbage(now, who),

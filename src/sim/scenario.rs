@@ -74,9 +74,9 @@ pub enum Action {
         /// Whose.
         who: usize,
         /// To the server.
-        up: LinkOptions,
+        up: Box<LinkOptions>,
         /// From the server.
-        down: LinkOptions,
+        down: Box<LinkOptions>,
     },
     /// Somebody's ICE begins anew.
     RestartIce(usize),
@@ -206,7 +206,7 @@ impl Scenario {
             4 => self.act(at, Action::Unpublish { who, kind }),
             5 | 6 => self.act(at, Action::Rebind(who)),
             7 | 8 => {
-                let (up, down) = (LinkOptions::troubled(random), LinkOptions::troubled(random));
+                let [up, down] = [(); 2].map(|()| Box::new(LinkOptions::troubled(random)));
                 self.act(at, Action::Network { who, up, down });
             }
             9 => self.act(at, Action::RestartIce(who)),
