@@ -26,6 +26,11 @@ impl<T: Copy + PartialEq> History<T> {
         self.changes.last().expect("a history has a first value").1
     }
 
+    /// How often it changed.
+    pub fn changes(&self) -> usize {
+        self.changes.len() - 1
+    }
+
     /// When it changed last.
     pub fn since(&self) -> Time {
         self.changes.last().expect("a history has a first value").0

@@ -72,12 +72,14 @@ impl World {
     }
 
     /// A number that is never sent stands for a packet that never came, came from an address that
-    /// was not proved yet, or lied.
+    /// was not proved yet, lied, or came late and found that its seat had moved.
     fn check_holes(&mut self) {
         let refused = [Drop::UnknownAddress, Drop::NoKeys, Drop::BadRtp, Drop::UnknownCodec].map(Drop::label);
         let refused: u64 = refused.iter().filter_map(|cause| self.drops.get(cause)).sum();
-        let missing = self.uplink_lost + refused;
         for person in &self.people {
+            let seats = self.ledger.slots.values().filter(|slot| slot.participant == person.participant);
+            let moves: usize = seats.map(|slot| slot.shows.changes()).sum();
+            let missing = self.uplink_lost + refused + moves as u64;
             let holes = person.wiretap.sequence.holes();
             if holes > missing {
                 self.violations.add(self.scenario.end, "sequence", || {

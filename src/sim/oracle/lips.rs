@@ -15,6 +15,9 @@ const MAX_SKEW_MS: i64 = 45;
 /// What plays has reported within this; what is muted is in step with nothing.
 const FRESH: Duration = Duration::from_millis(1_500);
 
+/// A publisher reports each second, and each of its reports is carried over.
+const REPORTED_WITHIN: Duration = Duration::from_millis(2_500);
+
 /// Watches the seats of one viewer.
 #[derive(Debug, Default)]
 pub struct LipsOracle {
@@ -51,6 +54,7 @@ impl LipsOracle {
 
     /// Compares the seats of each pair, at the end of a run.
     pub fn check(&self, at: Time, viewer: ParticipantId, ledger: &Ledger, violations: &mut Violations) {
+        self.check_reports(at, viewer, ledger, violations);
         let fresh =
             |report: &&Report| at.since(report.at) < FRESH && at.since(report.heard.tag.captured) < 2 * FRESH;
         for sound in self.reports.values().filter(fresh) {
@@ -68,8 +72,16 @@ impl LipsOracle {
         }
     }
 
-    /// How many seats have reported lately.
-    pub fn reporting(&self, at: Time) -> usize {
-        self.reports.values().filter(|report| at.since(report.at) < FRESH).count()
+    /// Whatever plays needs a report now and then, or no receiver can play it in step.
+    fn check_reports(&self, at: Time, viewer: ParticipantId, ledger: &Ledger, violations: &mut Violations) {
+        for (slot, heard) in &self.heard {
+            let Some(entry) = ledger.slots.get(slot).filter(|entry| entry.live) else { continue };
+            let settled = at.since(entry.shows.since()) > REPORTED_WITHIN;
+            let plays = at.since(heard.tag.captured) < FRESH && entry.shows.now() == Some(heard.tag.track);
+            let reported = self.reports.get(slot).is_some_and(|report| at.since(report.at) < REPORTED_WITHIN);
+            if settled && plays && !reported {
+                violations.add(at, "lips", || format!("{viewer:?} gets no reports with {heard:?}"));
+            }
+        }
     }
 }
