@@ -5,7 +5,7 @@ mod common;
 use common::{Lab, Page, config, connected, fixture, names};
 use serde_json::json;
 use std::collections::BTreeSet;
-use volley::base::{StreamId, TransportId};
+use volley::base::{StreamId, TrackId, TransportId};
 use volley::control::message::{OpenSlot, Publish};
 use volley::control::types::{Kind, Reason, Source, TransportState};
 use volley::control::{Command, Event};
@@ -250,6 +250,9 @@ fn a_killed_process_comes_back_to_the_same_room() {
     // What a kill may have left unsaid is said again; what the worker has it refuses.
     assert_eq!(names(&lab.commands()), [["publish", "open-slot"]; 4].as_flattened());
     lab.event(0, Event::Refused { id: seat.0, reason: Reason::Exists });
+    lab.event(0, Event::Slot { slot: seat, track: Some(TrackId(999_999)) });
+    assert_eq!(lab.commands(), [Command::Unpublish { track: TrackId(999_999) }], "it was ended unsaid");
+    lab.event(0, Event::Slot { slot: seat, track: Some(microphone) });
 
     let (first, heard) = lab.resume(1, &first);
     assert!(matches!(heard[..], [ServerMessage::Joined { resumed: true, .. }, ServerMessage::Slots { .. }]));
@@ -305,7 +308,11 @@ fn events_about_nothing_we_know_are_cleaned_up() {
     lab.event(1, Event::Slot { slot: volley::base::SlotId(98), track: None });
     assert_eq!(names(&lab.commands()), ["close-transport", "close-slot"]);
     lab.event(1, Event::Lost { events: 3 });
-    assert_eq!(names(&lab.commands()), ["resync"]);
+    let commands = lab.commands();
+    assert_eq!(names(&commands), ["resync"]);
+    let Command::Resync { request } = commands[0] else { unreachable!() };
+    lab.event(1, Event::Answered { request });
+    assert_eq!(names(&lab.commands()), [""; 0], "refusals of what is known would be lost events again");
     lab.event(1, Event::Refused { id: 7, reason: Reason::Invalid });
     lab.event(1, Event::Answered { request: 77 });
 }
