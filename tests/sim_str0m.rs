@@ -149,12 +149,13 @@ impl Call {
         while self.queue.next_at().is_some_and(|at| at <= until) {
             let Some((at, (destination, bytes))) = self.queue.pop() else { return };
             self.now = self.now.max(at);
+            let instant = self.instant();
             match destination {
                 Destination::Shard(from) => {
                     let path = Path { socket: SocketIndex(0), remote: from };
                     self.shard.on_datagram(self.now, path, &bytes, &mut self.outbox);
                 }
-                Destination::Peer(number) => self.peers[number].receive(self.instant(), &bytes),
+                Destination::Peer(number) => self.peers[number].receive(instant, &bytes),
             }
             self.flush();
         }

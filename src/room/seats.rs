@@ -33,6 +33,10 @@ impl Pair {
     fn holds(&self, stream: &Stream) -> bool {
         self.holds == Some((stream.participant, stream.stream))
     }
+
+    fn can_show(&self, stream: &Stream) -> bool {
+        stream.audio.is_some() && self.audio.is_some() || stream.video.is_some() && self.video.is_some()
+    }
 }
 
 /// One viewer's seats.
@@ -109,7 +113,7 @@ impl Seats {
     /// Frees the pairs whose stream is gone, or would be better off elsewhere.
     fn release<'a>(&mut self, streams: impl Iterator<Item = &'a Stream> + Clone) {
         for pair in &mut self.pairs {
-            if !streams.clone().any(|stream| pair.holds(stream)) {
+            if !streams.clone().any(|stream| pair.holds(stream) && pair.can_show(stream)) {
                 pair.holds = None;
             }
         }
@@ -248,6 +252,15 @@ mod tests {
         shown.sort_unstable();
         assert_eq!(shown, [1, 3]);
         assert_eq!(seats.pairs[0].holds.map(|(who, _)| who.0), Some(3), "the picture has the pair");
+    }
+
+    #[test]
+    fn a_picture_that_loses_its_sound_blocks_no_sound_only_seat() {
+        let mut seats = viewer(1, 1);
+        place(&mut seats, &[stream(1, true), stream(2, true)]);
+        let silent = Stream { audio: None, ..stream(2, true) };
+        let changes = place(&mut seats, &[stream(1, true), silent, stream(3, false)]);
+        assert_eq!(changes, [(10, Some(30))]);
     }
 
     #[test]

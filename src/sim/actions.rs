@@ -25,14 +25,15 @@ impl World {
             Action::Mute { who, kind, muted } => self.mute(now, who, kind, muted),
             Action::Unpublish { who, kind } => self.unpublish(now, who, kind),
             Action::Rebind(who) => self.rebind(who),
-            Action::Network { who, up, down } => self.change_network(who, up, down),
+            Action::Network { who, up, down } => self.change_network(who, *up, *down),
             Action::RestartIce(who) => self.restart_ice(now, who),
             Action::Pin { who, target } => self.pin(now, who, target),
             Action::Garbage(who) => self.garbage(now, who),
             Action::Replay { who, from_stranger } => self.replay(now, who, from_stranger),
             Action::Forge(who) => self.forge(now, who),
+            Action::Misbehave(who) => self.misbehave(now, who),
             Action::Strangers => self.strangers(now),
-            Action::Renew(shard) => self.renew(now, shard),
+            Action::Renew(shard) => self.renew(now, shard % self.hosts.len()),
             Action::Heal => self.heal(),
         }
     }
@@ -158,6 +159,12 @@ impl World {
         }
     }
 
+    fn misbehave(&mut self, now: Time, who: usize) {
+        let Some(stay) = self.stay(who) else { return };
+        self.people[stay].peer.misbehave(now);
+        self.after_person(now, stay);
+    }
+
     fn strangers(&mut self, now: Time) {
         for _ in 0..BURST {
             let (bytes, from) = (self.rubbish(), self.fresh_address());
@@ -192,7 +199,7 @@ impl World {
     /// not know, so nobody upgrades then.
     fn renew(&mut self, now: Time, shard: usize) {
         let connected = |person: &Person| {
-            let state = self.ledger.transports.get(&person.transport);
+            let state = self.ledger.state(person.transport);
             matches!(state, Some(TransportState::Connected { .. } | TransportState::Hidden))
                 && person.peer.is_connected()
         };
@@ -204,6 +211,10 @@ impl World {
     }
 
     fn heal(&mut self) {
+        for plan in &mut self.scenario.people {
+            plan.up = LinkOptions::clean(plan.up.delay);
+            plan.down = LinkOptions::clean(plan.down.delay);
+        }
         for person in &mut self.people {
             let (up, down) = (person.up.options().delay, person.down.options().delay);
             person.up.set_options(LinkOptions::clean(up));

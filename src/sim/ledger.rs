@@ -82,11 +82,24 @@ pub struct Ledger {
     pub tracks: BTreeMap<TrackId, TrackEntry>,
     /// All seats there ever were.
     pub slots: BTreeMap<SlotId, SlotEntry>,
-    /// What signaling was told of transports.
-    pub transports: BTreeMap<TransportId, TransportState>,
+    /// Whose transport is which.
+    pub owners: BTreeMap<TransportId, ParticipantId>,
+    /// What signaling was told of transports, in order.
+    pub told: Vec<(Time, TransportId, TransportState)>,
 }
 
 impl Ledger {
+    /// What signaling was told of a transport last.
+    pub fn state(&self, transport: TransportId) -> Option<TransportState> {
+        let told = self.told.iter().rev().find(|(_, told, _)| *told == transport);
+        told.map(|(_, _, state)| *state)
+    }
+
+    /// Whether a transport has come to its end.
+    pub fn has_ended(&self, transport: TransportId) -> bool {
+        matches!(self.state(transport), Some(TransportState::Ended { .. }))
+    }
+
     /// Somebody's tracks and seats are no more.
     pub fn leave(&mut self, participant: ParticipantId) {
         let tracks = self.tracks.values_mut().filter(|track| track.participant == participant);

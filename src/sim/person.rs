@@ -124,7 +124,9 @@ impl Person {
         };
         ledger.rooms.insert(participant, room);
         let cname = ArrayString::from("simulated").expect("it is short");
-        let fingerprint = DtlsClient::fingerprint();
+        let mut fingerprint = DtlsClient::fingerprint();
+        fingerprint.value[0] ^= u8::from(plan.wrong_fingerprint);
+        ledger.owners.insert(transport, participant);
         let open = OpenTransport { participant, transport, local, remote, fingerprint, cname };
         let mut commands = vec![Command::Join { room, participant }, Command::OpenTransport(Box::new(open))];
         let numbering = Numbering::draw(plan, &mut person.random);

@@ -3,7 +3,7 @@
 use super::link::LinkOptions;
 use crate::base::Time;
 use crate::base::random::Random;
-use crate::control::types::{Codec, Kind};
+use crate::control::types::{Codec, Kind, Reason};
 use std::time::Duration;
 
 /// Joins, leaves and troubles happen until now.
@@ -31,6 +31,8 @@ pub struct PersonPlan {
     pub dtls_13: bool,
     /// Whether transport-wide feedback was agreed on.
     pub transport_cc: bool,
+    /// Whether signaling was told of another certificate than DTLS will show.
+    pub wrong_fingerprint: bool,
     /// To the server.
     pub up: LinkOptions,
     /// From the server.
@@ -72,9 +74,9 @@ pub enum Action {
         /// Whose.
         who: usize,
         /// To the server.
-        up: LinkOptions,
+        up: Box<LinkOptions>,
         /// From the server.
-        down: LinkOptions,
+        down: Box<LinkOptions>,
     },
     /// Somebody's ICE begins anew.
     RestartIce(usize),
@@ -96,6 +98,8 @@ pub enum Action {
     },
     /// Datagrams like somebody's with changed bytes, from his address.
     Forge(usize),
+    /// Somebody sends authentic packets that lie.
+    Misbehave(usize),
     /// Random bytes from a stranger, some of them looking like STUN, DTLS or RTP.
     Strangers,
     /// A shard is exported, thrown away and imported.
@@ -119,6 +123,8 @@ pub struct Scenario {
     pub people: Vec<PersonPlan>,
     /// What happens when.
     pub actions: Vec<(Time, Action)>,
+    /// Why transports may end in this run.
+    pub ends: Vec<Reason>,
     /// When the run is over.
     pub end: Time,
 }
@@ -140,6 +146,7 @@ impl Scenario {
             turn,
             people,
             actions: Vec::new(),
+            ends: vec![Reason::Asked, Reason::ClosedByPeer],
             end: Time::from_millis(TROUBLE_UNTIL_MS) + QUIET,
         };
         scenario.draw_actions(&mut random);
@@ -183,7 +190,7 @@ impl Scenario {
 
     fn draw_action(&mut self, at: u64, who: usize, random: &mut Random) {
         let kind = if random.chance(0.5) { Kind::Audio } else { Kind::Video };
-        match random.below(16) {
+        match random.below(18) {
             0 | 1 => {
                 self.act(at, Action::Leave { who, politely: random.chance(0.5) });
                 if random.chance(0.7) {
@@ -199,7 +206,7 @@ impl Scenario {
             4 => self.act(at, Action::Unpublish { who, kind }),
             5 | 6 => self.act(at, Action::Rebind(who)),
             7 | 8 => {
-                let (up, down) = (LinkOptions::troubled(random), LinkOptions::troubled(random));
+                let [up, down] = [(); 2].map(|()| Box::new(LinkOptions::troubled(random)));
                 self.act(at, Action::Network { who, up, down });
             }
             9 => self.act(at, Action::RestartIce(who)),
@@ -211,6 +218,7 @@ impl Scenario {
             12 => self.act(at, Action::Replay { who, from_stranger: random.chance(0.5) }),
             13 => self.act(at, Action::Forge(who)),
             14 => self.act(at, Action::Strangers),
+            15 | 16 => self.act(at, Action::Misbehave(who)),
             _ => self.act(at, Action::Renew(random.below(self.shards as u64) as usize)),
         }
     }
@@ -237,6 +245,7 @@ impl PersonPlan {
             announces_ssrcs: random.chance(0.6),
             dtls_13: random.chance(0.6),
             transport_cc: random.chance(0.8),
+            wrong_fingerprint: false,
             up,
             down,
         }

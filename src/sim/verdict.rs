@@ -2,7 +2,9 @@
 
 use super::oracle::{Violation, liveness, seats};
 use super::world::World;
-use crate::base::{ParticipantId, SlotId, TrackId};
+use crate::base::{ParticipantId, SlotId, Time, TrackId, TransportId};
+use crate::control::types::TransportState;
+use crate::shard::counters::Drop;
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{Hash, Hasher};
 
@@ -17,6 +19,10 @@ pub struct Verdict {
     pub served: BTreeMap<ParticipantId, BTreeSet<TrackId>>,
     /// What each open seat shows at the end.
     pub seats: BTreeMap<SlotId, Option<TrackId>>,
+    /// What signaling was told of transports, in order; `stays` tells whose they are.
+    pub told: Vec<(Time, TransportId, TransportState)>,
+    /// Which of the scenario's people had which transport, in the order of joining.
+    pub stays: Vec<(usize, ParticipantId, TransportId)>,
     /// How often a shard was exported and imported.
     pub renewals: u64,
     /// Packets of media that reached somebody.
@@ -30,11 +36,15 @@ impl World {
     pub fn judge(mut self) -> Verdict {
         self.run();
         let now = self.scenario.end;
+        (0..self.hosts.len()).for_each(|shard| self.end_turn(now, shard));
         for host in std::mem::take(&mut self.hosts) {
             self.retire(now, &host);
         }
         for stay in self.current.iter().flatten() {
             let person = &self.people[*stay];
+            if self.ledger.has_ended(person.transport) {
+                continue;
+            }
             let viewer = person.participant;
             seats::check(now, viewer, &self.ledger, &mut self.violations);
             liveness::check(now, viewer, &person.peer, &self.ledger, &mut self.violations);
@@ -48,6 +58,12 @@ impl World {
             seats: open.map(|(id, slot)| (*id, slot.shows.now())).collect(),
             served: self.served(),
             hash: self.hasher.finish(),
+            told: self.ledger.told,
+            stays: self
+                .people
+                .iter()
+                .map(|person| (person.who, person.participant, person.transport))
+                .collect(),
             violations: self.violations.found().to_vec(),
             media_heard: self.media_heard,
             drops: self.drops,
@@ -55,14 +71,20 @@ impl World {
         }
     }
 
-    /// A number that is never sent stands for a packet that never came.
+    /// A number that is never sent stands for a packet that never came, came from an address that
+    /// was not proved yet, or lied.
     fn check_holes(&mut self) {
+        let refused = [Drop::UnknownAddress, Drop::NoKeys, Drop::BadRtp, Drop::UnknownCodec].map(Drop::label);
+        let refused: u64 = refused.iter().filter_map(|cause| self.drops.get(cause)).sum();
+        let missing = self.uplink_lost + refused;
         for person in &self.people {
             let holes = person.wiretap.sequence.holes();
-            if holes > self.uplink_lost {
-                let lost = self.uplink_lost;
+            if holes > missing {
                 self.violations.add(self.scenario.end, "sequence", || {
-                    format!("{holes} numbers were left out for {:?}, {lost} packets lost", person.participant)
+                    format!(
+                        "{holes} numbers were left out for {:?}, {missing} packets missing",
+                        person.participant
+                    )
                 });
             }
         }

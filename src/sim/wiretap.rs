@@ -138,7 +138,7 @@ impl Wiretap {
             let Message::SenderReport { ssrc, ntp, rtp, .. } = message else { continue };
             let seat = peer.seats().iter().find(|seat| seat.options().ssrc == ssrc);
             match seat {
-                Some(seat) => self.lips.on_sender_report(seat.options().slot, ntp, rtp),
+                Some(seat) => self.lips.on_sender_report(at, seat.options().slot, ntp, rtp),
                 None => violations.add(at, "wiretap", || format!("a report on no seat: {ssrc:?}")),
             }
         }

@@ -12,7 +12,7 @@ use super::queue::EventQueue;
 use super::scenario::{Action, Scenario};
 use crate::base::random::Random;
 use crate::base::{Path, SocketIndex, Time, WallClock};
-use crate::control::types::TransportState;
+use crate::control::types::{Reason, TransportState};
 use crate::control::{Command, Event};
 use crate::shard::counters::Drop;
 use crate::shard::{Shard, ShardConfig};
@@ -200,6 +200,8 @@ impl World {
         if let Err(error) = host.shard.import(now, state, &mut host.outbox) {
             self.violations.add(now, "renewal", || error.to_string());
         }
+        let served = self.people.iter_mut().filter(|person| person.shard == shard);
+        served.for_each(|person| person.wiretap.sequence.on_renewal());
         self.renewals += 1;
         self.end_turn(now, shard);
     }
@@ -217,7 +219,7 @@ impl World {
         let host = &mut self.hosts[shard];
         host.in_turn = false;
         while let Some(event) = host.shard.poll_event() {
-            note_event(now, event, &mut self.ledger, &mut self.violations);
+            note_event(now, event, &self.scenario.ends, &mut self.ledger, &mut self.violations);
         }
         let mut sent = host.outbox.flush();
         if let Some(fault) = &mut self.fault {
@@ -361,16 +363,23 @@ impl Host {
     }
 }
 
-fn note_event(now: Time, event: Event, ledger: &mut Ledger, violations: &mut Violations) {
+fn note_event(now: Time, event: Event, ends: &[Reason], ledger: &mut Ledger, violations: &mut Violations) {
     match event {
         Event::Slot { slot, track } => match ledger.slots.get_mut(&slot) {
             Some(entry) => entry.shows.change(now, track),
             None => violations.add(now, "events", || format!("{slot:?} was never opened")),
         },
         Event::Transport { transport, state } => {
-            let before = ledger.transports.insert(transport, state);
-            if matches!(before, Some(TransportState::Ended { .. })) {
+            if ledger.has_ended(transport) {
                 violations.add(now, "events", || format!("{transport:?} is {state:?} after its end"));
+            }
+            ledger.told.push((now, transport, state));
+            let TransportState::Ended { reason } = state else { return };
+            if !ends.contains(&reason) {
+                violations.add(now, "events", || format!("{transport:?} ended: {reason:?}"));
+            }
+            if let Some(participant) = ledger.owners.get(&transport) {
+                ledger.leave(*participant);
             }
         }
         Event::Refused { id, reason } => {

@@ -2,7 +2,7 @@
 //! literals.
 
 /// The words and punctuation of one source file.
-pub struct Source {
+pub(crate) struct Source {
     tokens: Vec<Token>,
 }
 
@@ -19,29 +19,29 @@ impl Token {
 }
 
 /// Reads a source file.
-pub fn parse(text: &str) -> Source {
+pub(crate) fn parse(text: &str) -> Source {
     Source { tokens: Lexer { rest: text }.tokens() }
 }
 
 impl Source {
     /// Whether the keyword or name stands anywhere in the code.
-    pub fn has_word(&self, word: &str) -> bool {
+    pub(crate) fn has_word(&self, word: &str) -> bool {
         self.tokens.iter().any(|token| token.is_word(word))
     }
 
     /// Whether `name!` is called.
-    pub fn calls_macro(&self, name: &str) -> bool {
+    pub(crate) fn calls_macro(&self, name: &str) -> bool {
         self.tokens.windows(2).any(|pair| pair[0].is_word(name) && pair[1] == Token::Mark('!'))
     }
 
     /// Whether `#[name…]` stands anywhere.
-    pub fn has_attribute(&self, name: &str) -> bool {
+    pub(crate) fn has_attribute(&self, name: &str) -> bool {
         let head = [Token::Mark('#'), Token::Mark('['), Token::Word(name.to_owned())];
         self.tokens.windows(3).any(|three| three == head)
     }
 
     /// The names in `mod name;`.
-    pub fn modules(&self) -> Vec<String> {
+    pub(crate) fn modules(&self) -> Vec<String> {
         let declarations = self.tokens.windows(3).filter(|three| three[0].is_word("mod"));
         declarations
             .filter_map(|three| match &three[1..] {
@@ -53,7 +53,7 @@ impl Source {
 
     /// Every path that begins with `crate` or `super`, as seen from the crate's root. A glob or a
     /// bare `crate` reads as `*`.
-    pub fn imports(&self, module: &[String]) -> Vec<Vec<String>> {
+    pub(crate) fn imports(&self, module: &[String]) -> Vec<Vec<String>> {
         let mut found = Vec::new();
         let mut scope = Scope::new(module);
         let mut at = 0;

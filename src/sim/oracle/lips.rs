@@ -7,44 +7,58 @@ use crate::control::types::Kind;
 use crate::sim::ledger::Ledger;
 use crate::sim::peer::seat::Heard;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// People notice more than this (ITU-R BT.1359 gives 45 ms early, 125 ms late).
 const MAX_SKEW_MS: i64 = 45;
+
+/// What plays has reported within this; what is muted is in step with nothing.
+const FRESH: Duration = Duration::from_millis(1_500);
 
 /// Watches the seats of one viewer.
 #[derive(Debug, Default)]
 pub struct LipsOracle {
     heard: BTreeMap<SlotId, Heard>,
-    lateness_ms: BTreeMap<SlotId, (Heard, i64)>,
+    reports: BTreeMap<SlotId, Report>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Report {
+    at: Time,
+    heard: Heard,
+    lateness_ms: i64,
 }
 
 impl LipsOracle {
     /// A packet of media leaves.
     pub fn on_media(&mut self, heard: &Heard) {
         if self.heard.get(&heard.slot).is_some_and(|before| before.tag.track != heard.tag.track) {
-            self.lateness_ms.remove(&heard.slot);
+            self.reports.remove(&heard.slot);
         }
         self.heard.insert(heard.slot, *heard);
     }
 
     /// A sender report of the seat `slot` leaves: from now on its moments of capture have a place
     /// on the server's clock.
-    pub fn on_sender_report(&mut self, slot: SlotId, ntp: NtpTime, rtp: u32) {
+    pub fn on_sender_report(&mut self, at: Time, slot: SlotId, ntp: NtpTime, rtp: u32) {
         let Some(heard) = self.heard.get(&slot) else { return };
         let clock_rate = if heard.tag.kind == Kind::Audio { 48 } else { 90 };
         let ahead_ms = i64::from(heard.timestamp.wrapping_sub(rtp) as i32) / clock_rate;
         let shown_ms = (ntp.as_nanos() / 1_000_000) as i64 + ahead_ms;
-        let lateness = shown_ms - heard.tag.captured.as_millis() as i64;
-        self.lateness_ms.insert(slot, (*heard, lateness));
+        let lateness_ms = shown_ms - heard.tag.captured.as_millis() as i64;
+        self.reports.insert(slot, Report { at, heard: *heard, lateness_ms });
     }
 
     /// Compares the seats of each pair, at the end of a run.
     pub fn check(&self, at: Time, viewer: ParticipantId, ledger: &Ledger, violations: &mut Violations) {
-        for (audio, (sound, late_sound)) in &self.lateness_ms {
-            for (video, (picture, late_picture)) in &self.lateness_ms {
-                let (Some(a), Some(b)) = (ledger.slots.get(audio), ledger.slots.get(video)) else { continue };
+        let fresh =
+            |report: &&Report| at.since(report.at) < FRESH && at.since(report.heard.tag.captured) < 2 * FRESH;
+        for sound in self.reports.values().filter(fresh) {
+            for picture in self.reports.values().filter(fresh) {
+                let slots = (ledger.slots.get(&sound.heard.slot), ledger.slots.get(&picture.heard.slot));
+                let (Some(a), Some(b)) = slots else { continue };
                 let paired = a.stream == b.stream && (a.kind, b.kind) == (Kind::Audio, Kind::Video);
-                let skew = late_sound - late_picture;
+                let skew = sound.lateness_ms - picture.lateness_ms;
                 if paired && skew.abs() > MAX_SKEW_MS {
                     violations.add(at, "lips", || {
                         format!("{viewer:?} sees and hears {skew} ms apart: {sound:?} {picture:?}")
@@ -52,5 +66,10 @@ impl LipsOracle {
                 }
             }
         }
+    }
+
+    /// How many seats have reported lately.
+    pub fn reporting(&self, at: Time) -> usize {
+        self.reports.values().filter(|report| at.since(report.at) < FRESH).count()
     }
 }

@@ -1,8 +1,9 @@
-//! Seats are used well: one person's stream per pair, nobody twice, and no seat empty while a
-//! stream has none.
+//! Seats are used well: one person's stream per pair, nobody twice, and no pair empty while a stream
+//! that fits it has none.
 
 use super::Violations;
 use crate::base::{ParticipantId, StreamId, Time};
+use crate::control::types::Kind;
 use crate::sim::ledger::Ledger;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,10 +26,22 @@ pub fn check(at: Time, viewer: ParticipantId, ledger: &Ledger, violations: &mut 
     if distinct.len() < shown.len() {
         violations.add(at, "seats", || format!("{viewer:?} sees somebody twice: {shown:?}"));
     }
-    let streams = ledger.streams_for(viewer);
-    if distinct.len() < streams.len().min(pairs.len()) {
-        violations.add(at, "seats", || {
-            format!("{viewer:?} has {} pairs and sees {distinct:?} of {streams:?}", pairs.len())
-        });
+    let is_free = |pair: &StreamId| pairs.get(pair).is_some_and(BTreeSet::is_empty);
+    for stream in ledger.streams_for(viewer).iter().filter(|stream| !distinct.contains(stream)) {
+        let kinds = kinds_of(*stream, ledger);
+        let fits = |pair: &StreamId| kinds.iter().any(|kind| has_seat(viewer, *pair, *kind, ledger));
+        if let Some(pair) = pairs.keys().find(|pair| is_free(pair) && fits(pair)) {
+            violations.add(at, "seats", || format!("{viewer:?} has {pair:?} free and not {stream:?}"));
+        }
     }
+}
+
+fn kinds_of(stream: Stream, ledger: &Ledger) -> Vec<Kind> {
+    let tracks = ledger.tracks.values().filter(|track| track.live);
+    tracks.filter(|track| (track.participant, track.stream) == stream).map(|track| track.kind).collect()
+}
+
+fn has_seat(viewer: ParticipantId, pair: StreamId, kind: Kind, ledger: &Ledger) -> bool {
+    let mut seats = ledger.slots.values().filter(|slot| slot.live && slot.participant == viewer);
+    seats.any(|slot| slot.stream == pair && slot.kind == kind)
 }

@@ -26,6 +26,7 @@ struct Stream {
     lowest: Option<u64>,
     highest: Option<u64>,
     count: u64,
+    sent_before_renewal: Option<u64>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -52,7 +53,8 @@ impl SequenceOracle {
             timestamp: heard.timestamp,
         };
         let kind = heard.tag.kind;
-        let before = stream.sent.range(..heard.index).next_back();
+        let fresh = |index: &u64| Some(*index) > stream.sent_before_renewal;
+        let before = stream.sent.range(..heard.index).next_back().filter(|(index, _)| fresh(index));
         let after = stream.sent.range(heard.index + 1..).next();
         if let Some(wrong) =
             before.and_then(|(index, before)| conflict(before, &sent, heard.index - index, kind))
@@ -67,7 +69,14 @@ impl SequenceOracle {
         stream.note(heard.index, sent);
     }
 
-    /// Numbers never sent, over all seats: each is a packet that never came, not one left out.
+    /// The shard was renewed. It remembers the numbers it used and not the packets: a late one may
+    /// come once more, under a new number.
+    pub fn on_renewal(&mut self) {
+        self.seats.values_mut().for_each(|stream| stream.sent_before_renewal = stream.highest);
+    }
+
+    /// Numbers never sent, over all seats whose shard was not renewed: each is a packet that never
+    /// came, not one left out.
     pub fn holes(&self) -> u64 {
         self.seats.values().map(Stream::holes).sum()
     }
@@ -85,7 +94,9 @@ impl Stream {
 
     fn holes(&self) -> u64 {
         match (self.lowest, self.highest) {
-            (Some(lowest), Some(highest)) => highest + 1 - lowest - self.count,
+            (Some(lowest), Some(highest)) if self.sent_before_renewal.is_none() => {
+                highest + 1 - lowest - self.count
+            }
             _ => 0,
         }
     }

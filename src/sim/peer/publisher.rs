@@ -169,6 +169,23 @@ impl Publisher {
         kept
     }
 
+    /// The header of a packet that will never be: a sequence number is given away.
+    pub fn skip(&mut self, now: Time) -> Header {
+        let sequence = self.sequence;
+        self.sequence = self.sequence.wrapping_add(1);
+        self.index += 1;
+        let (payload_type, ssrc) = (self.options.payload_type, self.options.ssrc);
+        Header { sequence, payload_type, ssrc, timestamp: self.timestamp(now), ..Header::default() }
+    }
+
+    /// The header of a retransmission that will never be, when they were agreed on.
+    pub fn skip_rtx(&mut self, now: Time) -> Option<Header> {
+        let (ssrc, payload_type) = (self.options.rtx_ssrc?, self.options.rtx_payload_type?);
+        self.rtx_sequence = self.rtx_sequence.wrapping_add(1);
+        let (sequence, timestamp) = (self.rtx_sequence, self.timestamp(now));
+        Some(Header { sequence, payload_type, ssrc, timestamp, ..Header::default() })
+    }
+
     /// A sender report (RFC 3550 §6.4.1), once something was sent.
     pub fn sender_report(&self, now: Time, wall: &WallClock) -> Option<Message> {
         (self.packets > 0).then(|| Message::SenderReport {

@@ -42,8 +42,14 @@ impl Srtp {
 
     /// Seals a packet.
     pub fn seal_rtp(&mut self, header: &rtp::Header, payload: &[u8]) -> Vec<u8> {
+        self.seal_with(header, 0, payload)
+    }
+
+    /// Seals a packet in whose first byte `bits` are set besides.
+    pub fn seal_with(&mut self, header: &rtp::Header, bits: u8, payload: &[u8]) -> Vec<u8> {
         let index = self.next_index(header.ssrc, header.sequence);
         let mut packet = header.to_bytes();
+        packet[0] |= bits;
         let header_len = packet.len();
         packet.resize(header_len + payload.len() + self.sender.overhead(), 0);
         let len = self.sender.seal_rtp(index, header_len, payload, &mut packet);

@@ -1,0 +1,107 @@
+//! Calls in virtual time whose course is written down rather than drawn from a seed.
+
+use std::time::Duration;
+use volley::base::Time;
+use volley::control::types::{Reason, TransportState};
+use volley::sim::link::LinkOptions;
+use volley::sim::scenario::{Action, Scenario};
+use volley::sim::verdict::Verdict;
+use volley::sim::world::World;
+
+#[test]
+fn a_peer_with_another_certificate_is_refused_and_nobody_else_notices() {
+    let mut scenario = call_of(3);
+    scenario.people[2].wrong_fingerprint = true;
+    scenario.ends.push(Reason::WrongFingerprint);
+    let verdict = judge(scenario);
+    assert!(states_of(2, &verdict).contains(&TransportState::Ended { reason: Reason::WrongFingerprint }));
+    assert!(served(2, &verdict) == 0, "who is refused is sent nothing");
+    assert!(served(0, &verdict) == 2 && served(1, &verdict) == 2, "sound and picture of the other");
+}
+
+#[test]
+fn who_falls_silent_is_hidden_and_seen_again_when_he_is_back() {
+    let mut scenario = call_of(3);
+    scenario.actions.push((ms(2_000), unplug(1)));
+    scenario.actions.push((ms(13_000), Action::Heal));
+    scenario.end = ms(18_000);
+    let verdict = judge(scenario);
+    let states = states_of(1, &verdict);
+    let hidden = states.iter().position(|state| *state == TransportState::Hidden).expect("he was hidden");
+    assert!(matches!(states[hidden + 1], TransportState::Connected { .. }), "{states:?}");
+    assert!(!states_of(0, &verdict).contains(&TransportState::Hidden), "others go on");
+}
+
+#[test]
+fn who_stays_silent_is_gone_and_leaves_his_seats() {
+    let mut scenario = call_of(3);
+    scenario.actions.push((ms(2_000), unplug(1)));
+    scenario.ends.push(Reason::Silent);
+    scenario.end = ms(36_000);
+    let verdict = judge(scenario);
+    assert_eq!(states_of(1, &verdict).last(), Some(&TransportState::Ended { reason: Reason::Silent }));
+    assert_eq!(verdict.seats.values().flatten().count(), 4, "two people with sound and picture each");
+}
+
+#[test]
+fn a_new_address_costs_one_consent_interval_and_no_handshake() {
+    let mut scenario = call_of(2);
+    scenario.actions.extend((1..5).map(|n| (ms(1_500 * n), Action::Rebind(0))));
+    scenario.end = ms(9_000);
+    let verdict = judge(scenario);
+    let connected = |state: &&TransportState| matches!(state, TransportState::Connecting);
+    assert_eq!(states_of(0, &verdict).iter().filter(connected).count(), 1, "one handshake");
+}
+
+#[test]
+fn a_crowd_that_comes_and_goes_keeps_every_seat_taken() {
+    let mut scenario = call_of(10);
+    for who in 0..10 {
+        scenario.people[who].pairs = 3;
+        let at = 1_500 + 150 * who as u64;
+        scenario.actions.push((ms(at), Action::Leave { who, politely: who % 2 == 0 }));
+        scenario.actions.push((ms(at + 400), Action::Join(who)));
+    }
+    scenario.end = ms(6_500);
+    judge(scenario);
+}
+
+/// Judges a call in which nothing may go wrong but what the scenario itself does.
+fn judge(mut scenario: Scenario) -> Verdict {
+    scenario.actions.sort_by_key(|(at, _)| *at);
+    let verdict = World::new(scenario).judge();
+    assert!(verdict.violations.is_empty(), "{:#?}", verdict.violations);
+    verdict
+}
+
+/// People in one room on a good network, each with a seat for one other.
+fn call_of(people: usize) -> Scenario {
+    let mut scenario = Scenario::simple(7);
+    let plan = scenario.people[0].clone();
+    let up = LinkOptions::clean(Duration::from_millis(12));
+    let plan = volley::sim::scenario::PersonPlan { up, down: up, audio_seats: 0, rtx: true, ..plan };
+    scenario.people = vec![plan; people];
+    scenario.actions = (0..people).map(|who| (ms(60 * who as u64), Action::Join(who))).collect();
+    scenario
+}
+
+fn unplug(who: usize) -> Action {
+    let dead = LinkOptions { loss: 1.0, ..LinkOptions::clean(Duration::from_millis(12)) };
+    Action::Network { who, up: Box::new(dead), down: Box::new(dead) }
+}
+
+fn states_of(who: usize, verdict: &Verdict) -> Vec<TransportState> {
+    let (_, _, transport) = verdict.stays.iter().find(|stay| stay.0 == who).expect("he came");
+    let told = verdict.told.iter().filter(|(_, told, _)| told == transport);
+    told.map(|(_, _, state)| *state).collect()
+}
+
+/// How many tracks somebody was sent anything of.
+fn served(who: usize, verdict: &Verdict) -> usize {
+    let (_, participant, _) = verdict.stays.iter().find(|stay| stay.0 == who).expect("he came");
+    verdict.served.get(participant).map_or(0, |tracks| tracks.len())
+}
+
+fn ms(ms: u64) -> Time {
+    Time::from_millis(ms)
+}
