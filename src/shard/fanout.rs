@@ -12,9 +12,13 @@ use crate::media::slot::{Outgoing, Slot};
 use crate::media::track::Track;
 use crate::transport::srtp::Payload;
 use crate::wire::rtp::RtpView;
+use arrayvec::ArrayVec;
 
 /// Room for an RTP header we write: 12 bytes, MID and what is carried.
 const MAX_HEADER: usize = 320;
+
+/// Seats that begin with one packet and are told at once what it is in step with.
+const MAX_BEGUN: usize = 8;
 
 /// A run since the last key frame is replayed to a late joiner while it has at most this many
 /// packets; a longer one is dearer than a new key frame.
@@ -28,8 +32,8 @@ impl Shard {
         let counters = &mut self.tracks[track].counters;
         counters.forwarded += fanned.sent;
         counters.forwarded_bytes += fanned.bytes;
-        if fanned.begun {
-            self.send_sender_reports(now, track, layer, out);
+        for slot in fanned.begun {
+            self.send_pair_reports(now, slot, out);
         }
     }
 
@@ -49,11 +53,13 @@ impl Shard {
                 return fanned;
             }
         };
-        for &slot in &layer.slots {
-            let slot = &mut self.slots[slot];
-            let outcome = send(now, slot, &packet, &self.links, &mut self.counters, out);
+        for &key in &layer.slots {
+            let outcome = send(now, &mut self.slots[key], &packet, &self.links, &mut self.counters, out);
             fanned.sent += u64::from(outcome.sent);
-            fanned.begun |= outcome.begins;
+            if outcome.begins {
+                // Those beyond the first few have theirs with the publisher's next report.
+                let _ = fanned.begun.try_push(key);
+            }
         }
         fanned.bytes = fanned.sent * bytes.len() as u64;
         fanned
@@ -82,7 +88,7 @@ impl Shard {
             let outcome = send(now, &mut self.slots[slot], &packet, &self.links, &mut self.counters, out);
             self.counters.replayed_from_history += u64::from(outcome.sent);
         }
-        self.send_sender_reports(now, key, 0, out);
+        self.send_pair_reports(now, slot, out);
     }
 
     /// Sends the packet `index` of what `slot` shows once more (RFC 4588).
@@ -126,11 +132,12 @@ impl Shard {
 }
 
 /// What became of one packet.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Default)]
 struct Fanned {
     sent: u64,
     bytes: u64,
-    begun: bool,
+    /// Seats that began with it.
+    begun: ArrayVec<u32, MAX_BEGUN>,
 }
 
 #[derive(Clone, Copy, Default)]

@@ -76,7 +76,7 @@ impl Shard {
         layer.reception.on_sender_report(now, info.ntp);
         layer.reference = Some(SenderReference { ntp: info.ntp, timestamp: info.rtp_timestamp });
         self.links[link].clock.on_sender_report(now, &self.wall, info.ntp);
-        self.send_sender_reports(now, ingress.track, usize::from(ingress.layer), out);
+        self.send_all_sender_reports(now, link, out);
     }
 
     fn on_report_block(&mut self, link: u32, block: &ReportBlock) {

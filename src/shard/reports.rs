@@ -107,31 +107,56 @@ impl Shard {
         });
     }
 
-    /// Sends every seat that shows the layer a sender report on the server's clock, so that its
-    /// receiver can play sound and picture in step.
-    pub(super) fn send_sender_reports(&mut self, now: Time, track: u32, layer: usize, out: &mut impl Outbox) {
-        let (key, track) = (track, &self.tracks[track]);
-        let (clock_rate, wall) = (track.clock_rate(), self.wall);
-        let offset = self.links[track.transport].clock;
-        let Some(reference) = track.layers[layer].reference else { return };
-        let Some(timestamp) = reference.timestamp_at(now, &wall, &offset, clock_rate) else { return };
-        for place in 0..self.tracks[key].layers[layer].slots.len() {
-            let slot = &self.slots[self.tracks[key].layers[layer].slots[place]];
-            let Some(rtp_timestamp) = slot.timestamp_of(timestamp) else { continue };
-            let (ssrc, link, sent) = (slot.ssrc(), slot.transport(), slot.sent());
-            let info = SenderInfo {
-                ssrc,
-                ntp: wall.ntp(now),
-                rtp_timestamp,
-                packets: sent.packets,
-                octets: sent.octets,
-            };
-            let cname = self.links[link].opened.cname;
-            self.send_rtcp(link, out, |room| {
-                let report = write_sender_report(&info, &[], room)?;
-                Some(report + write_sdes(ssrc, cname.as_bytes(), &mut room[report..])?)
-            });
+    /// Sends sender reports for all that the transport `publisher` publishes. Always all of them:
+    /// the estimate of its clock moves, and only reports made with one estimate agree on what is
+    /// in step. A browser reports on sound every five seconds and on a picture each second.
+    pub(super) fn send_all_sender_reports(&mut self, now: Time, publisher: u32, out: &mut impl Outbox) {
+        for place in 0..self.links[publisher].tracks.len() {
+            let track = self.links[publisher].tracks[place];
+            for layer in 0..self.tracks[track].layers.len() {
+                self.send_sender_reports(now, track, layer, out);
+            }
         }
+    }
+
+    /// Sends sender reports on the pair that `slot` belongs to: it has just begun to show something.
+    pub(super) fn send_pair_reports(&mut self, now: Time, slot: u32, out: &mut impl Outbox) {
+        let (link, stream) = (self.slots[slot].transport(), self.slots[slot].stream());
+        for place in 0..self.links[link].slots.len() {
+            let slot = self.links[link].slots[place];
+            if self.slots[slot].stream() == stream {
+                self.send_sender_report(now, slot, out);
+            }
+        }
+    }
+
+    fn send_sender_reports(&mut self, now: Time, track: u32, layer: usize, out: &mut impl Outbox) {
+        for place in 0..self.tracks[track].layers[layer].slots.len() {
+            let slot = self.tracks[track].layers[layer].slots[place];
+            self.send_sender_report(now, slot, out);
+        }
+    }
+
+    /// Tells the seat's receiver which of its time stamps belongs to now, on the server's clock, so
+    /// that it can play sound and picture in step. Says nothing before the publisher has.
+    fn send_sender_report(&mut self, now: Time, key: u32, out: &mut impl Outbox) {
+        let slot = &self.slots[key];
+        let Some(track) = slot.track().and_then(|track| self.tracks.get(track)) else { return };
+        let offset = &self.links[track.transport].clock;
+        let published = track.layers[0]
+            .reference
+            .and_then(|reference| reference.timestamp_at(now, &self.wall, offset, track.clock_rate()));
+        let Some(rtp_timestamp) = published.and_then(|published| slot.timestamp_of(published)) else {
+            return;
+        };
+        let (ssrc, link, sent) = (slot.ssrc(), slot.transport(), slot.sent());
+        let ntp = self.wall.ntp(now);
+        let info = SenderInfo { ssrc, ntp, rtp_timestamp, packets: sent.packets, octets: sent.octets };
+        let cname = self.links[link].opened.cname;
+        self.send_rtcp(link, out, |room| {
+            let report = write_sender_report(&info, &[], room)?;
+            Some(report + write_sdes(ssrc, cname.as_bytes(), &mut room[report..])?)
+        });
     }
 
     /// Writes one RTCP datagram in plain text and seals it into the train of `link`.

@@ -3,11 +3,12 @@
 use crate::http::problem::Problem;
 use crate::http::rate::Bucket;
 use crate::hub::{Hub, Outgoing};
-use crate::protocol::ClientMessage;
+use crate::protocol::{ClientMessage, ServerMessage};
 use crate::state::SocketId;
 use axum::extract::State;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
+use axum::http::StatusCode;
 use axum::response::Response;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
@@ -25,8 +26,13 @@ const MISTAKES: (u32, u32) = (200, 1);
 const PING: Duration = Duration::from_secs(15);
 /// … and its socket closed when there was none for so long.
 const SILENCE: Duration = Duration::from_secs(45);
+/// A socket that has not asked to join for so long is of no use to anybody.
+const JOIN_WITHIN: Duration = Duration::from_secs(60);
 /// A peer that does not take a message for so long is not reading.
 const SEND_WITHIN: Duration = Duration::from_secs(10);
+
+/// A peer that is told goodbye has so long to say it too.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 pub(crate) async fn open(
     State(hub): State<Hub>,
@@ -40,7 +46,12 @@ pub(crate) async fn open(
         )
     })?;
     let upgrade = upgrade.max_message_size(MAX_READ_BYTES).max_frame_size(MAX_READ_BYTES);
+    let permit = hub.admit_socket().ok_or_else(|| {
+        let text = "this server has as many sockets as it takes; try again later";
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "server-busy", text)
+    })?;
     Ok(upgrade.on_upgrade(async move |socket| {
+        let _permit = permit;
         let (id, messages) = hub.open_socket().await;
         let mut talk = Talk::new(hub, id, socket);
         let why = talk.run(messages).await;
@@ -67,6 +78,8 @@ struct Talk {
     messages: Bucket,
     mistakes: Bucket,
     heard: Instant,
+    /// Until when it must ask to join; `None` once it has.
+    join_by: Option<Instant>,
 }
 
 impl Talk {
@@ -74,7 +87,7 @@ impl Talk {
         let now = Instant::now();
         let messages = Bucket::new(MESSAGES.0, MESSAGES.1, now);
         let mistakes = Bucket::new(MISTAKES.0, MISTAKES.1, now);
-        Talk { hub, id, socket, messages, mistakes, heard: now }
+        Talk { hub, id, socket, messages, mistakes, heard: now, join_by: Some(now + JOIN_WITHIN) }
     }
 
     async fn run(&mut self, mut outgoing: mpsc::Receiver<Outgoing>) -> Goodbye {
@@ -89,18 +102,22 @@ impl Talk {
                     Some(text) => self.send(Message::Text((&*text).into())).await,
                     None => Err(Goodbye::Done),
                 },
-                _ = ping.tick() => {
-                    if self.heard.elapsed() < SILENCE {
-                        self.send(Message::Ping(Default::default())).await
-                    } else {
-                        Err(Goodbye::Gone)
-                    }
-                }
+                _ = ping.tick() => self.ping().await,
             };
             if let Err(why) = result {
                 return why;
             }
         }
+    }
+
+    async fn ping(&mut self) -> Result<(), Goodbye> {
+        if self.heard.elapsed() >= SILENCE {
+            return Err(Goodbye::Gone);
+        }
+        if self.join_by.is_some_and(|by| by <= Instant::now()) {
+            return Err(Goodbye::Done);
+        }
+        self.send(Message::Ping(Default::default())).await
     }
 
     async fn hear(&mut self, message: Message) -> Result<(), Goodbye> {
@@ -127,6 +144,9 @@ impl Talk {
         }
         match ClientMessage::parse(&text) {
             Ok(message) => {
+                if matches!(message, ClientMessage::Join { .. }) {
+                    self.join_by = None;
+                }
                 self.hub.message(self.id, message).await;
                 Ok(())
             }
@@ -155,7 +175,16 @@ impl Talk {
             Goodbye::Done => (1000, "done"),
             Goodbye::Flood => (1008, "too many messages that were refused"),
         };
+        if matches!(why, Goodbye::Flood) {
+            let last =
+                ServerMessage::error("too-fast", "too many messages were refused; this socket is closed");
+            let _ = self.send(Message::text(last.to_json())).await;
+        }
         let _ = self.send(Message::Close(Some(CloseFrame { code, reason: reason.into() }))).await;
+        // What is still under way is read and thrown away: closed with it unread, the connection
+        // would be reset, and the peer would not see why (RFC 6455 §7.1.1).
+        let rest = async { while let Some(Ok(_)) = self.socket.recv().await {} };
+        let _ = tokio::time::timeout(LAST_WORDS, rest).await;
     }
 }
 

@@ -18,7 +18,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use volley::base::Time;
 use volley::control::Event;
 
@@ -28,6 +28,8 @@ const QUEUED_WORK: usize = 1024;
 /// Messages that wait for one page. A room of 100 in which everybody comes at once is about 300; a
 /// page that has not read so many is not reading any more.
 const QUEUED_MESSAGES: usize = 512;
+/// Sockets at once: ten thousand people and as many who are about to join or to resume.
+const MAX_SOCKETS: usize = 20_000;
 /// How often what is due is looked for; the shortest time it is about is a second.
 const TICK: Duration = Duration::from_millis(200);
 
@@ -50,6 +52,7 @@ enum Work {
 pub(crate) struct Hub {
     work: mpsc::Sender<Work>,
     last_socket: Arc<AtomicU64>,
+    sockets: Arc<Semaphore>,
     health: watch::Receiver<Health>,
 }
 
@@ -68,7 +71,12 @@ impl Hub {
             heart,
         };
         tokio::spawn(core.run(inbox));
-        Hub { work, last_socket: Arc::default(), health }
+        Hub { work, last_socket: Arc::default(), sockets: Arc::new(Semaphore::new(MAX_SOCKETS)), health }
+    }
+
+    /// Room for one more socket, for as long as the permit is held.
+    pub(crate) fn admit_socket(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.sockets).try_acquire_owned().ok()
     }
 
     /// A new socket, and the messages for it; their end means that it must be closed.
@@ -204,5 +212,50 @@ impl Core {
     fn drop_socket(&mut self, socket: SocketId) {
         self.sockets.remove(&socket);
         self.state.socket_closed(socket, self.clock.now());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::Config;
+    use crate::store::MemoryStore;
+    use volley::control::types::{Fingerprint, FingerprintHash};
+
+    fn hub() -> Hub {
+        let config = Config {
+            fingerprint: Fingerprint { hash: FingerprintHash::Sha256, value: [0; 32].into_iter().collect() },
+            candidates: vec![vec![]],
+            media_start: 1,
+            max_rooms: 1,
+            max_participants: 2,
+            idle_timeout: Duration::from_secs(1),
+        };
+        let clock = Clock::start();
+        let state = State::load(config, &[], clock.now());
+        let (link, _) = MediaLink::new(1);
+        Hub::start(state, link, Box::new(MemoryStore::default()), clock)
+    }
+
+    fn join(room_id: &str) -> ClientMessage {
+        let text = format!(r#"{{"type":"join","roomId":"{room_id}","participantName":"one"}}"#);
+        ClientMessage::parse(&text).expect("the text is a message")
+    }
+
+    #[tokio::test]
+    async fn a_page_that_stops_reading_is_dropped_and_nobody_waits_for_it() {
+        let hub = hub();
+        let (lazy, mut unread) = hub.open_socket().await;
+        for _ in 0..2 * QUEUED_MESSAGES {
+            hub.refuse(lazy, "bad-json", "…".into()).await;
+        }
+        let (other, mut messages) = hub.open_socket().await;
+        hub.message(other, join("room")).await;
+        assert!(messages.recv().await.is_some_and(|text| text.contains("joined")));
+        let mut left = 0;
+        while unread.recv().await.is_some() {
+            left += 1;
+        }
+        assert_eq!(left, QUEUED_MESSAGES, "then the queue ended");
     }
 }

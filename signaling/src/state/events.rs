@@ -27,6 +27,9 @@ pub(super) struct Resync {
     request: u64,
     expected: BTreeSet<TransportId>,
     seen: BTreeSet<TransportId>,
+    /// After a restart of ours: what the process before may have left unsaid is said again. Not
+    /// after lost events, since the refusals of what is known already are events too.
+    tells_again: bool,
 }
 
 impl State {
@@ -41,20 +44,22 @@ impl State {
             Event::Answered { request } => self.resync_answered(request, now),
             Event::Lost { events } => {
                 tracing::warn!(worker, events, "events were lost; asking for everything again");
-                self.resync(worker);
+                self.resync(worker, false);
             }
             Event::Ready { .. } | Event::TrackStats { .. } => {}
         }
     }
 
     /// Asks a worker for all it has.
-    pub(super) fn resync(&mut self, worker: usize) {
+    pub(super) fn resync(&mut self, worker: usize, tells_again: bool) {
         let request = self.ids.take();
         let here = self.participants.keys().filter(|id| self.worker_of(**id) == Some(worker));
         let transports = here.filter_map(|id| Some(self.participants.get(id)?.transport.as_ref()?.id.0));
         let expected = transports.collect();
+        let unfinished = self.resyncs.iter().find(|resync| resync.worker == worker);
+        let tells_again = tells_again || unfinished.is_some_and(|resync| resync.tells_again);
         self.resyncs.retain(|resync| resync.worker != worker);
-        self.resyncs.push(Resync { worker, request, expected, seen: BTreeSet::new() });
+        self.resyncs.push(Resync { worker, request, expected, seen: BTreeSet::new(), tells_again });
         self.out.command(worker, Command::Resync { request });
     }
 
@@ -64,7 +69,7 @@ impl State {
         for transport in resync.expected.difference(&resync.seen) {
             self.transport_ended(*transport, Reason::Unknown, now);
         }
-        for transport in resync.expected.intersection(&resync.seen) {
+        for transport in resync.expected.intersection(&resync.seen).filter(|_| resync.tells_again) {
             self.tell_again(resync.worker, *transport);
         }
     }
@@ -79,6 +84,10 @@ impl State {
         let Ok(offer) = Offer::parse(&transport.offer) else { return };
         for command in all_commands(id, &offer, &transport.lines) {
             self.out.command(worker, command);
+        }
+        // Not `muted: false`: that asks each camera for a key frame, and hardly ever is it needed.
+        for (_, track) in owner.tracks().filter(|(_, track)| track.muted) {
+            self.out.command(worker, Command::Mute { track: track.id.0, muted: true });
         }
     }
 
@@ -138,6 +147,10 @@ impl State {
             self.out.command(worker, Command::CloseSlot { slot });
             return;
         };
+        // Ended by a process that was killed before it could say so.
+        if let Some(track) = track.filter(|track| !self.owners.contains_key(&track.0)) {
+            self.out.command(worker, Command::Unpublish { track });
+        }
         let lines = self.participants.get_mut(&id).and_then(|p| p.transport.as_mut()).map(|t| &mut t.lines);
         let mut seats = lines.into_iter().flatten().filter_map(|line| line.seat.as_mut());
         if let Some(seat) = seats.find(|seat| seat.id.0 == slot) {

@@ -92,7 +92,7 @@ impl State {
             self.note_presence(id, now);
         }
         if !media_is_new {
-            (0..workers).for_each(|worker| self.resync(worker));
+            (0..workers).for_each(|worker| self.resync(worker, true));
         }
     }
 

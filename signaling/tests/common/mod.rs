@@ -1,9 +1,10 @@
 //! A state with pretended pages, a pretended media process, and time that is told.
 #![allow(dead_code, reason = "each test file uses its part")]
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
-use volley::base::{ParticipantId, Time};
+use volley::base::{ParticipantId, Time, TransportId};
+use volley::control::message::{OpenSlot, Publish};
 use volley::control::types::{DtlsVersion, Fingerprint, FingerprintHash, SrtpProfile, TransportState};
 use volley::control::{Command, Event};
 use volley_signaling::protocol::{ClientMessage, ServerMessage};
@@ -201,4 +202,71 @@ pub(crate) fn names(commands: &[Command]) -> Vec<&'static str> {
         Command::Resync { .. } => "resync",
     };
     commands.iter().map(name).collect()
+}
+
+impl Lab {
+    /// Joins "room" and offers a fixture.
+    pub(crate) fn call(&mut self, socket: u64, offer: &str) -> Page {
+        let page = self.join(socket, "room", "one");
+        self.offer(&page, &fixture(offer));
+        page
+    }
+
+    /// The last transport opened.
+    pub(crate) fn transport(&self) -> TransportId {
+        let opened = self.commands.iter().rev().find_map(|(_, command)| match command {
+            Command::OpenTransport(open) => Some(open.transport),
+            _ => None,
+        });
+        opened.expect("a transport was opened")
+    }
+}
+
+pub(crate) fn slots(commands: &[Command]) -> Vec<OpenSlot> {
+    let slot = |command: &Command| match command {
+        Command::OpenSlot(slot) => Some((**slot).clone()),
+        _ => None,
+    };
+    commands.iter().filter_map(slot).collect()
+}
+
+pub(crate) fn tracks(commands: &[Command]) -> Vec<Publish> {
+    let track = |command: &Command| match command {
+        Command::Publish(track) => Some((**track).clone()),
+        _ => None,
+    };
+    commands.iter().filter_map(track).collect()
+}
+
+pub(crate) fn all_ids(commands: &[Command]) -> BTreeSet<u64> {
+    let id = |command: &Command| match command {
+        Command::OpenTransport(open) => Some(open.transport.0),
+        Command::Publish(publish) => Some(publish.track.0),
+        Command::OpenSlot(slot) => Some(slot.slot.0),
+        Command::Join { participant, .. } => Some(participant.0),
+        _ => None,
+    };
+    commands.iter().filter_map(id).collect()
+}
+
+pub(crate) fn is_request(heard: &[ServerMessage], pairs: usize) -> bool {
+    heard
+        .iter()
+        .filter(|message| match message {
+            ServerMessage::RequestOffer { receive, .. } => receive.audio == pairs && receive.video == pairs,
+            _ => false,
+        })
+        .count()
+        == 1
+}
+
+pub(crate) fn error_code(message: &ServerMessage) -> Option<&'static str> {
+    match message {
+        ServerMessage::Error { code, .. } => Some(code),
+        _ => None,
+    }
+}
+
+pub(crate) fn value<'a>(sdp: &'a str, prefix: &str) -> &'a str {
+    sdp.lines().find_map(|line| line.strip_prefix(prefix)).expect("the line is there").trim_end()
 }
