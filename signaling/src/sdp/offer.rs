@@ -43,6 +43,16 @@ pub enum OfferError {
     NoFingerprint,
 }
 
+impl OfferError {
+    /// The code of the `error` message a page gets.
+    pub fn code(&self) -> &'static str {
+        match self {
+            OfferError::TooLong(_) => "too-large",
+            _ => "bad-sdp",
+        }
+    }
+}
+
 /// What a peer offers.
 #[derive(Clone, Debug)]
 pub struct Offer {

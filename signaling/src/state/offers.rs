@@ -1,7 +1,7 @@
 //! From an offer to an answer, and to what the media process is told.
 
 use crate::protocol::ServerMessage;
-use crate::sdp::{Answer, AnswerSection, LocalIce, Offer, Peer, Seat, Section};
+use crate::sdp::{Answer, AnswerSection, LocalIce, Offer, OfferError, Peer, Seat, Section};
 use crate::state::ids::Raw;
 use crate::state::join::Refusal;
 use crate::state::model::{Dialogue, Line, Participant, PeerMark, Phase, Transport};
@@ -26,7 +26,7 @@ impl State {
         request: OfferRequest,
         now: Time,
     ) -> Result<(), Refusal> {
-        let offer = Offer::parse(&request.sdp).map_err(|error| ("bad-sdp", error.to_string()))?;
+        let offer = Offer::parse(&request.sdp).map_err(|error| (error.code(), error.to_string()))?;
         if let Some(peer) = &offer.peer {
             self.prepare_transport(id, &offer, peer, now)?;
         }
@@ -276,7 +276,7 @@ fn local_ice(transport: TransportId) -> LocalIce {
 
 fn both(local: &LocalIce, mark: &PeerMark) -> Result<(IceCredentials, IceCredentials), Refusal> {
     let pair = local.credentials().zip(mark.ice.credentials());
-    pair.ok_or_else(|| ("bad-sdp", crate::sdp::OfferError::NoIce.to_string()))
+    pair.ok_or_else(|| (OfferError::NoIce.code(), OfferError::NoIce.to_string()))
 }
 
 impl Participant {
