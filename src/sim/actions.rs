@@ -1,6 +1,7 @@
 //! What a scenario lets happen to a run.
 
 use super::link::LinkOptions;
+use super::peer::rtp;
 use super::person::Person;
 use super::scenario::Action;
 use super::world::{Happening, World};
@@ -185,7 +186,9 @@ impl World {
     fn forge(&mut self, now: Time, who: usize) {
         let Some(stay) = self.stay(who) else { return };
         for mut bytes in self.people[stay].recent.clone() {
-            let at = self.random.below(bytes.len().max(1) as u64) as usize;
+            // A handshake stays one: its bytes differ from run to run, and a run must repeat.
+            let kept = usize::from(rtp::is_dtls(&bytes));
+            let at = kept + self.random.below((bytes.len() - kept).max(1) as u64) as usize;
             if let Some(byte) = bytes.get_mut(at) {
                 *byte ^= 1 << self.random.below(8);
             }

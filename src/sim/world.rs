@@ -390,8 +390,7 @@ fn note_event(now: Time, event: Event, ends: &[Reason], ledger: &mut Ledger, vio
 }
 
 fn charged(datagram: &[u8]) -> usize {
-    let is_handshake = datagram.first().is_some_and(|first| (20..=63).contains(first));
-    if is_handshake { HANDSHAKE_BYTES } else { datagram.len() }
+    if rtp::is_dtls(datagram) { HANDSHAKE_BYTES } else { datagram.len() }
 }
 
 fn hash_heard(heard: &super::peer::seat::Heard, hasher: &mut DefaultHasher) {

@@ -83,6 +83,11 @@ pub fn header_len(packet: &[u8]) -> Option<usize> {
     Some(fixed + 4 + 4 * usize::from(words))
 }
 
+/// Whether a datagram is DTLS (RFC 7983).
+pub fn is_dtls(datagram: &[u8]) -> bool {
+    datagram.first().is_some_and(|first| (20..=63).contains(first))
+}
+
 /// Whether a sealed packet is RTCP rather than RTP (RFC 5761 §4).
 pub fn is_rtcp(packet: &[u8]) -> bool {
     packet.get(1).is_some_and(|kind| (192..224).contains(kind))
