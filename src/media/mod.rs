@@ -10,6 +10,7 @@ pub mod nack;
 pub mod packet;
 pub mod reception;
 pub mod resend;
+pub mod seen;
 pub mod sender_clock;
 pub mod slot;
 pub mod track;

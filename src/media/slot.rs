@@ -23,6 +23,10 @@ use std::time::Duration;
 /// §3.3.1, appendix A).
 const FIRST_SEQUENCE_BELOW: u64 = 1 << 15;
 
+/// A leap ahead in the published sequence that ends a run. A receiver guesses the roll-over counter
+/// wrong after one of 2^15 (RFC 3711 §3.3.1), and several lost ones add up; NACK gives up as early.
+const MAX_LEAP: u64 = 1_000;
+
 /// What a seat puts into a packet's header, besides the payload.
 #[derive(Clone, Debug)]
 pub struct Outgoing<'a> {
@@ -227,8 +231,11 @@ impl Slot {
     pub fn admit<'a>(&mut self, now: Time, packet: &Packet<'a>) -> Result<Outgoing<'a>, Withheld> {
         let showing = self.showing.as_mut().ok_or(Withheld::UnknownCodec)?;
         let codec = showing.codecs.get(packet.codec).copied().flatten().ok_or(Withheld::UnknownCodec)?;
-        let begins = showing.run.is_none();
-        let run = match showing.run {
+        let next = self.next_index;
+        let run = showing.run.filter(|run| packet.index < next.wrapping_sub(run.index_offset) + MAX_LEAP);
+        showing.run = run;
+        let begins = run.is_none();
+        let run = match run {
             Some(run) => run,
             None if self.open.kind == Kind::Video && !packet.starts_key_frame => {
                 return Err(Withheld::WaitingForKeyFrame);
@@ -447,6 +454,16 @@ mod tests {
         assert_eq!(after.index, index + 1);
         assert_eq!(after.timestamp, timestamp.wrapping_add(9_000));
         assert_eq!(after.payload_type, PayloadType(96));
+    }
+
+    #[test]
+    fn a_leap_of_the_publisher_is_none_of_the_receivers() {
+        let mut slot = slot();
+        slot.show(Some((7, &[vp8(100)])));
+        let first = slot.admit(Time::ZERO, &packet(70_000, 0, true)).expect("key").index;
+        let leap = slot.admit(Time::ZERO, &packet(100_000, 90, false));
+        assert_eq!(leap.err(), Some(Withheld::WaitingForKeyFrame));
+        assert_eq!(slot.admit(Time::ZERO, &packet(130_000, 180, true)).expect("key").index, first + 1);
     }
 
     #[test]

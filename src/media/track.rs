@@ -5,6 +5,7 @@ use super::key_request::KeyRequests;
 use super::nack::Nacks;
 use super::packet::Extension;
 use super::reception::Reception;
+use super::seen::Seen;
 use super::sender_clock::SenderReference;
 use crate::base::id::{PayloadType, Ssrc};
 use crate::base::{ParticipantId, StreamId, Time, TrackId};
@@ -27,12 +28,14 @@ pub struct Layer {
     pub history: History,
     /// Statistics for receiver reports.
     pub reception: Reception,
+    /// Which of its packets have come.
+    pub seen: Seen,
     /// What is missing of it.
     pub nacks: Nacks,
     /// Who wants a key frame of it.
     pub key_requests: KeyRequests,
-    /// Index of the packet the last key frame started with.
-    pub last_key_frame: Option<u64>,
+    /// Index and time stamp of the packet the last key frame started with.
+    pub last_key_frame: Option<(u64, u32)>,
     /// Its last sender report.
     pub reference: Option<SenderReference>,
     /// Highest index so far.
@@ -48,6 +51,7 @@ impl Layer {
             rtx_ssrc: encoding.rtx_ssrc,
             history: History::default(),
             reception: Reception::new(clock_rate),
+            seen: Seen::default(),
             nacks: Nacks::default(),
             key_requests: KeyRequests::default(),
             last_key_frame: None,
@@ -55,6 +59,16 @@ impl Layer {
             highest: None,
             slots: Vec::new(),
         }
+    }
+
+    /// A packet came in which a key frame starts. The parameter sets of H.264 go before the picture
+    /// in packets of their own, all with one time stamp: the first of them is the start.
+    pub fn note_key_frame(&mut self, index: u64, timestamp: u32) {
+        self.last_key_frame = match self.last_key_frame {
+            Some((first, same)) if same == timestamp => Some((first.min(index), timestamp)),
+            Some((last, other)) if last > index => Some((last, other)),
+            _ => Some((index, timestamp)),
+        };
     }
 
     /// The publisher began a new SSRC: nothing of the old one's sequence holds any more.

@@ -94,11 +94,10 @@ impl Room {
     }
 
     /// Marks a participant from whom nothing comes: others' seats go to those from whom something
-    /// does, until they are back.
-    pub fn hide(&mut self, participant: ParticipantId, hidden: bool) {
-        for member in self.members.iter_mut().filter(|member| member.participant == participant) {
-            member.hidden = hidden;
-        }
+    /// does, until they are back. Returns whether that is news.
+    pub fn hide(&mut self, participant: ParticipantId, hidden: bool) -> bool {
+        let member = self.members.iter_mut().find(|member| member.participant == participant);
+        member.is_some_and(|member| std::mem::replace(&mut member.hidden, hidden) != hidden)
     }
 
     /// The seats of a participant who is in the room.

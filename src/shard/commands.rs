@@ -37,7 +37,7 @@ impl Shard {
             Command::Resync { request } => self.resync(request),
         };
         if let Err((id, reason)) = outcome {
-            self.events.push_back(Event::Refused { id, reason });
+            self.tell(Event::Refused { id, reason });
         }
     }
 
@@ -150,19 +150,22 @@ impl Shard {
         }
         let (participant, room) = (self.links[link].participant, self.links[link].room);
         let (stream, kind) = (publish.stream, publish.kind);
+        let transport_cc = publish.extensions.transport_cc;
         let track = Track::new(publish, participant, link);
         let signalled: Vec<_> = track.layers.iter().map(|layer| (layer.ssrc, layer.rtx_ssrc)).collect();
         let key = self.tracks.insert(track);
         self.track_keys.insert(id, key);
         self.links[link].tracks.push(key);
+        self.links[link].transport_cc = transport_cc.or(self.links[link].transport_cc);
         for (layer, (ssrc, rtx_ssrc)) in (0u8..).zip(signalled) {
             for (ssrc, rtx) in [(ssrc, false), (rtx_ssrc, true)] {
                 if let Some(ssrc) = ssrc {
-                    self.links[link].ingress.learn(Ingress { ssrc, track: key, layer, rtx });
+                    self.links[link].ingress.learn(Ingress { ssrc, track: key, layer, rtx, retired: false });
                 }
             }
         }
         self.rooms[room].publish(participant, stream, kind, id);
+        self.schedule(link);
         self.reseat(now, room, out);
         Ok(())
     }
@@ -180,6 +183,8 @@ impl Shard {
         self.tracks[key].muted = muted;
         self.tracks[key].published.muted = muted;
         for layer in 0..self.tracks[key].layers.len() {
+            // What came while muted is nobody's: a late joiner is not to begin with it.
+            self.tracks[key].layers[layer].last_key_frame = None;
             for &slot in &self.tracks[key].layers[layer].slots {
                 self.slots[slot].interrupt();
             }
@@ -193,12 +198,16 @@ impl Shard {
     fn open_slot(&mut self, now: Time, open: OpenSlot, out: &mut impl Outbox) -> Outcome {
         let id = open.slot;
         let link = self.link_of(open.transport).map_err(|_| (id.0, Reason::Unknown))?;
-        let ssrcs = [Some(open.ssrc), open.rtx_ssrc];
-        let taken = |slot: &Slot| {
-            [Some(slot.ssrc()), slot.rtx_ssrc()].iter().any(|ssrc| ssrc.is_some() && ssrcs.contains(ssrc))
+        let ssrcs: Vec<_> = [Some(open.ssrc), open.rtx_ssrc].into_iter().flatten().collect();
+        let clashes = |slot: &Slot| {
+            let theirs = [Some(slot.ssrc()), slot.rtx_ssrc()];
+            let same_place = slot.stream() == open.stream && slot.kind() == open.kind;
+            same_place || theirs.into_iter().flatten().any(|ssrc| ssrcs.contains(&ssrc))
         };
+        let entry = &self.links[link];
         if self.slot_keys.contains_key(&id)
-            || self.links[link].slots.iter().any(|&slot| taken(&self.slots[slot]))
+            || entry.slots.iter().any(|&slot| clashes(&self.slots[slot]))
+            || entry.spent.iter().any(|ssrc| ssrcs.contains(ssrc))
         {
             return Err((id.0, Reason::Exists));
         }
@@ -275,32 +284,28 @@ impl Shard {
 
     fn query_room(&mut self, request: u64, room: RoomId) -> Outcome {
         let key = *self.room_keys.get(&room).ok_or((room.0, Reason::Unknown))?;
-        for (_, link) in self.links.iter().filter(|(_, link)| link.room == key) {
-            for &track in &link.tracks {
-                let track = &self.tracks[track];
-                self.events.push_back(Event::TrackStats {
-                    request,
-                    track: track.id,
-                    stats: statistics(track),
-                });
-            }
-        }
-        self.events.push_back(Event::Answered { request });
+        let links = self.links.iter().filter(|(_, link)| link.room == key);
+        let tracks = links.flat_map(|(_, link)| &link.tracks).map(|&track| &self.tracks[track]);
+        let events: Vec<_> = tracks
+            .map(|track| Event::TrackStats { request, track: track.id, stats: statistics(track) })
+            .collect();
+        events.into_iter().for_each(|event| self.tell(event));
+        self.tell(Event::Answered { request });
         Ok(())
     }
 
     fn resync(&mut self, request: u64) -> Outcome {
-        for (_, link) in self.links.iter() {
-            self.events.push_back(Event::Transport {
-                transport: link.opened.transport,
-                state: link.transport.state(),
-            });
-        }
-        for (_, slot) in self.slots.iter() {
-            let track = slot.track().map(|track| self.tracks[track].id);
-            self.events.push_back(Event::Slot { slot: slot.id(), track });
-        }
-        self.events.push_back(Event::Answered { request });
+        let transports = self.links.iter().map(|(_, link)| Event::Transport {
+            transport: link.opened.transport,
+            state: link.transport.state(),
+        });
+        let slots = self.slots.iter().map(|(_, slot)| Event::Slot {
+            slot: slot.id(),
+            track: slot.track().map(|track| self.tracks[track].id),
+        });
+        let events: Vec<_> = transports.chain(slots).collect();
+        events.into_iter().for_each(|event| self.tell(event));
+        self.tell(Event::Answered { request });
         Ok(())
     }
 

@@ -59,9 +59,11 @@ causes! {
     RefusedSrtp => "refused-srtp",
     /// Authentic, but of no published track.
     UnknownTrack => "unknown-track",
+    /// Of an SSRC its publisher has left for another.
+    RetiredSsrc => "retired-ssrc",
     /// Authentic, in a codec that was not agreed on.
     UnknownCodec => "unknown-codec",
-    /// A packet that is stored already.
+    /// A packet that came before, or too late to tell.
     Duplicate => "duplicate",
     /// A retransmission that carries nothing, or names no packet.
     EmptyRtx => "empty-rtx",

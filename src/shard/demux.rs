@@ -6,7 +6,7 @@ use crate::base::{Outbox, Path, Push, Time, TrainId};
 use crate::control::Event;
 use crate::control::types::{MAX_UFRAG, Reason, TransportState};
 use crate::transport::dtls::MAX_DATAGRAM;
-use crate::transport::ice::Checked;
+use crate::transport::ice::{Checked, PATH_SILENT};
 use crate::wire::demux::{Kind, classify};
 use crate::wire::stun::StunView;
 use arrayvec::ArrayString;
@@ -47,7 +47,7 @@ impl Shard {
             Ok(checked) => checked,
             Err(cause) => return self.counters.drop(cause.into()),
         };
-        self.note_paths(link, path, &checked);
+        self.note_paths(now, link, path, &checked);
         let answer = &answer[..checked.answer];
         let pushed = out.push(TrainId::STRAY, &path, answer.len(), |room| {
             room.copy_from_slice(answer);
@@ -64,14 +64,21 @@ impl Shard {
         self.by_ufrag.get(&ours).copied()
     }
 
-    /// An address belongs to who proved it last: a NAT may give one peer's port to another.
-    fn note_paths(&mut self, link: u32, path: Path, checked: &Checked) {
+    /// An address belongs to who proved it last: a NAT may give one peer's port to another. But not
+    /// while something authentic comes from its owner there, or a forged source would be enough to
+    /// take a call's packets away.
+    fn note_paths(&mut self, now: Time, link: u32, path: Path, checked: &Checked) {
         if let Some(evicted) = checked.evicted
             && self.by_path.get(&evicted) == Some(&link)
         {
             self.by_path.remove(&evicted);
         }
-        if checked.accepted {
+        let owner = self.by_path.get(&path).copied().filter(|&owner| owner != link);
+        let in_use = |owner: u32| {
+            let owner = &self.links[owner].transport;
+            owner.path() == Some(path) && now.since(owner.heard()) < PATH_SILENT
+        };
+        if checked.accepted && !owner.is_some_and(in_use) {
             self.by_path.insert(path, link);
         }
     }
@@ -108,10 +115,11 @@ impl Shard {
             return self.end_link(now, link, reason, out);
         }
         let transport = self.links[link].opened.transport;
-        self.events.push_back(Event::Transport { transport, state });
+        self.tell(Event::Transport { transport, state });
         let (room, participant) = (self.links[link].room, self.links[link].participant);
-        self.rooms[room].hide(participant, state == TransportState::Hidden);
-        self.reseat(now, room, out);
+        if self.rooms[room].hide(participant, state == TransportState::Hidden) {
+            self.reseat(now, room, out);
+        }
         if matches!(state, TransportState::Connected { .. }) && self.links[link].srtp.is_none() {
             return self.connect(now, link, out);
         }

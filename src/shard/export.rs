@@ -155,7 +155,7 @@ impl Shard {
         self.links[link].tracks.push(key);
         for (layer, (ssrc, rtx_ssrc)) in (0u8..).zip(state.layers) {
             for (ssrc, rtx) in [(ssrc, false), (rtx_ssrc, true)] {
-                let ingress = ssrc.map(|ssrc| Ingress { ssrc, track: key, layer, rtx });
+                let ingress = ssrc.map(|ssrc| Ingress { ssrc, track: key, layer, rtx, retired: false });
                 ingress.into_iter().for_each(|ingress| self.links[link].ingress.learn(ingress));
             }
         }

@@ -8,11 +8,12 @@ use crate::base::{Outbox, Push, Time, TrainId};
 use crate::control::types::Kind;
 use crate::media::history::Stored;
 use crate::media::packet::{Carried, Extension, Packet};
-use crate::media::slot::{Outgoing, Slot};
+use crate::media::slot::{Outgoing, Slot, Withheld};
 use crate::media::track::Track;
 use crate::transport::srtp::Payload;
 use crate::wire::rtp::RtpView;
 use arrayvec::ArrayVec;
+use std::ops::RangeInclusive;
 
 /// Room for an RTP header we write: 12 bytes, MID and what is carried.
 const MAX_HEADER: usize = 320;
@@ -33,7 +34,13 @@ impl Shard {
         counters.forwarded += fanned.sent;
         counters.forwarded_bytes += fanned.bytes;
         for slot in fanned.begun {
+            // The start of a key frame may have come late: what was withheld meanwhile follows it.
+            let highest = self.tracks[track].layers[layer].highest.unwrap_or(index);
+            self.replay(slot, track, layer, index + 1..=highest.min(index + MAX_REPLAY), out);
             self.send_pair_reports(now, slot, out);
+        }
+        if fanned.waiting {
+            self.want_key_frame(track, layer);
         }
     }
 
@@ -56,6 +63,7 @@ impl Shard {
         for &key in &layer.slots {
             let outcome = send(now, &mut self.slots[key], &packet, &self.links, &mut self.counters, out);
             fanned.sent += u64::from(outcome.sent);
+            fanned.waiting |= outcome.waits;
             if outcome.begins {
                 // Those beyond the first few have theirs with the publisher's next report.
                 let _ = fanned.begun.try_push(key);
@@ -74,7 +82,7 @@ impl Shard {
             return;
         }
         let layer = &track.layers[0];
-        let run = layer.last_key_frame.zip(layer.highest).map(|(first, last)| first..=last);
+        let run = layer.last_key_frame.zip(layer.highest).map(|((first, _), last)| first..=last);
         let whole = run.filter(|run| {
             run.end() - run.start() < MAX_REPLAY
                 && run.clone().all(|index| layer.history.get(index).is_some())
@@ -82,13 +90,28 @@ impl Shard {
         let Some(run) = whole else {
             return self.want_key_frame(key, 0);
         };
+        self.replay(slot, key, 0, run, out);
+        self.send_pair_reports(now, slot, out);
+    }
+
+    /// Sends packets that came before to one seat, each as at the time it came, so that the seat's
+    /// clock goes on in step.
+    fn replay(
+        &mut self,
+        slot: u32,
+        track: u32,
+        layer: usize,
+        run: RangeInclusive<u64>,
+        out: &mut impl Outbox,
+    ) {
+        let track = &self.tracks[track];
         for index in run {
-            let Some((bytes, stored)) = layer.history.get(index) else { continue };
+            let Some((bytes, stored)) = track.layers[layer].history.get(index) else { continue };
             let Some(packet) = view_packet(track, bytes, stored) else { continue };
-            let outcome = send(now, &mut self.slots[slot], &packet, &self.links, &mut self.counters, out);
+            let (slot, then) = (&mut self.slots[slot], stored.received);
+            let outcome = send(then, slot, &packet, &self.links, &mut self.counters, out);
             self.counters.replayed_from_history += u64::from(outcome.sent);
         }
-        self.send_pair_reports(now, slot, out);
     }
 
     /// Sends the packet `index` of what `slot` shows once more (RFC 4588).
@@ -99,7 +122,7 @@ impl Shard {
             Err(not) => return self.counters.drop(not.into()),
         };
         let Some(track) = slot.track().and_then(|track| self.tracks.get(track)) else { return };
-        let stored = track.layers.iter().find_map(|layer| layer.history.get(index));
+        let stored = track.layers[0].history.get(index);
         let Some(packet) = stored.and_then(|(bytes, stored)| view_packet(track, bytes, stored)) else {
             return self.counters.drop(Drop::NotKept);
         };
@@ -138,12 +161,15 @@ struct Fanned {
     bytes: u64,
     /// Seats that began with it.
     begun: ArrayVec<u32, MAX_BEGUN>,
+    /// Whether a seat waits for a key frame.
+    waiting: bool,
 }
 
 #[derive(Clone, Copy, Default)]
 struct Outcome {
     sent: bool,
     begins: bool,
+    waits: bool,
 }
 
 fn send(
@@ -162,11 +188,11 @@ fn send(
     match slot.admit(now, packet) {
         Ok(outgoing) => {
             let sent = seal(&outgoing, &[], packet.payload, link, slot.transport(), counters, out);
-            Outcome { sent, begins: outgoing.begins }
+            Outcome { sent, begins: outgoing.begins, waits: false }
         }
         Err(withheld) => {
             counters.drop(withheld.into());
-            Outcome::default()
+            Outcome { waits: withheld == Withheld::WaitingForKeyFrame, ..Outcome::default() }
         }
     }
 }

@@ -9,10 +9,14 @@ use crate::media::sender_clock::SenderReference;
 use crate::transport::srtp::SrtpError;
 use crate::wire::rtcp::{Compound, Nack, ReportBlock, RtcpPacket, SenderInfo};
 use arrayvec::ArrayVec;
+use std::time::Duration;
 
 /// Most retransmissions one datagram may ask for: more in one go is no loss but an attack, or a
 /// link so broken that a key frame is the way out.
 const MAX_RESENDS: usize = 256;
+
+/// Sender reports are carried over at most this often per publisher: browsers send one a second.
+const CARRY_INTERVAL: Duration = Duration::from_millis(200);
 
 impl Shard {
     /// An RTCP datagram came on the transport with the key `link`.
@@ -38,21 +42,30 @@ impl Shard {
         let Ok(compound) = Compound::parse(&plain[..len]) else {
             return self.counters.drop(Drop::BadRtcp);
         };
+        let mut resends = MAX_RESENDS;
         for packet in compound {
-            self.on_rtcp_packet(now, link, &packet, out);
+            self.on_rtcp_packet(now, link, &packet, &mut resends, out);
         }
+        self.carry_sender_reports(now, link, out);
     }
 
-    fn on_rtcp_packet(&mut self, now: Time, link: u32, packet: &RtcpPacket<'_>, out: &mut impl Outbox) {
+    fn on_rtcp_packet(
+        &mut self,
+        now: Time,
+        link: u32,
+        packet: &RtcpPacket<'_>,
+        resends: &mut usize,
+        out: &mut impl Outbox,
+    ) {
         match packet {
             RtcpPacket::SenderReport(report) => {
-                self.on_sender_report(now, link, &report.info, out);
+                self.on_sender_report(now, link, &report.info);
                 report.blocks().for_each(|block| self.on_report_block(link, &block));
             }
             RtcpPacket::ReceiverReport(report) => {
                 report.blocks().for_each(|block| self.on_report_block(link, &block))
             }
-            RtcpPacket::Nack(nack) => self.on_nack(now, link, nack, out),
+            RtcpPacket::Nack(nack) => self.on_nack(now, link, nack, resends, out),
             RtcpPacket::Pli(pli) => self.on_key_frame_wish(link, pli.media),
             RtcpPacket::Fir(fir) => fir.entries().for_each(|entry| self.on_key_frame_wish(link, entry.media)),
             // What a receiver estimates is of use to send-side adaptation, which reads it there; a
@@ -65,18 +78,28 @@ impl Shard {
         }
     }
 
-    fn on_sender_report(&mut self, now: Time, link: u32, info: &SenderInfo, out: &mut impl Outbox) {
+    fn on_sender_report(&mut self, now: Time, link: u32, info: &SenderInfo) {
         let Some(ingress) = self.links[link].ingress.find(info.ssrc) else {
             return self.counters.drop(Drop::UnknownRtcp);
         };
-        if ingress.rtx {
+        if ingress.rtx || ingress.retired {
             return;
         }
         let layer = &mut self.tracks[ingress.track].layers[usize::from(ingress.layer)];
         layer.reception.on_sender_report(now, info.ntp);
         layer.reference = Some(SenderReference { ntp: info.ntp, timestamp: info.rtp_timestamp });
         self.links[link].clock.on_sender_report(now, &self.wall, info.ntp);
-        self.send_all_sender_reports(now, link, out);
+        self.links[link].carry = true;
+    }
+
+    /// Carries a publisher's reports over to those who are shown its tracks, once for all the
+    /// reports of a datagram and no more often than needed.
+    fn carry_sender_reports(&mut self, now: Time, link: u32, out: &mut impl Outbox) {
+        let entry = &mut self.links[link];
+        if std::mem::take(&mut entry.carry) && now >= entry.next_carry {
+            entry.next_carry = now + CARRY_INTERVAL;
+            self.send_all_sender_reports(now, link, out);
+        }
     }
 
     fn on_report_block(&mut self, link: u32, block: &ReportBlock) {
@@ -85,11 +108,12 @@ impl Shard {
         }
     }
 
-    fn on_nack(&mut self, now: Time, link: u32, nack: &Nack<'_>, out: &mut impl Outbox) {
+    fn on_nack(&mut self, now: Time, link: u32, nack: &Nack<'_>, resends: &mut usize, out: &mut impl Outbox) {
         let Some(slot) = self.slot_of(link, nack.media) else {
             return self.counters.drop(Drop::UnknownRtcp);
         };
-        let lost: ArrayVec<u16, MAX_RESENDS> = nack.lost().take(MAX_RESENDS).collect();
+        let lost: ArrayVec<u16, MAX_RESENDS> = nack.lost().take(*resends).collect();
+        *resends -= lost.len();
         for sequence in lost {
             self.resend(now, slot, sequence, out);
         }

@@ -32,6 +32,7 @@ impl Shard {
             return self.counters.drop(Drop::BadRtp);
         };
         match self.links[link].ingress.find(view.ssrc()) {
+            Some(ingress) if ingress.retired => self.counters.drop(Drop::RetiredSsrc),
             Some(ingress) if !ingress.rtx => self.on_media(now, (link, path), ingress, &view, out),
             Some(ingress) => self.on_aside(now, (link, path), Some(ingress), &view, out),
             None => self.on_aside(now, (link, path), None, &view, out),
@@ -59,7 +60,7 @@ impl Shard {
         };
         self.counters.packets_in += 1;
         self.links[link].transport.on_authentic(now, &path);
-        self.note_arrival(now, link, from.track, view, out);
+        self.note_arrival(now, link, view, out);
         self.store(now, from, opened.index, opened.len, false, out);
     }
 
@@ -81,10 +82,10 @@ impl Shard {
         };
         self.counters.packets_in += 1;
         self.links[link].transport.on_authentic(now, &path);
+        self.note_arrival(now, link, view, out);
         let Some(ingress) = known.or_else(|| self.recognise(link, view)) else {
             return self.counters.drop(Drop::UnknownTrack);
         };
-        self.note_arrival(now, link, ingress.track, view, out);
         if ingress.rtx {
             return self.on_retransmission(now, ingress, opened.len, out);
         }
@@ -110,10 +111,10 @@ impl Shard {
             return self.counters.drop(Drop::EmptyRtx);
         };
         let sequence = u16::from_be_bytes(*original);
-        let index = highest.saturating_add_signed(i64::from(sequence.wrapping_sub(highest as u16) as i16));
-        if index > highest {
+        let ahead = i64::from(sequence.wrapping_sub(highest as u16) as i16);
+        let Some(index) = highest.checked_add_signed(ahead).filter(|&index| index <= highest) else {
             return self.counters.drop(Drop::EmptyRtx);
-        }
+        };
         let header_len = view.header_len();
         let room = layer.history.reserve(now);
         room[..header_len].copy_from_slice(&view.packet()[..header_len]);
@@ -145,7 +146,7 @@ impl Shard {
         };
         let key = starts_key_frame(codec.codec, view.payload());
         let timestamp = view.timestamp();
-        if !layer.history.commit(index, len, now, key) {
+        if !layer.seen.accept(index) || !layer.history.commit(index, len, now, key) {
             return self.counters.drop(Drop::Duplicate);
         }
         layer.highest = layer.highest.max(Some(index));
@@ -157,7 +158,7 @@ impl Shard {
         let arrival = layer.nacks.on_packet(now, index);
         if track.kind == Kind::Video {
             if key {
-                layer.last_key_frame = layer.last_key_frame.max(Some(index));
+                layer.note_key_frame(index, timestamp);
                 layer.key_requests.served();
             }
             if arrival == Arrival::TooMuchLost {
@@ -172,8 +173,8 @@ impl Shard {
     }
 
     /// Tells congestion control's bookkeeping of the packet.
-    fn note_arrival(&mut self, now: Time, link: u32, track: u32, view: &RtpView<'_>, out: &mut impl Outbox) {
-        let id = self.tracks[track].published.extensions.transport_cc;
+    fn note_arrival(&mut self, now: Time, link: u32, view: &RtpView<'_>, out: &mut impl Outbox) {
+        let id = self.links[link].transport_cc;
         let Some(sequence) = view.extension(id).and_then(read_transport_sequence) else { return };
         if !self.links[link].arrivals.on_packet(now, sequence) {
             self.send_arrivals(link, out);
@@ -210,14 +211,16 @@ impl Shard {
         let layer = &mut self.tracks[key].layers[0];
         if rtx {
             layer.rtx_ssrc = Some(ssrc);
+            self.links[link].ingress.retire(key, 0, true);
         } else if layer.ssrc.replace(ssrc).is_some_and(|before| before != ssrc) {
             layer.restart(ssrc, clock_rate);
             for &slot in &layer.slots {
                 self.slots[slot].interrupt();
             }
-            layer.key_requests.want();
+            self.links[link].ingress.retire(key, 0, false);
+            self.want_key_frame(key, 0);
         }
-        let ingress = Ingress { ssrc, track: key, layer: 0, rtx };
+        let ingress = Ingress { ssrc, track: key, layer: 0, rtx, retired: false };
         self.links[link].ingress.learn(ingress);
         ingress
     }

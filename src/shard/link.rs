@@ -26,6 +26,9 @@ pub(super) struct Ingress {
     pub(super) track: u32,
     pub(super) layer: u8,
     pub(super) rtx: bool,
+    /// The publisher has gone over to another SSRC: what still comes under this one is dropped,
+    /// since its sequence has nothing to do with the new one's.
+    pub(super) retired: bool,
 }
 
 /// The incoming SSRCs of one transport. A handful, searched in order: no hash.
@@ -46,6 +49,13 @@ impl IngressTable {
             self.entries.remove(0);
         }
         self.entries.push(ingress);
+    }
+
+    /// Retires what `track` sent so far on `layer`, or only its retransmissions.
+    pub(super) fn retire(&mut self, track: u32, layer: u8, only_rtx: bool) {
+        for entry in &mut self.entries {
+            entry.retired |= entry.track == track && entry.layer == layer && (entry.rtx || !only_rtx);
+        }
     }
 
     pub(super) fn forget_track(&mut self, track: u32) {
@@ -89,7 +99,15 @@ pub(super) struct Link {
     pub(super) slots: Vec<u32>,
     pub(super) arrivals: Arrivals,
     pub(super) clock: ClockOffset,
+    /// Id of the transport-wide sequence number, the same on all its m-lines (RFC 8843 §9.2).
+    pub(super) transport_cc: Option<u8>,
+    /// SSRCs of seats that were closed: their indices are used up under these keys.
+    pub(super) spent: Vec<Ssrc>,
     pub(super) next_report: Time,
+    /// A sender report came that has not been carried over.
+    pub(super) carry: bool,
+    /// When its sender reports may be carried over again.
+    pub(super) next_carry: Time,
 }
 
 impl Link {
@@ -105,7 +123,11 @@ impl Link {
             slots: Vec::new(),
             arrivals: Arrivals::default(),
             clock: ClockOffset::default(),
+            transport_cc: None,
+            spent: Vec::new(),
             next_report: now + REPORT_INTERVAL,
+            carry: false,
+            next_carry: Time::ZERO,
         }
     }
 }
@@ -117,8 +139,8 @@ mod tests {
     #[test]
     fn an_ssrc_means_what_was_learnt_last() {
         let mut table = IngressTable::default();
-        table.learn(Ingress { ssrc: Ssrc(1), track: 1, layer: 0, rtx: false });
-        table.learn(Ingress { ssrc: Ssrc(1), track: 2, layer: 0, rtx: false });
+        table.learn(Ingress { ssrc: Ssrc(1), track: 1, layer: 0, rtx: false, retired: false });
+        table.learn(Ingress { ssrc: Ssrc(1), track: 2, layer: 0, rtx: false, retired: false });
         assert_eq!(table.find(Ssrc(1)).map(|entry| entry.track), Some(2));
         table.forget_track(2);
         assert_eq!(table.find(Ssrc(1)), None);
@@ -128,7 +150,7 @@ mod tests {
     fn ever_new_ssrcs_push_out_the_oldest() {
         let mut table = IngressTable::default();
         for n in 0..1_000 {
-            table.learn(Ingress { ssrc: Ssrc(n), track: 0, layer: 0, rtx: false });
+            table.learn(Ingress { ssrc: Ssrc(n), track: 0, layer: 0, rtx: false, retired: false });
         }
         assert_eq!(table.entries.len(), MAX_INGRESS);
         assert!(table.find(Ssrc(999)).is_some() && table.find(Ssrc(0)).is_none());

@@ -40,6 +40,9 @@ use std::collections::VecDeque;
 /// Keys that come from the network are hashed with a seed of the process's own.
 type Map<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
 
+/// Events kept for signaling, some 200 bytes each. The channel holds another 8,000.
+const MAX_EVENTS: usize = 16_384;
+
 /// What a shard is made with.
 #[derive(Debug)]
 pub struct ShardConfig {
@@ -86,6 +89,7 @@ pub struct Shard {
     by_ufrag: Map<ArrayString<MAX_UFRAG>, u32>,
     timers: Timers,
     events: VecDeque<Event>,
+    events_lost: u64,
     counters: Counters,
     scratch: Box<[u8; MAX_PACKET]>,
 }
@@ -112,6 +116,7 @@ impl Shard {
             by_ufrag: Map::default(),
             timers: Timers::default(),
             events: VecDeque::new(),
+            events_lost: 0,
             counters: Counters::default(),
             scratch: Box::new([0; MAX_PACKET]),
         }
@@ -124,7 +129,21 @@ impl Shard {
 
     /// The oldest event signaling has not been told yet.
     pub fn poll_event(&mut self) -> Option<Event> {
-        self.events.pop_front()
+        if let Some(event) = self.events.pop_front() {
+            return Some(event);
+        }
+        let events = std::mem::take(&mut self.events_lost);
+        (events > 0).then_some(Event::Lost { events })
+    }
+
+    /// Keeps an event for signaling. When signaling is away for long, the newest are lost, and it is
+    /// told so.
+    fn tell(&mut self, event: Event) {
+        if self.events.len() < MAX_EVENTS && self.events_lost == 0 {
+            self.events.push_back(event);
+        } else {
+            self.events_lost += 1;
+        }
     }
 
     /// What has been counted so far.

@@ -29,7 +29,7 @@ impl Shard {
         self.by_path.retain(|_, key| *key != link);
         self.timers.clear(link);
         let state = TransportState::Ended { reason };
-        self.events.push_back(Event::Transport { transport: removed.opened.transport, state });
+        self.tell(Event::Transport { transport: removed.opened.transport, state });
     }
 
     pub(super) fn remove_track(&mut self, key: u32) {
@@ -40,6 +40,7 @@ impl Shard {
         link.ingress.forget_track(key);
         for slot in track.layers.iter().flat_map(|layer| &layer.slots) {
             self.slots[*slot].show(None);
+            self.tell(Event::Slot { slot: self.slots[*slot].id(), track: None });
         }
         let room = self.links[track.transport].room;
         self.rooms[room].unpublish(track.id);
@@ -51,6 +52,7 @@ impl Shard {
         self.slot_keys.remove(&slot.id());
         let link = &mut self.links[slot.transport()];
         link.slots.retain(|&other| other != key);
+        link.spent.extend([Some(slot.ssrc()), slot.rtx_ssrc()].into_iter().flatten());
         if let Some(seats) = self.rooms[link.room].seats_mut(link.participant) {
             seats.close(slot.id());
         }

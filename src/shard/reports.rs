@@ -85,6 +85,9 @@ impl Shard {
 
     fn send_key_frame_request(&mut self, now: Time, key: u32, layer: usize, out: &mut impl Outbox) {
         let track = &mut self.tracks[key];
+        if track.layers[layer].slots.is_empty() {
+            return track.layers[layer].key_requests.served();
+        }
         // Before its first packet a layer has no SSRC to ask; its first packet starts a key frame.
         let Some(ssrc) = track.layers[layer].ssrc else {
             return track.layers[layer].key_requests.postpone(now);

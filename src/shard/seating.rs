@@ -34,7 +34,7 @@ impl Shard {
             }
             None => self.slots[slot].show(None),
         }
-        self.events.push_back(Event::Slot { slot: slot_id, track: key.and(track) });
+        self.tell(Event::Slot { slot: slot_id, track: key.and(track) });
     }
 
     /// Takes a seat off the list of the track it shows.

@@ -23,7 +23,7 @@ const REMEMBERED_TRANSACTIONS: usize = 256;
 /// Firefox nominates once, so after a NAT has given it a new port its checks carry no
 /// USE-CANDIDATE. Every peer sends a receiver report about each second, so 2 s of silence means
 /// that the path is gone.
-const PATH_SILENT: Duration = Duration::from_secs(2);
+pub const PATH_SILENT: Duration = Duration::from_secs(2);
 
 /// After a restart the previous credentials are good for this long at most: the peer checks with
 /// the new ones as soon as it has our answer.

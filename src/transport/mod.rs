@@ -190,6 +190,11 @@ impl Transport {
         }
     }
 
+    /// When the peer was last heard of.
+    pub fn heard(&self) -> Time {
+        self.heard
+    }
+
     /// Where to send: the path the peer nominated, or the first it proved.
     pub fn path(&self) -> Option<Path> {
         self.ice.selected()
