@@ -1,0 +1,412 @@
+//! One publisher and those who watch, around a real shard, in virtual time.
+
+use crate::allocations;
+use crate::source::Source;
+use crate::train::Trains;
+use std::collections::VecDeque;
+use std::ops::Sub;
+use std::time::Duration;
+use volley::base::id::Ssrc;
+use volley::base::random::Random;
+use volley::base::{Path, RoomId, SocketIndex, Time, WallClock};
+use volley::control::Command;
+use volley::control::types::{Codec, Kind};
+use volley::shard::{Shard, ShardConfig};
+use volley::sim::ledger::Ledger;
+use volley::sim::link::LinkOptions;
+use volley::sim::payload;
+use volley::sim::peer::Observed;
+use volley::sim::peer::format::{Shape, descriptor_len};
+use volley::sim::peer::rtcp::{self, Block, Message};
+use volley::sim::peer::rtp::{self, Header};
+use volley::sim::peer::srtp::Srtp;
+use volley::sim::person::{Ids, Person};
+use volley::sim::scenario::PersonPlan;
+use volley::transport::dtls::Identity;
+
+const WALL: WallClock = WallClock::new(1_700_000_000_000_000_000);
+
+/// One video packet each: about 2 Mbit/s at half a full packet on average.
+const STEP: Duration = Duration::from_micros(2_500);
+/// Opus comes every 20 ms.
+const STEPS_PER_AUDIO: u64 = 8;
+const PACKETS_PER_FRAME: u64 = 8;
+/// Every so manieth video packet is lost on its way to the shard, another comes late.
+const LOST_EVERY: u64 = 97;
+const LATE_EVERY: u64 = 31;
+/// Retransmissions are asked for every 100 ms, key frames every 2 s, reports are made every second.
+const STEPS_PER_NACK: u64 = 40;
+const STEPS_PER_KEY_FRAME_WISH: u64 = 800;
+const STEPS_PER_REPORT: u64 = 400;
+/// Sequence numbers one wish for retransmissions names.
+const ASKED_AT_ONCE: usize = 5;
+
+macro_rules! counters {
+    ($(#[$doc:meta])* $name:ident { $($field:ident),* $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Default, Debug)]
+        pub(crate) struct $name {
+            $(pub(crate) $field: u64,)*
+        }
+
+        impl Sub for $name {
+            type Output = $name;
+
+            fn sub(self, before: $name) -> $name {
+                $name { $($field: self.$field - before.$field,)* }
+            }
+        }
+    };
+}
+
+counters! {
+    /// Allocations inside calls into the shard, by what the call was for.
+    Allocated { rtp, rtcp, stun, dtls, ticks }
+}
+
+counters! {
+    /// What went in and came out.
+    Tally {
+        video_in, audio_in, video_out, audio_out, recovered, asked_again, resent, key_frames_asked,
+        reports_out, wide_feedback, ticks, checks,
+    }
+}
+
+/// Somebody in the call. His peer sees to ICE and DTLS; media and feedback are made here.
+struct Member {
+    person: Person,
+    path: Path,
+    srtp: Option<Srtp>,
+    /// The last sequence numbers of the picture he was sent.
+    seen: VecDeque<u16>,
+}
+
+/// A call at work. The first member publishes, the others watch.
+pub(crate) struct Call {
+    shard: Shard,
+    /// Where the shard writes.
+    pub(crate) out: Trains,
+    /// What the shard allocated so far.
+    pub(crate) allocated: Allocated,
+    /// What happened so far.
+    pub(crate) tally: Tally,
+    members: Vec<Member>,
+    sources: Vec<Source>,
+    late: Option<Vec<u8>>,
+    wide_sequence: u16,
+    wants_key: bool,
+    step: u64,
+    now: Time,
+}
+
+impl Call {
+    /// A call whose members have all shaken hands.
+    pub(crate) fn connected(subscribers: usize) -> Call {
+        let config = ShardConfig {
+            identity: Identity::generate().expect("a P-256 key and its certificate can be made"),
+            wall: WALL,
+            seed: 1,
+            deterministic_dtls: true,
+            max_transports: 10,
+        };
+        let mut call = Call {
+            shard: Shard::new(config),
+            out: Trains::new(),
+            allocated: Allocated::default(),
+            tally: Tally::default(),
+            members: Vec::new(),
+            sources: Vec::new(),
+            late: None,
+            wide_sequence: 0,
+            wants_key: true,
+            step: 0,
+            now: Time::ZERO,
+        };
+        call.join(subscribers);
+        for _ in 0..4_000 {
+            call.pass_time();
+        }
+        assert!(call.members.iter().all(|member| member.srtp.is_some()), "all handshakes are done");
+        call
+    }
+
+    /// Lets the call go on.
+    pub(crate) fn run(&mut self, duration: Duration) {
+        let end = self.now + duration;
+        while self.now < end {
+            self.step += 1;
+            self.send_video();
+            if self.step.is_multiple_of(STEPS_PER_AUDIO) {
+                self.send_audio();
+            }
+            for who in 1..self.members.len() {
+                self.send_feedback(who);
+            }
+            if self.step.is_multiple_of(STEPS_PER_REPORT) {
+                self.send_sender_reports();
+            }
+            self.pass_time();
+        }
+    }
+
+    fn join(&mut self, subscribers: usize) {
+        self.shard.on_command(self.now, Command::OpenRoom { room: RoomId(1) }, &mut self.out);
+        let (mut ids, mut ledger, mut random) = (Ids::default(), Ledger::default(), Random::new(5));
+        for who in 0..=subscribers {
+            let publishes = who == 0;
+            let address = ([10, 0, 0, 1 + who as u8], 4_000).into();
+            let plan = plan(publishes);
+            let (mut person, commands) =
+                Person::join((who, &plan), (0, address), &mut ids, &mut ledger, &mut random, self.now);
+            let published: Vec<_> = person.peer.publishers().iter().map(|it| it.options().clone()).collect();
+            for options in published {
+                person.peer.unpublish(options.track);
+                if publishes {
+                    self.sources.push(Source::new(options));
+                }
+            }
+            for command in commands {
+                if publishes || !matches!(command, Command::Publish(_)) {
+                    self.shard.on_command(self.now, command, &mut self.out);
+                }
+            }
+            let path = Path { socket: SocketIndex(0), remote: address };
+            self.members.push(Member { person, path, srtp: None, seen: VecDeque::new() });
+        }
+        self.sources.sort_by_key(|source| source.options.codec == Codec::Opus);
+    }
+
+    /// One step of ICE, DTLS and the shard's timers.
+    fn pass_time(&mut self) {
+        self.now += STEP;
+        for who in 0..self.members.len() {
+            if self.members[who].person.peer.next_deadline() <= self.now {
+                self.members[who].person.peer.on_timeout(self.now);
+            }
+            self.after_peer(who);
+        }
+        if self.shard.next_deadline().is_some_and(|at| at <= self.now) {
+            let before = allocations();
+            self.shard.on_timeout(self.now, &mut self.out);
+            self.allocated.ticks += allocations() - before;
+            self.tally.ticks += 1;
+        }
+        self.deliver();
+        while self.shard.poll_event().is_some() {}
+    }
+
+    fn after_peer(&mut self, who: usize) {
+        for bytes in self.members[who].person.peer.take_outgoing() {
+            self.hand_in(who, &bytes);
+        }
+        for observed in self.members[who].person.peer.take_observed() {
+            if let Observed::Keys(keys) = observed {
+                self.members[who].srtp = Some(Srtp::new(&keys));
+            }
+        }
+    }
+
+    fn hand_in(&mut self, who: usize, bytes: &[u8]) {
+        let path = self.members[who].path;
+        let before = allocations();
+        self.shard.on_datagram(self.now, path, bytes, &mut self.out);
+        let allocated = allocations() - before;
+        let place = match bytes[0] {
+            0..=3 => &mut self.allocated.stun,
+            128..=191 if rtp::is_rtcp(bytes) => &mut self.allocated.rtcp,
+            128..=191 => &mut self.allocated.rtp,
+            _ => &mut self.allocated.dtls,
+        };
+        *place += allocated;
+        self.tally.checks += u64::from(bytes[0] <= 3);
+    }
+
+    /// Hands everybody what the shard has for him, until nobody has an answer to it.
+    fn deliver(&mut self) {
+        loop {
+            let sent = self.out.flush();
+            if sent.is_empty() {
+                return;
+            }
+            for (path, bytes) in sent {
+                let who = self.members.iter().position(|member| member.path == path);
+                let who = who.expect("the shard sends to members only");
+                match bytes[0] {
+                    128..=191 if rtp::is_rtcp(&bytes) => self.on_rtcp(who, &bytes),
+                    128..=191 => self.on_rtp(who, &bytes),
+                    _ => {
+                        self.members[who].person.peer.on_datagram(self.now, &bytes);
+                        self.after_peer(who);
+                    }
+                }
+            }
+        }
+    }
+
+    fn send_video(&mut self) {
+        let n = self.sources[0].next;
+        let (frame, place) = (n / PACKETS_PER_FRAME, n % PACKETS_PER_FRAME);
+        let (first, last) = (place == 0, place + 1 == PACKETS_PER_FRAME);
+        let key = first && std::mem::take(&mut self.wants_key);
+        let shape = Shape { frame: frame as u32, key, first, last };
+        // The remainders of a prime's multiples: all sizes, as many of each in every second.
+        let sealed = self.make_packet(0, &shape, (n * 7_919 % 1_050) as usize);
+        self.tally.video_in += 1;
+        if n % LOST_EVERY == 50 {
+            return;
+        }
+        if n % LATE_EVERY == 7 {
+            self.late = Some(sealed);
+            return;
+        }
+        self.hand_in(0, &sealed);
+        if let Some(late) = self.late.take() {
+            self.hand_in(0, &late);
+        }
+    }
+
+    fn send_audio(&mut self) {
+        let shape = Shape { frame: 0, key: true, first: true, last: true };
+        let body = 20 + (self.sources[1].next * 37 % 100) as usize;
+        let sealed = self.make_packet(1, &shape, body);
+        self.tally.audio_in += 1;
+        self.hand_in(0, &sealed);
+    }
+
+    fn make_packet(&mut self, source: usize, shape: &Shape, body: usize) -> Vec<u8> {
+        let (header, payload) = self.sources[source].produce(self.now, shape, body);
+        self.seal(source, header, &payload)
+    }
+
+    fn seal(&mut self, source: usize, mut header: Header, payload: &[u8]) -> Vec<u8> {
+        let options = &self.sources[source].options;
+        self.wide_sequence = self.wide_sequence.wrapping_add(1);
+        let level = (options.codec == Codec::Opus).then_some(options.extensions.audio_level).flatten();
+        let mut add = |id: Option<u8>, value: &[u8]| {
+            header.extensions.extend(id.map(|id| (id, value.to_vec())));
+        };
+        add(options.extensions.mid, options.mid.as_bytes());
+        add(options.extensions.transport_cc, &self.wide_sequence.to_be_bytes());
+        add(options.extensions.abs_send_time, &[0, 0, 1]);
+        add(level, &[0x9e]);
+        self.members[0].srtp().seal_rtp(&header, payload)
+    }
+
+    fn send_again(&mut self, sequences: &[u16]) {
+        for sequence in sequences {
+            let Some((header, payload)) = self.sources[0].wrap(*sequence) else { continue };
+            let sealed = self.seal(0, header, &payload);
+            self.tally.recovered += 1;
+            self.hand_in(0, &sealed);
+        }
+    }
+
+    /// What a subscriber's seats say; not all subscribers in the same step.
+    fn send_feedback(&mut self, who: usize) {
+        let (ssrc, step) = (self.members[who].seat(Kind::Video).0, self.step + 3 * who as u64);
+        let mut messages = Vec::new();
+        if step.is_multiple_of(STEPS_PER_NACK) {
+            let sequences: Vec<u16> = self.members[who].seen.drain(..).take(ASKED_AT_ONCE).collect();
+            self.tally.asked_again += sequences.len() as u64;
+            messages.push(Message::Nack { media: ssrc, sequences });
+        }
+        if step.is_multiple_of(STEPS_PER_KEY_FRAME_WISH) {
+            messages.push(Message::PictureLoss { media: ssrc });
+        }
+        if step.is_multiple_of(STEPS_PER_REPORT) {
+            let blocks = vec![Block { ssrc, ..Block::default() }];
+            messages.push(Message::ReceiverReport { ssrc: Ssrc(9), blocks });
+        }
+        self.send_rtcp(who, &messages);
+    }
+
+    fn send_sender_reports(&mut self) {
+        let reports = self.sources.iter().map(|source| Message::SenderReport {
+            ssrc: source.options.ssrc,
+            ntp: WALL.ntp(self.now),
+            rtp: source.timestamp(self.now),
+            packets: source.next as u32,
+            bytes: 0,
+            blocks: Vec::new(),
+        });
+        let reports: Vec<_> = reports.collect();
+        self.send_rtcp(0, &reports);
+    }
+
+    fn send_rtcp(&mut self, who: usize, messages: &[Message]) {
+        if messages.is_empty() {
+            return;
+        }
+        let mut compound = Vec::new();
+        messages.iter().for_each(|message| rtcp::write(message, Ssrc(9), &mut compound));
+        let sealed = self.members[who].srtp().seal_rtcp(&compound);
+        self.hand_in(who, &sealed);
+    }
+
+    fn on_rtcp(&mut self, who: usize, bytes: &[u8]) {
+        let compound = self.members[who].srtp().open_rtcp(bytes).expect("RTCP is authentic");
+        for message in rtcp::read(&compound).expect("RTCP is well-formed") {
+            match message {
+                Message::Nack { sequences, .. } => self.send_again(&sequences),
+                Message::PictureLoss { .. } => {
+                    self.wants_key = true;
+                    self.tally.key_frames_asked += 1;
+                }
+                Message::SenderReport { .. } => self.tally.reports_out += 1,
+                Message::TransportWide { .. } => self.tally.wide_feedback += 1,
+                _ => {}
+            }
+        }
+    }
+
+    /// Counts only what is authentic and says what was published.
+    fn on_rtp(&mut self, who: usize, bytes: &[u8]) {
+        let member = &mut self.members[who];
+        let (packet, _) = member.srtp().open_rtp(bytes).expect("media is authentic");
+        let ((video, rtx), (audio, _)) = (member.seat(Kind::Video), member.seat(Kind::Audio));
+        let (ssrc, mut media) = (packet.header.ssrc, &packet.payload[..]);
+        let resent = Some(ssrc) == rtx;
+        if resent {
+            media = &media[2..];
+        }
+        let codec = if ssrc == audio { Codec::Opus } else { Codec::Vp8 };
+        let header = descriptor_len(codec, media).expect("a payload begins with its descriptor");
+        payload::read(media, header).expect("the payload is what was published");
+        self.tally.resent += u64::from(resent);
+        self.tally.audio_out += u64::from(ssrc == audio);
+        if ssrc == video {
+            self.tally.video_out += 1;
+            member.seen.push_back(packet.header.sequence);
+        }
+    }
+}
+
+impl Member {
+    fn srtp(&mut self) -> &mut Srtp {
+        self.srtp.as_mut().expect("the handshake is done")
+    }
+
+    /// The SSRCs of his seat of a kind.
+    fn seat(&self, kind: Kind) -> (Ssrc, Option<Ssrc>) {
+        let mut seats = self.person.peer.seats().iter().map(|seat| seat.options());
+        let seat = seats.find(|seat| seat.kind == kind).expect("he has one of each");
+        (seat.ssrc, seat.rtx_ssrc)
+    }
+}
+
+fn plan(publishes: bool) -> PersonPlan {
+    let clean = LinkOptions::clean(Duration::ZERO);
+    PersonPlan {
+        room: 0,
+        pairs: if publishes { 0 } else { 1 },
+        audio_seats: 0,
+        video: publishes.then_some(Codec::Vp8),
+        rtx: true,
+        announces_ssrcs: true,
+        dtls_13: false,
+        transport_cc: true,
+        wrong_fingerprint: false,
+        up: clean,
+        down: clean,
+    }
+}
