@@ -4,6 +4,7 @@ use std::time::Duration;
 use volley::base::Time;
 use volley::control::types::{Reason, TransportState};
 use volley::sim::link::LinkOptions;
+use volley::sim::peer::misbehaviour::Lie;
 use volley::sim::scenario::{Action, Scenario};
 use volley::sim::verdict::Verdict;
 use volley::sim::world::World;
@@ -66,6 +67,50 @@ fn a_crowd_that_comes_and_goes_keeps_every_seat_taken() {
     judge(scenario);
 }
 
+#[test]
+fn a_retransmission_of_a_packet_long_gone_never_seals_an_index_twice() {
+    let mut scenario = call_of(3);
+    scenario.actions.extend((0..10).map(|n| (ms(3_000 + 100 * n), lie(0, Lie::OldWithOtherContent))));
+    let verdict = judge(scenario);
+    assert!(dropped("duplicate", &verdict) >= 10, "the lies came: {:?}", verdict.drops);
+}
+
+#[test]
+fn a_publisher_that_sends_under_its_old_ssrc_too_is_seen_under_its_new_one() {
+    for announces_ssrcs in [true, false] {
+        let mut scenario = call_of(3);
+        scenario.people[0].announces_ssrcs = announces_ssrcs;
+        scenario.actions.extend([2_500, 3_500].map(|at| (ms(at), lie(0, Lie::SecondSsrc))));
+        let verdict = judge(scenario);
+        assert!(dropped("retired-ssrc", &verdict) > 100, "both were sent: {:?}", verdict.drops);
+    }
+}
+
+#[test]
+fn viewers_that_miss_the_first_of_two_leaps_go_on_receiving() {
+    let mut scenario = call_of(3);
+    let good = LinkOptions::clean(Duration::from_millis(12));
+    let deaf = LinkOptions { loss: 1.0, ..good };
+    for (at, down) in [(2_000, deaf), (3_000, good)] {
+        let network = |who| Action::Network { who, up: Box::new(good), down: Box::new(down) };
+        scenario.actions.extend([1, 2].map(|who| (ms(at), network(who))));
+    }
+    scenario.actions.extend([2_100, 2_950].map(|at| (ms(at), lie(0, Lie::Leap))));
+    let verdict = judge(scenario);
+    assert!(dropped("waiting-for-key-frame", &verdict) > 0, "runs began anew: {:?}", verdict.drops);
+}
+
+#[test]
+fn a_flood_of_nacks_for_the_same_packets_is_answered_within_bounds() {
+    let mut scenario = call_of(2);
+    scenario.actions.extend((0..400).map(|n| (ms(3_000 + 5 * n), lie(1, Lie::FloodOfNacks))));
+    let verdict = judge(scenario);
+    let resent = verdict.resent[&1];
+    // The flood asks for 320,000 packets in these two seconds.
+    assert!((100..=2_000).contains(&resent), "{resent} were sent again");
+    assert_eq!(verdict.resent[&0], 0, "who asks for nothing is sent nothing again");
+}
+
 /// Judges a call in which nothing may go wrong but what the scenario itself does.
 fn judge(mut scenario: Scenario) -> Verdict {
     scenario.actions.sort_by_key(|(at, _)| *at);
@@ -94,6 +139,14 @@ fn states_of(who: usize, verdict: &Verdict) -> Vec<TransportState> {
     let (_, _, transport) = verdict.stays.iter().find(|stay| stay.0 == who).expect("he came");
     let told = verdict.told.iter().filter(|(_, told, _)| told == transport);
     told.map(|(_, _, state)| *state).collect()
+}
+
+fn lie(who: usize, lie: Lie) -> Action {
+    Action::Lie { who, lie }
+}
+
+fn dropped(cause: &str, verdict: &Verdict) -> u64 {
+    verdict.drops.get(cause).copied().unwrap_or_default()
 }
 
 /// How many tracks somebody was sent anything of.

@@ -1,6 +1,7 @@
 //! What a scenario lets happen to a run.
 
 use super::link::LinkOptions;
+use super::peer::misbehaviour::Lie;
 use super::peer::rtp;
 use super::person::Person;
 use super::scenario::Action;
@@ -33,6 +34,7 @@ impl World {
             Action::Replay { who, from_stranger } => self.replay(now, who, from_stranger),
             Action::Forge(who) => self.forge(now, who),
             Action::Misbehave(who) => self.misbehave(now, who),
+            Action::Lie { who, lie } => self.lie(now, who, lie),
             Action::Strangers => self.strangers(now),
             Action::Renew(shard) => self.renew(now, shard % self.hosts.len()),
             Action::Heal => self.heal(),
@@ -163,6 +165,12 @@ impl World {
     fn misbehave(&mut self, now: Time, who: usize) {
         let Some(stay) = self.stay(who) else { return };
         self.people[stay].peer.misbehave(now);
+        self.after_person(now, stay);
+    }
+
+    fn lie(&mut self, now: Time, who: usize, lie: Lie) {
+        let Some(stay) = self.stay(who) else { return };
+        self.people[stay].peer.lie(now, lie);
         self.after_person(now, stay);
     }
 

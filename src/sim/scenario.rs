@@ -1,6 +1,7 @@
 //! What happens in a run: everything follows from the seed.
 
 use super::link::LinkOptions;
+use super::peer::misbehaviour::Lie;
 use crate::base::Time;
 use crate::base::random::Random;
 use crate::control::types::{Codec, Kind, Reason};
@@ -100,6 +101,13 @@ pub enum Action {
     Forge(usize),
     /// Somebody sends authentic packets that lie.
     Misbehave(usize),
+    /// Somebody tells one certain lie.
+    Lie {
+        /// Who.
+        who: usize,
+        /// Which.
+        lie: Lie,
+    },
     /// Random bytes from a stranger, some of them looking like STUN, DTLS or RTP.
     Strangers,
     /// A shard is exported, thrown away and imported.
@@ -190,7 +198,7 @@ impl Scenario {
 
     fn draw_action(&mut self, at: u64, who: usize, random: &mut Random) {
         let kind = if random.chance(0.5) { Kind::Audio } else { Kind::Video };
-        match random.below(18) {
+        match random.below(19) {
             0 | 1 => {
                 self.act(at, Action::Leave { who, politely: random.chance(0.5) });
                 if random.chance(0.7) {
@@ -219,6 +227,8 @@ impl Scenario {
             13 => self.act(at, Action::Forge(who)),
             14 => self.act(at, Action::Strangers),
             15 | 16 => self.act(at, Action::Misbehave(who)),
+            // Not a second SSRC: on a path that reorders, the same packet may be taken under both.
+            17 => self.act(at, Action::Lie { who, lie: Lie::Leap }),
             _ => self.act(at, Action::Renew(random.below(self.shards as u64) as usize)),
         }
     }

@@ -27,6 +27,8 @@ pub struct Verdict {
     pub renewals: u64,
     /// Packets of media that reached somebody.
     pub media_heard: u64,
+    /// Packets sent again to each of the scenario's people.
+    pub resent: BTreeMap<usize, u64>,
     /// Why shards dropped something, and how often.
     pub drops: BTreeMap<&'static str, u64>,
 }
@@ -57,6 +59,7 @@ impl World {
         Verdict {
             seats: open.map(|(id, slot)| (*id, slot.shows.now())).collect(),
             served: self.served(),
+            resent: self.resent(),
             hash: self.hasher.finish(),
             told: self.ledger.told,
             stays: self
@@ -72,10 +75,18 @@ impl World {
     }
 
     /// A number that is never sent stands for a packet that never came, came from an address that
-    /// was not proved yet, lied, or came late and found that its seat had moved.
+    /// was not proved yet, lied, or came late and found that its seat had moved or its track had
+    /// begun anew.
     fn check_holes(&mut self) {
-        let refused = [Drop::UnknownAddress, Drop::NoKeys, Drop::BadRtp, Drop::UnknownCodec].map(Drop::label);
-        let refused: u64 = refused.iter().filter_map(|cause| self.drops.get(cause)).sum();
+        let refused = [
+            Drop::UnknownAddress,
+            Drop::NoKeys,
+            Drop::BadRtp,
+            Drop::UnknownCodec,
+            Drop::RetiredSsrc,
+            Drop::BeforeTheStart,
+        ];
+        let refused: u64 = refused.map(Drop::label).iter().filter_map(|cause| self.drops.get(cause)).sum();
         for person in &self.people {
             let seats = self.ledger.slots.values().filter(|slot| slot.participant == person.participant);
             let moves: usize = seats.map(|slot| slot.shows.changes()).sum();
@@ -90,6 +101,14 @@ impl World {
                 });
             }
         }
+    }
+
+    fn resent(&self) -> BTreeMap<usize, u64> {
+        let mut resent = BTreeMap::new();
+        for person in &self.people {
+            *resent.entry(person.who).or_default() += person.wiretap.resends.count();
+        }
+        resent
     }
 
     fn served(&self) -> BTreeMap<ParticipantId, BTreeSet<TrackId>> {

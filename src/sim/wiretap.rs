@@ -5,6 +5,7 @@ use super::ledger::Ledger;
 use super::oracle::Violations;
 use super::oracle::key_frame::KeyFrameOracle;
 use super::oracle::lips::LipsOracle;
+use super::oracle::resends::ResendsOracle;
 use super::oracle::rooms;
 use super::oracle::sequence::SequenceOracle;
 use super::oracle::srtp_index::SrtpIndexOracle;
@@ -31,6 +32,8 @@ pub struct Wiretap {
     pub index: SrtpIndexOracle,
     /// Sane streams.
     pub sequence: SequenceOracle,
+    /// Nothing sent again too often.
+    pub resends: ResendsOracle,
     /// Pictures begin with a key frame.
     pub key_frame: KeyFrameOracle,
     /// Sound and picture in step.
@@ -114,6 +117,7 @@ impl Wiretap {
     ) {
         rooms::check(at, viewer, &heard, ledger, violations);
         self.sequence.on_media(at, &heard, violations);
+        self.resends.on_media(at, &heard, violations);
         self.key_frame.on_media(at, &heard, violations);
         self.lips.on_media(&heard);
         self.tracks.insert(heard.tag.track);

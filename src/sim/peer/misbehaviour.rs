@@ -1,8 +1,30 @@
 //! What a peer with good keys and bad intentions sends: authentic packets that lie.
 
 use super::Peer;
+use super::rtcp::Message;
 use crate::base::Time;
 use crate::base::id::{PayloadType, Ssrc};
+
+/// Sequence numbers of a leap. Two of them are more than a receiver can tell from a step back
+/// (RFC 3711 §3.3.1).
+const LEAP: u16 = 30_000;
+/// Packets that a flood of NACKs asks for.
+const FLOODED: u64 = 16;
+/// How often one compound of a flood asks for each of them.
+const ASKED: usize = 50;
+
+/// One way to lie on purpose, rather than by the way.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Lie {
+    /// Each track sends a packet again that was sent long ago, with another content.
+    OldWithOtherContent,
+    /// Each track goes over to another SSRC under its MID, and goes on under the one before.
+    SecondSsrc,
+    /// The sequence of each track leaps ahead.
+    Leap,
+    /// Each seat asks for its newest packets again and again.
+    FloodOfNacks,
+}
 
 /// Bit of an RTP header that says that padding follows (RFC 3550 §5.1).
 const PADDING: u8 = 0x20;
@@ -19,7 +41,35 @@ impl Peer {
             self.use_unknown_codec(now, at);
         }
         self.use_unknown_ssrc();
+        self.lie(now, Lie::OldWithOtherContent);
+        self.lie(now, Lie::FloodOfNacks);
         (0..20).for_each(|_| self.lie_in_rtcp());
+    }
+
+    /// Tells one lie on all its tracks or seats.
+    pub fn lie(&mut self, now: Time, lie: Lie) {
+        if self.srtp.is_none() {
+            return;
+        }
+        match lie {
+            Lie::OldWithOtherContent => self.send_old_with_other_content(now),
+            Lie::SecondSsrc => self.publishers.iter_mut().for_each(super::Publisher::take_second_ssrc),
+            Lie::Leap => self.publishers.iter_mut().for_each(|publisher| publisher.leap(LEAP)),
+            Lie::FloodOfNacks => self.flood_with_nacks(),
+        }
+    }
+
+    fn send_old_with_other_content(&mut self, now: Time) {
+        for at in 0..self.publishers.len() {
+            if let Some(packet) = self.publishers[at].old_with_other_content(now) {
+                self.send_packet(at, packet);
+            }
+        }
+    }
+
+    fn flood_with_nacks(&mut self) {
+        let floods: Vec<Message> = self.seats.iter().filter_map(|seat| seat.nack_newest(FLOODED)).collect();
+        floods.into_iter().for_each(|nack| self.send_compound(&vec![nack; ASKED]));
     }
 
     fn lie_about_padding(&mut self, now: Time, publisher: usize) {

@@ -7,7 +7,7 @@
 pub mod dtls;
 pub mod format;
 pub mod ice;
-mod misbehaviour;
+pub mod misbehaviour;
 pub mod publisher;
 pub mod rtcp;
 pub mod rtp;

@@ -1,6 +1,6 @@
 //! One published track: media at its pace, key frames and retransmissions on request.
 
-use super::format::{Shape, descriptor};
+use super::format::{Shape, descriptor, descriptor_len};
 use super::rtcp::Message;
 use super::rtp::Header;
 use crate::base::id::{PayloadType, Ssrc};
@@ -19,6 +19,8 @@ const DTX_INTERVAL: Duration = Duration::from_millis(400);
 const VIDEO_INTERVAL: Duration = Duration::from_micros(66_667);
 /// How much is kept for retransmission: some seconds of either kind.
 const KEPT: usize = 400;
+/// No server keeps packets as long as this.
+const LONG_AGO: Duration = Duration::from_millis(1_500);
 
 /// What a track is published with.
 #[derive(Clone, Debug)]
@@ -69,6 +71,8 @@ pub struct Publisher {
     wants_key: bool,
     muted: bool,
     kept: VecDeque<Outgoing>,
+    /// The SSRC before the present one and its next sequence number, when both are sent under.
+    before: Option<(Ssrc, u16)>,
     packets: u32,
     bytes: u32,
 }
@@ -91,6 +95,7 @@ impl Publisher {
             wants_key: true,
             muted: false,
             kept: VecDeque::new(),
+            before: None,
             packets: 0,
             bytes: 0,
             options,
@@ -135,6 +140,8 @@ impl Publisher {
                 Kind::Video => self.capture_picture(at, &mut out),
             }
         }
+        let again = self.under_the_ssrc_before(&out);
+        out.extend(again);
         out
     }
 
@@ -184,6 +191,47 @@ impl Publisher {
         self.rtx_sequence = self.rtx_sequence.wrapping_add(1);
         let (sequence, timestamp) = (self.rtx_sequence, self.timestamp(now));
         Some(Header { sequence, payload_type, ssrc, timestamp, ..Header::default() })
+    }
+
+    /// Leaves out `by` sequence numbers.
+    pub fn leap(&mut self, by: u16) {
+        self.sequence = self.sequence.wrapping_add(by);
+    }
+
+    /// Goes over to another SSRC, and goes on under the present one as well.
+    pub fn take_second_ssrc(&mut self) {
+        self.before = Some((self.options.ssrc, self.sequence));
+        self.options.ssrc = Ssrc(self.random.next_u32());
+        self.options.rtx_ssrc = self.options.rtx_ssrc.map(|_| Ssrc(self.random.next_u32()));
+        // Far from the first wrap, as browsers begin: the first packets may be lost.
+        self.sequence = self.random.below(1 << 15) as u16;
+        self.kept.clear();
+    }
+
+    fn under_the_ssrc_before(&mut self, packets: &[Outgoing]) -> Vec<Outgoing> {
+        let Some((before, sequence)) = &mut self.before else { return Vec::new() };
+        let mut again = packets.to_vec();
+        for packet in &mut again {
+            (packet.header.ssrc, packet.header.sequence) = (*before, *sequence);
+            *sequence = sequence.wrapping_add(1);
+        }
+        again
+    }
+
+    /// A retransmission of a packet sent long ago that has another body than it had, when
+    /// retransmissions were agreed on.
+    pub fn old_with_other_content(&mut self, now: Time) -> Option<Outgoing> {
+        self.options.rtx_ssrc?;
+        let codec = self.options.codec;
+        let (mut packet, header, tag) = self.kept.iter().rev().find_map(|kept| {
+            let header = descriptor_len(codec, &kept.payload)?;
+            let tag = payload::read(&kept.payload, header).ok()?;
+            (now.since(tag.captured) > LONG_AGO).then(|| (kept.clone(), header, tag))
+        })?;
+        let body = packet.payload.len() - header - TAG_LEN;
+        packet.payload.truncate(header);
+        payload::write(&mut packet.payload, &tag, body.checked_sub(8).unwrap_or(body + 8));
+        Some(self.wrap(packet))
     }
 
     /// A sender report (RFC 3550 §6.4.1), once something was sent.

@@ -141,7 +141,7 @@ fn write_body(message: &Message, sender: Ssrc, out: &mut Vec<u8>) -> (u8, u8) {
         }
         Message::Nack { media, sequences } => {
             [sender.0, media.0].iter().for_each(|value| word(out, *value));
-            sequences.iter().for_each(|sequence| word(out, u32::from(*sequence) << 16));
+            missing_words(sequences).into_iter().for_each(|value| word(out, value));
             (TRANSPORT_FEEDBACK, 1)
         }
         Message::PictureLoss { media } => {
@@ -222,6 +222,19 @@ fn read_one(kind: u8, format: u8, packet: &[u8]) -> Option<Message> {
         _ => Message::Other { kind, format },
     };
     Some(message)
+}
+
+/// RFC 4585 §6.2.1: a sequence number, and a bit for each of the sixteen behind it.
+fn missing_words(sequences: &[u16]) -> Vec<u32> {
+    let mut words: Vec<u32> = Vec::new();
+    for sequence in sequences {
+        let first = words.last().map(|word| (word >> 16) as u16);
+        match first.map(|first| sequence.wrapping_sub(first)) {
+            Some(behind @ 1..=16) => *words.last_mut().expect("it was just read") |= 1 << (behind - 1),
+            _ => words.push(u32::from(*sequence) << 16),
+        }
+    }
+    words
 }
 
 fn read_blocks(packet: &[u8], start: usize, count: u8) -> Option<Vec<Block>> {

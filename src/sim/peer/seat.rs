@@ -180,6 +180,13 @@ impl Seat {
         messages
     }
 
+    /// Asks for the newest packets, whether they came or not.
+    pub fn nack_newest(&self, count: u64) -> Option<Message> {
+        let highest = self.highest?;
+        let sequences = (highest.saturating_sub(count - 1)..=highest).map(|index| index as u16).collect();
+        Some(Message::Nack { media: self.options.ssrc, sequences })
+    }
+
     /// Its block in a receiver report (RFC 3550 §6.4.1), once something came.
     pub fn report(&mut self, now: Time) -> Option<Block> {
         let (first, highest) = (self.first?, self.highest?);
