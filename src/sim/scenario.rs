@@ -198,7 +198,7 @@ impl Scenario {
 
     fn draw_action(&mut self, at: u64, who: usize, random: &mut Random) {
         let kind = if random.chance(0.5) { Kind::Audio } else { Kind::Video };
-        match random.below(19) {
+        match random.below(18) {
             0 | 1 => {
                 self.act(at, Action::Leave { who, politely: random.chance(0.5) });
                 if random.chance(0.7) {
@@ -227,8 +227,9 @@ impl Scenario {
             13 => self.act(at, Action::Forge(who)),
             14 => self.act(at, Action::Strangers),
             15 | 16 => self.act(at, Action::Misbehave(who)),
-            // Not a second SSRC: on a path that reorders, the same packet may be taken under both.
-            17 => self.act(at, Action::Lie { who, lie: Lie::Leap }),
+            // Neither a second SSRC (on a path that reorders, the same packet may be taken under
+            // both) nor leaps (two in one outage put both sides on different roll-over counters, RFC
+            // 3711 §3.3.1, which no receiver can heal): both are scripted calls.
             _ => self.act(at, Action::Renew(random.below(self.shards as u64) as usize)),
         }
     }
