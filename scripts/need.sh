@@ -49,3 +49,12 @@ need_rust() {
     fi
     need cc=gcc /usr/include/stdio.h=libc6-dev
 }
+
+# What the browser tests and the tests of their measuring import, at the versions of the lock file.
+need_browser_modules() {
+    local folder=tests/browser
+    if [[ ! $folder/node_modules/.package-lock.json -nt $folder/package-lock.json ]]; then
+        need node=nodejs npm=npm || return 1
+        npm ci --prefix "$folder" --no-audit --no-fund >&2
+    fi
+}
