@@ -1,48 +1,14 @@
 //! No allocation per datagram, in or out, once a back end is warm.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
+mod counting;
+
+use counting::allocations;
 use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use volley::base::{Outbox, Path, Push, SocketIndex, TrainId};
 use volley::io::{Io, IoChoice, IoConfig, bind_media_socket};
-
-struct Counting;
-
-thread_local! {
-    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
-}
-
-fn count() {
-    // After a thread's locals are gone it runs no test any more.
-    let _ = ALLOCATIONS.try_with(|allocations| allocations.set(allocations.get() + 1));
-}
-
-// SAFETY: every call is passed on to the system's allocator unchanged; counting touches only a
-// constant-initialised thread-local, which does not allocate.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count();
-        // SAFETY: the caller's promise, passed on.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promise, passed on.
-        unsafe { System.dealloc(memory, layout) }
-    }
-
-    unsafe fn realloc(&self, memory: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        count();
-        // SAFETY: the caller's promise, passed on.
-        unsafe { System.realloc(memory, layout, size) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 const RECEIVERS: usize = 20;
 const DATAGRAMS_PER_TURN: usize = 30;
@@ -59,9 +25,9 @@ fn a_warm_epoll_forwards_without_allocating() {
 
 #[test]
 fn the_counter_counts() {
-    let before = ALLOCATIONS.get();
+    let before = allocations();
     drop(std::hint::black_box(Box::new(7)));
-    assert_eq!(ALLOCATIONS.get() - before, 1);
+    assert_eq!(allocations() - before, 1);
 }
 
 /// Forwards every datagram to 20 receivers, in 60 trains a turn of which the pool holds 32 at once; returns what 100 turns allocated after 10 to warm up.
@@ -82,14 +48,14 @@ fn allocations_when_warm(choice: IoChoice) -> u64 {
     let mut before = 0;
     for turn in 0..110 {
         if turn == 10 {
-            before = ALLOCATIONS.get();
+            before = allocations();
         }
         for n in 0..DATAGRAMS_PER_TURN {
             source.send_to(&[0; 1200][..if n % 10 == 9 { 90 } else { 1200 }], to).expect("loopback takes it");
         }
         forward(&mut io, &paths);
     }
-    let allocated = ALLOCATIONS.get() - before;
+    let allocated = allocations() - before;
     assert_eq!(io.counters().datagrams_out, (110 * DATAGRAMS_PER_TURN * RECEIVERS) as u64);
     assert!(io.counters().train_lengths[2..].iter().sum::<u64>() > 0, "trains were gathered");
     allocated
