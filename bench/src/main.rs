@@ -1,0 +1,5 @@
+//! `volley-bench`: what a forwarded packet costs, here and on other servers.
+
+mod signal;
+
+fn main() {}

@@ -1,0 +1,128 @@
+//! What the load engine and each server's signaling agree on.
+//!
+//! A server's adapter turns a [`Wish`] into [`Association`]s: everything the engine needs to run
+//! ICE, DTLS and SRTP with the server's media address. It does all the signaling on its own, also
+//! later, when others join the room; the engine recognises what it receives by the stamp in each
+//! payload, so it need not be told of new streams.
+
+use async_trait::async_trait;
+use std::net::SocketAddr;
+
+/// One participant of the load: which room, and which number in it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Person {
+    /// Room, from 0.
+    pub room: u32,
+    /// Number in the room, from 0.
+    pub number: u32,
+}
+
+/// Sound or picture. The load speaks Opus and VP8.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// Opus, 48 kHz, 2 channels.
+    Audio,
+    /// VP8, 90 kHz.
+    Video,
+}
+
+/// What a participant wants to publish under which SSRCs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Publish {
+    /// Sound or picture.
+    pub kind: Kind,
+    /// The stream's own.
+    pub ssrc: u32,
+    /// That of its retransmissions; pictures only.
+    pub rtx_ssrc: Option<u32>,
+}
+
+/// What a participant wants of the server.
+#[derive(Clone, Debug)]
+pub struct Wish {
+    /// Who.
+    pub person: Person,
+    /// The streams it publishes.
+    pub publish: Vec<Publish>,
+    /// The others in the room that it watches and hears, at most.
+    pub watch: u32,
+    /// Participants its room will have in the end.
+    pub room_size: u32,
+    /// SHA-256 fingerprint of the load's certificate, as SDP writes it.
+    pub fingerprint: String,
+}
+
+/// ICE credentials of one side.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Credentials {
+    /// ice-ufrag.
+    pub ufrag: String,
+    /// ice-pwd.
+    pub password: String,
+}
+
+/// A stream as it was negotiated for sending.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Sending {
+    /// What was wished for.
+    pub publish: Publish,
+    /// Payload type.
+    pub payload_type: u8,
+    /// Payload type of retransmissions.
+    pub rtx_payload_type: Option<u8>,
+    /// The m-line's MID and the id of its header extension, where the server needs it on packets.
+    pub mid: Option<(u8, String)>,
+    /// Id of the transport-wide sequence number, where agreed on.
+    pub transport_cc: Option<u8>,
+}
+
+/// One ICE, DTLS and SRTP association between the load and the server.
+#[derive(Clone, Debug)]
+pub struct Association {
+    /// Whose it is.
+    pub person: Person,
+    /// The load's side; made up by the adapter.
+    pub local: Credentials,
+    /// The server's side.
+    pub remote: Credentials,
+    /// Where the server's media is.
+    pub remote_address: SocketAddr,
+    /// SHA-256 fingerprint of the server's certificate, as SDP writes it.
+    pub remote_fingerprint: String,
+    /// Whether the load nominates (RFC 8445 §6.1.1). It is the DTLS client in any case.
+    pub controlling: bool,
+    /// What is sent over it.
+    pub sends: Vec<Sending>,
+    /// Payload types of Opus, of VP8 and of VP8's retransmissions in what is received over it.
+    pub receives: Option<Receiving>,
+}
+
+/// Payload types of what is received.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Receiving {
+    /// Opus.
+    pub opus: u8,
+    /// VP8.
+    pub vp8: u8,
+    /// Retransmissions of VP8.
+    pub rtx: Option<u8>,
+    /// Id of the transport-wide sequence number, where the server sends one.
+    pub transport_cc: Option<u8>,
+}
+
+/// A server's signaling, as the load sees it.
+#[async_trait]
+pub trait Signaling: Send + Sync {
+    /// Joins and negotiates. Servers that need one association for sending and one for receiving
+    /// return two.
+    ///
+    /// # Errors
+    /// What the server refused, in its own words.
+    async fn join(&self, wish: Wish) -> anyhow::Result<Vec<Association>>;
+
+    /// Leaves the room.
+    ///
+    /// # Errors
+    /// When the server does not answer.
+    async fn leave(&self, person: Person) -> anyhow::Result<()>;
+}
