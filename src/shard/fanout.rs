@@ -4,7 +4,7 @@ use super::Shard;
 use super::counters::{Counters, Drop};
 use super::link::{Link, Srtp};
 use crate::base::slab::Slab;
-use crate::base::{Outbox, Push, Time, TrainId};
+use crate::base::{Outbox, Push, Time, TrainId, WallClock};
 use crate::control::types::Kind;
 use crate::media::history::Stored;
 use crate::media::packet::{Carried, Extension, Packet};
@@ -60,8 +60,10 @@ impl Shard {
                 return fanned;
             }
         };
+        let published_now = || published_at(now, track, &self.links, &self.wall);
         for &key in &layer.slots {
-            let outcome = send(now, &mut self.slots[key], &packet, &self.links, &mut self.counters, out);
+            let slot = &mut self.slots[key];
+            let outcome = send(now, slot, &packet, published_now, &self.links, &mut self.counters, out);
             fanned.sent += u64::from(outcome.sent);
             fanned.waiting |= outcome.waits;
             if outcome.begins {
@@ -109,7 +111,8 @@ impl Shard {
             let Some((bytes, stored)) = track.layers[layer].history.get(index) else { continue };
             let Some(packet) = view_packet(track, bytes, stored) else { continue };
             let (slot, then) = (&mut self.slots[slot], stored.received);
-            let outcome = send(then, slot, &packet, &self.links, &mut self.counters, out);
+            let published_then = || published_at(then, track, &self.links, &self.wall);
+            let outcome = send(then, slot, &packet, published_then, &self.links, &mut self.counters, out);
             self.counters.replayed_from_history += u64::from(outcome.sent);
         }
     }
@@ -176,6 +179,7 @@ fn send(
     now: Time,
     slot: &mut Slot,
     packet: &Packet<'_>,
+    published_now: impl FnOnce() -> Option<u32>,
     links: &Slab<Link>,
     counters: &mut Counters,
     out: &mut impl Outbox,
@@ -185,7 +189,7 @@ fn send(
         counters.drop(Drop::NotConnected);
         return Outcome::default();
     }
-    match slot.admit(now, packet) {
+    match slot.admit(now, packet, published_now) {
         Ok(outgoing) => {
             let sent = seal(&outgoing, &[], packet.payload, link, slot.transport(), counters, out);
             Outcome { sent, begins: outgoing.begins, waits: false }
@@ -238,6 +242,12 @@ fn seal(
             false
         }
     }
+}
+
+/// The track's own time stamp for the moment `at`, as far as its publisher has reported.
+pub(super) fn published_at(at: Time, track: &Track, links: &Slab<Link>, wall: &WallClock) -> Option<u32> {
+    let offset = &links[track.transport].clock;
+    track.layers[0].reference?.timestamp_at(at, wall, offset, track.clock_rate())
 }
 
 /// A stored packet as its receivers see it.
