@@ -485,6 +485,7 @@ mod tests {
             starts_key_frame,
             carried: ArrayVec::new(),
             payload: b"payload",
+            payload_start: 12,
         }
     }
 

@@ -192,7 +192,10 @@ impl World {
 
     /// Exports a shard and lets another go on with what it left.
     pub(super) fn replace_shard(&mut self, now: Time, shard: usize) {
-        let state = self.hosts[shard].shard.export(now);
+        self.end_turn(now, shard);
+        let host = &mut self.hosts[shard];
+        let state = host.shard.export(now, &mut host.outbox);
+        self.end_turn(now, shard);
         let seed = self.random.next_u64();
         let old = std::mem::replace(&mut self.hosts[shard], Host::new(seed));
         self.retire(now, &old);
@@ -218,6 +221,7 @@ impl World {
     pub(super) fn end_turn(&mut self, now: Time, shard: usize) {
         let host = &mut self.hosts[shard];
         host.in_turn = false;
+        host.shard.depart(now, &mut host.outbox);
         while let Some(event) = host.shard.poll_event() {
             note_event(now, event, &self.scenario.ends, &mut self.ledger, &mut self.violations);
         }

@@ -1,4 +1,4 @@
-//! The turn: commands → timers → datagrams → events → flush and wait. Written once, here.
+//! The turn: commands → timers → datagrams → departures → events → flush and wait. Written once, here.
 
 use super::clock::Clock;
 use super::page;
@@ -51,6 +51,7 @@ impl Worker {
         self.take_commands()?;
         self.run_timers();
         self.take_datagrams();
+        self.depart();
         self.send_events();
         self.show_counters();
         self.flush_and_wait()
@@ -80,6 +81,10 @@ impl Worker {
         let now = self.clock.now();
         let shard = &mut self.shard;
         self.io.receive(|datagram, trains| shard.on_datagram(now, datagram.path, datagram.bytes, trains));
+    }
+
+    fn depart(&mut self) {
+        self.shard.depart(self.clock.now(), self.io.trains());
     }
 
     fn send_events(&mut self) {

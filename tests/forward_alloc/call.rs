@@ -208,7 +208,11 @@ impl Call {
     fn hand_in(&mut self, who: usize, bytes: &[u8]) {
         let path = self.members[who].path;
         let (shard, now, out) = (&mut self.shard, self.now, &mut self.out);
-        let allocated = measure(|| shard.on_datagram(now, path, bytes, out)).count_total;
+        let allocated = measure(|| {
+            shard.on_datagram(now, path, bytes, out);
+            shard.depart(now, out);
+        })
+        .count_total;
         let place = match bytes[0] {
             0..=3 => &mut self.allocated.stun,
             128..=191 if rtp::is_rtcp(bytes) => &mut self.allocated.rtcp,
