@@ -16,6 +16,10 @@ type Outcome = Result<(), (u64, Reason)>;
 impl Shard {
     /// Carries out a command; one that cannot be is answered by [`Event::Refused`].
     pub fn on_command(&mut self, now: Time, command: Command, out: &mut impl Outbox) {
+        if takes_away(&command) {
+            // What came before it was asked for is sent as it was then.
+            self.depart_all(now, out);
+        }
         let outcome = match command {
             Command::OpenRoom { room } => self.open_room(room),
             Command::CloseRoom { room } => self.close_room(room, out),
@@ -318,4 +322,18 @@ fn statistics(track: &Track) -> TrackStats {
         nacks_sent: counters.nacks_sent,
         key_frame_requests: counters.key_frame_requests,
     }
+}
+/// Whether something that packets wait for may be gone after the command.
+fn takes_away(command: &Command) -> bool {
+    matches!(
+        command,
+        Command::CloseRoom { .. }
+            | Command::Leave { .. }
+            | Command::CloseTransport { .. }
+            | Command::Unpublish { .. }
+            | Command::Mute { .. }
+            | Command::CloseSlot { .. }
+            | Command::BindSlot { .. }
+            | Command::Pin { .. }
+    )
 }
