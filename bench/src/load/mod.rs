@@ -19,8 +19,8 @@ mod transport;
 mod vp8;
 mod window;
 
-pub use media::{AudioModel, MediaModel, VideoModel};
-pub use snapshot::{Figures, Population, Received, Sent, Snapshot};
+pub(crate) use media::{AudioModel, MediaModel, VideoModel};
+pub(crate) use snapshot::{Figures, Population, Received, Sent, Snapshot};
 
 use crate::signal::{Association, Person};
 use engine::{Command, Engine};
@@ -42,25 +42,25 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
 /// What a load is made with.
 #[derive(Clone, Debug)]
-pub struct LoadConfig {
+pub(crate) struct LoadConfig {
     /// The core its thread is pinned to; `None` leaves it to the kernel.
-    pub core: Option<usize>,
+    pub(crate) core: Option<usize>,
     /// Own addresses to send from, in turn; one is enough.
-    pub addresses: Vec<IpAddr>,
+    pub(crate) addresses: Vec<IpAddr>,
     /// Most transports at a time. Each has a UDP socket of its own, since servers tell transports
     /// apart by address; all of them are opened at the start.
-    pub transports: usize,
+    pub(crate) transports: usize,
     /// What participants publish.
-    pub media: MediaModel,
+    pub(crate) media: MediaModel,
     /// How datagrams are moved.
-    pub io: IoChoice,
+    pub(crate) io: IoChoice,
     /// Phases, frame sizes and pauses follow from it.
-    pub seed: u64,
+    pub(crate) seed: u64,
 }
 
 /// Why a load could not be started, or went away.
 #[derive(Debug, thiserror::Error)]
-pub enum LoadError {
+pub(crate) enum LoadError {
     /// No address to send from.
     #[error("the load has no address of its own to send from; name at least one")]
     NoAddress,
@@ -99,17 +99,17 @@ pub enum LoadError {
 
 /// An association that joins, and how.
 #[derive(Clone, Debug)]
-pub struct Joining {
+pub(crate) struct Joining {
     /// What the server's signaling agreed on.
-    pub association: Association,
+    pub(crate) association: Association,
     /// What it publishes, where that is not the load's common model.
-    pub media: Option<MediaModel>,
+    pub(crate) media: Option<MediaModel>,
     /// When the join began: times to connect and to the first frame count from here.
-    pub since: Time,
+    pub(crate) since: Time,
 }
 
 /// A running load. It stops when it is dropped.
-pub struct Load {
+pub(crate) struct Load {
     fingerprint: String,
     commands: Sender<Command>,
     wake: Arc<OwnedFd>,
@@ -121,7 +121,7 @@ impl Load {
     ///
     /// # Errors
     /// When the thread cannot have the core, the sockets or the back end it wants.
-    pub fn new(config: LoadConfig) -> Result<Load, LoadError> {
+    pub(crate) fn new(config: LoadConfig) -> Result<Load, LoadError> {
         let identity = Identity::generate()?;
         let fingerprint = fingerprint_text(&identity.fingerprint_sha256());
         let flags = EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK;
@@ -140,12 +140,12 @@ impl Load {
     }
 
     /// SHA-256 fingerprint of the certificate that all participants share, as SDP writes it.
-    pub fn fingerprint(&self) -> &str {
+    pub(crate) fn fingerprint(&self) -> &str {
         &self.fingerprint
     }
 
     /// The time now, on the clock of [`Joining::since`].
-    pub fn now() -> Time {
+    pub(crate) fn now() -> Time {
         Clock::new().now()
     }
 
@@ -153,7 +153,7 @@ impl Load {
     ///
     /// # Errors
     /// When the load has ended.
-    pub fn join(&self, joining: Joining) -> Result<(), LoadError> {
+    pub(crate) fn join(&self, joining: Joining) -> Result<(), LoadError> {
         self.tell(Command::Join(Box::new(joining)))
     }
 
@@ -161,7 +161,7 @@ impl Load {
     ///
     /// # Errors
     /// When the load has ended.
-    pub fn leave(&self, person: Person) -> Result<(), LoadError> {
+    pub(crate) fn leave(&self, person: Person) -> Result<(), LoadError> {
         self.tell(Command::Leave(person))
     }
 
@@ -170,7 +170,7 @@ impl Load {
     ///
     /// # Errors
     /// When the load has ended or does not answer.
-    pub fn snapshot(&self) -> Result<Snapshot, LoadError> {
+    pub(crate) fn snapshot(&self) -> Result<Snapshot, LoadError> {
         let (answer, answered) = sync_channel(1);
         self.tell(Command::Snapshot(answer))?;
         answered
@@ -183,7 +183,7 @@ impl Load {
     ///
     /// # Errors
     /// When the load has ended.
-    pub fn restart_totals(&self) -> Result<(), LoadError> {
+    pub(crate) fn restart_totals(&self) -> Result<(), LoadError> {
         self.tell(Command::RestartTotals)
     }
 

@@ -11,126 +11,126 @@ const LONGEST_MICROS: u64 = 60_000_000;
 
 /// The state of a load at one moment.
 #[derive(Clone, Debug)]
-pub struct Snapshot {
+pub(crate) struct Snapshot {
     /// When.
-    pub at: Time,
+    pub(crate) at: Time,
     /// Since the snapshot before.
-    pub interval: Figures,
+    pub(crate) interval: Figures,
     /// Since the start, or since [`Load::restart_totals`](super::Load::restart_totals).
-    pub total: Figures,
+    pub(crate) total: Figures,
     /// Who is there now.
-    pub population: Population,
+    pub(crate) population: Population,
     /// The first few things that went wrong, each in a sentence.
-    pub problems: Vec<String>,
+    pub(crate) problems: Vec<String>,
 }
 
 /// Who is there.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Population {
+pub(crate) struct Population {
     /// Participants, by person.
-    pub participants: usize,
+    pub(crate) participants: usize,
     /// Transports that have not come to their keys yet.
-    pub connecting: usize,
+    pub(crate) connecting: usize,
     /// Transports with keys.
-    pub connected: usize,
+    pub(crate) connected: usize,
     /// Transports that have failed and were not taken away.
-    pub failed: usize,
+    pub(crate) failed: usize,
     /// Connected transports by SRTP profile.
-    pub profiles: Vec<(SrtpProfile, usize)>,
+    pub(crate) profiles: Vec<(SrtpProfile, usize)>,
     /// Streams of others that are coming in: pairs of receiver and published stream.
-    pub streams: usize,
+    pub(crate) streams: usize,
 }
 
 /// What happened in a span of time. Times in histograms are microseconds.
 #[derive(Clone, Debug)]
-pub struct Figures {
+pub(crate) struct Figures {
     /// How long it was.
-    pub wall: Duration,
+    pub(crate) wall: Duration,
     /// CPU time of the load's own thread in it. What the kernel does for it in interrupts is not
     /// in there.
-    pub busy: Duration,
+    pub(crate) busy: Duration,
     /// Sound received.
-    pub audio: Received,
+    pub(crate) audio: Received,
     /// Pictures received.
-    pub video: Received,
+    pub(crate) video: Received,
     /// Sound sent.
-    pub audio_sent: Sent,
+    pub(crate) audio_sent: Sent,
     /// Pictures sent.
-    pub video_sent: Sent,
+    pub(crate) video_sent: Sent,
     /// RTCP datagrams received.
-    pub rtcp_received: u64,
+    pub(crate) rtcp_received: u64,
     /// RTCP datagrams sent.
-    pub rtcp_sent: u64,
+    pub(crate) rtcp_sent: u64,
     /// Packets of another room: the worst a server can do. Must be 0.
-    pub foreign_room: u64,
+    pub(crate) foreign_room: u64,
     /// Packets that came back to who sent them.
-    pub echoes: u64,
+    pub(crate) echoes: u64,
     /// Packets whose authentication tag was wrong.
-    pub not_authentic: u64,
+    pub(crate) not_authentic: u64,
     /// Packets whose SRTP index was used before.
-    pub replayed: u64,
+    pub(crate) replayed: u64,
     /// Datagrams that are not what they seem, or that nobody here can have been meant with.
-    pub malformed: u64,
+    pub(crate) malformed: u64,
     /// Packets without a stamp: what a server makes up itself, to probe or to fill.
-    pub unstamped: u64,
+    pub(crate) unstamped: u64,
     /// Transports that came to their keys.
-    pub connects: u64,
+    pub(crate) connects: u64,
     /// Transports that failed.
-    pub failures: u64,
+    pub(crate) failures: u64,
     /// Key frames that others asked publishers for.
-    pub key_frame_requests: u64,
+    pub(crate) key_frame_requests: u64,
     /// Time from sending to receiving, originals only.
-    pub delay: Histogram<u64>,
+    pub(crate) delay: Histogram<u64>,
     /// Time between two packets of a stream, where the publisher made no pause.
-    pub gaps: Histogram<u64>,
+    pub(crate) gaps: Histogram<u64>,
     /// From joining to keys: ICE and DTLS.
-    pub connect: Histogram<u64>,
+    pub(crate) connect: Histogram<u64>,
     /// From joining to a whole key frame.
-    pub first_frame: Histogram<u64>,
+    pub(crate) first_frame: Histogram<u64>,
     /// Datagrams that could not be sent, or were cut on receiving: the generator's own limits.
-    pub io_losses: u64,
+    pub(crate) io_losses: u64,
 }
 
 /// What came of one kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Received {
+pub(crate) struct Received {
     /// Packets that were new, originals and retransmissions.
-    pub packets: u64,
+    pub(crate) packets: u64,
     /// Bytes of their datagrams.
-    pub bytes: u64,
+    pub(crate) bytes: u64,
     /// Packets that had not come when a later one did.
-    pub missing: u64,
+    pub(crate) missing: u64,
     /// Those of them that came in the end.
-    pub late: u64,
+    pub(crate) late: u64,
     /// Late originals: overtaken on their way.
-    pub reordered: u64,
+    pub(crate) reordered: u64,
     /// Packets that came twice, in whatever form.
-    pub duplicates: u64,
+    pub(crate) duplicates: u64,
     /// Packets too late to tell whether they are new.
-    pub too_old: u64,
+    pub(crate) too_old: u64,
     /// Packets on a retransmission stream.
-    pub retransmissions: u64,
+    pub(crate) retransmissions: u64,
     /// Packets passed over while a stream was away for seconds: a seat that showed others.
-    pub skipped: u64,
+    pub(crate) skipped: u64,
     /// Key frames of which every packet came.
-    pub key_frames: u64,
+    pub(crate) key_frames: u64,
 }
 
 /// What was sent of one kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Sent {
+pub(crate) struct Sent {
     /// Packets, without retransmissions.
-    pub packets: u64,
+    pub(crate) packets: u64,
     /// Bytes of their datagrams.
-    pub bytes: u64,
+    pub(crate) bytes: u64,
     /// Packets sent again because the server missed them.
-    pub retransmissions: u64,
+    pub(crate) retransmissions: u64,
 }
 
 impl Received {
     /// Packets that did not come. Of an interval: those that were found missing in it, less those
     /// that came late in it.
-    pub fn lost(&self) -> u64 {
+    pub(crate) fn lost(&self) -> u64 {
         self.missing.saturating_sub(self.late)
     }
 
@@ -192,33 +192,33 @@ impl Default for Figures {
 
 impl Figures {
     /// Media packets received: what the server forwarded.
-    pub fn packets(&self) -> u64 {
+    pub(crate) fn packets(&self) -> u64 {
         self.audio.packets + self.video.packets
     }
 
     /// Media packets a second.
-    pub fn packets_per_second(&self) -> f64 {
+    pub(crate) fn packets_per_second(&self) -> f64 {
         per_second(self.packets(), self.wall)
     }
 
     /// Packets that did not come.
-    pub fn lost(&self) -> u64 {
+    pub(crate) fn lost(&self) -> u64 {
         self.audio.lost() + self.video.lost()
     }
 
     /// Lost packets among all that should have come.
-    pub fn loss(&self) -> f64 {
+    pub(crate) fn loss(&self) -> f64 {
         let expected = self.packets() + self.lost();
         if expected == 0 { 0.0 } else { self.lost() as f64 / expected as f64 }
     }
 
     /// Share of the time that the load's own thread was busy. Near 1 the load is the limit.
-    pub fn busy_share(&self) -> f64 {
+    pub(crate) fn busy_share(&self) -> f64 {
         if self.wall.is_zero() { 0.0 } else { self.busy.as_secs_f64() / self.wall.as_secs_f64() }
     }
 
     /// The longest time between two packets of a stream.
-    pub fn longest_gap(&self) -> Duration {
+    pub(crate) fn longest_gap(&self) -> Duration {
         Duration::from_micros(if self.gaps.is_empty() { 0 } else { self.gaps.max() })
     }
 

@@ -15,28 +15,28 @@ use volley::base::random::Random;
 
 /// How every participant publishes, unless it was added with a model of its own.
 #[derive(Clone, Copy, PartialEq, Debug, Default)]
-pub struct MediaModel {
+pub(crate) struct MediaModel {
     /// Its sound.
-    pub audio: AudioModel,
+    pub(crate) audio: AudioModel,
     /// Its picture.
-    pub video: VideoModel,
+    pub(crate) video: VideoModel,
 }
 
 /// Opus at 20 ms, with discontinuous transmission.
 #[derive(Clone, Copy, PartialEq, Debug)]
-pub struct AudioModel {
+pub(crate) struct AudioModel {
     /// Share of the time that somebody speaks: 1.0 without pause, 0.0 never, and between that in
     /// turns of a few seconds.
-    pub speaks: f64,
+    pub(crate) speaks: f64,
 }
 
 /// VP8 with frames as an encoder at a constant rate makes them.
 #[derive(Clone, Copy, PartialEq, Debug)]
-pub struct VideoModel {
+pub(crate) struct VideoModel {
     /// Payload bits a second.
-    pub bits_per_second: u32,
+    pub(crate) bits_per_second: u32,
     /// Frames a second.
-    pub frames_per_second: u32,
+    pub(crate) frames_per_second: u32,
 }
 
 impl Default for AudioModel {
