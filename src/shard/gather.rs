@@ -10,7 +10,6 @@ use super::counters::{Counters, Drop};
 use super::link::{Link, Srtp};
 use crate::base::slab::Slab;
 use crate::base::{Outbox, Path, Push, Time, TrainId};
-use crate::media::slot::Outgoing;
 use crate::media::track::Track;
 use crate::media::train_plan::{MAX_PLANNED, Wagon, plan};
 use crate::transport::srtp::{Payload, SrtpSender};
@@ -40,7 +39,7 @@ pub(super) struct Owed {
     /// Index in the layer's history.
     pub(super) published: u64,
     /// Index in the seat's sequence.
-    index: u64,
+    pub(super) index: u64,
     header_start: u16,
     header_len: u16,
     /// Where the payload lies in the stored packet.
@@ -69,11 +68,10 @@ impl Waiting {
         self.owed.is_full() || self.headers_len + MAX_HEADER > HEADER_BYTES
     }
 
-    /// Keeps `owed` with the header that `outgoing` makes; false when that is too long.
-    fn push(&mut self, mut owed: Owed, outgoing: &Outgoing<'_>) -> bool {
+    /// Keeps `owed` with the header that `write` writes; false when that is too long.
+    fn push(&mut self, mut owed: Owed, write: impl FnOnce(&mut [u8]) -> Option<usize>) -> bool {
         let room = &mut self.headers[self.headers_len..self.headers_len + MAX_HEADER];
-        let Some(len) = outgoing.write_header(room) else { return false };
-        owed.index = outgoing.index;
+        let Some(len) = write(room) else { return false };
         (owed.header_start, owed.header_len) = (self.headers_len as u16, len as u16);
         self.headers_len += len;
         self.owed.push(owed);
@@ -151,7 +149,7 @@ impl Yard<'_> {
         now: Time,
         link: u32,
         owed: Owed,
-        outgoing: &Outgoing<'_>,
+        write_header: impl FnOnce(&mut [u8]) -> Option<usize>,
         out: &mut impl Outbox,
     ) -> bool {
         if self.links[link].waiting.as_ref().is_some_and(|waiting| waiting.is_full()) {
@@ -163,7 +161,7 @@ impl Yard<'_> {
             due.push_back((now + *window, link));
             spare.pop().unwrap_or_else(Waiting::new)
         });
-        let kept = waiting.push(owed, outgoing);
+        let kept = waiting.push(owed, write_header);
         if kept {
             self.counters.waiting += 1;
         } else {
