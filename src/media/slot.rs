@@ -51,6 +51,8 @@ pub enum Withheld {
     BeforeTheStart,
     /// The subscriber does not take this codec.
     UnknownCodec,
+    /// The core cannot carry all pictures.
+    Shed,
 }
 
 /// Why a retransmission is not answered.
@@ -123,6 +125,7 @@ pub struct Slot {
     last: Option<(u32, Time)>,
     reported: Option<Reported>,
     announced: bool,
+    shed: bool,
     sent: Sent,
     resends: Box<Resends>,
 }
@@ -154,6 +157,7 @@ impl Slot {
             last: None,
             reported: None,
             announced: false,
+            shed: false,
             sent: Sent::default(),
             resends: Box::default(),
         }
@@ -218,6 +222,14 @@ impl Slot {
         });
     }
 
+    /// Lets its pictures go, or takes them up again with a key frame.
+    pub fn set_shed(&mut self, shed: bool) {
+        if shed && !self.shed {
+            self.interrupt();
+        }
+        self.shed = shed;
+    }
+
     /// Breaks the run: what comes next begins anew, a picture with a key frame.
     pub fn interrupt(&mut self) {
         if let Some(showing) = &mut self.showing {
@@ -238,6 +250,9 @@ impl Slot {
         packet: &Packet<'_>,
         published_now: impl FnOnce() -> Option<u32>,
     ) -> Result<Outgoing, Withheld> {
+        if self.shed {
+            return Err(Withheld::Shed);
+        }
         let showing = self.showing.as_mut().ok_or(Withheld::UnknownCodec)?;
         let codec = showing.codec(packet.codec).ok_or(Withheld::UnknownCodec)?;
         let next = self.next_index;

@@ -69,6 +69,7 @@ impl Shard {
             gathering: &mut self.gathering,
             counters: &mut self.counters,
             begun: &mut self.begun,
+            noted: &mut self.noted,
         };
         for &slot in &layer.slots {
             let owed = Owed::new(slot, key, layer_number, index);
@@ -121,6 +122,7 @@ impl Shard {
             gathering: &mut self.gathering,
             counters: &mut self.counters,
             begun: &mut self.begun,
+            noted: &mut self.noted,
         };
         for index in run {
             let Some((bytes, stored)) = track.layers[layer].history.get(index) else { continue };

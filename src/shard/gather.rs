@@ -23,6 +23,9 @@ const HEADER_BYTES: usize = 8 * 1024;
 /// Room for an RTP header we write: 12 bytes, MID and what is carried.
 pub(super) const MAX_HEADER: usize = 320;
 
+/// Departures of one turn that are noted at most; more say nothing more.
+const MOST_NOTED: usize = 4096;
+
 /// One packet somebody is owed.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Owed {
@@ -139,6 +142,8 @@ pub(super) struct Yard<'a> {
     pub(super) counters: &'a mut Counters,
     /// Seats that began to show something with what has just left.
     pub(super) begun: &'a mut Vec<u32>,
+    /// When what has just left had come, if somebody asks.
+    pub(super) noted: &'a mut Option<Vec<Time>>,
 }
 
 impl Yard<'_> {
@@ -176,7 +181,7 @@ impl Yard<'_> {
         let Some(waiting) = entry.waiting.take() else { return };
         match Train::to(link, entry) {
             Some(train) => {
-                train.load(&waiting, self.tracks, self.counters, out);
+                train.load(&waiting, self.tracks, self.counters, self.noted, out);
                 self.begun.extend(waiting.owed.iter().filter(|owed| owed.begins).map(|owed| owed.slot));
             }
             None => waiting.owed.iter().for_each(|_| self.counters.drop(Drop::NotConnected)),
@@ -200,16 +205,26 @@ impl<'a> Train<'a> {
         Some(Train { id: TrainId(key), path: link.transport.path()?, sender })
     }
 
-    fn load(&self, waiting: &Waiting, tracks: &Slab<Track>, counters: &mut Counters, out: &mut impl Outbox) {
+    fn load(
+        &self,
+        waiting: &Waiting,
+        tracks: &Slab<Track>,
+        counters: &mut Counters,
+        noted: &mut Option<Vec<Time>>,
+        out: &mut impl Outbox,
+    ) {
         let size = |owed: &Owed| owed.header_len + owed.payload.1;
         let wagons: ArrayVec<Wagon, MAX_PLANNED> =
             waiting.owed.iter().map(|owed| Wagon { size: size(owed), stream: owed.slot }).collect();
         for place in plan(&wagons) {
             let owed = &waiting.owed[usize::from(place.wagon)];
-            let Some(payload) = payload_of(owed, tracks) else {
+            let Some((payload, received)) = payload_of(owed, tracks) else {
                 counters.drop(Drop::NotKept);
                 continue;
             };
+            if let Some(noted) = noted.as_mut().filter(|noted| !owed.replayed && noted.len() < MOST_NOTED) {
+                noted.push(received);
+            }
             let payload = Payload { head: &[], body: payload, padding: place.padding };
             if self.seal(owed.index, waiting.header(owed), payload, counters, out) {
                 counters.padding += u64::from(place.padding);
@@ -243,10 +258,11 @@ impl<'a> Train<'a> {
     }
 }
 
-fn payload_of<'a>(owed: &Owed, tracks: &'a Slab<Track>) -> Option<&'a [u8]> {
-    let (bytes, _) = tracks.get(owed.track)?.layers[usize::from(owed.layer)].history.get(owed.published)?;
+fn payload_of<'a>(owed: &Owed, tracks: &'a Slab<Track>) -> Option<(&'a [u8], Time)> {
+    let (bytes, stored) =
+        tracks.get(owed.track)?.layers[usize::from(owed.layer)].history.get(owed.published)?;
     let (start, len) = (usize::from(owed.payload.0), usize::from(owed.payload.1));
-    bytes.get(start..start + len)
+    Some((bytes.get(start..start + len)?, stored.received))
 }
 
 impl Shard {
@@ -254,6 +270,19 @@ impl Shard {
     /// that was set when the first of them came.
     pub fn set_gathering_window(&mut self, window: Duration) {
         self.gathering.window = window;
+    }
+
+    /// Notes in `noted`, which is cleared, when each packet came that leaves until
+    /// [`noted_departures`](Self::noted_departures) takes it back.
+    pub fn note_departures(&mut self, mut noted: Vec<Time>) {
+        noted.clear();
+        noted.reserve_exact(MOST_NOTED);
+        self.noted = Some(noted);
+    }
+
+    /// See [`note_departures`](Self::note_departures).
+    pub fn noted_departures(&mut self) -> Vec<Time> {
+        self.noted.take().unwrap_or_default()
     }
 
     /// Sends what is due at the end of a turn. Allocates nothing.
@@ -302,6 +331,7 @@ impl Shard {
             gathering: &mut self.gathering,
             counters: &mut self.counters,
             begun: &mut self.begun,
+            noted: &mut self.noted,
         }
     }
 }
