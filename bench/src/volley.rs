@@ -22,8 +22,6 @@ use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
 
-pub(crate) use sdp::MOST_WATCHED;
-
 /// Nobody waits longer for a page to join.
 const JOIN_WITHIN: Duration = Duration::from_secs(20);
 /// A server that is going away need not say goodbye.
