@@ -1,0 +1,134 @@
+//! The command line.
+
+use crate::limit::Mix;
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// What a forwarded packet costs, here and on other servers.
+///
+/// Every command makes network namespaces of its own (as root, or in a user namespace), puts the
+/// server under test on one core and the load on another, and leaves nothing behind.
+#[derive(Parser, Debug)]
+#[command(name = "volley-bench", version, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+/// What every command takes.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Common {
+    /// One JSON object on the last line of standard output; tables and progress on standard error
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+
+    /// Also write JSON, Markdown and SVG plots into this folder
+    #[arg(long, global = true, value_name = "FOLDER")]
+    pub(crate) out: Option<PathBuf>,
+
+    /// Cores of the server under test
+    #[arg(long, global = true, value_name = "CORES", value_delimiter = ',', default_value = "0")]
+    pub(crate) server_cores: Vec<usize>,
+
+    /// Core of the load generator
+    #[arg(long, global = true, value_name = "CORE", default_value_t = 1)]
+    pub(crate) generator_core: usize,
+
+    /// The volley to measure [default: the one beside this program, or a release build]
+    #[arg(long, global = true, env = "VOLLEY_BIN", value_name = "FILE")]
+    pub(crate) volley_bin: Option<PathBuf>,
+}
+
+#[derive(Subcommand, Clone, Debug)]
+pub(crate) enum Command {
+    /// The floor: seal packets, send them as trains, nothing else
+    Limit(Limit),
+}
+
+impl Command {
+    /// Whether `volley` has to be found or built before namespaces hide the network.
+    pub(crate) fn needs_volley(&self) -> bool {
+        match self {
+            Command::Limit(_) => false,
+        }
+    }
+}
+
+/// `limit`.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Limit {
+    /// Packets per destination and turn; 1 is single sends
+    #[arg(long, value_name = "PACKETS", value_delimiter = ',', default_value = "1,2,4,8,16,32,64",
+          value_parser = clap::value_parser!(u16).range(1..=128))]
+    pub(crate) train: Vec<u16>,
+
+    /// Packet sizes
+    #[arg(
+        long,
+        value_enum,
+        value_name = "MIX",
+        value_delimiter = ',',
+        default_value = "equal,meeting,meeting-equalised"
+    )]
+    pub(crate) mix: Vec<Mix>,
+
+    /// Receivers that are sent to in turn
+    #[arg(long, value_name = "COUNT", default_value_t = 200,
+          value_parser = clap::value_parser!(u16).range(1..=255))]
+    pub(crate) destinations: u16,
+
+    /// Seconds per measurement
+    #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = seconds)]
+    pub(crate) seconds: Duration,
+
+    /// How often everything is measured, one after the other (A B A B)
+    #[arg(long, value_name = "COUNT", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) rounds: u32,
+
+    /// Send with plain `sendmsg` instead of volley's back end, as an independent check
+    #[arg(long)]
+    pub(crate) plain: bool,
+}
+
+/// A duration in seconds, with a fraction if one likes.
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| format!("{text:?} is not a number of seconds"))?;
+    let duration = Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())?;
+    if duration.is_zero() { Err(String::from("nothing can be measured in no time")) } else { Ok(duration) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    fn parse(line: &str) -> Result<Cli, clap::Error> {
+        Cli::try_parse_from(line.split(' '))
+    }
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn lists_are_written_with_commas_and_times_in_seconds() {
+        let cli = parse("volley-bench limit --train 1,16 --mix equal,audio --seconds 0.2 --json").unwrap();
+        assert!(cli.common.json);
+        let Command::Limit(limit) = cli.command;
+        assert_eq!((limit.train, limit.mix), (vec![1, 16], vec![Mix::Equal, Mix::Audio]));
+        assert_eq!(limit.seconds, Duration::from_millis(200));
+    }
+
+    #[test]
+    fn nonsense_is_refused() {
+        for line in
+            ["limit --train 0", "limit --seconds 0", "limit --seconds x", "limit --destinations 300", ""]
+        {
+            assert!(parse(&format!("volley-bench {line}")).is_err(), "{line}");
+        }
+    }
+}
