@@ -148,7 +148,7 @@ mod tests {
         let read = |file: &str| fs::read_to_string(folder.join(file)).unwrap();
         let markdown = read("compare.md");
         assert!(
-            markdown.contains("| volley | 123") && markdown.contains("](compare-load.svg)"),
+            markdown.contains("| volley |     123 |") && markdown.contains("](compare-load.svg)"),
             "{markdown}"
         );
         assert!(read("compare-load.svg").starts_with("<svg"));
