@@ -3,9 +3,11 @@
 mod cli;
 mod host;
 mod limit;
+mod load;
 mod report;
 mod scenario;
 mod signal;
+mod volley;
 
 use clap::Parser as _;
 use cli::{Cli, Command, Common};
