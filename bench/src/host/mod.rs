@@ -8,6 +8,6 @@ pub(crate) mod enclosure;
 pub(crate) mod machine;
 pub(crate) mod place;
 pub(crate) mod process;
-pub(crate) mod server;
+pub(crate) mod traffic;
 pub(crate) mod volley;
 pub(crate) mod wire;

@@ -1,0 +1,124 @@
+//! Servers under test: which there are, whether they are here, and running one.
+
+use crate::host::place::{Place, SERVER_ADDRESS};
+use crate::host::volley::{self as program, VolleyProcess};
+use crate::signal::Signaling;
+use crate::volley::Volley;
+use anyhow::Context as _;
+use clap::ValueEnum;
+use serde::Serialize;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// A server by the name that people call it.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Name {
+    /// This project's own
+    Volley,
+}
+
+impl Name {
+    /// As people write it.
+    pub(crate) fn text(self) -> &'static str {
+        match self {
+            Name::Volley => "volley",
+        }
+    }
+}
+
+/// A server that is here and can be started.
+pub(crate) struct Contender {
+    /// Which.
+    pub(crate) name: Name,
+    /// Its version.
+    pub(crate) version: String,
+    kind: Kind,
+}
+
+enum Kind {
+    Volley { binary: PathBuf, flags: Vec<String> },
+}
+
+impl Contender {
+    /// Looks for it. `volley` is the program, if one was named, and further flags for it.
+    ///
+    /// # Errors
+    /// Why it cannot be measured here.
+    pub(crate) async fn find(name: Name, volley: &VolleyChoice) -> anyhow::Result<Contender> {
+        match name {
+            Name::Volley => {
+                let binary = program::find_binary(volley.binary.as_deref())?;
+                let version = program::version(&binary).await?;
+                Ok(Contender { name, version, kind: Kind::Volley { binary, flags: volley.flags.clone() } })
+            }
+        }
+    }
+
+    /// Starts it and waits until it takes calls.
+    ///
+    /// # Errors
+    /// What it said when it did not start.
+    pub(crate) async fn start(&self, place: &Place) -> anyhow::Result<Running> {
+        match &self.kind {
+            Kind::Volley { binary, flags } => {
+                let process = VolleyProcess::start(binary, place, flags).await?;
+                let address = SocketAddr::new(SERVER_ADDRESS.into(), program::PORT);
+                let signaling = Arc::new(Volley::new(address, "bench"));
+                Ok(Running::Volley { process, signaling })
+            }
+        }
+    }
+}
+
+/// Which `volley` is measured, and how it is started.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct VolleyChoice {
+    /// The program, if one was named.
+    pub(crate) binary: Option<PathBuf>,
+    /// Flags beside those the bench needs.
+    pub(crate) flags: Vec<String>,
+}
+
+/// A server that takes calls.
+pub(crate) enum Running {
+    /// This project's own.
+    Volley {
+        /// Its supervisor.
+        process: VolleyProcess,
+        /// The way to ask it for calls.
+        signaling: Arc<Volley>,
+    },
+}
+
+impl Running {
+    /// The way to ask it for calls.
+    pub(crate) fn signaling(&self) -> Arc<dyn Signaling> {
+        match self {
+            Running::Volley { signaling, .. } => Arc::clone(signaling) as Arc<dyn Signaling>,
+        }
+    }
+
+    /// Its processes; their children are to be counted with them.
+    pub(crate) fn pids(&self) -> Vec<u32> {
+        match self {
+            Running::Volley { process, .. } => process.pid().into_iter().collect(),
+        }
+    }
+
+    /// A process of it.
+    ///
+    /// # Errors
+    /// When it has ended.
+    pub(crate) fn pid(&self) -> anyhow::Result<u32> {
+        self.pids().first().copied().context("the server has ended; what it said stands above")
+    }
+
+    /// Ends it and waits for its end.
+    pub(crate) async fn stop(self) {
+        match self {
+            Running::Volley { process, .. } => process.stop().await,
+        }
+    }
+}
