@@ -142,10 +142,6 @@ impl Transport {
         })
     }
 
-    pub(super) fn person(&self) -> Person {
-        self.person
-    }
-
     pub(super) fn state(&self) -> State {
         self.state
     }
