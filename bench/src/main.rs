@@ -1,5 +1,6 @@
 //! `volley-bench`: what a forwarded packet costs, here and on other servers.
 
+mod rivals;
 mod signal;
 
 fn main() {}
