@@ -5,14 +5,12 @@
 
 #[path = "forward_alloc/call.rs"]
 mod call;
-mod counting;
 #[path = "forward_alloc/source.rs"]
 mod source;
 #[path = "forward_alloc/train.rs"]
 mod train;
 
 use call::Call;
-use counting::allocations;
 use std::time::Duration;
 
 const SUBSCRIBERS: usize = 3;

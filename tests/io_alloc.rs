@@ -1,8 +1,6 @@
 //! No allocation per datagram, in or out, once a back end is warm.
 
-mod counting;
-
-use counting::allocations;
+use allocation_counter::measure;
 use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::OwnedFd;
 use std::time::Duration;
@@ -25,9 +23,7 @@ fn a_warm_epoll_forwards_without_allocating() {
 
 #[test]
 fn the_counter_counts() {
-    let before = allocations();
-    drop(std::hint::black_box(Box::new(7)));
-    assert_eq!(allocations() - before, 1);
+    assert_eq!(measure(|| drop(std::hint::black_box(Box::new(7)))).count_total, 1);
 }
 
 /// Forwards every datagram to 20 receivers, in 60 trains a turn of which the pool holds 32 at once; returns what 100 turns allocated after 10 to warm up.
@@ -45,17 +41,17 @@ fn allocations_when_warm(choice: IoChoice) -> u64 {
         .map(|socket| Path { socket: SocketIndex(0), remote: socket.local_addr().expect("it is bound") })
         .collect();
 
-    let mut before = 0;
-    for turn in 0..110 {
-        if turn == 10 {
-            before = allocations();
+    let mut turns = |count: usize| {
+        for _ in 0..count {
+            for n in 0..DATAGRAMS_PER_TURN {
+                let len = if n % 10 == 9 { 90 } else { 1200 };
+                source.send_to(&[0; 1200][..len], to).expect("loopback takes it");
+            }
+            forward(&mut io, &paths);
         }
-        for n in 0..DATAGRAMS_PER_TURN {
-            source.send_to(&[0; 1200][..if n % 10 == 9 { 90 } else { 1200 }], to).expect("loopback takes it");
-        }
-        forward(&mut io, &paths);
-    }
-    let allocated = allocations() - before;
+    };
+    turns(10);
+    let allocated = measure(|| turns(100)).count_total;
     assert_eq!(io.counters().datagrams_out, (110 * DATAGRAMS_PER_TURN * RECEIVERS) as u64);
     assert!(io.counters().train_lengths[2..].iter().sum::<u64>() > 0, "trains were gathered");
     allocated

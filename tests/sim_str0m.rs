@@ -176,6 +176,7 @@ impl Call {
     }
 
     fn flush(&mut self) {
+        self.shard.depart(self.now, &mut self.outbox);
         while let Some(event) = self.shard.poll_event() {
             let refused = matches!(event, Event::Refused { .. });
             let ended = matches!(event, Event::Transport { state: TransportState::Ended { .. }, .. });

@@ -4,7 +4,9 @@ use crate::logging;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::IpAddr;
 use std::num::NonZeroU16;
-use volley::control::handover::IoChoice;
+use std::str::FromStr;
+use std::time::Duration;
+use volley::control::handover::{GatheringRange, IoChoice};
 
 /// Volley: a WebRTC SFU for bare-metal Linux.
 ///
@@ -48,6 +50,11 @@ pub(crate) struct Flags {
     /// How datagrams are moved
     #[arg(long, env = "VOLLEY_IO", value_enum, value_name = "BACK-END", default_value_t = Io::Auto)]
     pub(crate) io: Io,
+
+    /// How long packets for one receiver wait for one another, to leave in one train: a number of
+    /// milliseconds, off, or auto, which waits up to 5 ms when a core is busy and not at all otherwise
+    #[arg(long, env = "VOLLEY_GATHERING", value_name = "MS", default_value = "auto")]
+    pub(crate) gathering: Gathering,
 
     /// Addresses at which browsers reach this machine, when they differ from its own (1:1 NAT)
     /// [default: all addresses of its interfaces]
@@ -93,6 +100,37 @@ impl From<Io> for IoChoice {
     }
 }
 
+/// The flag `--gathering`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Gathering(pub(crate) GatheringRange);
+
+/// Beyond this, packets wait longer than it takes to speak a syllable's start.
+const MOST_GATHERING_MS: f64 = 20.0;
+
+/// What `auto` may wait: at this the gain of waiting longer is small.
+const AUTO_GATHERING: Duration = Duration::from_millis(5);
+
+impl FromStr for Gathering {
+    type Err = String;
+
+    fn from_str(word: &str) -> Result<Gathering, String> {
+        let (least, most) = match word {
+            "auto" => (Duration::ZERO, AUTO_GATHERING),
+            "off" => (Duration::ZERO, Duration::ZERO),
+            number => {
+                let ms: f64 = number
+                    .parse()
+                    .ok()
+                    .filter(|ms| (0.0..=MOST_GATHERING_MS).contains(ms))
+                    .ok_or(format!("expected auto, off or milliseconds from 0 to {MOST_GATHERING_MS}"))?;
+                let fixed = Duration::from_secs_f64(ms / 1_000.0);
+                (fixed, fixed)
+            }
+        };
+        Ok(Gathering(GatheringRange { least, most }))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -111,6 +149,20 @@ mod tests {
     fn several_addresses_are_announced_with_a_comma_between_them() {
         let flags = parse(&["--announce", "203.0.113.7,2001:db8::7"]);
         assert_eq!(flags.announce, ["203.0.113.7", "2001:db8::7"].map(|ip| ip.parse::<IpAddr>().unwrap()));
+    }
+
+    #[test]
+    fn packets_wait_within_bounds() {
+        let bounds = |word| {
+            let Gathering(GatheringRange { least, most }) = parse(&["--gathering", word]).gathering;
+            (least.as_micros(), most.as_micros())
+        };
+        assert_eq!(bounds("auto"), (0, 5_000));
+        assert_eq!(bounds("off"), (0, 0));
+        assert_eq!(bounds("2.5"), (2_500, 2_500));
+        for word in ["21", "-1", "soon"] {
+            assert!(Cli::try_parse_from(["volley", &format!("--gathering={word}")]).is_err(), "{word}");
+        }
     }
 
     #[test]

@@ -22,7 +22,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{Instant, sleep, timeout};
 use volley::control::ChannelFds;
 use volley::control::handover::{
-    IdentityDer, IoChoice, MediaHandover, SignalingHandover, SignalingWorker, WorkerFds,
+    GatheringRange, IdentityDer, IoChoice, MediaHandover, SignalingHandover, SignalingWorker, WorkerFds,
 };
 use volley::control::records::{DEFAULT_BYTES, Records};
 use volley::control::types::Fingerprint;
@@ -62,6 +62,7 @@ struct Supervisor {
     identity: IdentityDer,
     fingerprint: Fingerprint,
     io: IoChoice,
+    gathering: GatheringRange,
     unix_nanos_at_zero: u64,
     ready: bool,
 }
@@ -85,6 +86,7 @@ impl Supervisor {
             identity,
             fingerprint,
             io: flags.io.into(),
+            gathering: flags.gathering.0,
             unix_nanos_at_zero: unix_nanos_at_zero(),
             ready: false,
         })
@@ -170,6 +172,7 @@ impl Supervisor {
         let handover = MediaHandover {
             workers: self.ports.iter().zip(&self.channels).map(worker).collect::<anyhow::Result<_>>()?,
             io: self.io,
+            gathering: self.gathering,
             identity: self.identity.clone(),
             unix_nanos_at_zero: self.unix_nanos_at_zero,
         };

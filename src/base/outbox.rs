@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 
 /// One of a worker's sockets.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
-pub struct SocketIndex(pub u8);
+pub struct SocketIndex(pub u16);
 
 /// One network path: which of the worker's sockets, and the peer's address.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]

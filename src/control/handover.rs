@@ -15,6 +15,7 @@ use std::io::{self, Read};
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
+use std::time::Duration;
 use zeroize::Zeroizing;
 
 /// Which back end moves datagrams.
@@ -53,6 +54,15 @@ pub struct WorkerFds {
     pub sockets: Vec<UdpSocket>,
 }
 
+/// Between which bounds packets may wait for one another, to leave in one train.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct GatheringRange {
+    /// However idle the worker.
+    pub least: Duration,
+    /// However busy.
+    pub most: Duration,
+}
+
 /// What the media process is given.
 #[derive(Debug)]
 pub struct MediaHandover {
@@ -60,6 +70,8 @@ pub struct MediaHandover {
     pub workers: Vec<WorkerFds>,
     /// Which back end to use.
     pub io: IoChoice,
+    /// How long packets may wait for one another.
+    pub gathering: GatheringRange,
     /// Whom DTLS shows.
     pub identity: IdentityDer,
     /// What the wall clock showed when `CLOCK_MONOTONIC` was zero, nanoseconds since 1970: the same

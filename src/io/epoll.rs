@@ -22,7 +22,7 @@ use super::trains::Trains;
 use super::wire::{News, Sent, Wire};
 
 /// Tokens from here on are wakes; those below are sockets.
-const FIRST_WAKE: usize = 1 << 8;
+const FIRST_WAKE: usize = 1 << 16;
 
 /// Messages per system call, each with a buffer of 64 KiB. Larger batches gain nothing: the call
 /// itself is a tenth of a datagram's cost.
@@ -108,7 +108,7 @@ impl Epoll {
             };
             socket.readable |= event.is_readable() || event.is_error();
             if event.is_writable() {
-                let index = SocketIndex(event.token().0 as u8);
+                let index = SocketIndex(event.token().0 as u16);
                 self.news.writable.push_back(index);
                 let _ = self.poll.registry().reregister(
                     &mut SourceFd(&socket.fd.as_raw_fd()),
@@ -227,7 +227,7 @@ impl Inbox {
             match self.fill(&socket.fd) {
                 Ok(count) => {
                     for message in 0..count {
-                        seen += self.incoming(SocketIndex(index as u8), message).deliver(trains, &mut visit);
+                        seen += self.incoming(SocketIndex(index as u16), message).deliver(trains, &mut visit);
                     }
                 }
                 Err(libc::EINTR) => {}

@@ -68,7 +68,7 @@ impl Io {
         wakes: &[impl AsFd],
         config: &IoConfig,
     ) -> Result<Io, IoError> {
-        if sockets.is_empty() || sockets.len() > usize::from(u8::MAX) {
+        if sockets.is_empty() || sockets.len() > usize::from(u16::MAX) {
             return Err(IoError::SocketCount(sockets.len()));
         }
         for socket in &sockets {

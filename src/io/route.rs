@@ -55,7 +55,7 @@ impl Routes {
 
     #[cold]
     fn grow(&mut self, index: usize) {
-        let nowhere = Path { socket: SocketIndex(u8::MAX), remote: ([0, 0, 0, 0], 0).into() };
+        let nowhere = Path { socket: SocketIndex(u16::MAX), remote: ([0, 0, 0, 0], 0).into() };
         self.routes.resize(index + 1, Route { path: nowhere, gso: Gso::Untried, open: None });
     }
 }

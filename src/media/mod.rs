@@ -14,4 +14,5 @@ pub mod seen;
 pub mod sender_clock;
 pub mod slot;
 pub mod track;
+pub mod train_plan;
 pub mod twcc;

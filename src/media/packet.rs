@@ -72,4 +72,6 @@ pub struct Packet<'a> {
     pub carried: Carried<'a>,
     /// The payload without padding.
     pub payload: &'a [u8],
+    /// Where the payload begins in the packet.
+    pub payload_start: u16,
 }

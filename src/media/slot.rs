@@ -131,9 +131,23 @@ pub struct Slot {
     next_index: u64,
     next_rtx_index: u64,
     last: Option<(u32, Time)>,
+    reported: Option<Reported>,
     announced: bool,
     resends: Resends,
     sent: Sent,
+}
+
+/// What the seat's last sender report said: this time stamp belongs to that moment.
+///
+/// Receivers fit a line through many reports, so what the seat shows next goes on along it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reported {
+    /// The moment.
+    pub at: Time,
+    /// The seat's time stamp.
+    pub timestamp: u32,
+    /// Ticks a second.
+    pub clock_rate: u32,
 }
 
 impl Slot {
@@ -146,6 +160,7 @@ impl Slot {
             next_index: random.below(FIRST_SEQUENCE_BELOW),
             next_rtx_index: random.below(FIRST_SEQUENCE_BELOW),
             last: None,
+            reported: None,
             announced: false,
             resends: Resends::default(),
             sent: Sent::default(),
@@ -227,8 +242,14 @@ impl Slot {
         self.announced = true;
     }
 
-    /// How `packet` goes out on this seat. Allocates nothing.
-    pub fn admit<'a>(&mut self, now: Time, packet: &Packet<'a>) -> Result<Outgoing<'a>, Withheld> {
+    /// How `packet` goes out on this seat. `published_now` is the layer's own time stamp for `now`,
+    /// as far as its publisher has reported; it is asked for when a run begins. Allocates nothing.
+    pub fn admit<'a>(
+        &mut self,
+        now: Time,
+        packet: &Packet<'a>,
+        published_now: impl FnOnce() -> Option<u32>,
+    ) -> Result<Outgoing<'a>, Withheld> {
         let showing = self.showing.as_mut().ok_or(Withheld::UnknownCodec)?;
         let codec = showing.codecs.get(packet.codec).copied().flatten().ok_or(Withheld::UnknownCodec)?;
         let next = self.next_index;
@@ -241,7 +262,9 @@ impl Slot {
                 return Err(Withheld::WaitingForKeyFrame);
             }
             None => {
-                let timestamp = next_timestamp(self.last, now, codec.clock_rate);
+                let behind = published_now().map(|then| then.wrapping_sub(packet.timestamp));
+                let timestamp = in_step(self.reported, self.last, now, behind, codec.clock_rate)
+                    .or_else(|| next_timestamp(self.last, now, codec.clock_rate));
                 *showing.run.insert(Run {
                     first_in: packet.index,
                     index_offset: self.next_index.wrapping_sub(packet.index),
@@ -318,6 +341,11 @@ impl Slot {
         Some(published.wrapping_add(run.timestamp_offset))
     }
 
+    /// A sender report said that `timestamp` of the seat belongs to `at`.
+    pub fn on_reported(&mut self, at: Time, timestamp: u32, clock_rate: u32) {
+        self.reported = Some(Reported { at, timestamp, clock_rate });
+    }
+
     /// Chromium drops packets of an SSRC it does not know without MID, once there are several
     /// video m-lines; so MID is sent until a receiver report names the SSRC.
     fn mid_element(&self) -> Option<(u8, Mid)> {
@@ -343,6 +371,8 @@ pub struct SlotState {
     pub next_rtx_index: u64,
     /// The last time stamp and when it was sent.
     pub last: Option<(u32, Time)>,
+    /// What the last sender report said.
+    pub reported: Option<Reported>,
     /// Whether MID is still sent.
     pub announced: bool,
     /// Counters for sender reports.
@@ -356,6 +386,7 @@ impl Slot {
             next_index: self.next_index,
             next_rtx_index: self.next_rtx_index,
             last: self.last,
+            reported: self.reported,
             announced: self.announced,
             sent: self.sent,
         }
@@ -366,6 +397,7 @@ impl Slot {
         self.next_index = state.next_index;
         self.next_rtx_index = state.next_rtx_index;
         self.last = state.last;
+        self.reported = state.reported;
         self.announced = state.announced;
         self.sent = state.sent;
         self.interrupt();
@@ -376,7 +408,32 @@ fn same_format(own: &CodecParameters, published: &CodecParameters) -> bool {
     own.codec == published.codec && own.format == published.format && own.clock_rate == published.clock_rate
 }
 
-/// The time stamp a new run begins with: as far behind the last one as time has passed, and never
+/// The time stamp a new run begins with, so that the moment its first packet was taken at, `behind`
+/// ticks ago by its publisher's reports, lies on the line of the seat's own reports. None where
+/// either is unknown, or that would go back in time.
+fn in_step(
+    reported: Option<Reported>,
+    last: Option<(u32, Time)>,
+    now: Time,
+    behind: Option<u32>,
+    clock_rate: u32,
+) -> Option<u32> {
+    let reported = reported.filter(|reported| reported.clock_rate == clock_rate)?;
+    let (last, _) = last?;
+    // What is replayed from the history came before the report.
+    let (since, until) = (now.since(reported.at), reported.at.since(now));
+    let seat_now =
+        reported.timestamp.wrapping_add(ticks(since, clock_rate)).wrapping_sub(ticks(until, clock_rate));
+    let timestamp = seat_now.wrapping_sub(behind?);
+    let ahead = timestamp.wrapping_sub(last) as i32;
+    (ahead > 0 && (ahead as u32) < clock_rate.saturating_mul(MAX_SILENCE_S)).then_some(timestamp)
+}
+
+/// A seat silent for longer than this begins anew by arrival: a publisher's report may be nonsense,
+/// and a receiver takes a leap of 2^25 ticks for one.
+const MAX_SILENCE_S: u32 = 300;
+
+/// The time stamp a new run begins with otherwise: as far behind the last one as time has passed, and never
 /// the same, which would make two frames one.
 fn next_timestamp(last: Option<(u32, Time)>, now: Time, clock_rate: u32) -> Option<u32> {
     let (timestamp, at) = last?;
@@ -428,6 +485,7 @@ mod tests {
             starts_key_frame,
             carried: ArrayVec::new(),
             payload: b"payload",
+            payload_start: 12,
         }
     }
 
@@ -436,21 +494,26 @@ mod tests {
         let mut slot = slot();
         slot.show(Some((7, &[vp8(100)])));
         let at = Time::from_millis(1);
-        assert_eq!(slot.admit(at, &packet(99_999, 0, false)).err(), Some(Withheld::WaitingForKeyFrame));
-        let first = slot.admit(at, &packet(100_000, 90, true)).expect("a key frame").index;
-        assert_eq!(slot.admit(at, &packet(100_002, 90, false)).expect("running").index, first + 2);
-        assert_eq!(slot.admit(at, &packet(100_001, 90, false)).expect("late").index, first + 1);
-        assert_eq!(slot.admit(at, &packet(99_998, 80, false)).err(), Some(Withheld::BeforeTheStart));
+        assert_eq!(
+            slot.admit(at, &packet(99_999, 0, false), || None).err(),
+            Some(Withheld::WaitingForKeyFrame)
+        );
+        let first = slot.admit(at, &packet(100_000, 90, true), || None).expect("a key frame").index;
+        assert_eq!(slot.admit(at, &packet(100_002, 90, false), || None).expect("running").index, first + 2);
+        assert_eq!(slot.admit(at, &packet(100_001, 90, false), || None).expect("late").index, first + 1);
+        assert_eq!(slot.admit(at, &packet(99_998, 80, false), || None).err(), Some(Withheld::BeforeTheStart));
     }
 
     #[test]
     fn another_track_continues_the_sequence_and_the_clock() {
         let mut slot = slot();
         slot.show(Some((7, &[vp8(100)])));
-        let before = slot.admit(Time::from_millis(0), &packet(70_000, 5_000, true)).expect("key").clone();
+        let before =
+            slot.admit(Time::from_millis(0), &packet(70_000, 5_000, true), || None).expect("key").clone();
         let (index, timestamp) = (before.index, before.timestamp);
         slot.show(Some((8, &[vp8(102)])));
-        let after = slot.admit(Time::from_millis(100), &packet(90_123, 4_000_000, true)).expect("key");
+        let after =
+            slot.admit(Time::from_millis(100), &packet(90_123, 4_000_000, true), || None).expect("key");
         assert_eq!(after.index, index + 1);
         assert_eq!(after.timestamp, timestamp.wrapping_add(9_000));
         assert_eq!(after.payload_type, PayloadType(96));
@@ -460,26 +523,59 @@ mod tests {
     fn a_leap_of_the_publisher_is_none_of_the_receivers() {
         let mut slot = slot();
         slot.show(Some((7, &[vp8(100)])));
-        let first = slot.admit(Time::ZERO, &packet(70_000, 0, true)).expect("key").index;
-        let leap = slot.admit(Time::ZERO, &packet(100_000, 90, false));
+        let first = slot.admit(Time::ZERO, &packet(70_000, 0, true), || None).expect("key").index;
+        let leap = slot.admit(Time::ZERO, &packet(100_000, 90, false), || None);
         assert_eq!(leap.err(), Some(Withheld::WaitingForKeyFrame));
-        assert_eq!(slot.admit(Time::ZERO, &packet(130_000, 180, true)).expect("key").index, first + 1);
+        assert_eq!(
+            slot.admit(Time::ZERO, &packet(130_000, 180, true), || None).expect("key").index,
+            first + 1
+        );
     }
 
     #[test]
     fn mid_is_sent_until_the_receiver_has_reported() {
         let mut slot = slot();
         slot.show(Some((7, &[vp8(100)])));
-        assert_eq!(slot.admit(Time::ZERO, &packet(1, 0, true)).expect("key").mid.map(|mid| mid.0), Some(4));
+        assert_eq!(
+            slot.admit(Time::ZERO, &packet(1, 0, true), || None).expect("key").mid.map(|mid| mid.0),
+            Some(4)
+        );
         slot.on_receiver_report();
-        assert!(slot.admit(Time::ZERO, &packet(2, 0, false)).expect("running").mid.is_none());
+        assert!(slot.admit(Time::ZERO, &packet(2, 0, false), || None).expect("running").mid.is_none());
+    }
+
+    #[test]
+    fn what_a_seat_shows_next_lies_on_the_line_its_reports_drew() {
+        let mut slot = slot();
+        slot.show(Some((7, &[vp8(100)])));
+        let first =
+            slot.admit(Time::from_millis(1_000), &packet(1, 0, true), || None).expect("key").timestamp;
+        slot.on_reported(Time::from_millis(2_000), first.wrapping_add(90_000), 90_000);
+        slot.show(Some((8, &[vp8(100)])));
+        // It came at 3,000 ms and was taken 150 ms before.
+        let now = Time::from_millis(3_000);
+        let next = slot.admit(now, &packet(500, 777, true), || Some(777 + 13_500)).expect("key").timestamp;
+        assert_eq!(next, first.wrapping_add(180_000 - 13_500));
+    }
+
+    #[test]
+    fn a_report_that_would_turn_back_time_is_not_followed() {
+        let mut slot = slot();
+        slot.show(Some((7, &[vp8(100)])));
+        let first =
+            slot.admit(Time::from_millis(1_000), &packet(1, 0, true), || None).expect("key").timestamp;
+        slot.on_reported(Time::from_millis(1_010), first, 90_000);
+        slot.show(Some((8, &[vp8(100)])));
+        let now = Time::from_millis(1_020);
+        let next = slot.admit(now, &packet(500, 0, true), || Some(90_000)).expect("key").timestamp;
+        assert_eq!(next, first.wrapping_add(1_800), "20 ms later by arrival");
     }
 
     #[test]
     fn a_retransmission_names_the_original_and_has_its_own_sequence() {
         let mut slot = slot();
         slot.show(Some((7, &[vp8(100)])));
-        let index = slot.admit(Time::ZERO, &packet(70_000, 5, true)).expect("key").index;
+        let index = slot.admit(Time::ZERO, &packet(70_000, 5, true), || None).expect("key").index;
         assert_eq!(slot.requested(Time::ZERO, index as u16), Ok(70_000));
         assert_eq!(slot.requested(Time::ZERO, index as u16), Err(NotResent::TooSoon));
         assert_eq!(slot.requested(Time::ZERO, index as u16 + 1), Err(NotResent::Unknown));
@@ -491,9 +587,9 @@ mod tests {
     fn what_another_track_sent_is_not_resent() {
         let mut slot = slot();
         slot.show(Some((7, &[vp8(100)])));
-        let before = slot.admit(Time::ZERO, &packet(70_000, 5, true)).expect("key").index;
+        let before = slot.admit(Time::ZERO, &packet(70_000, 5, true), || None).expect("key").index;
         slot.show(Some((8, &[vp8(100)])));
-        slot.admit(Time::ZERO, &packet(10, 5, true)).expect("key");
+        slot.admit(Time::ZERO, &packet(10, 5, true), || None).expect("key");
         assert_eq!(slot.requested(Time::ZERO, before as u16), Err(NotResent::Unknown));
     }
 
@@ -501,6 +597,6 @@ mod tests {
     fn a_codec_the_receiver_does_not_take_is_withheld() {
         let mut slot = slot();
         slot.show(Some((7, &[CodecParameters { codec: Codec::Av1, ..vp8(100) }])));
-        assert_eq!(slot.admit(Time::ZERO, &packet(1, 0, true)).err(), Some(Withheld::UnknownCodec));
+        assert_eq!(slot.admit(Time::ZERO, &packet(1, 0, true), || None).err(), Some(Withheld::UnknownCodec));
     }
 }

@@ -16,23 +16,27 @@ type Outcome = Result<(), (u64, Reason)>;
 impl Shard {
     /// Carries out a command; one that cannot be is answered by [`Event::Refused`].
     pub fn on_command(&mut self, now: Time, command: Command, out: &mut impl Outbox) {
+        if takes_away(&command) {
+            // What came before it was asked for is sent as it was then.
+            self.depart_all(now, out);
+        }
         let outcome = match command {
             Command::OpenRoom { room } => self.open_room(room),
-            Command::CloseRoom { room } => self.close_room(now, room, out),
+            Command::CloseRoom { room } => self.close_room(room, out),
             Command::Join { room, participant } => self.join(room, participant),
-            Command::Leave { participant } => self.leave(now, participant, out),
+            Command::Leave { participant } => self.leave(participant, out),
             Command::OpenTransport(open) => self.open_transport(now, *open),
             Command::RestartIce { transport, local, remote } => {
                 self.restart_ice(now, transport, local, remote)
             }
-            Command::CloseTransport { transport } => self.close_transport(now, transport, Reason::Asked, out),
-            Command::Publish(publish) => self.publish(now, *publish, out),
-            Command::Unpublish { track } => self.unpublish(now, track, out),
+            Command::CloseTransport { transport } => self.close_transport(transport, Reason::Asked, out),
+            Command::Publish(publish) => self.publish(*publish, out),
+            Command::Unpublish { track } => self.unpublish(track, out),
             Command::Mute { track, muted } => self.mute(track, muted),
-            Command::OpenSlot(open) => self.open_slot(now, *open, out),
-            Command::CloseSlot { slot } => self.close_slot(now, slot, out),
-            Command::BindSlot { slot, track } => self.bind_slot(now, slot, track, out),
-            Command::Pin { viewer, target } => self.pin(now, viewer, target, out),
+            Command::OpenSlot(open) => self.open_slot(*open, out),
+            Command::CloseSlot { slot } => self.close_slot(slot, out),
+            Command::BindSlot { slot, track } => self.bind_slot(slot, track, out),
+            Command::Pin { viewer, target } => self.pin(viewer, target, out),
             Command::QueryRoom { request, room } => self.query_room(request, room),
             Command::Resync { request } => self.resync(request),
         };
@@ -50,11 +54,11 @@ impl Shard {
         Ok(())
     }
 
-    fn close_room(&mut self, now: Time, room: RoomId, out: &mut impl Outbox) -> Outcome {
+    fn close_room(&mut self, room: RoomId, out: &mut impl Outbox) -> Outcome {
         let key = *self.room_keys.get(&room).ok_or((room.0, Reason::Unknown))?;
         let people: Vec<_> = self.rooms[key].participants().collect();
         for participant in people {
-            self.leave(now, participant, out)?;
+            self.leave(participant, out)?;
         }
         self.rooms.remove(key);
         self.room_keys.remove(&room);
@@ -71,7 +75,7 @@ impl Shard {
         Ok(())
     }
 
-    fn leave(&mut self, now: Time, participant: ParticipantId, out: &mut impl Outbox) -> Outcome {
+    fn leave(&mut self, participant: ParticipantId, out: &mut impl Outbox) -> Outcome {
         let leaving = self.participants.get(&participant).ok_or((participant.0, Reason::Unknown))?;
         let room = leaving.room;
         for link in leaving.links.clone() {
@@ -79,7 +83,7 @@ impl Shard {
         }
         self.participants.remove(&participant);
         self.rooms[room].leave(participant);
-        self.reseat(now, room, out);
+        self.reseat(room, out);
         Ok(())
     }
 
@@ -127,19 +131,13 @@ impl Shard {
         Ok(())
     }
 
-    fn close_transport(
-        &mut self,
-        now: Time,
-        transport: TransportId,
-        reason: Reason,
-        out: &mut impl Outbox,
-    ) -> Outcome {
+    fn close_transport(&mut self, transport: TransportId, reason: Reason, out: &mut impl Outbox) -> Outcome {
         let link = self.link_of(transport)?;
-        self.end_link(now, link, reason, out);
+        self.end_link(link, reason, out);
         Ok(())
     }
 
-    fn publish(&mut self, now: Time, publish: Publish, out: &mut impl Outbox) -> Outcome {
+    fn publish(&mut self, publish: Publish, out: &mut impl Outbox) -> Outcome {
         let id = publish.track;
         let link = self.link_of(publish.transport).map_err(|_| (id.0, Reason::Unknown))?;
         if self.track_keys.contains_key(&id) {
@@ -166,15 +164,15 @@ impl Shard {
         }
         self.rooms[room].publish(participant, stream, kind, id);
         self.schedule(link);
-        self.reseat(now, room, out);
+        self.reseat(room, out);
         Ok(())
     }
 
-    fn unpublish(&mut self, now: Time, track: TrackId, out: &mut impl Outbox) -> Outcome {
+    fn unpublish(&mut self, track: TrackId, out: &mut impl Outbox) -> Outcome {
         let key = *self.track_keys.get(&track).ok_or((track.0, Reason::Unknown))?;
         let room = self.links[self.tracks[key].transport].room;
         self.remove_track(key);
-        self.reseat(now, room, out);
+        self.reseat(room, out);
         Ok(())
     }
 
@@ -195,7 +193,7 @@ impl Shard {
         Ok(())
     }
 
-    fn open_slot(&mut self, now: Time, open: OpenSlot, out: &mut impl Outbox) -> Outcome {
+    fn open_slot(&mut self, open: OpenSlot, out: &mut impl Outbox) -> Outcome {
         let id = open.slot;
         let link = self.link_of(open.transport).map_err(|_| (id.0, Reason::Unknown))?;
         let ssrcs: Vec<_> = [Some(open.ssrc), open.rtx_ssrc].into_iter().flatten().collect();
@@ -222,25 +220,19 @@ impl Shard {
         if let Some(seats) = self.rooms[room].seats_mut(participant) {
             seats.open(id, stream, kind);
         }
-        self.reseat(now, room, out);
+        self.reseat(room, out);
         Ok(())
     }
 
-    fn close_slot(&mut self, now: Time, slot: SlotId, out: &mut impl Outbox) -> Outcome {
+    fn close_slot(&mut self, slot: SlotId, out: &mut impl Outbox) -> Outcome {
         let key = *self.slot_keys.get(&slot).ok_or((slot.0, Reason::Unknown))?;
         let room = self.links[self.slots[key].transport()].room;
         self.remove_slot(key);
-        self.reseat(now, room, out);
+        self.reseat(room, out);
         Ok(())
     }
 
-    fn bind_slot(
-        &mut self,
-        now: Time,
-        slot: SlotId,
-        track: Option<TrackId>,
-        out: &mut impl Outbox,
-    ) -> Outcome {
+    fn bind_slot(&mut self, slot: SlotId, track: Option<TrackId>, out: &mut impl Outbox) -> Outcome {
         let key = *self.slot_keys.get(&slot).ok_or((slot.0, Reason::Unknown))?;
         let link = self.slots[key].transport();
         let (participant, room) = (self.links[link].participant, self.links[link].room);
@@ -262,14 +254,13 @@ impl Shard {
                 seats.open(slot, stream, kind);
             }
         }
-        self.point(now, slot, track, out);
-        self.reseat(now, room, out);
+        self.point(slot, track, out);
+        self.reseat(room, out);
         Ok(())
     }
 
     fn pin(
         &mut self,
-        now: Time,
         viewer: ParticipantId,
         target: Option<ParticipantId>,
         out: &mut impl Outbox,
@@ -278,7 +269,7 @@ impl Shard {
         if let Some(seats) = self.rooms[room].seats_mut(viewer) {
             seats.pin(target);
         }
-        self.reseat(now, room, out);
+        self.reseat(room, out);
         Ok(())
     }
 
@@ -331,4 +322,18 @@ fn statistics(track: &Track) -> TrackStats {
         nacks_sent: counters.nacks_sent,
         key_frame_requests: counters.key_frame_requests,
     }
+}
+/// Whether something that packets wait for may be gone after the command.
+fn takes_away(command: &Command) -> bool {
+    matches!(
+        command,
+        Command::CloseRoom { .. }
+            | Command::Leave { .. }
+            | Command::CloseTransport { .. }
+            | Command::Unpublish { .. }
+            | Command::Mute { .. }
+            | Command::CloseSlot { .. }
+            | Command::BindSlot { .. }
+            | Command::Pin { .. }
+    )
 }

@@ -83,6 +83,8 @@ causes! {
     NotConnected => "not-connected",
     /// Not sent: no buffer was free.
     NoBuffer => "no-buffer",
+    /// Not sent: its track or its seat was gone before its train left.
+    Withdrawn => "withdrawn",
     /// Not sent: it could not be sealed.
     NotSealed => "not-sealed",
     /// A retransmission that was not agreed on.
@@ -139,6 +141,10 @@ pub struct Counters {
     pub owed: u64,
     /// Of those, sealed into a train.
     pub forwarded: u64,
+    /// Packets that wait now for their train to leave.
+    pub waiting: u64,
+    /// Bytes of padding that made packets equal.
+    pub padding: u64,
     /// Retransmissions sealed into a train.
     pub resent: u64,
     /// Packets a late joiner was given from the history.
@@ -157,6 +163,8 @@ impl Default for Counters {
             packets_in: 0,
             owed: 0,
             forwarded: 0,
+            waiting: 0,
+            padding: 0,
             resent: 0,
             replayed_from_history: 0,
             rtcp_out: 0,

@@ -56,7 +56,7 @@ impl Shard {
         if pushed != Push::Committed {
             self.counters.drop(Drop::NoBuffer);
         }
-        self.drive(now, link, out);
+        self.drive(link, out);
     }
 
     fn link_by_ufrag(&self, ufrag: &[u8]) -> Option<u32> {
@@ -85,13 +85,13 @@ impl Shard {
 
     fn on_dtls(&mut self, now: Time, link: u32, path: Path, datagram: &[u8], out: &mut impl Outbox) {
         match self.links[link].transport.on_dtls(now, &path, datagram) {
-            Ok(()) => self.drive(now, link, out),
+            Ok(()) => self.drive(link, out),
             Err(cause) => self.counters.drop(cause.into()),
         }
     }
 
     /// Sends what DTLS has to say, and follows the transport where it went.
-    pub(super) fn drive(&mut self, now: Time, link: u32, out: &mut impl Outbox) {
+    pub(super) fn drive(&mut self, link: u32, out: &mut impl Outbox) {
         let mut buffer = [0; MAX_DATAGRAM];
         while let Some(len) = self.links[link].transport.poll(&mut buffer) {
             let Some(path) = self.links[link].transport.path() else { break };
@@ -104,37 +104,37 @@ impl Shard {
             }
         }
         if let Some(state) = self.links[link].transport.take_change() {
-            self.follow(now, link, state, out);
+            self.follow(link, state, out);
         } else {
             self.schedule(link);
         }
     }
 
-    fn follow(&mut self, now: Time, link: u32, state: TransportState, out: &mut impl Outbox) {
+    fn follow(&mut self, link: u32, state: TransportState, out: &mut impl Outbox) {
         if let TransportState::Ended { reason } = state {
-            return self.end_link(now, link, reason, out);
+            return self.end_link(link, reason, out);
         }
         let transport = self.links[link].opened.transport;
         self.tell(Event::Transport { transport, state });
         let (room, participant) = (self.links[link].room, self.links[link].participant);
         if self.rooms[room].hide(participant, state == TransportState::Hidden) {
-            self.reseat(now, room, out);
+            self.reseat(room, out);
         }
         if matches!(state, TransportState::Connected { .. }) && self.links[link].srtp.is_none() {
-            return self.connect(now, link, out);
+            return self.connect(link, out);
         }
         self.schedule(link);
     }
 
     /// The keys are agreed: media may flow, and pictures that were waiting may begin.
-    fn connect(&mut self, now: Time, link: u32, out: &mut impl Outbox) {
+    fn connect(&mut self, link: u32, out: &mut impl Outbox) {
         let keys = self.links[link].transport.keys();
         self.links[link].srtp = keys.and_then(super::link::Srtp::new);
         if self.links[link].srtp.is_none() {
-            return self.end_link(now, link, Reason::DtlsFailed, out);
+            return self.end_link(link, Reason::DtlsFailed, out);
         }
         for slot in self.links[link].slots.clone() {
-            self.begin(now, slot, out);
+            self.begin(slot, out);
         }
         self.schedule(link);
     }

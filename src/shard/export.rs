@@ -58,8 +58,9 @@ impl ShardState {
 }
 
 impl Shard {
-    /// The shard as plain data.
-    pub fn export(&self, now: Time) -> ShardState {
+    /// The shard as plain data; what waits for its train leaves first.
+    pub fn export(&mut self, now: Time, out: &mut impl Outbox) -> ShardState {
+        self.depart_all(now, out);
         let people =
             self.participants.iter().map(|(&id, participant)| (id, self.rooms[participant.room].id()));
         let mut participants: Vec<_> = people.collect();
@@ -111,7 +112,7 @@ impl Shard {
         let mut shown = Vec::new();
         self.rooms.iter().for_each(|(_, room)| room.shown(|change| shown.push(change)));
         for change in shown {
-            self.point(now, change.slot, change.track, out);
+            self.point(change.slot, change.track, out);
         }
         // Signaling knows what the seats show: nothing changed for it.
         self.events.clear();

@@ -1,24 +1,22 @@
-//! A published packet's second half: sealed straight into the train of everyone it is shown to.
+//! A published packet's second half: put on the list of everyone it is shown to.
 
 use super::Shard;
-use super::counters::{Counters, Drop};
-use super::link::{Link, Srtp};
+use super::counters::Drop;
+use super::gather::{MAX_HEADER, Owed, Train, Yard};
+use super::link::Link;
 use crate::base::slab::Slab;
-use crate::base::{Outbox, Push, Time, TrainId};
+use crate::base::{Outbox, Time, WallClock};
 use crate::control::types::Kind;
 use crate::media::history::Stored;
 use crate::media::packet::{Carried, Extension, Packet};
-use crate::media::slot::{Outgoing, Slot, Withheld};
+use crate::media::slot::{Slot, Withheld};
 use crate::media::track::Track;
 use crate::transport::srtp::Payload;
 use crate::wire::rtp::RtpView;
 use arrayvec::ArrayVec;
 use std::ops::RangeInclusive;
 
-/// Room for an RTP header we write: 12 bytes, MID and what is carried.
-const MAX_HEADER: usize = 320;
-
-/// Seats that begin with one packet and are told at once what it is in step with.
+/// Seats that begin with one packet and are given at once what came after it.
 const MAX_BEGUN: usize = 8;
 
 /// A run since the last key frame is replayed to a late joiner while it has at most this many
@@ -29,7 +27,6 @@ impl Shard {
     /// Sends the packet `index` of a layer to every seat that shows the layer.
     pub(super) fn forward(&mut self, now: Time, track: u32, layer: usize, index: u64, out: &mut impl Outbox) {
         let fanned = self.fan_out(now, track, layer, index, out);
-        self.counters.forwarded += fanned.sent;
         let counters = &mut self.tracks[track].counters;
         counters.forwarded += fanned.sent;
         counters.forwarded_bytes += fanned.bytes;
@@ -37,18 +34,24 @@ impl Shard {
             // The start of a key frame may have come late: what was withheld meanwhile follows it.
             let highest = self.tracks[track].layers[layer].highest.unwrap_or(index);
             self.replay(slot, track, layer, index + 1..=highest.min(index + MAX_REPLAY), out);
-            self.send_pair_reports(now, slot, out);
         }
         if fanned.waiting {
             self.want_key_frame(track, layer);
         }
     }
 
-    /// Per seat: no hash, no allocation, no lock; the payload moves once, through the cipher.
-    fn fan_out(&mut self, now: Time, track: u32, layer: usize, index: u64, out: &mut impl Outbox) -> Fanned {
+    /// Per seat: no hash, no allocation, no lock, and no look at the payload.
+    fn fan_out(
+        &mut self,
+        now: Time,
+        key: u32,
+        layer_number: usize,
+        index: u64,
+        out: &mut impl Outbox,
+    ) -> Fanned {
         let mut fanned = Fanned::default();
-        let track = &self.tracks[track];
-        let layer = &track.layers[layer];
+        let track = &self.tracks[key];
+        let layer = &track.layers[layer_number];
         let Some((bytes, stored)) = layer.history.get(index) else { return fanned };
         self.counters.owed += layer.slots.len() as u64;
         let withheld = if track.muted { Some(Drop::Muted) } else { None };
@@ -60,13 +63,21 @@ impl Shard {
                 return fanned;
             }
         };
-        for &key in &layer.slots {
-            let outcome = send(now, &mut self.slots[key], &packet, &self.links, &mut self.counters, out);
-            fanned.sent += u64::from(outcome.sent);
+        let mut yard = Yard {
+            tracks: &self.tracks,
+            links: &mut self.links,
+            gathering: &mut self.gathering,
+            counters: &mut self.counters,
+            begun: &mut self.begun,
+        };
+        for &slot in &layer.slots {
+            let owed = Owed::new(slot, key, layer_number, index);
+            let outcome = owe(now, &mut self.slots[slot], &packet, owed, &self.wall, &mut yard, out);
+            fanned.sent += u64::from(outcome.kept);
             fanned.waiting |= outcome.waits;
             if outcome.begins {
-                // Those beyond the first few have theirs with the publisher's next report.
-                let _ = fanned.begun.try_push(key);
+                // Those beyond the first few ask for what they miss.
+                let _ = fanned.begun.try_push(slot);
             }
         }
         fanned.bytes = fanned.sent * bytes.len() as u64;
@@ -75,7 +86,7 @@ impl Shard {
 
     /// Lets a seat that was just pointed at a layer begin at once, from the history, when the whole
     /// run since the last key frame is there and short; otherwise asks for a key frame.
-    pub(super) fn begin(&mut self, now: Time, slot: u32, out: &mut impl Outbox) {
+    pub(super) fn begin(&mut self, slot: u32, out: &mut impl Outbox) {
         let Some(key) = self.slots[slot].track() else { return };
         let track = &self.tracks[key];
         if track.kind == Kind::Audio || track.muted || !self.slots[slot].waits_for_key_frame() {
@@ -91,26 +102,32 @@ impl Shard {
             return self.want_key_frame(key, 0);
         };
         self.replay(slot, key, 0, run, out);
-        self.send_pair_reports(now, slot, out);
     }
 
     /// Sends packets that came before to one seat, each as at the time it came, so that the seat's
     /// clock goes on in step.
     fn replay(
         &mut self,
-        slot: u32,
-        track: u32,
+        key: u32,
+        track_key: u32,
         layer: usize,
         run: RangeInclusive<u64>,
         out: &mut impl Outbox,
     ) {
-        let track = &self.tracks[track];
+        let track = &self.tracks[track_key];
+        let mut yard = Yard {
+            tracks: &self.tracks,
+            links: &mut self.links,
+            gathering: &mut self.gathering,
+            counters: &mut self.counters,
+            begun: &mut self.begun,
+        };
         for index in run {
             let Some((bytes, stored)) = track.layers[layer].history.get(index) else { continue };
             let Some(packet) = view_packet(track, bytes, stored) else { continue };
-            let (slot, then) = (&mut self.slots[slot], stored.received);
-            let outcome = send(then, slot, &packet, &self.links, &mut self.counters, out);
-            self.counters.replayed_from_history += u64::from(outcome.sent);
+            let mut owed = Owed::new(key, track_key, layer, index);
+            owed.replayed = true;
+            owe(stored.received, &mut self.slots[key], &packet, owed, &self.wall, &mut yard, out);
         }
     }
 
@@ -129,16 +146,16 @@ impl Shard {
         let Some((outgoing, original)) = slot.resend(&packet) else {
             return self.counters.drop(Drop::NoRtx);
         };
+        let Some(train) = Train::to(slot.transport(), &self.links[slot.transport()]) else {
+            return self.counters.drop(Drop::NotConnected);
+        };
+        let mut header = [0; MAX_HEADER];
+        let Some(header_len) = outgoing.write_header(&mut header) else {
+            return self.counters.drop(Drop::NotSealed);
+        };
         let original = original.to_be_bytes();
-        if seal(
-            &outgoing,
-            &original,
-            packet.payload,
-            &self.links[slot.transport()],
-            slot.transport(),
-            &mut self.counters,
-            out,
-        ) {
+        let payload = Payload { head: &original, body: packet.payload, padding: 0 };
+        if train.seal(outgoing.index, &header[..header_len], payload, &mut self.counters, out) {
             self.counters.resent += 1;
         }
     }
@@ -167,77 +184,45 @@ struct Fanned {
 
 #[derive(Clone, Copy, Default)]
 struct Outcome {
-    sent: bool,
+    kept: bool,
     begins: bool,
     waits: bool,
 }
 
-fn send(
+/// Puts `packet` on the list of the seat's receiver, if it is for it.
+fn owe(
     now: Time,
     slot: &mut Slot,
     packet: &Packet<'_>,
-    links: &Slab<Link>,
-    counters: &mut Counters,
+    mut owed: Owed,
+    wall: &WallClock,
+    yard: &mut Yard<'_>,
     out: &mut impl Outbox,
 ) -> Outcome {
-    let link = &links[slot.transport()];
-    if link.srtp.is_none() {
-        counters.drop(Drop::NotConnected);
+    let link = slot.transport();
+    if yard.links[link].srtp.is_none() {
+        yard.counters.drop(Drop::NotConnected);
         return Outcome::default();
     }
-    match slot.admit(now, packet) {
+    let published_now = || published_at(now, &yard.tracks[owed.track], yard.links, wall);
+    match slot.admit(now, packet, published_now) {
         Ok(outgoing) => {
-            let sent = seal(&outgoing, &[], packet.payload, link, slot.transport(), counters, out);
-            Outcome { sent, begins: outgoing.begins, waits: false }
+            owed.payload = (packet.payload_start, packet.payload.len() as u16);
+            owed.begins = outgoing.begins;
+            let kept = yard.owe(now, link, owed, &outgoing, out);
+            Outcome { kept, begins: outgoing.begins, waits: false }
         }
         Err(withheld) => {
-            counters.drop(withheld.into());
+            yard.counters.drop(withheld.into());
             Outcome { waits: withheld == Withheld::WaitingForKeyFrame, ..Outcome::default() }
         }
     }
 }
 
-/// Reserves room in the receiver's train and seals header, `front` and payload into it.
-fn seal(
-    outgoing: &Outgoing<'_>,
-    front: &[u8],
-    payload: &[u8],
-    link: &Link,
-    key: u32,
-    counters: &mut Counters,
-    out: &mut impl Outbox,
-) -> bool {
-    let Some(path) = link.transport.path() else {
-        counters.drop(Drop::NotConnected);
-        return false;
-    };
-    let Some(Srtp { sender, .. }) = &link.srtp else {
-        counters.drop(Drop::NotConnected);
-        return false;
-    };
-    let mut header = [0; MAX_HEADER];
-    let Some(header_len) = outgoing.write_header(&mut header) else {
-        counters.drop(Drop::NotSealed);
-        return false;
-    };
-    let capacity = header_len + front.len() + payload.len() + sender.overhead();
-    let pushed = out.push(TrainId(key), &path, capacity, |room| {
-        room[..header_len].copy_from_slice(&header[..header_len]);
-        sender
-            .seal_rtp(outgoing.index, header_len, Payload { head: front, body: payload, padding: 0 }, room)
-            .ok()
-    });
-    match pushed {
-        Push::Committed => true,
-        Push::RolledBack => {
-            counters.drop(Drop::NotSealed);
-            false
-        }
-        Push::Full => {
-            counters.drop(Drop::NoBuffer);
-            false
-        }
-    }
+/// The track's own time stamp for the moment `at`, as far as its publisher has reported.
+pub(super) fn published_at(at: Time, track: &Track, links: &Slab<Link>, wall: &WallClock) -> Option<u32> {
+    let offset = &links[track.transport].clock;
+    track.layers[0].reference?.timestamp_at(at, wall, offset, track.clock_rate())
 }
 
 /// A stored packet as its receivers see it.
@@ -257,5 +242,6 @@ fn view_packet<'a>(track: &Track, bytes: &'a [u8], stored: Stored) -> Option<Pac
         starts_key_frame: stored.starts_key_frame,
         carried,
         payload: view.payload(),
+        payload_start: view.header_len() as u16,
     })
 }

@@ -1,5 +1,6 @@
 //! A transport as its shard keeps it: the association itself and what goes through it.
 
+use super::gather::Waiting;
 use crate::base::id::Ssrc;
 use crate::base::{ParticipantId, Time};
 use crate::control::message::OpenTransport;
@@ -104,6 +105,8 @@ pub(super) struct Link {
     /// SSRCs of seats that were closed: their indices are used up under these keys.
     pub(super) spent: Vec<Ssrc>,
     pub(super) next_report: Time,
+    /// What its receiver is owed, while there is something.
+    pub(super) waiting: Option<Box<Waiting>>,
     /// A sender report came that has not been carried over.
     pub(super) carry: bool,
     /// When its sender reports may be carried over again.
@@ -126,6 +129,7 @@ impl Link {
             transport_cc: None,
             spent: Vec::new(),
             next_report: now + REPORT_INTERVAL,
+            waiting: None,
             carry: false,
             next_carry: Time::ZERO,
         }

@@ -2,8 +2,9 @@
 //!
 //! A shard has no socket, no clock, no thread and no lock. The worker is one shell around it, the
 //! simulator another. A packet's way through it: [`demux`] finds the transport by address, the one
-//! hash; [`ingress`] opens the packet straight into the history of its layer; [`fanout`] seals it
-//! for every seat that shows the layer. Everything else is off that way: [`commands`] from
+//! hash; [`ingress`] opens the packet straight into the history of its layer; [`fanout`] puts it on
+//! the list of every seat that shows the layer; [`gather`] seals what a receiver is owed into one
+//! train. Everything else is off that way: [`commands`] from
 //! signaling, [`feedback`] from peers, [`reports`] to peers, [`ticks`] of the clock, and [`export`]
 //! of the whole for a process that takes over.
 
@@ -13,6 +14,7 @@ mod demux;
 pub mod export;
 mod fanout;
 mod feedback;
+mod gather;
 mod ingress;
 mod link;
 mod removal;
@@ -33,6 +35,7 @@ use crate::room::Room;
 use crate::transport::dtls::{DtlsContext, Identity};
 use arrayvec::ArrayString;
 use counters::Counters;
+use gather::Gathering;
 use hashbrown::HashMap;
 use link::Link;
 use std::collections::VecDeque;
@@ -88,6 +91,9 @@ pub struct Shard {
     by_path: Map<Path, u32>,
     by_ufrag: Map<ArrayString<MAX_UFRAG>, u32>,
     timers: Timers,
+    gathering: Gathering,
+    /// Seats that began to show something and are not told yet what it is in step with.
+    begun: Vec<u32>,
     events: VecDeque<Event>,
     events_lost: u64,
     counters: Counters,
@@ -115,6 +121,8 @@ impl Shard {
             by_path: Map::default(),
             by_ufrag: Map::default(),
             timers: Timers::default(),
+            gathering: Gathering::default(),
+            begun: Vec::new(),
             events: VecDeque::new(),
             events_lost: 0,
             counters: Counters::default(),
@@ -124,7 +132,8 @@ impl Shard {
 
     /// When [`on_timeout`](Self::on_timeout) wants to be called; `None` when nothing is pending.
     pub fn next_deadline(&self) -> Option<Time> {
-        self.timers.next()
+        let departs = self.gathering.next_deadline();
+        self.timers.next().into_iter().chain(departs).min()
     }
 
     /// The oldest event signaling has not been told yet.

@@ -1,19 +1,19 @@
 //! Taking things out of the shard, with all that hangs on them.
 
 use super::Shard;
-use crate::base::{Outbox, Time};
+use crate::base::Outbox;
 use crate::control::Event;
 use crate::control::types::{Reason, TransportState};
 
 impl Shard {
     /// Ends a transport by itself, the participant staying.
-    pub(super) fn end_link(&mut self, now: Time, link: u32, reason: Reason, out: &mut impl Outbox) {
+    pub(super) fn end_link(&mut self, link: u32, reason: Reason, out: &mut impl Outbox) {
         let (participant, room) = (self.links[link].participant, self.links[link].room);
         self.remove_link(link, reason);
         if let Some(participant) = self.participants.get_mut(&participant) {
             participant.links.retain(|&other| other != link);
         }
-        self.reseat(now, room, out);
+        self.reseat(room, out);
     }
 
     pub(super) fn remove_link(&mut self, link: u32, reason: Reason) {
@@ -24,6 +24,7 @@ impl Shard {
             self.remove_slot(slot);
         }
         let Some(removed) = self.links.remove(link) else { return };
+        self.gathering.forget(link, removed.waiting);
         self.link_keys.remove(&removed.opened.transport);
         self.by_ufrag.retain(|_, key| *key != link);
         self.by_path.retain(|_, key| *key != link);
@@ -33,6 +34,7 @@ impl Shard {
     }
 
     pub(super) fn remove_track(&mut self, key: u32) {
+        self.withdraw(|owed| owed.track == key);
         let Some(track) = self.tracks.remove(key) else { return };
         self.track_keys.remove(&track.id);
         let link = &mut self.links[track.transport];
@@ -48,6 +50,7 @@ impl Shard {
 
     pub(super) fn remove_slot(&mut self, key: u32) {
         self.unpoint(key);
+        self.withdraw(|owed| owed.slot == key);
         let Some(slot) = self.slots.remove(key) else { return };
         self.slot_keys.remove(&slot.id());
         let link = &mut self.links[slot.transport()];

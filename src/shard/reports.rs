@@ -2,6 +2,7 @@
 
 use super::Shard;
 use super::counters::{Counters, Drop};
+use super::fanout::published_at;
 use super::link::{Link, REPORT_INTERVAL, Srtp};
 use crate::base::id::Ssrc;
 use crate::base::{Outbox, Push, Time, TrainId};
@@ -145,14 +146,13 @@ impl Shard {
     fn send_sender_report(&mut self, now: Time, key: u32, out: &mut impl Outbox) {
         let slot = &self.slots[key];
         let Some(track) = slot.track().and_then(|track| self.tracks.get(track)) else { return };
-        let offset = &self.links[track.transport].clock;
-        let published = track.layers[0]
-            .reference
-            .and_then(|reference| reference.timestamp_at(now, &self.wall, offset, track.clock_rate()));
+        let published = published_at(now, track, &self.links, &self.wall);
         let Some(rtp_timestamp) = published.and_then(|published| slot.timestamp_of(published)) else {
             return;
         };
         let (ssrc, link, sent) = (slot.ssrc(), slot.transport(), slot.sent());
+        let clock_rate = track.clock_rate();
+        self.slots[key].on_reported(now, rtp_timestamp, clock_rate);
         let ntp = self.wall.ntp(now);
         let info = SenderInfo { ssrc, ntp, rtp_timestamp, packets: sent.packets, octets: sent.octets };
         let cname = self.links[link].opened.cname;

@@ -1,27 +1,21 @@
 //! Carries the room's choice of seats over to the tracks and slots, and tells signaling.
 
 use super::Shard;
-use crate::base::{Outbox, SlotId, Time, TrackId};
+use crate::base::{Outbox, SlotId, TrackId};
 use crate::control::Event;
 
 impl Shard {
     /// Places everyone anew in the room with the key `room`.
-    pub(super) fn reseat(&mut self, now: Time, room: u32, out: &mut impl Outbox) {
+    pub(super) fn reseat(&mut self, room: u32, out: &mut impl Outbox) {
         let mut changes = Vec::new();
         self.rooms[room].reseat(|change| changes.push(change));
         for change in changes {
-            self.point(now, change.slot, change.track, out);
+            self.point(change.slot, change.track, out);
         }
     }
 
     /// Points a seat at a track, or at nothing.
-    pub(super) fn point(
-        &mut self,
-        now: Time,
-        slot_id: SlotId,
-        track: Option<TrackId>,
-        out: &mut impl Outbox,
-    ) {
+    pub(super) fn point(&mut self, slot_id: SlotId, track: Option<TrackId>, out: &mut impl Outbox) {
         let Some(&slot) = self.slot_keys.get(&slot_id) else { return };
         self.unpoint(slot);
         let key = track.and_then(|track| self.track_keys.get(&track).copied());
@@ -30,7 +24,7 @@ impl Shard {
                 let track = &mut self.tracks[key];
                 track.layers[0].slots.push(slot);
                 self.slots[slot].show(Some((key, &track.codecs)));
-                self.begin(now, slot, out);
+                self.begin(slot, out);
             }
             None => self.slots[slot].show(None),
         }

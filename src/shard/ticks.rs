@@ -4,13 +4,14 @@ use super::Shard;
 use crate::base::{Outbox, Time};
 
 impl Shard {
-    /// Does all that is due at `now`. Each transport is looked at once however much it is behind.
+    /// Does all that is due at `now`, departures included. Each transport is looked at once however much it is behind.
     pub fn on_timeout(&mut self, now: Time, out: &mut impl Outbox) {
         while let Some(link) = self.timers.pop_due(now) {
             if self.links.get(link).is_some() {
                 self.tick(now, link, out);
             }
         }
+        self.depart(now, out);
     }
 
     fn tick(&mut self, now: Time, link: u32, out: &mut impl Outbox) {
@@ -25,7 +26,7 @@ impl Shard {
             self.send_receiver_reports(now, link, out);
         }
         self.links[link].transport.on_timeout(now);
-        self.drive(now, link, out);
+        self.drive(link, out);
     }
 
     /// Sets the transport's deadline anew.

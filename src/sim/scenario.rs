@@ -127,6 +127,8 @@ pub struct Scenario {
     pub shards: usize,
     /// Datagrams to a shard that come within this are one turn.
     pub turn: Duration,
+    /// How long packets wait for one another.
+    pub gathering: Duration,
     /// Who takes part.
     pub people: Vec<PersonPlan>,
     /// What happens when.
@@ -152,12 +154,16 @@ impl Scenario {
             rooms,
             shards: 1 + random.below(2) as usize,
             turn,
+            gathering: Duration::ZERO,
             people,
             actions: Vec::new(),
             ends: vec![Reason::Asked, Reason::ClosedByPeer],
             end: Time::from_millis(TROUBLE_UNTIL_MS) + QUIET,
         };
         scenario.draw_actions(&mut random);
+        if random.chance(0.5) {
+            scenario.gathering = Duration::from_micros(random.below(10_000));
+        }
         scenario
     }
 

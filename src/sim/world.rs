@@ -21,6 +21,7 @@ use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::LazyLock;
+use std::time::Duration;
 
 /// One certificate for all simulated servers: making one costs more than a handshake.
 static IDENTITY: LazyLock<Identity> =
@@ -87,7 +88,7 @@ impl World {
     /// A world in which nothing has happened yet.
     pub fn new(scenario: Scenario) -> World {
         let mut random = Random::new(scenario.seed ^ 0x7369_6d75_6c61_7465);
-        let hosts = (0..scenario.shards).map(|_| Host::new(random.next_u64())).collect();
+        let hosts = (0..scenario.shards).map(|_| Host::new(random.next_u64(), scenario.gathering)).collect();
         let mut world = World {
             queue: EventQueue::default(),
             // Apart from the shards' luck, so that their number does not change everything else.
@@ -192,9 +193,12 @@ impl World {
 
     /// Exports a shard and lets another go on with what it left.
     pub(super) fn replace_shard(&mut self, now: Time, shard: usize) {
-        let state = self.hosts[shard].shard.export(now);
+        self.end_turn(now, shard);
+        let host = &mut self.hosts[shard];
+        let state = host.shard.export(now, &mut host.outbox);
+        self.end_turn(now, shard);
         let seed = self.random.next_u64();
-        let old = std::mem::replace(&mut self.hosts[shard], Host::new(seed));
+        let old = std::mem::replace(&mut self.hosts[shard], Host::new(seed, self.scenario.gathering));
         self.retire(now, &old);
         let host = &mut self.hosts[shard];
         if let Err(error) = host.shard.import(now, state, &mut host.outbox) {
@@ -218,6 +222,7 @@ impl World {
     pub(super) fn end_turn(&mut self, now: Time, shard: usize) {
         let host = &mut self.hosts[shard];
         host.in_turn = false;
+        host.shard.depart(now, &mut host.outbox);
         while let Some(event) = host.shard.poll_event() {
             note_event(now, event, &self.scenario.ends, &mut self.ledger, &mut self.violations);
         }
@@ -344,7 +349,7 @@ impl World {
 }
 
 impl Host {
-    fn new(seed: u64) -> Host {
+    fn new(seed: u64, gathering: Duration) -> Host {
         let config = ShardConfig {
             identity: IDENTITY.clone(),
             wall: WALL,
@@ -352,8 +357,10 @@ impl Host {
             deterministic_dtls: true,
             max_transports: 1_000,
         };
+        let mut shard = Shard::new(config);
+        shard.set_gathering_window(gathering);
         Host {
-            shard: Shard::new(config),
+            shard,
             outbox: SimOutbox::default(),
             wakes_at: Time::NEVER,
             wakes_at_once: 0,

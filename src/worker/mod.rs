@@ -4,18 +4,20 @@
 //! it shares with signaling is its channel.
 
 pub mod clock;
+mod gathering;
 pub mod page;
 mod turn;
 
 use crate::base::WallClock;
 use crate::control::Event;
 use crate::control::channel::{ChannelError, WorkerChannel};
-use crate::control::handover::{self, IdentityDer, MediaHandover, WorkerFds};
+use crate::control::handover::{self, GatheringRange, IdentityDer, MediaHandover, WorkerFds};
 use crate::io::{Io, IoChoice, IoConfig, IoError};
 use crate::shard::{Shard, ShardConfig};
 use crate::transport::dtls::Identity;
 use clock::Clock;
 use core_affinity::CoreId;
+use gathering::GatheringControl;
 use std::io;
 use std::os::unix::net::UnixStream;
 use std::thread;
@@ -70,11 +72,11 @@ pub fn run_media(handover: MediaHandover, supervisor: &UnixStream) -> Result<(),
         let (ready, is_ready) = crossbeam::channel::bounded(1);
         let identity = handover.identity.clone();
         let core = cores.get(number % cores.len().max(1)).copied();
-        let io = handover.io;
+        let (io, gathering) = (handover.io, handover.gathering);
         thread::Builder::new().name(format!("worker-{number}")).spawn(move || {
             pin(number, core);
             // Made on its own thread: a ring takes submissions from the thread that made it only.
-            match set_up(number, fds, io, identity, wall, clock) {
+            match set_up(number, fds, (io, gathering), identity, wall, clock) {
                 Ok(worker) => {
                     let _ = ready.send(Ok(()));
                     run(number, worker);
@@ -107,7 +109,7 @@ fn run(number: usize, mut worker: Worker) {
 fn set_up(
     number: usize,
     fds: WorkerFds,
-    choice: handover::IoChoice,
+    (choice, gathering): (handover::IoChoice, GatheringRange),
     identity: IdentityDer,
     wall: WallClock,
     clock: Clock,
@@ -128,7 +130,7 @@ fn set_up(
     });
     tracing::info!(worker = number, io = io.name(), "worker ready");
     channel.send_event(&Event::Ready { worker: number as u16 });
-    Ok(Worker::new(shard, io, channel, clock))
+    Ok(Worker::new(shard, io, channel, clock, GatheringControl::new(gathering)))
 }
 
 fn io_choice(choice: handover::IoChoice) -> IoChoice {

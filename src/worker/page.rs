@@ -7,9 +7,10 @@ use crate::control::channel::{COUNTERS, WorkerChannel};
 use crate::io::{Io, IoCounters, TRAIN_LENGTH_BUCKETS};
 use crate::shard::Shard;
 use crate::shard::counters::Drop;
+use std::time::Duration;
 
 /// The figures before the drops, in their order.
-pub const FIGURES: [&str; 13] = [
+pub const FIGURES: [&str; 16] = [
     "turns",
     "rooms",
     "participants",
@@ -23,6 +24,9 @@ pub const FIGURES: [&str; 13] = [
     "resent",
     "rtcp-out",
     "key-frame-requests",
+    "waiting",
+    "padding-bytes",
+    "gathering-window-ns",
 ];
 
 /// The figures of the back end, behind the drops.
@@ -56,7 +60,7 @@ pub fn names() -> impl Iterator<Item = (usize, String)> {
     FIGURES.iter().map(ToString::to_string).chain(drops).chain(io).chain(trains).enumerate()
 }
 
-pub(super) fn write(channel: &WorkerChannel, shard: &Shard, io: &Io, turns: u64) {
+pub(super) fn write(channel: &WorkerChannel, shard: &Shard, io: &Io, turns: u64, gathering: Duration) {
     let population = shard.population();
     let counters = shard.counters();
     let figures = [
@@ -73,6 +77,9 @@ pub(super) fn write(channel: &WorkerChannel, shard: &Shard, io: &Io, turns: u64)
         counters.resent,
         counters.rtcp_out,
         counters.key_frame_requests,
+        counters.waiting,
+        counters.padding,
+        gathering.as_nanos() as u64,
     ];
     channel.set_counters(&figures);
     for &cause in Drop::ALL {

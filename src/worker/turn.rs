@@ -1,6 +1,7 @@
-//! The turn: commands → timers → datagrams → events → flush and wait. Written once, here.
+//! The turn: commands → timers → datagrams → departures → events → flush and wait. Written once, here.
 
 use super::clock::Clock;
+use super::gathering::GatheringControl;
 use super::page;
 use crate::base::Time;
 use crate::control::{Corrupt, WorkerChannel};
@@ -29,13 +30,21 @@ pub(super) struct Worker {
     io: Io,
     channel: WorkerChannel,
     clock: Clock,
+    gathering: GatheringControl,
     turns: u64,
     next_page: Time,
 }
 
 impl Worker {
-    pub(super) fn new(shard: Shard, io: Io, channel: WorkerChannel, clock: Clock) -> Worker {
-        Worker { shard, io, channel, clock, turns: 0, next_page: Time::ZERO }
+    pub(super) fn new(
+        mut shard: Shard,
+        io: Io,
+        channel: WorkerChannel,
+        clock: Clock,
+        gathering: GatheringControl,
+    ) -> Worker {
+        shard.set_gathering_window(gathering.window());
+        Worker { shard, io, channel, clock, gathering, turns: 0, next_page: Time::ZERO }
     }
 
     /// Turns until something is wrong that only a new process mends.
@@ -51,6 +60,7 @@ impl Worker {
         self.take_commands()?;
         self.run_timers();
         self.take_datagrams();
+        self.depart();
         self.send_events();
         self.show_counters();
         self.flush_and_wait()
@@ -82,6 +92,14 @@ impl Worker {
         self.io.receive(|datagram, trains| shard.on_datagram(now, datagram.path, datagram.bytes, trains));
     }
 
+    fn depart(&mut self) {
+        let now = self.clock.now();
+        if self.gathering.adapt(now) {
+            self.shard.set_gathering_window(self.gathering.window());
+        }
+        self.shard.depart(now, self.io.trains());
+    }
+
     fn send_events(&mut self) {
         while self.channel.event_room() > 0
             && let Some(event) = self.shard.poll_event()
@@ -95,7 +113,7 @@ impl Worker {
         let now = self.clock.now();
         if now >= self.next_page {
             self.next_page = now + PAGE_INTERVAL;
-            page::write(&self.channel, &self.shard, &self.io, self.turns);
+            page::write(&self.channel, &self.shard, &self.io, self.turns, self.gathering.window());
         }
     }
 

@@ -1,8 +1,8 @@
 //! One publisher and those who watch, around a real shard, in virtual time.
 
-use crate::allocations;
 use crate::source::Source;
 use crate::train::Trains;
+use allocation_counter::measure;
 use std::collections::VecDeque;
 use std::ops::Sub;
 use std::time::Duration;
@@ -186,9 +186,8 @@ impl Call {
             self.after_peer(who);
         }
         if self.shard.next_deadline().is_some_and(|at| at <= self.now) {
-            let before = allocations();
-            self.shard.on_timeout(self.now, &mut self.out);
-            self.allocated.ticks += allocations() - before;
+            let (shard, now, out) = (&mut self.shard, self.now, &mut self.out);
+            self.allocated.ticks += measure(|| shard.on_timeout(now, out)).count_total;
             self.tally.ticks += 1;
         }
         self.deliver();
@@ -208,9 +207,12 @@ impl Call {
 
     fn hand_in(&mut self, who: usize, bytes: &[u8]) {
         let path = self.members[who].path;
-        let before = allocations();
-        self.shard.on_datagram(self.now, path, bytes, &mut self.out);
-        let allocated = allocations() - before;
+        let (shard, now, out) = (&mut self.shard, self.now, &mut self.out);
+        let allocated = measure(|| {
+            shard.on_datagram(now, path, bytes, out);
+            shard.depart(now, out);
+        })
+        .count_total;
         let place = match bytes[0] {
             0..=3 => &mut self.allocated.stun,
             128..=191 if rtp::is_rtcp(bytes) => &mut self.allocated.rtcp,

@@ -14,7 +14,7 @@ fn a_media_process_gets_what_was_sent() {
     sent.send(&ours).unwrap();
     let got = MediaHandover::receive(&theirs).unwrap();
     assert_eq!((got.io, got.unix_nanos_at_zero), (IoChoice::Epoll, 42));
-    assert_eq!(got.identity, sent.identity);
+    assert_eq!((got.identity, got.gathering), (sent.identity.clone(), sent.gathering));
     for (got, sent) in got.workers.iter().zip(&sent.workers) {
         let port = |worker: &WorkerFds| worker.sockets[1].local_addr().unwrap();
         assert_eq!(port(got), port(sent));
@@ -138,7 +138,8 @@ fn media(workers: usize) -> (MediaHandover, Vec<SignalingChannel>) {
         })
         .unzip();
     let identity = IdentityDer { certificate: vec![115; 400], key: Zeroizing::new(vec![115; 138]) };
-    (MediaHandover { workers, io: IoChoice::Epoll, identity, unix_nanos_at_zero: 42 }, ends)
+    let gathering = GatheringRange { least: Duration::from_micros(7), most: Duration::from_millis(5) };
+    (MediaHandover { workers, io: IoChoice::Epoll, gathering, identity, unix_nanos_at_zero: 42 }, ends)
 }
 
 fn signaling(workers: usize) -> SignalingHandover {

@@ -1,7 +1,8 @@
 //! How a handover travels: a head, the files in batches, then the values that name them by order.
 
 use super::{
-    HandoverError, IdentityDer, IoChoice, MediaHandover, SignalingHandover, SignalingWorker, WorkerFds,
+    GatheringRange, HandoverError, IdentityDer, IoChoice, MediaHandover, SignalingHandover, SignalingWorker,
+    WorkerFds,
 };
 use crate::control::channel::ChannelFds;
 use crate::control::codec::{Corrupt, LAYOUT_VERSION, Layout, Reader, Writer};
@@ -16,6 +17,7 @@ use std::mem::MaybeUninit;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
+use std::time::Duration;
 use zeroize::Zeroizing;
 
 /// "VHO" and a byte for the kind of child.
@@ -155,6 +157,8 @@ impl Handover for MediaHandover {
             files.extend(worker.sockets.iter().map(AsFd::as_fd));
         }
         write_io(to, self.io);
+        (self.gathering.least.as_micros() as u32).write(to);
+        (self.gathering.most.as_micros() as u32).write(to);
         write_bytes(to, &self.identity.certificate);
         write_bytes(to, &self.identity.key);
         self.unix_nanos_at_zero.write(to);
@@ -169,6 +173,7 @@ impl Handover for MediaHandover {
         Ok(MediaHandover {
             workers,
             io: read_io(from)?,
+            gathering: GatheringRange { least: read_micros(from)?, most: read_micros(from)? },
             identity: IdentityDer { certificate: read_bytes(from)?, key: Zeroizing::new(read_bytes(from)?) },
             unix_nanos_at_zero: u64::read(from)?,
         })
@@ -246,6 +251,10 @@ fn write_io(to: &mut Writer<'_>, io: IoChoice) {
         IoChoice::Epoll => 2,
     };
     tag.write(to);
+}
+
+fn read_micros(from: &mut Reader<'_>) -> Result<Duration, Corrupt> {
+    Ok(Duration::from_micros(u64::from(u32::read(from)?)))
 }
 
 fn read_io(from: &mut Reader<'_>) -> Result<IoChoice, Corrupt> {

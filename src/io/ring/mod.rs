@@ -51,6 +51,8 @@ pub(super) struct Ring {
     receive_buffers: usize,
     /// Which sockets have a multishot receive under way.
     receiving: Vec<bool>,
+    /// How many have none: looking through thousands of sockets each turn would cost microseconds.
+    idle: usize,
     /// Which wake descriptors have a multishot poll under way.
     watching: Vec<bool>,
     /// The kernel reads only the lengths in it, when a receive is submitted.
@@ -79,6 +81,7 @@ impl Ring {
             arrivals: VecDeque::with_capacity(buffers.count()),
             receive_buffers: buffers.count(),
             receiving: vec![false; sockets.len()],
+            idle: sockets.len(),
             watching: vec![false; wakes.len()],
             receive_template: Box::new(buffers::receive_template()),
             broken: None,
@@ -130,11 +133,13 @@ impl Ring {
     /// Submits the requests that are to be always under way and are not: at the start, after the
     /// buffers ran out and some came back, and when the kernel ended one for a reason of its own.
     fn arm(&mut self) {
-        for socket in 0..self.receiving.len() {
+        let sockets = if self.idle == 0 { 0 } else { self.receiving.len() };
+        for socket in 0..sockets {
             let buffers_are_left = self.arrivals.len() < self.receive_buffers;
             if !self.receiving[socket] && buffers_are_left {
                 let entry = opcode::RecvMsgMulti::new(Fixed(socket as u32), &*self.receive_template, GROUP);
                 self.receiving[socket] = true;
+                self.idle -= 1;
                 // SAFETY: the template lives as long as the ring; the buffers outlive the ring.
                 unsafe { self.push(entry.build(), Kind::Receive, socket as u32) }
             }
@@ -207,16 +212,19 @@ impl Ring {
                 self.watching[index as usize] = more;
                 self.news.woken = true;
             }
-            _ => self.news.writable.push_back(SocketIndex(index as u8)),
+            _ => self.news.writable.push_back(SocketIndex(index as u16)),
         }
     }
 
     fn note_receive(&mut self, completion: &cqueue::Entry, socket: u32) {
-        self.receiving[socket as usize] = cqueue::more(completion.flags());
+        if !cqueue::more(completion.flags()) {
+            self.receiving[socket as usize] = false;
+            self.idle += 1;
+        }
         let result = completion.result();
         if let Some(buffer) = cqueue::buffer_select(completion.flags()) {
             let len = usize::try_from(result).unwrap_or(0);
-            self.arrivals.push_back(Arrival { socket: SocketIndex(socket as u8), buffer, len });
+            self.arrivals.push_back(Arrival { socket: SocketIndex(socket as u16), buffer, len });
         }
         match -result {
             libc::ENOBUFS => self.news.counts.no_buffer += 1,

@@ -16,7 +16,7 @@ pub struct Tally {
 }
 
 /// Why a packet × subscription may be withheld.
-const WITHHELD: [Drop; 8] = [
+const WITHHELD: [Drop; 10] = [
     Drop::Muted,
     Drop::WaitingForKeyFrame,
     Drop::BeforeTheStart,
@@ -25,6 +25,8 @@ const WITHHELD: [Drop; 8] = [
     Drop::NoBuffer,
     Drop::NotSealed,
     Drop::BadRtp,
+    Drop::Withdrawn,
+    Drop::NotKept,
 ];
 
 /// Compares a shard's counters with what was seen of it.
@@ -39,7 +41,8 @@ pub fn check(at: Time, tally: &Tally, counters: &Counters, violations: &mut Viol
     let rtp = counters.forwarded + counters.replayed_from_history + counters.resent;
     compare("RTP out", rtp, tally.rtp_out);
     let withheld: u64 = WITHHELD.iter().map(|cause| counters.dropped(*cause)).sum();
-    if counters.forwarded > counters.owed || counters.owed > counters.forwarded + withheld {
+    let accounted = counters.forwarded + counters.waiting + withheld;
+    if counters.forwarded > counters.owed || counters.owed > accounted {
         violations.add(at, "accounting", || {
             format!("owed {}, forwarded {}, withheld {withheld}", counters.owed, counters.forwarded)
         });

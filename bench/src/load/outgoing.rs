@@ -1,0 +1,256 @@
+//! One stream that a participant publishes: numbers, stamps, retransmissions, sender reports.
+
+use super::media::{MediaModel, Outline, Source};
+use super::meter::Meter;
+use super::stamp::{STAMP_LEN, Stamp};
+use super::vp8;
+use crate::signal::{Kind, Person, Sending};
+use arrayvec::ArrayVec;
+use std::collections::VecDeque;
+use volley::base::id::{PayloadType, Ssrc};
+use volley::base::random::Random;
+use volley::base::{Outbox, Path, Time, TrainId, WallClock};
+use volley::transport::srtp::{Payload, SrtpSender};
+use volley::wire::extension::{Element, write_transport_sequence};
+use volley::wire::rtcp::SenderInfo;
+use volley::wire::rtp::RtpHeader;
+
+/// Packets kept for retransmission: 2 s of a 3 Mbit/s picture. Their content is made again, so each
+/// costs some 50 bytes.
+const HISTORY: usize = 640;
+/// Header, MID and transport-wide number.
+const MAX_HEADER: usize = 64;
+/// Longest payload that is made here.
+const MAX_PAYLOAD: usize = 1200;
+
+/// What leaving the transport takes: where to, under which keys, in whose train.
+pub(super) struct Exit<'a, O> {
+    pub(super) now: Time,
+    pub(super) path: Path,
+    pub(super) train: TrainId,
+    pub(super) sender: &'a SrtpSender,
+    /// The next transport-wide number.
+    pub(super) transport_sequence: &'a mut u16,
+    pub(super) out: &'a mut O,
+    pub(super) meter: &'a mut Meter,
+}
+
+/// A published stream.
+pub(super) struct Outgoing {
+    sending: Sending,
+    person: Person,
+    source: Source,
+    /// RTP index of the next packet: its low 16 bits are the sequence number.
+    index: u64,
+    rtx_index: u64,
+    /// RTP time stamp at [`Time::ZERO`].
+    timestamp: u32,
+    /// Stamp number of the next packet.
+    sequence: u32,
+    packets: u32,
+    octets: u32,
+    history: VecDeque<Kept>,
+    /// The server has reported on the stream, so it knows it by its SSRC.
+    reported: bool,
+}
+
+/// What it takes to make a packet again.
+#[derive(Clone, Copy)]
+struct Kept {
+    index: u64,
+    outline: Outline,
+    stamp: Stamp,
+}
+
+impl Outgoing {
+    pub(super) fn new(
+        sending: Sending,
+        person: Person,
+        model: &MediaModel,
+        seed: u64,
+        now: Time,
+    ) -> Outgoing {
+        let mut random = Random::new(seed);
+        let source = Source::new(sending.publish.kind, model, random.next_u64(), now);
+        Outgoing {
+            sending,
+            person,
+            source,
+            // RFC 3711 §3.3.1: from the lower half, so that losing the first packets cannot make
+            // the two sides disagree on the roll-over counter.
+            index: random.below(1 << 15),
+            rtx_index: random.below(1 << 15),
+            timestamp: random.next_u32(),
+            sequence: 0,
+            packets: 0,
+            octets: 0,
+            history: VecDeque::new(),
+            reported: false,
+        }
+    }
+
+    pub(super) fn ssrc(&self) -> u32 {
+        self.sending.publish.ssrc
+    }
+
+    pub(super) fn next_deadline(&self) -> Time {
+        self.source.next_deadline()
+    }
+
+    /// Sends what is due.
+    pub(super) fn send_due<O: Outbox>(&mut self, exit: &mut Exit<'_, O>) {
+        while let Some(outline) = self.source.poll(exit.now) {
+            let stamp = self.stamp(&outline, exit.now);
+            let kept = Kept { index: self.index, outline, stamp };
+            self.index += 1;
+            self.sequence = self.sequence.wrapping_add(1);
+            self.packets = self.packets.wrapping_add(1);
+            self.octets = self.octets.wrapping_add(u32::from(outline.len));
+            if self.sending.rtx_payload_type.is_some() {
+                if self.history.len() == HISTORY {
+                    self.history.pop_front();
+                }
+                self.history.push_back(kept);
+            }
+            let len = self.send(&kept, false, exit);
+            let sent = exit.meter.now.sent(self.sending.publish.kind);
+            sent.packets += 1;
+            sent.bytes += len as u64;
+        }
+    }
+
+    /// Answers a NACK.
+    pub(super) fn resend<O: Outbox>(&mut self, lost: impl Iterator<Item = u16>, exit: &mut Exit<'_, O>) {
+        for sequence in lost {
+            let Some(oldest) = self.history.front().map(|kept| kept.index) else { return };
+            let place = usize::from(sequence.wrapping_sub(oldest as u16));
+            let Some(&kept) = self.history.get(place) else { continue };
+            self.send(&kept, true, exit);
+            exit.meter.now.sent(self.sending.publish.kind).retransmissions += 1;
+        }
+    }
+
+    /// Somebody asked for a key frame.
+    pub(super) fn want_key_frame(&mut self, meter: &mut Meter) {
+        meter.now.key_frame_requests += 1;
+        self.source.want_key_frame();
+    }
+
+    /// The server has reported on it.
+    pub(super) fn note_report(&mut self) {
+        self.reported = true;
+    }
+
+    /// What a sender report says of it; nothing before its first packet.
+    pub(super) fn sender_info(&self, now: Time, wall: &WallClock) -> Option<SenderInfo> {
+        (self.packets > 0).then(|| SenderInfo {
+            ssrc: Ssrc(self.ssrc()),
+            ntp: wall.ntp(now),
+            rtp_timestamp: self.timestamp(now),
+            packets: self.packets,
+            octets: self.octets,
+        })
+    }
+
+    fn stamp(&self, outline: &Outline, now: Time) -> Stamp {
+        Stamp {
+            person: self.person,
+            kind: self.sending.publish.kind,
+            layer: 0,
+            key_frame: outline.key_frame,
+            silence_follows: outline.silence_follows,
+            sequence: self.sequence,
+            frame: outline.frame,
+            packets_in_frame: outline.packets_in_frame,
+            sent: now,
+        }
+    }
+
+    fn timestamp(&self, at: Time) -> u32 {
+        let rate = match self.sending.publish.kind {
+            Kind::Audio => 48_000,
+            Kind::Video => 90_000,
+        };
+        let ticks = u128::from(at.as_nanos()) * rate / 1_000_000_000;
+        self.timestamp.wrapping_add(ticks as u32)
+    }
+
+    /// Seals a packet, or its retransmission, into the train; its length.
+    fn send<O: Outbox>(&mut self, kept: &Kept, again: bool, exit: &mut Exit<'_, O>) -> usize {
+        let mut header = [0; MAX_HEADER];
+        let Some((index, header_len)) = self.write_header(kept, again, exit.transport_sequence, &mut header)
+        else {
+            return 0;
+        };
+        let mut payload = [0x55; MAX_PAYLOAD];
+        write_payload(kept, &mut payload);
+        let original = (kept.index as u16).to_be_bytes();
+        let head: &[u8] = if again { &original } else { &[] };
+        let payload = Payload { head, body: &payload[..usize::from(kept.outline.len)], padding: 0 };
+        let len = header_len + payload.len() + exit.sender.overhead();
+        let sender = exit.sender;
+        // What finds no room is counted by the back end.
+        exit.out.push(exit.train, &exit.path, len, |out| {
+            out[..header_len].copy_from_slice(&header[..header_len]);
+            sender.seal_rtp(index, header_len, payload, out).ok()
+        });
+        len
+    }
+
+    fn write_header(
+        &mut self,
+        kept: &Kept,
+        again: bool,
+        transport_sequence: &mut u16,
+        out: &mut [u8],
+    ) -> Option<(u64, usize)> {
+        let publish = &self.sending.publish;
+        let (index, ssrc, payload_type) = if again {
+            let index = self.rtx_index;
+            self.rtx_index += 1;
+            (index, publish.rtx_ssrc?, self.sending.rtx_payload_type?)
+        } else {
+            (kept.index, publish.ssrc, self.sending.payload_type)
+        };
+        let header = RtpHeader {
+            marker: kept.outline.marker,
+            payload_type: PayloadType(payload_type),
+            sequence: index as u16,
+            timestamp: self.timestamp(kept.outline.captured),
+            ssrc: Ssrc(ssrc),
+        };
+        let number = write_transport_sequence(*transport_sequence);
+        let mut elements = ArrayVec::<Element<'_>, 2>::new();
+        if let Some(id) = self.sending.transport_cc {
+            *transport_sequence = transport_sequence.wrapping_add(1);
+            elements.push(Element { id, data: &number });
+        }
+        if let Some((id, mid)) = self.sending.mid.as_ref().filter(|_| !self.reported) {
+            elements.push(Element { id: *id, data: mid.as_bytes() });
+        }
+        header.write(&elements, out).map(|len| (index, len))
+    }
+}
+
+/// What the codec's depacketiser looks at, and the stamp.
+fn write_payload(kept: &Kept, out: &mut [u8]) {
+    let outline = &kept.outline;
+    let at = match kept.stamp.kind {
+        Kind::Video => vp8::write(outline.first, outline.key_frame, outline.frame, out),
+        Kind::Audio => {
+            // RFC 6716 §3.1: 20 ms of CELT at full bandwidth, one frame in the packet.
+            out[0] = 0xfc;
+            1
+        }
+    };
+    kept.stamp.write(&mut out[at..at + STAMP_LEN]);
+}
+
+/// The stamp in a payload as it was received, without padding.
+pub(super) fn read_stamp(kind: Kind, payload: &[u8]) -> Option<Stamp> {
+    let at = match kind {
+        Kind::Audio => 1,
+        Kind::Video => vp8::header_len(payload)?,
+    };
+    Stamp::read(payload.get(at..)?).filter(|stamp| stamp.kind == kind)
+}

@@ -1,0 +1,208 @@
+//! One published stream as one participant receives it: what of it came, and when.
+//!
+//! Judges by the stamp alone. Through which SSRC it came matters only where a seat changed over.
+
+use super::meter::Meter;
+use super::stamp::Stamp;
+use super::window::{Seen, Window};
+use crate::signal::Kind;
+use volley::base::Time;
+
+/// What a packet is, beside its stamp.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Arrival {
+    pub(super) now: Time,
+    /// It came on a retransmission stream.
+    pub(super) again: bool,
+    /// The SSRC showed something else before: what lies between was never meant to come.
+    pub(super) switched: bool,
+}
+
+/// A stream of another participant.
+#[derive(Clone, Debug)]
+pub(super) struct Stream {
+    publisher: u32,
+    kind: Kind,
+    layer: u8,
+    window: Window,
+    last_arrival: Time,
+    silent: bool,
+    /// What was sent before is a history's, played to late comers: it tells nothing of delay.
+    live_since: Time,
+    /// The key frame that is coming in, and how much of it came.
+    key_frame: u32,
+    key_packets: u16,
+}
+
+impl Stream {
+    /// The stream that `stamp`, the first of it, belongs to.
+    pub(super) fn new(stamp: &Stamp, now: Time) -> Stream {
+        Stream {
+            publisher: stamp.person.number,
+            kind: stamp.kind,
+            layer: stamp.layer,
+            window: Window::default(),
+            last_arrival: now,
+            silent: true,
+            live_since: now,
+            key_frame: u32::MAX,
+            key_packets: 0,
+        }
+    }
+
+    /// Whether `stamp` is one of this stream.
+    pub(super) fn is_of(&self, stamp: &Stamp) -> bool {
+        (self.publisher, self.kind, self.layer) == (stamp.person.number, stamp.kind, stamp.layer)
+    }
+
+    /// Counts a packet; true when it completes a key frame.
+    pub(super) fn note(&mut self, stamp: &Stamp, arrival: Arrival, bytes: usize, meter: &mut Meter) -> bool {
+        let Arrival { now, again, switched } = arrival;
+        let seen = self.window.note(stamp.sequence);
+        let received = meter.now.received(self.kind);
+        received.retransmissions += u64::from(again);
+        match seen {
+            Seen::Duplicate => received.duplicates += 1,
+            Seen::TooOld => received.too_old += 1,
+            Seen::Newest { missing } if switched => received.skipped += u64::from(missing),
+            Seen::Newest { missing } => received.missing += u64::from(missing),
+            Seen::Late => {
+                received.late += 1;
+                received.reordered += u64::from(!again);
+            }
+        }
+        if matches!(seen, Seen::Duplicate | Seen::TooOld) {
+            return false;
+        }
+        received.packets += 1;
+        received.bytes += bytes as u64;
+        if switched {
+            (self.live_since, self.silent) = (now, true);
+        }
+        if !again && stamp.sent >= self.live_since {
+            meter.now.delay.saturating_record(micros(stamp.sent, now));
+        }
+        if matches!(seen, Seen::Newest { .. }) {
+            if !self.silent {
+                meter.now.gaps.saturating_record(micros(self.last_arrival, now));
+            }
+            (self.last_arrival, self.silent) = (now, stamp.silence_follows);
+        }
+        stamp.key_frame && self.completes_key_frame(stamp, meter)
+    }
+
+    fn completes_key_frame(&mut self, stamp: &Stamp, meter: &mut Meter) -> bool {
+        if self.key_frame != stamp.frame {
+            (self.key_frame, self.key_packets) = (stamp.frame, 0);
+        }
+        self.key_packets += 1;
+        let complete = self.key_packets == stamp.packets_in_frame;
+        meter.now.received(self.kind).key_frames += u64::from(complete);
+        complete
+    }
+}
+
+pub(super) fn micros(from: Time, to: Time) -> u64 {
+    to.as_nanos().saturating_sub(from.as_nanos()) / 1_000
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::signal::Person;
+
+    fn stamp(sequence: u32, sent_ms: u64) -> Stamp {
+        Stamp {
+            person: Person { room: 0, number: 1 },
+            kind: Kind::Video,
+            layer: 0,
+            key_frame: false,
+            silence_follows: false,
+            sequence,
+            frame: sequence,
+            packets_in_frame: 1,
+            sent: Time::from_millis(sent_ms),
+        }
+    }
+
+    struct Rig {
+        stream: Stream,
+        meter: Meter,
+    }
+
+    impl Rig {
+        fn new() -> Rig {
+            let now = Time::from_millis(1_000);
+            Rig { stream: Stream::new(&stamp(0, 990), now), meter: Meter::new(now) }
+        }
+
+        fn take(&mut self, stamp: &Stamp, at_ms: u64, again: bool, switched: bool) -> bool {
+            let arrival = Arrival { now: Time::from_millis(at_ms), again, switched };
+            self.stream.note(stamp, arrival, 1000, &mut self.meter)
+        }
+    }
+
+    #[test]
+    fn a_retransmission_makes_good_for_a_loss_and_tells_nothing_of_delay() {
+        let mut rig = Rig::new();
+        rig.take(&stamp(0, 1_000), 1_001, false, false);
+        rig.take(&stamp(2, 1_010), 1_012, false, false);
+        assert_eq!(rig.meter.now.video.lost(), 1);
+        rig.take(&stamp(1, 1_005), 1_090, true, false);
+        let video = rig.meter.now.video;
+        assert_eq!((video.lost(), video.packets, video.retransmissions, video.reordered), (0, 3, 1, 0));
+        assert_eq!((rig.meter.now.delay.len(), rig.meter.now.delay.max()), (2, 2_000));
+    }
+
+    #[test]
+    fn what_was_overtaken_is_reordered_and_not_lost() {
+        let mut rig = Rig::new();
+        for sequence in [0, 2, 1, 1] {
+            rig.take(&stamp(sequence, 1_000), 1_001, false, false);
+        }
+        let video = rig.meter.now.video;
+        assert_eq!((video.lost(), video.reordered, video.duplicates, video.packets), (0, 1, 1, 3));
+    }
+
+    #[test]
+    fn a_history_played_to_a_late_comer_is_not_delay() {
+        let mut rig = Rig::new();
+        rig.take(&stamp(0, 400), 1_000, false, false);
+        rig.take(&stamp(1, 420), 1_000, false, false);
+        rig.take(&stamp(2, 1_003), 1_004, false, false);
+        assert_eq!((rig.meter.now.delay.len(), rig.meter.now.delay.max()), (1, 1_000));
+    }
+
+    #[test]
+    fn a_pause_that_was_announced_is_no_gap() {
+        let mut rig = Rig::new();
+        rig.take(&stamp(0, 1_000), 1_000, false, false);
+        rig.take(&Stamp { silence_follows: true, ..stamp(1, 1_033) }, 1_033, false, false);
+        rig.take(&stamp(2, 1_433), 1_433, false, false);
+        rig.take(&stamp(3, 1_533), 1_533, false, false);
+        assert_eq!(rig.meter.now.gaps.len(), 2);
+        assert_eq!(rig.meter.now.longest_gap().as_millis(), 100);
+    }
+
+    #[test]
+    fn what_a_seat_did_not_show_is_skipped_and_not_lost() {
+        let mut rig = Rig::new();
+        rig.take(&stamp(0, 1_000), 1_000, false, false);
+        rig.take(&stamp(500, 9_000), 9_000, false, true);
+        let video = rig.meter.now.video;
+        assert_eq!((video.lost(), video.skipped), (0, 499));
+        assert_eq!(rig.meter.now.gaps.len(), 0);
+    }
+
+    #[test]
+    fn a_key_frame_is_whole_once_all_its_packets_came() {
+        let mut rig = Rig::new();
+        let key =
+            |sequence| Stamp { key_frame: true, frame: 7, packets_in_frame: 3, ..stamp(sequence, 1_000) };
+        assert!(!rig.take(&key(0), 1_000, false, false));
+        assert!(!rig.take(&key(2), 1_000, false, false));
+        assert!(!rig.take(&key(2), 1_000, false, false), "a duplicate completes nothing");
+        assert!(rig.take(&key(1), 1_080, true, false));
+        assert_eq!(rig.meter.now.video.key_frames, 1);
+    }
+}

@@ -1,0 +1,448 @@
+//! One association of a participant with the server: ICE, then DTLS, then media both ways.
+//!
+//! Sans-IO: datagrams and time go in, datagrams come out through an [`Outbox`].
+
+use super::Joining;
+use super::ice::{IceAgent, IceEvent, MAX_MESSAGE};
+use super::incoming::Incoming;
+use super::media::MediaModel;
+use super::meter::Meter;
+use super::outgoing::{Exit, Outgoing};
+use super::reports::{MAX_COMPOUND, RequestWriter, write_arrivals, write_reports};
+use super::secure::{DtlsContext, Handshake, Keys, MAX_DATAGRAM, Step, read_fingerprint};
+use super::stream::micros;
+use crate::signal::{Person, Sending};
+use std::time::Duration;
+use volley::base::id::Ssrc;
+use volley::base::random::Random;
+use volley::base::{Outbox, Path, SocketIndex, Time, TrainId, WallClock};
+use volley::control::types::{Fingerprint, SrtpProfile};
+use volley::transport::srtp::{SrtpError, SrtpSender};
+use volley::wire::demux::{self, classify};
+use volley::wire::rtcp::{Compound, ReportBlock, RtcpPacket, SenderInfo};
+use volley::wire::rtp::RtpView;
+
+/// Reports go out each second, varied by a fifth so that no two participants stay in step.
+const REPORT: Duration = Duration::from_secs(1);
+/// Transport-wide feedback goes out as often as libwebrtc's.
+const ARRIVALS: Duration = Duration::from_millis(100);
+/// DTLS is kept for so long after its keys came, should the server miss the last flight. After that
+/// it would only hold memory.
+const KEEP_HANDSHAKE: Duration = Duration::from_secs(10);
+/// The longest packet that is opened.
+const MAX_PACKET: usize = 2048;
+
+/// What all transports of a load share.
+pub(super) struct Shared {
+    pub(super) dtls: DtlsContext,
+    pub(super) wall: WallClock,
+}
+
+/// Buffers that are used again by every datagram.
+pub(super) struct Scratch {
+    plain: Box<[u8; MAX_PACKET]>,
+    blocks: Vec<ReportBlock>,
+    infos: Vec<SenderInfo>,
+}
+
+impl Default for Scratch {
+    fn default() -> Scratch {
+        Scratch { plain: Box::new([0; MAX_PACKET]), blocks: Vec::new(), infos: Vec::new() }
+    }
+}
+
+/// What a transport needs to act: the time, a way out, and where to count.
+pub(super) struct Turn<'a, O> {
+    pub(super) now: Time,
+    pub(super) out: &'a mut O,
+    pub(super) meter: &'a mut Meter,
+    pub(super) shared: &'a Shared,
+    pub(super) scratch: &'a mut Scratch,
+}
+
+/// How far a transport has come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum State {
+    Connecting,
+    Connected(SrtpProfile),
+    Failed,
+}
+
+/// A transport.
+pub(super) struct Transport {
+    person: Person,
+    since: Time,
+    path: Path,
+    train: TrainId,
+    state: State,
+    ice: IceAgent,
+    fingerprint: Fingerprint,
+    handshake: Option<Box<Handshake>>,
+    handshake_due: Time,
+    handshake_ends: Time,
+    keys: Option<Box<Keys>>,
+    model: MediaModel,
+    sends: Vec<Sending>,
+    outgoing: Vec<Outgoing>,
+    incoming: Option<Incoming>,
+    random: Random,
+    /// Reports come from it when nothing is sent.
+    own: Ssrc,
+    next_report: Time,
+    next_arrivals: Time,
+    transport_sequence: u16,
+    feedback_count: u8,
+}
+
+impl Transport {
+    /// A transport on the socket of its own that has number `place`; it begins with its first
+    /// deadline, now. An error says what is wrong with the association.
+    pub(super) fn new(
+        joining: Joining,
+        common: &MediaModel,
+        place: u32,
+        seed: u64,
+        now: Time,
+    ) -> Result<Transport, String> {
+        let Joining { association, media, since } = joining;
+        let fingerprint = read_fingerprint(&association.remote_fingerprint).ok_or_else(|| {
+            format!("{:?} is no SHA-256 fingerprint of a certificate", association.remote_fingerprint)
+        })?;
+        let mut random = Random::new(seed);
+        let person = association.person;
+        let wants_feedback = association.receives.is_some_and(|receiving| receiving.transport_cc.is_some());
+        Ok(Transport {
+            person,
+            since,
+            path: Path { socket: SocketIndex(place as u16), remote: association.remote_address },
+            train: TrainId(place),
+            state: State::Connecting,
+            ice: IceAgent::new(
+                association.local,
+                association.remote,
+                association.controlling,
+                random.next_u64(),
+                now,
+            ),
+            fingerprint,
+            handshake: None,
+            handshake_due: Time::NEVER,
+            handshake_ends: Time::NEVER,
+            keys: None,
+            model: media.unwrap_or(*common),
+            sends: association.sends,
+            outgoing: Vec::new(),
+            incoming: association.receives.map(|receiving| Incoming::new(person, receiving, since)),
+            own: Ssrc(random.next_u32() | 1),
+            random,
+            next_report: Time::NEVER,
+            next_arrivals: if wants_feedback { now } else { Time::NEVER },
+            transport_sequence: 0,
+            feedback_count: 0,
+        })
+    }
+
+    pub(super) fn person(&self) -> Person {
+        self.person
+    }
+
+    pub(super) fn state(&self) -> State {
+        self.state
+    }
+
+    /// How many streams of others have come.
+    pub(super) fn streams(&self) -> usize {
+        self.incoming.as_ref().map_or(0, Incoming::streams)
+    }
+
+    /// When [`on_timeout`](Self::on_timeout) is due.
+    pub(super) fn next_deadline(&self) -> Time {
+        if self.state == State::Failed {
+            return Time::NEVER;
+        }
+        let mut next = self.ice.next_deadline().min(self.handshake_due).min(self.handshake_ends);
+        if self.keys.is_some() {
+            let feedback = self.incoming.as_ref().map_or(Time::NEVER, Incoming::feedback_due);
+            next = next.min(self.next_report).min(feedback).min(self.next_arrivals);
+            next = self.outgoing.iter().map(Outgoing::next_deadline).fold(next, Time::min);
+        }
+        next
+    }
+
+    /// Does what is due.
+    pub(super) fn on_timeout<O: Outbox>(&mut self, turn: &mut Turn<'_, O>) {
+        let mut message = [0; MAX_MESSAGE];
+        let event = self.ice.on_timeout(turn.now, &mut message);
+        self.take_ice_event(event, self.path, &message, turn);
+        if turn.now >= self.handshake_due {
+            if let Some(handshake) = &mut self.handshake {
+                handshake.on_timeout(&turn.shared.dtls, turn.now);
+            }
+            self.poll_handshake(turn);
+        }
+        if turn.now >= self.handshake_ends {
+            (self.handshake, self.handshake_ends, self.handshake_due) = (None, Time::NEVER, Time::NEVER);
+        }
+        self.send_media(turn);
+        self.send_feedback(turn);
+        if turn.now >= self.next_report {
+            self.next_report = turn.now + REPORT.mul_f64(0.8 + 0.4 * self.random.below(1000) as f64 / 1000.0);
+            self.send_reports(turn);
+        }
+    }
+
+    /// Takes a datagram that came in on its socket.
+    pub(super) fn on_datagram<O: Outbox>(&mut self, path: Path, bytes: &[u8], turn: &mut Turn<'_, O>) {
+        if self.state == State::Failed {
+            return;
+        }
+        match classify(bytes) {
+            demux::Kind::Rtp => self.on_rtp(bytes, turn),
+            demux::Kind::Rtcp => self.on_rtcp(bytes, turn),
+            demux::Kind::Stun => {
+                let mut message = [0; MAX_MESSAGE];
+                let event = self.ice.on_datagram(turn.now, path.remote, bytes, &mut message);
+                self.take_ice_event(event, path, &message, turn);
+            }
+            demux::Kind::Dtls => {
+                if let Some(handshake) = &mut self.handshake {
+                    handshake.on_datagram(&turn.shared.dtls, turn.now, bytes);
+                    self.poll_handshake(turn);
+                }
+            }
+            demux::Kind::Unknown => turn.meter.now.malformed += 1,
+        }
+    }
+
+    fn take_ice_event<O: Outbox>(
+        &mut self,
+        event: IceEvent,
+        path: Path,
+        message: &[u8],
+        turn: &mut Turn<'_, O>,
+    ) {
+        match event {
+            IceEvent::Nothing => {}
+            IceEvent::Refused => turn.meter.now.malformed += 1,
+            IceEvent::Failed(why) => self.fail(why, turn),
+            IceEvent::Answer(len) => {
+                // Another candidate of the server's is answered apart from the train of this one.
+                let train = if path == self.path { self.train } else { TrainId::STRAY };
+                turn.out.push(train, &path, len, |out| {
+                    out.copy_from_slice(&message[..len]);
+                    Some(len)
+                });
+            }
+            IceEvent::Connected => {
+                let expected = self.fingerprint.clone();
+                self.handshake = Some(Box::new(Handshake::new(&turn.shared.dtls, expected, turn.now)));
+                self.poll_handshake(turn);
+            }
+        }
+    }
+
+    fn poll_handshake<O: Outbox>(&mut self, turn: &mut Turn<'_, O>) {
+        let mut buffer = [0; MAX_DATAGRAM];
+        while let Some(handshake) = &mut self.handshake {
+            match handshake.poll(&turn.shared.dtls, &mut buffer) {
+                Step::Send(len) => {
+                    turn.out.push(self.train, &self.path, len, |out| {
+                        out.copy_from_slice(&buffer[..len]);
+                        Some(len)
+                    });
+                }
+                Step::Connected(keys) => self.connect(keys, turn),
+                Step::Failed(why) => return self.fail(&why, turn),
+                Step::Wait(until) => {
+                    self.handshake_due = until;
+                    return;
+                }
+            }
+        }
+    }
+
+    fn connect<O>(&mut self, keys: Box<Keys>, turn: &mut Turn<'_, O>) {
+        let now = turn.now;
+        self.state = State::Connected(keys.profile);
+        self.keys = Some(keys);
+        self.handshake_ends = now + KEEP_HANDSHAKE;
+        // Soon, so that the server learns early that its SSRCs are known.
+        self.next_report = now + Duration::from_millis(self.random.below(200));
+        for sending in std::mem::take(&mut self.sends) {
+            let seed = self.random.next_u64();
+            self.outgoing.push(Outgoing::new(sending, self.person, &self.model, seed, now));
+        }
+        turn.meter.now.connects += 1;
+        turn.meter.now.connect.saturating_record(micros(self.since, now));
+    }
+
+    fn fail<O>(&mut self, why: &str, turn: &mut Turn<'_, O>) {
+        self.state = State::Failed;
+        (self.handshake, self.keys) = (None, None);
+        self.outgoing.clear();
+        turn.meter.now.failures += 1;
+        turn.meter.problem(format!("room {} person {}: {why}", self.person.room, self.person.number));
+    }
+
+    fn on_rtp<O>(&mut self, bytes: &[u8], turn: &mut Turn<'_, O>) {
+        // What comes before the keys is of a call that had this socket before.
+        let (Some(keys), Some(incoming)) = (&mut self.keys, &mut self.incoming) else { return };
+        let Ok(header) = RtpView::parse_header(bytes) else { return turn.meter.now.malformed += 1 };
+        let plain = &mut turn.scratch.plain[..];
+        let opened = match keys.receiver.open_rtp(bytes, header.header_len(), plain) {
+            Ok(opened) => opened,
+            Err(error) => return count_refusal(error, turn.meter),
+        };
+        match RtpView::parse(&plain[..opened.len]) {
+            Ok(packet) => incoming.on_packet(turn.now, &packet, bytes.len(), turn.meter),
+            Err(_) => turn.meter.now.malformed += 1,
+        }
+    }
+
+    fn on_rtcp<O: Outbox>(&mut self, bytes: &[u8], turn: &mut Turn<'_, O>) {
+        let Some(keys) = &mut self.keys else { return };
+        let mut plain = [0; MAX_PACKET];
+        let len = match keys.receiver.open_rtcp(bytes, &mut plain) {
+            Ok(len) => len,
+            Err(error) => return count_refusal(error, turn.meter),
+        };
+        turn.meter.now.rtcp_received += 1;
+        let Ok(compound) = Compound::parse(&plain[..len]) else { return turn.meter.now.malformed += 1 };
+        for packet in compound {
+            self.take_rtcp(&packet, turn);
+        }
+    }
+
+    fn take_rtcp<O: Outbox>(&mut self, packet: &RtcpPacket<'_>, turn: &mut Turn<'_, O>) {
+        match packet {
+            RtcpPacket::SenderReport(report) => {
+                if let Some(incoming) = &mut self.incoming {
+                    incoming.on_sender_report(turn.now, report.info.ssrc, report.info.ntp);
+                }
+                report.blocks().for_each(|block| self.note_report(block.ssrc));
+            }
+            RtcpPacket::ReceiverReport(report) => {
+                report.blocks().for_each(|block| self.note_report(block.ssrc));
+            }
+            RtcpPacket::Pli(pli) => self.want_key_frame(pli.media, turn.meter),
+            RtcpPacket::Fir(fir) => {
+                fir.entries().for_each(|entry| self.want_key_frame(entry.media, turn.meter));
+            }
+            RtcpPacket::Nack(nack) => {
+                let Transport { keys, outgoing, transport_sequence, path, train, .. } = self;
+                let (Some(keys), Some(stream)) =
+                    (keys, outgoing.iter_mut().find(|stream| stream.ssrc() == nack.media.0))
+                else {
+                    return;
+                };
+                stream
+                    .resend(nack.lost(), &mut exit(&keys.sender, transport_sequence, (*path, *train), turn));
+            }
+            _ => {}
+        }
+    }
+
+    fn note_report(&mut self, ssrc: Ssrc) {
+        if let Some(stream) = self.outgoing.iter_mut().find(|stream| stream.ssrc() == ssrc.0) {
+            stream.note_report();
+        }
+    }
+
+    fn want_key_frame(&mut self, ssrc: Ssrc, meter: &mut Meter) {
+        if let Some(stream) = self.outgoing.iter_mut().find(|stream| stream.ssrc() == ssrc.0) {
+            stream.want_key_frame(meter);
+        }
+    }
+
+    fn send_media<O: Outbox>(&mut self, turn: &mut Turn<'_, O>) {
+        let Transport { keys: Some(keys), outgoing, transport_sequence, path, train, .. } = self else {
+            return;
+        };
+        let now = turn.now;
+        for stream in outgoing.iter_mut().filter(|stream| stream.next_deadline() <= now) {
+            stream.send_due(&mut exit(&keys.sender, transport_sequence, (*path, *train), turn));
+        }
+    }
+
+    fn send_feedback<O: Outbox>(&mut self, turn: &mut Turn<'_, O>) {
+        let Transport { keys: Some(keys), incoming: Some(incoming), path, train, own, .. } = self else {
+            return;
+        };
+        let (now, mut door) = (turn.now, Door { path: *path, train: *train, sender: &mut keys.sender });
+        if now >= incoming.feedback_due() {
+            let mut writer = RequestWriter::new(*own);
+            incoming.requests(now, |request| writer.add(&request, |compound| door.send(compound, turn)));
+            writer.finish(|compound| door.send(compound, turn));
+        }
+        if now >= self.next_arrivals {
+            self.next_arrivals = now + ARRIVALS;
+            if let Some(arrivals) = incoming.take_arrivals() {
+                write_arrivals(*own, &mut self.feedback_count, &arrivals, |compound| {
+                    door.send(compound, turn)
+                });
+            }
+        }
+    }
+
+    fn send_reports<O: Outbox>(&mut self, turn: &mut Turn<'_, O>) {
+        let Some(keys) = &mut self.keys else { return };
+        let (mut blocks, mut infos) =
+            (std::mem::take(&mut turn.scratch.blocks), std::mem::take(&mut turn.scratch.infos));
+        if let Some(incoming) = &mut self.incoming {
+            incoming.report(turn.now, &mut blocks);
+        }
+        infos.extend(
+            self.outgoing.iter().filter_map(|stream| stream.sender_info(turn.now, &turn.shared.wall)),
+        );
+        let cname = format!("r{}p{}", self.person.room, self.person.number);
+        let mut door = Door { path: self.path, train: self.train, sender: &mut keys.sender };
+        write_reports(&infos, self.own, &blocks, cname.as_bytes(), |compound| door.send(compound, turn));
+        blocks.clear();
+        infos.clear();
+        (turn.scratch.blocks, turn.scratch.infos) = (blocks, infos);
+    }
+}
+
+/// The way out for RTCP.
+struct Door<'a> {
+    path: Path,
+    train: TrainId,
+    sender: &'a mut SrtpSender,
+}
+
+impl Door<'_> {
+    fn send<O: Outbox>(&mut self, compound: &[u8], turn: &mut Turn<'_, O>) {
+        let len = compound.len() + self.sender.rtcp_overhead();
+        let sender = &mut *self.sender;
+        turn.out.push(self.train, &self.path, len, |out| sender.seal_rtcp(compound, out).ok());
+        turn.meter.now.rtcp_sent += 1;
+    }
+}
+
+const _: () = assert!(MAX_COMPOUND + 30 <= MAX_DATAGRAM);
+
+fn exit<'a, O>(
+    sender: &'a SrtpSender,
+    transport_sequence: &'a mut u16,
+    (path, train): (Path, TrainId),
+    turn: &'a mut Turn<'_, O>,
+) -> Exit<'a, O> {
+    Exit { now: turn.now, path, train, sender, transport_sequence, out: turn.out, meter: turn.meter }
+}
+
+fn count_refusal(error: SrtpError, meter: &mut Meter) {
+    match error {
+        SrtpError::NotAuthentic => meter.now.not_authentic += 1,
+        SrtpError::Replayed | SrtpError::TooOld => meter.now.replayed += 1,
+        _ => meter.now.malformed += 1,
+    }
+}
+
+impl std::fmt::Debug for Transport {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Transport")
+            .field("person", &self.person)
+            .field("state", &self.state)
+            .finish_non_exhaustive()
+    }
+}

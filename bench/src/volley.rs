@@ -1,0 +1,153 @@
+//! Volley's signaling: its WebSocket, and the offers and answers that go over it.
+//!
+//! Each participant keeps a socket of its own open, as a page does. What the server tells about
+//! others is read and ignored: the load recognises people by what they send.
+
+mod sdp;
+
+use crate::signal::{Association, Credentials, Person, Signaling, Wish};
+use anyhow::{Context as _, anyhow, bail};
+use async_trait::async_trait;
+use aws_lc_rs::rand;
+use futures_util::{SinkExt as _, StreamExt as _};
+use sdp::{Answer, Offer};
+use serde_json::{Value, json};
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
+
+pub(crate) use sdp::MOST_WATCHED;
+
+/// Nobody waits longer for a page to join.
+const JOIN_WITHIN: Duration = Duration::from_secs(20);
+/// A server that is going away need not say goodbye.
+const LEAVE_WITHIN: Duration = Duration::from_secs(5);
+
+/// A running Volley.
+pub(crate) struct Volley {
+    server: SocketAddr,
+    /// Tells the rooms of one run from those of another on the same server.
+    prefix: String,
+    people: Mutex<HashMap<Person, oneshot::Sender<oneshot::Sender<()>>>>,
+}
+
+impl Volley {
+    /// The server whose HTTP port is at `server`; rooms are named after `prefix`.
+    pub(crate) fn new(server: SocketAddr, prefix: impl Into<String>) -> Volley {
+        Volley { server, prefix: prefix.into(), people: Mutex::default() }
+    }
+
+    async fn negotiate(&self, wish: &Wish) -> anyhow::Result<(Talk, Association)> {
+        let mut talk = Talk::open(self.server).await?;
+        let room = format!("{}-{}", self.prefix, wish.person.room);
+        let name = format!("person {}", wish.person.number);
+        talk.send(&json!({ "type": "join", "roomId": room, "participantName": name })).await?;
+        talk.hear("joined").await?;
+        // Whatever number of seats it asks for: those that are wished for are offered at once.
+        talk.hear("request-offer").await?;
+        let local = credentials()?;
+        let offer = Offer::new(wish, &local)?;
+        talk.send(&json!({ "type": "offer", "roomId": room, "sdp": offer.write() })).await?;
+        let answer = talk.hear("answer").await?;
+        let text = answer["sdp"].as_str().context("the server's answer has no sdp")?;
+        let association = Answer::parse(text)?.agree(&offer, self.server)?;
+        Ok((talk, association))
+    }
+}
+
+#[async_trait]
+impl Signaling for Volley {
+    async fn join(&self, wish: Wish) -> anyhow::Result<Vec<Association>> {
+        let Person { room, number } = wish.person;
+        let joined = timeout(JOIN_WITHIN, self.negotiate(&wish)).await;
+        let (talk, association) = joined
+            .map_err(|_| anyhow!("it took more than {} s", JOIN_WITHIN.as_secs()))
+            .and_then(|result| result)
+            .with_context(|| format!("room {room} person {number} could not join Volley"))?;
+        let (leave, left) = oneshot::channel();
+        tokio::spawn(talk.stay(left));
+        self.people.lock().unwrap_or_else(PoisonError::into_inner).insert(wish.person, leave);
+        Ok(vec![association])
+    }
+
+    async fn leave(&self, person: Person) -> anyhow::Result<()> {
+        let leave = self.people.lock().unwrap_or_else(PoisonError::into_inner).remove(&person);
+        let Some(leave) = leave else { return Ok(()) };
+        let (done, is_done) = oneshot::channel();
+        if leave.send(done).is_ok() {
+            let _ = timeout(LEAVE_WITHIN, is_done).await;
+        }
+        Ok(())
+    }
+}
+
+/// One participant's WebSocket.
+struct Talk {
+    socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
+}
+
+impl Talk {
+    async fn open(server: SocketAddr) -> anyhow::Result<Talk> {
+        let url = format!("ws://{server}/ws");
+        let (socket, _) = connect_async_with_config(&url, None, true)
+            .await
+            .with_context(|| format!("{url} cannot be opened"))?;
+        Ok(Talk { socket })
+    }
+
+    async fn send(&mut self, message: &Value) -> anyhow::Result<()> {
+        self.socket.send(Message::text(message.to_string())).await.context("the WebSocket was closed")
+    }
+
+    /// Reads up to the next message of a type; an `error` before it ends everything.
+    async fn hear(&mut self, wanted: &str) -> anyhow::Result<Value> {
+        while let Some(message) = self.socket.next().await {
+            let Message::Text(text) = message.context("the WebSocket failed")? else { continue };
+            let value: Value = serde_json::from_str(&text).context("a message is not JSON")?;
+            match value["type"].as_str() {
+                Some(kind) if kind == wanted => return Ok(value),
+                Some("error") => bail!("the server refused: {} ({})", value["message"], value["code"]),
+                _ => {}
+            }
+        }
+        bail!("the server closed the WebSocket instead of sending {wanted:?}")
+    }
+
+    /// Reads whatever comes, which also answers pings, until it is time to leave.
+    ///
+    /// A further `request-offer` says that the room could fill more seats than were wished for, and
+    /// a page may leave it at that: it is not asked again for the same need.
+    async fn stay(mut self, mut leave: oneshot::Receiver<oneshot::Sender<()>>) {
+        let done = loop {
+            tokio::select! {
+                message = self.socket.next() => match message {
+                    Some(Ok(_)) => {}
+                    // Media goes on without it; who leaves then leaves by silence.
+                    Some(Err(_)) | None => return,
+                },
+                done = &mut leave => break done,
+            }
+        };
+        let _ = self.send(&json!({ "type": "leave" })).await;
+        let _ = self.socket.close(None).await;
+        while let Some(Ok(_)) = self.socket.next().await {}
+        if let Ok(done) = done {
+            let _ = done.send(());
+        }
+    }
+}
+
+/// New ICE credentials: RFC 8445 §5.3 wants 24 bits for the fragment and 128 for the password.
+fn credentials() -> anyhow::Result<Credentials> {
+    let mut random = [0; 20];
+    rand::fill(&mut random).map_err(|_| anyhow!("the system gives no random numbers"))?;
+    let hexadecimal = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let (ufrag, password) = random.split_at(4);
+    Ok(Credentials { ufrag: hexadecimal(ufrag), password: hexadecimal(password) })
+}

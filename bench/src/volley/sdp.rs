@@ -1,0 +1,403 @@
+//! The offer a participant of the load makes to Volley, and what its answer comes to.
+
+use crate::signal::{Association, Credentials, Kind, Publish, Receiving, Sending, Wish};
+use anyhow::{Context as _, bail};
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+
+/// Payload types as Chromium has them.
+const OPUS: u8 = 111;
+const VP8: u8 = 96;
+const RTX: u8 = 97;
+/// Ids of the header extensions.
+const MID: (u8, &str) = (4, "urn:ietf:params:rtp-hdrext:sdes:mid");
+const TRANSPORT_CC: (u8, &str) =
+    (3, "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01");
+
+/// Volley takes 64 m-lines in an offer: 32 pairs of sound and picture.
+pub(crate) const MOST_WATCHED: u32 = 32;
+
+/// What one participant offers: pairs of m-lines, the first with what it publishes.
+pub(super) struct Offer<'a> {
+    wish: &'a Wish,
+    local: &'a Credentials,
+    lines: Vec<Line>,
+}
+
+/// One m-line; its MID is its number.
+struct Line {
+    kind: Kind,
+    publish: Option<Publish>,
+    receives: bool,
+}
+
+impl<'a> Offer<'a> {
+    /// The offer that gets what is wished for.
+    ///
+    /// # Errors
+    /// When more is wished for than Volley gives.
+    pub(super) fn new(wish: &'a Wish, local: &'a Credentials) -> anyhow::Result<Offer<'a>> {
+        if wish.watch > MOST_WATCHED {
+            let watch = wish.watch;
+            bail!("Volley shows one participant at most {MOST_WATCHED} others, and {watch} are wished for");
+        }
+        let mut lines = Vec::new();
+        for kind in [Kind::Audio, Kind::Video] {
+            let mut publish = wish.publish.iter().filter(|publish| publish.kind == kind);
+            let first = publish.next().copied();
+            if publish.next().is_some() {
+                bail!("one participant publishes one stream of each kind here");
+            }
+            if wish.watch > 0 || first.is_some() {
+                lines.push(Line { kind, publish: first, receives: wish.watch > 0 });
+            }
+        }
+        for _ in 1..wish.watch {
+            for kind in [Kind::Audio, Kind::Video] {
+                lines.push(Line { kind, publish: None, receives: true });
+            }
+        }
+        if lines.is_empty() {
+            bail!("whoever neither publishes nor watches has nothing to offer");
+        }
+        Ok(Offer { wish, local, lines })
+    }
+
+    /// The description as text.
+    pub(super) fn write(&self) -> String {
+        let mids: Vec<String> = (0..self.lines.len()).map(|mid| mid.to_string()).collect();
+        // RFC 8839 §5.4, RFC 8122 §5, RFC 8842 §5.2: what is the same for all m-lines may stand once.
+        let mut text = format!(
+            "v=0\r\no=- {}{} 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE {}\r\n\
+             a=extmap-allow-mixed\r\na=msid-semantic: WMS *\r\na=ice-ufrag:{}\r\na=ice-pwd:{}\r\n\
+             a=fingerprint:sha-256 {}\r\na=setup:actpass\r\n",
+            1 + self.wish.person.room,
+            1000 + self.wish.person.number,
+            mids.join(" "),
+            self.local.ufrag,
+            self.local.password,
+            self.wish.fingerprint,
+        );
+        for (line, mid) in self.lines.iter().zip(&mids) {
+            line.write(mid, &mut text);
+        }
+        text
+    }
+}
+
+impl Line {
+    fn write(&self, mid: &str, text: &mut String) {
+        let (media, formats) = match self.kind {
+            Kind::Audio => ("audio", format!("{OPUS}")),
+            Kind::Video => ("video", format!("{VP8} {RTX}")),
+        };
+        let direction = match (self.publish.is_some(), self.receives) {
+            (true, true) => "sendrecv",
+            (true, false) => "sendonly",
+            (false, _) => "recvonly",
+        };
+        let mut line = |content: std::fmt::Arguments<'_>| {
+            text.write_fmt(content).and_then(|()| text.write_str("\r\n")).expect("a String takes everything");
+        };
+        line(format_args!("m={media} 9 UDP/TLS/RTP/SAVPF {formats}"));
+        line(format_args!("c=IN IP4 0.0.0.0"));
+        line(format_args!("a=mid:{mid}"));
+        line(format_args!("a={direction}"));
+        for (id, uri) in [MID, TRANSPORT_CC] {
+            line(format_args!("a=extmap:{id} {uri}"));
+        }
+        line(format_args!("a=rtcp-mux"));
+        line(format_args!("a=rtcp-rsize"));
+        let codec = match self.kind {
+            Kind::Audio => &[
+                "a=rtpmap:111 opus/48000/2",
+                "a=rtcp-fb:111 transport-cc",
+                "a=fmtp:111 minptime=10;useinbandfec=1",
+            ][..],
+            Kind::Video => &[
+                "a=rtpmap:96 VP8/90000",
+                "a=rtcp-fb:96 transport-cc",
+                "a=rtcp-fb:96 ccm fir",
+                "a=rtcp-fb:96 nack",
+                "a=rtcp-fb:96 nack pli",
+                "a=rtpmap:97 rtx/90000",
+                "a=fmtp:97 apt=96",
+            ],
+        };
+        codec.iter().for_each(|attribute| line(format_args!("{attribute}")));
+        if let Some(publish) = &self.publish {
+            line(format_args!("a=msid:load {media}"));
+            if let Some(rtx) = publish.rtx_ssrc {
+                line(format_args!("a=ssrc-group:FID {} {rtx}", publish.ssrc));
+            }
+            for ssrc in [Some(publish.ssrc), publish.rtx_ssrc].into_iter().flatten() {
+                line(format_args!("a=ssrc:{ssrc} cname:load"));
+            }
+        }
+    }
+}
+
+/// What matters of Volley's answer.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Answer {
+    remote: Credentials,
+    fingerprint: String,
+    candidates: Vec<SocketAddr>,
+    sections: Vec<Section>,
+}
+
+/// What was answered to one m-line.
+#[derive(Debug, PartialEq, Eq, Default)]
+struct Section {
+    rejected: bool,
+    payload_types: Vec<u8>,
+    extensions: Vec<(u8, String)>,
+}
+
+impl Answer {
+    /// Reads an answer.
+    ///
+    /// # Errors
+    /// When it lacks what a transport needs.
+    pub(super) fn parse(text: &str) -> anyhow::Result<Answer> {
+        let value = |name: &str| {
+            let mut values = text.lines().filter_map(|line| line.strip_prefix("a=")?.strip_prefix(name));
+            values.next().map(|value| value.trim().to_owned())
+        };
+        let missing = |name| format!("Volley's answer has no {name}: {text}");
+        let remote = Credentials {
+            ufrag: value("ice-ufrag:").with_context(|| missing("ice-ufrag"))?,
+            password: value("ice-pwd:").with_context(|| missing("ice-pwd"))?,
+        };
+        let fingerprint = value("fingerprint:sha-256 ").with_context(|| missing("SHA-256 fingerprint"))?;
+        let mut sections: Vec<Section> = Vec::new();
+        for line in text.lines() {
+            if let Some(media) = line.strip_prefix("m=") {
+                sections.push(Section::open(media));
+            } else if let Some(section) = sections.last_mut() {
+                section.extensions.extend(line.strip_prefix("a=extmap:").and_then(extension));
+            }
+        }
+        let candidates =
+            text.lines().filter_map(|line| candidate(line.strip_prefix("a=candidate:")?)).collect();
+        Ok(Answer { remote, fingerprint, candidates, sections })
+    }
+
+    /// What offer and answer come to. Of the server's addresses the one that its HTTP is at is
+    /// taken, since that can be reached.
+    ///
+    /// # Errors
+    /// When something that was wished for was rejected.
+    pub(super) fn agree(self, offer: &Offer<'_>, server: SocketAddr) -> anyhow::Result<Association> {
+        let same = self.candidates.iter().find(|candidate| candidate.ip() == server.ip());
+        let &remote_address =
+            same.or(self.candidates.first()).context("Volley's answer has no UDP candidate")?;
+        let mut sends = Vec::new();
+        for (mid, line) in offer.lines.iter().enumerate() {
+            let section = self.sections.get(mid).filter(|section| section.takes(line.kind));
+            let section = section.with_context(|| format!("Volley rejected m-line {mid} of the offer"))?;
+            sends.extend(line.publish.map(|publish| section.sending(mid, publish)));
+        }
+        let receiving =
+            Receiving { opus: OPUS, vp8: VP8, rtx: Some(RTX), transport_cc: Some(TRANSPORT_CC.0) };
+        Ok(Association {
+            person: offer.wish.person,
+            local: offer.local.clone(),
+            remote: self.remote,
+            remote_address,
+            remote_fingerprint: self.fingerprint,
+            // RFC 8445 §6.1.1: the server is lite, so whoever is not controls.
+            controlling: true,
+            sends,
+            receives: (offer.wish.watch > 0).then_some(receiving),
+        })
+    }
+}
+
+impl Section {
+    /// From what follows `m=`.
+    fn open(media: &str) -> Section {
+        let mut words = media.split_ascii_whitespace().skip(1);
+        let rejected = words.next() == Some("0");
+        let payload_types = words.skip(1).filter_map(|word| word.parse().ok()).collect();
+        Section { rejected, payload_types, extensions: Vec::new() }
+    }
+
+    fn takes(&self, kind: Kind) -> bool {
+        let wanted = match kind {
+            Kind::Audio => OPUS,
+            Kind::Video => VP8,
+        };
+        !self.rejected && self.payload_types.contains(&wanted)
+    }
+
+    fn sending(&self, mid: usize, publish: Publish) -> Sending {
+        let agreed = |(id, uri): (u8, &str)| {
+            self.extensions.iter().any(|(known, name)| *known == id && name == uri).then_some(id)
+        };
+        let (payload_type, rtx) = match publish.kind {
+            Kind::Audio => (OPUS, None),
+            Kind::Video => (VP8, publish.rtx_ssrc.and(Some(RTX))),
+        };
+        Sending {
+            publish,
+            payload_type,
+            rtx_payload_type: rtx.filter(|rtx| self.payload_types.contains(rtx)),
+            mid: agreed(MID).map(|id| (id, mid.to_string())),
+            transport_cc: agreed(TRANSPORT_CC),
+        }
+    }
+}
+
+/// `<id>[/<direction>] <uri>` (RFC 8285 §8).
+fn extension(value: &str) -> Option<(u8, String)> {
+    let (id, uri) = value.split_once(' ')?;
+    let id = id.split('/').next()?.parse().ok()?;
+    Some((id, uri.split_ascii_whitespace().next()?.to_owned()))
+}
+
+/// RFC 8839 §5.1; UDP candidates of component 1.
+fn candidate(value: &str) -> Option<SocketAddr> {
+    let words: Vec<&str> = value.split_ascii_whitespace().collect();
+    let [_, "1", protocol, _, ip, port, "typ", ..] = words[..] else { return None };
+    protocol
+        .eq_ignore_ascii_case("udp")
+        .then(|| Some(SocketAddr::new(ip.parse().ok()?, port.parse().ok()?)))?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::signal::Person;
+    use volley_signaling::sdp as server;
+
+    const FINGERPRINT: &str = "00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF:\
+                               00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF";
+
+    fn local() -> Credentials {
+        Credentials { ufrag: "0123abcd".to_owned(), password: "0123456789abcdef0123456789abcdef".to_owned() }
+    }
+
+    fn wish(watch: u32, publishes: bool) -> Wish {
+        let publish = [
+            Publish { kind: Kind::Audio, ssrc: 11, rtx_ssrc: None },
+            Publish { kind: Kind::Video, ssrc: 12, rtx_ssrc: Some(13) },
+        ];
+        Wish {
+            person: Person { room: 3, number: 4 },
+            publish: if publishes { publish.to_vec() } else { Vec::new() },
+            watch,
+            room_size: 5,
+            fingerprint: FINGERPRINT.to_owned(),
+        }
+    }
+
+    /// What the server makes of an offer.
+    fn read(wish: &Wish) -> server::Offer {
+        let local = local();
+        let offer = Offer::new(wish, &local).expect("it is small enough");
+        server::Offer::parse(&offer.write()).expect("the server reads it")
+    }
+
+    #[test]
+    fn the_server_understands_every_line_of_an_offer() {
+        let offer = read(&wish(4, true));
+        let sections: Vec<_> =
+            offer.sections.iter().map(|section| section.rtp.as_ref().expect("it can take part")).collect();
+        assert_eq!(sections.len(), 8);
+        assert_eq!(sections.iter().filter(|section| section.sends).count(), 2);
+        assert!(sections.iter().all(|section| section.receives && section.reduced_size));
+        assert_eq!(
+            (sections[0].ssrc, sections[1].ssrc, sections[1].rtx_ssrc),
+            (Some(11), Some(12), Some(13))
+        );
+        assert!(sections.iter().all(|section| section.extensions.len() == 2));
+        let video = &sections[1].codecs[0].parameters;
+        assert!(video.nack && video.pli && video.fir && video.transport_cc);
+        assert_eq!(video.rtx.map(|rtx| rtx.0), Some(RTX));
+        let peer = offer.peer.expect("there is a transport");
+        assert_eq!((peer.ice.ufrag, peer.ice.password), (local().ufrag, local().password));
+        assert_eq!(peer.fingerprint.value[..3], [0x00, 0x11, 0x22]);
+    }
+
+    #[test]
+    fn who_only_publishes_offers_to_send_and_who_only_watches_to_receive() {
+        let sends = read(&wish(0, true));
+        assert_eq!(sends.sections.len(), 2);
+        assert!(sends.sections.iter().flat_map(|s| &s.rtp).all(|rtp| rtp.sends && !rtp.receives));
+        let watches = read(&wish(3, false));
+        assert_eq!(watches.sections.len(), 6);
+        assert!(watches.sections.iter().flat_map(|s| &s.rtp).all(|rtp| !rtp.sends && rtp.receives));
+    }
+
+    #[test]
+    fn the_largest_offer_is_still_taken_and_a_larger_one_is_refused_here() {
+        assert_eq!(read(&wish(MOST_WATCHED, true)).sections.len(), 64);
+        let (too_much, local) = (wish(MOST_WATCHED + 1, true), local());
+        let refusal = Offer::new(&too_much, &local).err().expect("33 are too many");
+        assert!(refusal.to_string().contains("33"), "{refusal}");
+    }
+
+    /// The server's own writer, on what it read of an offer.
+    fn answer(offer: &server::Offer) -> String {
+        let ice =
+            server::LocalIce { ufrag: "serverfrag".into(), password: "server-password-of-24-le".into() };
+        let fingerprint = volley::control::types::Fingerprint {
+            hash: volley::control::types::FingerprintHash::Sha256,
+            value: (0..32).collect(),
+        };
+        let candidates = ["192.0.2.9:50000", "10.0.0.1:50000", "[2001:db8::1]:50000"]
+            .map(|address| address.parse().expect("an address"));
+        let sections = offer.sections.iter().flat_map(|section| &section.rtp);
+        server::Answer {
+            session_id: 1,
+            version: 1,
+            extmap_allow_mixed: true,
+            is_bundle: true,
+            ice: &ice,
+            fingerprint: &fingerprint,
+            candidates: &candidates,
+            cname: "cname",
+            sections: sections
+                .map(|offered| server::AnswerSection::Accepted {
+                    offered,
+                    receives: offered.sends,
+                    seat: None,
+                })
+                .collect(),
+        }
+        .write()
+    }
+
+    #[test]
+    fn an_answer_says_where_and_with_whom_and_what_is_sent() {
+        let (wish, local) = (wish(2, true), local());
+        let offer = Offer::new(&wish, &local).expect("it is small enough");
+        let text = answer(&read(&wish));
+        let reached = "10.0.0.1:8080".parse().expect("an address");
+        let agreed = Answer::parse(&text).and_then(|answer| answer.agree(&offer, reached)).expect(&text);
+        assert_eq!(agreed.remote_address.to_string(), "10.0.0.1:50000");
+        assert_eq!(agreed.remote.ufrag, "serverfrag");
+        assert!(agreed.remote_fingerprint.starts_with("00:01:02:"));
+        assert!(agreed.controlling);
+        let [sound, picture] = &agreed.sends[..] else { panic!("two are sent: {:?}", agreed.sends) };
+        assert_eq!((sound.payload_type, sound.rtx_payload_type), (OPUS, None));
+        assert_eq!((picture.payload_type, picture.rtx_payload_type), (VP8, Some(RTX)));
+        assert_eq!(picture.mid, Some((MID.0, "1".to_owned())));
+        assert_eq!(picture.transport_cc, Some(TRANSPORT_CC.0));
+        let elsewhere = "203.0.113.5:8080".parse().expect("an address");
+        let agreed = Answer::parse(&text).and_then(|answer| answer.agree(&offer, elsewhere)).expect(&text);
+        assert_eq!(agreed.remote_address.to_string(), "192.0.2.9:50000", "the server's first");
+    }
+
+    #[test]
+    fn a_rejected_line_is_an_error_that_names_it() {
+        let (wish, local) = (wish(1, true), local());
+        let offer = Offer::new(&wish, &local).expect("it is small enough");
+        let text = answer(&read(&wish)).replace("m=video 9", "m=video 0");
+        let reached = "10.0.0.1:8080".parse().expect("an address");
+        let error = Answer::parse(&text).and_then(|answer| answer.agree(&offer, reached)).err();
+        assert!(error.is_some_and(|error| error.to_string().contains("m-line 1")));
+        assert!(Answer::parse("v=0\r\n").is_err());
+    }
+}

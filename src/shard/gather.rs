@@ -1,0 +1,309 @@
+//! What receivers are owed until it is time to send it: the moment between a packet's coming and
+//! its train's leaving.
+//!
+//! A receiver's packets wait for one another for the gathering time and then leave together, so
+//! that many of them share one walk through the kernel. What goes into their headers is decided
+//! when they come; what is sealed is read from the history when they leave.
+
+use super::Shard;
+use super::counters::{Counters, Drop};
+use super::link::{Link, Srtp};
+use crate::base::slab::Slab;
+use crate::base::{Outbox, Path, Push, Time, TrainId};
+use crate::media::slot::Outgoing;
+use crate::media::track::Track;
+use crate::media::train_plan::{MAX_PLANNED, Wagon, plan};
+use crate::transport::srtp::{Payload, SrtpSender};
+use arrayvec::ArrayVec;
+use std::collections::VecDeque;
+use std::time::Duration;
+
+/// Bytes of headers one receiver's packets may have in all; most have 20 to 40 each.
+const HEADER_BYTES: usize = 8 * 1024;
+
+/// Room for an RTP header we write: 12 bytes, MID and what is carried.
+pub(super) const MAX_HEADER: usize = 320;
+
+/// One packet somebody is owed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Owed {
+    /// The shard's key of the seat.
+    pub(super) slot: u32,
+    /// The shard's key of the track.
+    pub(super) track: u32,
+    /// Its layer.
+    pub(super) layer: u8,
+    /// A run begins with it.
+    pub(super) begins: bool,
+    /// It comes from the history, for somebody late.
+    pub(super) replayed: bool,
+    /// Index in the layer's history.
+    pub(super) published: u64,
+    /// Index in the seat's sequence.
+    index: u64,
+    header_start: u16,
+    header_len: u16,
+    /// Where the payload lies in the stored packet.
+    pub(super) payload: (u16, u16),
+}
+
+/// What one receiver is owed, in the order it came.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    owed: ArrayVec<Owed, MAX_PLANNED>,
+    headers: Box<[u8; HEADER_BYTES]>,
+    headers_len: usize,
+}
+
+impl Waiting {
+    fn new() -> Box<Waiting> {
+        Box::new(Waiting { owed: ArrayVec::new(), headers: Box::new([0; HEADER_BYTES]), headers_len: 0 })
+    }
+
+    fn clear(&mut self) {
+        self.owed.clear();
+        self.headers_len = 0;
+    }
+
+    fn is_full(&self) -> bool {
+        self.owed.is_full() || self.headers_len + MAX_HEADER > HEADER_BYTES
+    }
+
+    /// Keeps `owed` with the header that `outgoing` makes; false when that is too long.
+    fn push(&mut self, mut owed: Owed, outgoing: &Outgoing<'_>) -> bool {
+        let room = &mut self.headers[self.headers_len..self.headers_len + MAX_HEADER];
+        let Some(len) = outgoing.write_header(room) else { return false };
+        owed.index = outgoing.index;
+        (owed.header_start, owed.header_len) = (self.headers_len as u16, len as u16);
+        self.headers_len += len;
+        self.owed.push(owed);
+        true
+    }
+
+    fn header(&self, owed: &Owed) -> &[u8] {
+        let start = usize::from(owed.header_start);
+        &self.headers[start..start + usize::from(owed.header_len)]
+    }
+}
+
+impl Owed {
+    /// A packet of `track` for `slot`; the rest is filled in when it is kept.
+    pub(super) fn new(slot: u32, track: u32, layer: usize, published: u64) -> Owed {
+        Owed {
+            slot,
+            track,
+            layer: layer as u8,
+            begins: false,
+            replayed: false,
+            published,
+            index: 0,
+            header_start: 0,
+            header_len: 0,
+            payload: (0, 0),
+        }
+    }
+}
+
+/// Who waits, and for how long.
+#[derive(Debug, Default)]
+pub(super) struct Gathering {
+    window: Duration,
+    /// Receivers that are owed something, with the moment it leaves at the latest.
+    due: VecDeque<(Time, u32)>,
+    /// Lists that are not in use: as many as there were ever receivers waiting at once.
+    spare: Vec<Box<Waiting>>,
+}
+
+impl Gathering {
+    pub(super) fn next_deadline(&self) -> Option<Time> {
+        self.due.front().map(|&(at, _)| at)
+    }
+
+    /// A receiver that is gone waits no longer.
+    pub(super) fn forget(&mut self, link: u32, waiting: Option<Box<Waiting>>) {
+        self.due.retain(|&(_, waits)| waits != link);
+        if let Some(waiting) = waiting {
+            self.give_back(waiting);
+        }
+    }
+
+    fn give_back(&mut self, mut waiting: Box<Waiting>) {
+        waiting.clear();
+        self.spare.push(waiting);
+    }
+}
+
+/// Everything a train is made from.
+pub(super) struct Yard<'a> {
+    pub(super) tracks: &'a Slab<Track>,
+    pub(super) links: &'a mut Slab<Link>,
+    pub(super) gathering: &'a mut Gathering,
+    pub(super) counters: &'a mut Counters,
+    /// Seats that began to show something with what has just left.
+    pub(super) begun: &'a mut Vec<u32>,
+}
+
+impl Yard<'_> {
+    /// Puts one packet on the list of the receiver `link`. Allocates when more receivers wait at
+    /// once than ever before.
+    pub(super) fn owe(
+        &mut self,
+        now: Time,
+        link: u32,
+        owed: Owed,
+        outgoing: &Outgoing<'_>,
+        out: &mut impl Outbox,
+    ) -> bool {
+        if self.links[link].waiting.as_ref().is_some_and(|waiting| waiting.is_full()) {
+            self.depart(link, out);
+        }
+        let Gathering { window, due, spare } = self.gathering;
+        let link_entry = &mut self.links[link];
+        let waiting = link_entry.waiting.get_or_insert_with(|| {
+            due.push_back((now + *window, link));
+            spare.pop().unwrap_or_else(Waiting::new)
+        });
+        let kept = waiting.push(owed, outgoing);
+        if kept {
+            self.counters.waiting += 1;
+        } else {
+            self.counters.drop(Drop::NotSealed);
+        }
+        kept
+    }
+
+    /// Seals all that `link` is owed into trains of equal packets.
+    pub(super) fn depart(&mut self, link: u32, out: &mut impl Outbox) {
+        let Some(entry) = self.links.get_mut(link) else { return };
+        let Some(waiting) = entry.waiting.take() else { return };
+        match Train::to(link, entry) {
+            Some(train) => {
+                train.load(&waiting, self.tracks, self.counters, out);
+                self.begun.extend(waiting.owed.iter().filter(|owed| owed.begins).map(|owed| owed.slot));
+            }
+            None => waiting.owed.iter().for_each(|_| self.counters.drop(Drop::NotConnected)),
+        }
+        self.counters.waiting -= waiting.owed.len() as u64;
+        self.gathering.give_back(waiting);
+    }
+}
+
+/// One receiver's train.
+pub(super) struct Train<'a> {
+    id: TrainId,
+    path: Path,
+    sender: &'a SrtpSender,
+}
+
+impl<'a> Train<'a> {
+    /// The train of the receiver under `key`, once it is connected.
+    pub(super) fn to(key: u32, link: &'a Link) -> Option<Train<'a>> {
+        let Some(Srtp { sender, .. }) = &link.srtp else { return None };
+        Some(Train { id: TrainId(key), path: link.transport.path()?, sender })
+    }
+
+    fn load(&self, waiting: &Waiting, tracks: &Slab<Track>, counters: &mut Counters, out: &mut impl Outbox) {
+        let size = |owed: &Owed| owed.header_len + owed.payload.1;
+        let wagons: ArrayVec<Wagon, MAX_PLANNED> =
+            waiting.owed.iter().map(|owed| Wagon { size: size(owed), stream: owed.slot }).collect();
+        for place in plan(&wagons) {
+            let owed = &waiting.owed[usize::from(place.wagon)];
+            let Some(payload) = payload_of(owed, tracks) else {
+                counters.drop(Drop::NotKept);
+                continue;
+            };
+            let payload = Payload { head: &[], body: payload, padding: place.padding };
+            if self.seal(owed.index, waiting.header(owed), payload, counters, out) {
+                counters.padding += u64::from(place.padding);
+                let sent =
+                    if owed.replayed { &mut counters.replayed_from_history } else { &mut counters.forwarded };
+                *sent += 1;
+            }
+        }
+    }
+
+    /// Reserves room in the train and seals header and payload into it.
+    pub(super) fn seal(
+        &self,
+        index: u64,
+        header: &[u8],
+        payload: Payload<'_>,
+        counters: &mut Counters,
+        out: &mut impl Outbox,
+    ) -> bool {
+        let capacity = header.len() + payload.len() + self.sender.overhead();
+        let pushed = out.push(self.id, &self.path, capacity, |room| {
+            room[..header.len()].copy_from_slice(header);
+            self.sender.seal_rtp(index, header.len(), payload, room).ok()
+        });
+        match pushed {
+            Push::Committed => return true,
+            Push::RolledBack => counters.drop(Drop::NotSealed),
+            Push::Full => counters.drop(Drop::NoBuffer),
+        }
+        false
+    }
+}
+
+fn payload_of<'a>(owed: &Owed, tracks: &'a Slab<Track>) -> Option<&'a [u8]> {
+    let (bytes, _) = tracks.get(owed.track)?.layers[usize::from(owed.layer)].history.get(owed.published)?;
+    let (start, len) = (usize::from(owed.payload.0), usize::from(owed.payload.1));
+    bytes.get(start..start + len)
+}
+
+impl Shard {
+    /// How long a receiver's packets wait for one another. Nothing waits longer than the window
+    /// that was set when the first of them came.
+    pub fn set_gathering_window(&mut self, window: Duration) {
+        self.gathering.window = window;
+    }
+
+    /// Sends what is due at the end of a turn. Allocates nothing.
+    pub fn depart(&mut self, now: Time, out: &mut impl Outbox) {
+        self.depart_until(now, now, out);
+    }
+
+    /// Sends everything that waits, due or not.
+    pub(super) fn depart_all(&mut self, now: Time, out: &mut impl Outbox) {
+        self.depart_until(now, Time::NEVER, out);
+    }
+
+    fn depart_until(&mut self, now: Time, limit: Time, out: &mut impl Outbox) {
+        while let Some(&(at, link)) = self.gathering.due.front()
+            && at <= limit
+        {
+            self.gathering.due.pop_front();
+            self.yard().depart(link, out);
+        }
+        // Reports are asked for by those who have just been shown something: few, and rarely.
+        while let Some(slot) = self.begun.pop() {
+            if self.slots.get(slot).is_some() {
+                self.send_pair_reports(now, slot, out);
+            }
+        }
+    }
+
+    /// Takes back what cannot be sent any more: its track or its seat is going.
+    pub(super) fn withdraw(&mut self, gone: impl Fn(&Owed) -> bool) {
+        for &(_, link) in &self.gathering.due {
+            let Some(waiting) = self.links.get_mut(link).and_then(|link| link.waiting.as_mut()) else {
+                continue;
+            };
+            let before = waiting.owed.len();
+            waiting.owed.retain(|owed| !gone(owed));
+            let withdrawn = before - waiting.owed.len();
+            self.counters.waiting -= withdrawn as u64;
+            (0..withdrawn).for_each(|_| self.counters.drop(Drop::Withdrawn));
+        }
+    }
+
+    pub(super) fn yard(&mut self) -> Yard<'_> {
+        Yard {
+            tracks: &self.tracks,
+            links: &mut self.links,
+            gathering: &mut self.gathering,
+            counters: &mut self.counters,
+            begun: &mut self.begun,
+        }
+    }
+}
