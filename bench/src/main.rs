@@ -5,6 +5,7 @@ mod host;
 mod limit;
 mod load;
 mod report;
+mod rivals;
 mod scenario;
 mod signal;
 mod volley;

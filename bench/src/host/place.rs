@@ -1,11 +1,12 @@
 //! Where things run: the cores of server and generator, and their two ends of the wire.
 
 use super::wire;
+use crate::rivals;
 use anyhow::{Context as _, bail};
 use core_affinity::CoreId;
 use std::ffi::OsStr;
-use std::net::Ipv4Addr;
-use tokio::process::Command;
+use std::net::{IpAddr, Ipv4Addr};
+use std::process::{Command, Stdio};
 
 /// The server's address.
 pub(crate) const SERVER_ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 78, 0, 1);
@@ -50,18 +51,14 @@ impl Place {
         Ok(())
     }
 
-    /// A command that will run in the server's network, on the server's cores.
+    /// A command that will run in the server's network, on the server's cores. What it starts
+    /// becomes `program` itself, under the same process id.
     pub(crate) fn command(&self, program: impl AsRef<OsStr>) -> Command {
-        let mut command = Command::new("ip");
-        command.args(["netns", "exec", SERVER_SPACE, "taskset", "--cpu-list", &self.server_cpu_list()]);
-        command.arg(program).stdin(std::process::Stdio::null()).kill_on_drop(true);
-        command
-    }
-
-    /// The server's cores as `taskset` takes them.
-    pub(crate) fn server_cpu_list(&self) -> String {
         let cores: Vec<String> = self.server_cores.iter().map(ToString::to_string).collect();
-        cores.join(",")
+        let mut command = Command::new("ip");
+        command.args(["netns", "exec", SERVER_SPACE, "taskset", "--cpu-list", &cores.join(",")]);
+        command.arg(program).stdin(Stdio::null());
+        command
     }
 
     /// Runs `work` on a thread that stands in the server's network, and on its first core.
@@ -78,6 +75,16 @@ impl Place {
             });
             thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
         })
+    }
+}
+
+impl rivals::Place for Place {
+    fn command(&self, program: &OsStr) -> Command {
+        Place::command(self, program)
+    }
+
+    fn address(&self) -> IpAddr {
+        SERVER_ADDRESS.into()
     }
 }
 
@@ -115,7 +122,7 @@ mod tests {
     fn a_server_command_runs_in_its_network_on_its_cores() {
         let place = place(&[2, 3], 0);
         let command = place.command("janus");
-        let words: Vec<_> = command.as_std().get_args().map(|word| word.to_str().unwrap()).collect();
+        let words: Vec<_> = command.get_args().map(|word| word.to_str().unwrap()).collect();
         assert_eq!(words, ["netns", "exec", "server", "taskset", "--cpu-list", "2,3", "janus"]);
     }
 }

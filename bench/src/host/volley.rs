@@ -78,13 +78,13 @@ impl VolleyProcess {
         flags: &[String],
     ) -> anyhow::Result<VolleyProcess> {
         let workers = place.server_cores.len().to_string();
-        let mut child = place
-            .command(binary)
+        let mut child = Command::from(place.command(binary))
             .args(["--workers", &workers, "--announce", &SERVER_ADDRESS.to_string()])
             .args(["--port", &PORT.to_string()])
             .args(flags)
             .env("LOG_LEVEL", "warn")
             .stdout(Stdio::piped())
+            .kill_on_drop(true)
             .spawn()
             .with_context(|| format!("{} cannot be started", binary.display()))?;
         let mut lines = BufReader::new(child.stdout.take().context("its output is a pipe")?).lines();

@@ -2,6 +2,7 @@
 
 use crate::host::place::{Place, SERVER_ADDRESS};
 use crate::host::volley::{self as program, VolleyProcess};
+use crate::rivals::{self, Installed, Rival};
 use crate::signal::Signaling;
 use crate::volley::Volley;
 use anyhow::Context as _;
@@ -17,6 +18,12 @@ use std::sync::Arc;
 pub(crate) enum Name {
     /// This project's own
     Volley,
+    /// mediasoup, one worker
+    Mediasoup,
+    /// Janus with its VideoRoom plugin
+    Janus,
+    /// LiveKit
+    Livekit,
 }
 
 impl Name {
@@ -24,6 +31,9 @@ impl Name {
     pub(crate) fn text(self) -> &'static str {
         match self {
             Name::Volley => "volley",
+            Name::Mediasoup => "mediasoup",
+            Name::Janus => "janus",
+            Name::Livekit => "livekit",
         }
     }
 }
@@ -34,11 +44,14 @@ pub(crate) struct Contender {
     pub(crate) name: Name,
     /// Its version.
     pub(crate) version: String,
+    /// What a reader must know about this build.
+    pub(crate) note: Option<String>,
     kind: Kind,
 }
 
 enum Kind {
     Volley { binary: PathBuf, flags: Vec<String> },
+    Rival(Installed),
 }
 
 impl Contender {
@@ -47,13 +60,16 @@ impl Contender {
     /// # Errors
     /// Why it cannot be measured here.
     pub(crate) async fn find(name: Name, volley: &VolleyChoice) -> anyhow::Result<Contender> {
-        match name {
-            Name::Volley => {
-                let binary = program::find_binary(volley.binary.as_deref())?;
-                let version = program::version(&binary).await?;
-                Ok(Contender { name, version, kind: Kind::Volley { binary, flags: volley.flags.clone() } })
-            }
+        if name == Name::Volley {
+            let binary = program::find_binary(volley.binary.as_deref())?;
+            let version = program::version(&binary).await?;
+            let kind = Kind::Volley { binary, flags: volley.flags.clone() };
+            return Ok(Contender { name, version, note: None, kind });
         }
+        let rival = Rival::ALL.into_iter().find(|rival| rival.name() == name.text());
+        let installed = rival.context("this bench cannot speak to it yet")?.find()?;
+        let (version, note) = (installed.version.clone(), installed.note.clone());
+        Ok(Contender { name, version, note, kind: Kind::Rival(installed) })
     }
 
     /// Starts it and waits until it takes calls.
@@ -67,6 +83,10 @@ impl Contender {
                 let address = SocketAddr::new(SERVER_ADDRESS.into(), program::PORT);
                 let signaling = Arc::new(Volley::new(address, "bench"));
                 Ok(Running::Volley { process, signaling })
+            }
+            Kind::Rival(installed) => {
+                let logs = std::env::temp_dir().join("volley-bench");
+                Ok(Running::Rival(installed.start(place, &logs).await?))
             }
         }
     }
@@ -90,6 +110,8 @@ pub(crate) enum Running {
         /// The way to ask it for calls.
         signaling: Arc<Volley>,
     },
+    /// Another one.
+    Rival(rivals::Running),
 }
 
 impl Running {
@@ -97,6 +119,7 @@ impl Running {
     pub(crate) fn signaling(&self) -> Arc<dyn Signaling> {
         match self {
             Running::Volley { signaling, .. } => Arc::clone(signaling) as Arc<dyn Signaling>,
+            Running::Rival(running) => running.signaling(),
         }
     }
 
@@ -104,6 +127,7 @@ impl Running {
     pub(crate) fn pids(&self) -> Vec<u32> {
         match self {
             Running::Volley { process, .. } => process.pid().into_iter().collect(),
+            Running::Rival(running) => running.processes(),
         }
     }
 
@@ -119,6 +143,7 @@ impl Running {
     pub(crate) async fn stop(self) {
         match self {
             Running::Volley { process, .. } => process.stop().await,
+            Running::Rival(running) => running.stop(),
         }
     }
 }

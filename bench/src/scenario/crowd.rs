@@ -3,11 +3,12 @@
 use super::shape::Shape;
 use crate::host::place::{GENERATOR_ADDRESS, Place};
 use crate::load::{Joining, Load, LoadConfig, Snapshot};
-use crate::signal::{Person, Signaling};
+use crate::signal::{Association, Person, Signaling};
 use anyhow::{Context as _, bail};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
+use tokio::sync::mpsc::UnboundedReceiver;
 use volley::io::IoChoice;
 
 /// Joins under way at a time: enough to keep a server busy, too few to make it refuse.
@@ -44,7 +45,11 @@ impl Crowd {
             io: IoChoice::Auto,
             seed: 1,
         })?;
-        Ok(Crowd { shape, signaling, load: Arc::new(load), joined: 0 })
+        let load = Arc::new(load);
+        if let Some(later) = signaling.later() {
+            tokio::spawn(pass_on(later, Arc::downgrade(&load)));
+        }
+        Ok(Crowd { shape, signaling, load, joined: 0 })
     }
 
     /// The load itself.
@@ -134,6 +139,17 @@ impl Crowd {
                 );
             }
             tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+}
+
+/// Associations that a server makes when somebody else begins to publish.
+async fn pass_on(mut later: UnboundedReceiver<Association>, load: Weak<Load>) {
+    while let Some(association) = later.recv().await {
+        let Some(load) = load.upgrade() else { return };
+        let joining = Joining { association, media: None, since: Load::now() };
+        if load.join(joining).is_err() {
+            return;
         }
     }
 }
