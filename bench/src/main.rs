@@ -16,6 +16,7 @@ use host::enclosure;
 use host::place::Place;
 use report::Report;
 use report::progress::Progress;
+use scenario::contender::VolleyChoice;
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
 
@@ -33,6 +34,17 @@ fn main() -> ExitCode {
 
 /// Does what needs the machine as it is, and starts the rest in namespaces.
 fn outside(cli: &Cli) -> anyhow::Result<ExitCode> {
+    if let Command::Swarm(swarm) = &cli.command
+        && let Some(server) = swarm.server
+    {
+        start_logging()?;
+        let (progress, core) = (Progress::new(), cli.common.generator_core);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let report = runtime.block_on(scenario::swarm::run_on(swarm, server, core, &progress))?;
+        drop(progress);
+        report.deliver(cli.common.json, cli.common.out.as_deref())?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let volley =
         cli.command.needs_volley().then(|| host::volley::find_binary(cli.common.volley_bin.as_deref()));
     let volley = volley.transpose()?;
@@ -50,10 +62,26 @@ fn inside(cli: &Cli) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn run(command: &Command, _common: &Common, place: &Place) -> anyhow::Result<Report> {
+fn run(command: &Command, common: &Common, place: &Place) -> anyhow::Result<Report> {
     let progress = Progress::new();
+    let volley = VolleyChoice { binary: common.volley_bin.clone(), flags: common.volley_flag.clone() };
+    // One thread: it shares the generator's core.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     match command {
         Command::Limit(limit) => scenario::limit::run(limit, place, &progress),
+        Command::Compare(compare) => {
+            runtime.block_on(scenario::compare::run(compare, &volley, place, &progress))
+        }
+        Command::Swarm(swarm) => runtime.block_on(scenario::swarm::run(swarm, &volley, place, &progress)),
+        Command::Rooms(rooms) => runtime.block_on(scenario::rooms::run(rooms, &volley, place, &progress)),
+        Command::Growth(growth) => runtime.block_on(scenario::growth::run(growth, &volley, place, &progress)),
+        Command::JoinStorm(storm) => {
+            runtime.block_on(scenario::join_storm::run(storm, &volley, place, &progress))
+        }
+        Command::Churn(churn) => runtime.block_on(scenario::churn::run(churn, &volley, place, &progress)),
+        Command::Overload(overload) => {
+            runtime.block_on(scenario::overload::run(overload, &volley, place, &progress))
+        }
     }
 }
 

@@ -14,6 +14,8 @@ use tokio::time::timeout;
 pub(crate) const PORT: u16 = 8080;
 /// Tells the inner bench where the program is that the outer one found.
 pub(crate) const BINARY: &str = "VOLLEY_BENCH_VOLLEY";
+/// The defaults keep a server from being filled by one guest; here that is wanted.
+const UNLIMITED: &str = "1000000";
 /// It is ready in a tenth of a second; a machine that is busy building is slower.
 const READY_TIME: Duration = Duration::from_secs(15);
 /// It promises to be gone after two.
@@ -80,7 +82,7 @@ impl VolleyProcess {
         let workers = place.server_cores.len().to_string();
         let mut child = Command::from(place.command(binary))
             .args(["--workers", &workers, "--announce", &SERVER_ADDRESS.to_string()])
-            .args(["--port", &PORT.to_string()])
+            .args(["--port", &PORT.to_string(), "--max-rooms", UNLIMITED, "--max-participants", UNLIMITED])
             .args(flags)
             .env("LOG_LEVEL", "warn")
             .stdout(Stdio::piped())

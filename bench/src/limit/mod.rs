@@ -74,10 +74,21 @@ pub(crate) struct LimitResult {
 }
 
 impl LimitResult {
-    /// The line of a mix whose trains came out nearest to `mean_train`, for comparisons.
-    pub(crate) fn nearest(&self, mix: Mix, mean_train: f64) -> Option<&LimitRow> {
-        let distance = |row: &&LimitRow| (row.mean_train.ln() - mean_train.max(1.0).ln()).abs();
-        self.rows.iter().filter(|row| row.mix == mix).min_by(|a, b| distance(a).total_cmp(&distance(b)))
+    /// Packets per second of the core for trains of any length, between the measured ones.
+    pub(crate) fn at_train(&self, mix: Mix, mean_train: f64) -> Option<f64> {
+        let mut known: Vec<(f64, f64)> = self
+            .rows
+            .iter()
+            .filter(|row| row.mix == mix && row.per_cpu_second > 0.0)
+            .map(|row| (row.mean_train.ln(), row.per_cpu_second.ln()))
+            .collect();
+        known.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let (first, last) = (*known.first()?, *known.last()?);
+        let at = mean_train.max(1.0).ln().clamp(first.0, last.0);
+        let upper = known.iter().position(|&(train, _)| train >= at)?;
+        let (low, high) = (known[upper.saturating_sub(1)], known[upper]);
+        let share = if high.0 > low.0 { (at - low.0) / (high.0 - low.0) } else { 0.0 };
+        Some((low.1 + share * (high.1 - low.1)).exp())
     }
 }
 
@@ -200,15 +211,17 @@ mod tests {
     }
 
     #[test]
-    fn a_comparison_takes_the_line_with_trains_like_its_own() {
-        let rows = [1, 4, 16].map(|train| LimitRow {
+    fn the_floor_is_known_between_the_trains_that_were_measured() {
+        let rows = [(1, 100.0), (4, 200.0), (16, 400.0)].map(|(train, per_cpu_second)| LimitRow {
             mean_train: f64::from(train),
+            per_cpu_second,
             ..row(Mix::Equal, train, &[measured(1000, 1.0)])
         });
         let result =
             LimitResult { via: String::new(), destinations: 1, nanos_sealing: 0.0, rows: rows.to_vec() };
-        assert_eq!(result.nearest(Mix::Equal, 5.0).map(|row| row.train), Some(4));
-        assert_eq!(result.nearest(Mix::Equal, 100.0).map(|row| row.train), Some(16));
-        assert_eq!(result.nearest(Mix::Meeting, 5.0), None);
+        let at = |train| result.at_train(Mix::Equal, train).map(|value| value.round());
+        assert_eq!([at(0.5), at(1.0), at(4.0), at(100.0)], [100.0, 100.0, 200.0, 400.0].map(Some));
+        assert_eq!(at(8.0), Some(283.0));
+        assert_eq!(result.at_train(Mix::Meeting, 5.0), None);
     }
 }

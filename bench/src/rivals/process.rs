@@ -153,7 +153,7 @@ mod tests {
         }
         assert_eq!(members(group).len(), 3);
         drop(process);
-        assert_eq!(members(group), []);
+        assert!(members(group).is_empty());
         let _ = std::fs::remove_file(log);
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::host::place::{Place, SERVER_ADDRESS};
 use crate::host::volley::{self as program, VolleyProcess};
+use crate::report::progress::Progress;
 use crate::rivals::{self, Installed, Rival};
 use crate::signal::Signaling;
 use crate::volley::Volley;
@@ -42,6 +43,8 @@ impl Name {
 pub(crate) struct Contender {
     /// Which.
     pub(crate) name: Name,
+    /// Its name, and what tells it from another of the same name.
+    pub(crate) label: String,
     /// Its version.
     pub(crate) version: String,
     /// What a reader must know about this build.
@@ -60,16 +63,17 @@ impl Contender {
     /// # Errors
     /// Why it cannot be measured here.
     pub(crate) async fn find(name: Name, volley: &VolleyChoice) -> anyhow::Result<Contender> {
+        let label = name.text().to_owned();
         if name == Name::Volley {
             let binary = program::find_binary(volley.binary.as_deref())?;
             let version = program::version(&binary).await?;
             let kind = Kind::Volley { binary, flags: volley.flags.clone() };
-            return Ok(Contender { name, version, note: None, kind });
+            return Ok(Contender { name, label, version, note: None, kind });
         }
         let rival = Rival::ALL.into_iter().find(|rival| rival.name() == name.text());
         let installed = rival.context("this bench cannot speak to it yet")?.find()?;
         let (version, note) = (installed.version.clone(), installed.note.clone());
-        Ok(Contender { name, version, note, kind: Kind::Rival(installed) })
+        Ok(Contender { name, label, version, note, kind: Kind::Rival(installed) })
     }
 
     /// Starts it and waits until it takes calls.
@@ -90,6 +94,58 @@ impl Contender {
             }
         }
     }
+}
+
+/// A server that is not here.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Absent {
+    /// Which.
+    pub(crate) server: Name,
+    /// Why, and how to change that.
+    pub(crate) reason: String,
+}
+
+impl Absent {
+    /// For people.
+    pub(crate) fn note(&self) -> String {
+        format!("{} is absent: {}", self.server.text(), self.reason)
+    }
+}
+
+/// Those of the servers that are here, and why the others are not. Volley stands there once for
+/// each of the gathering times, if there are any.
+pub(crate) async fn find_all(
+    names: &[Name],
+    gathering: &[String],
+    volley: &VolleyChoice,
+    progress: &Progress,
+) -> (Vec<Contender>, Vec<Absent>) {
+    let (mut here, mut absent) = (Vec::new(), Vec::new());
+    for &server in names {
+        match variants(server, gathering, volley).await {
+            Ok(found) => here.extend(found),
+            Err(error) => {
+                let gone = Absent { server, reason: format!("{error:#}") };
+                progress.keep(&gone.note());
+                absent.push(gone);
+            }
+        }
+    }
+    (here, absent)
+}
+
+async fn variants(name: Name, gathering: &[String], volley: &VolleyChoice) -> anyhow::Result<Vec<Contender>> {
+    if name != Name::Volley || gathering.is_empty() {
+        return Ok(vec![Contender::find(name, volley).await?]);
+    }
+    let mut variants = Vec::new();
+    for time in gathering {
+        let mut choice = volley.clone();
+        choice.flags.extend([String::from("--gathering"), time.clone()]);
+        let contender = Contender::find(name, &choice).await?;
+        variants.push(Contender { label: format!("volley, gathering {time}"), ..contender });
+    }
+    Ok(variants)
 }
 
 /// Which `volley` is measured, and how it is started.

@@ -37,14 +37,27 @@ impl Crowd {
         signaling: Arc<dyn Signaling>,
         most: u32,
     ) -> anyhow::Result<Crowd> {
-        let load = Load::new(LoadConfig {
+        let config = LoadConfig {
             core: Some(place.generator_core),
             addresses: vec![GENERATOR_ADDRESS.into()],
             transports: shape.transports(most),
             media: shape.media,
             io: IoChoice::Auto,
             seed: 1,
-        })?;
+        };
+        Crowd::over(config, shape, signaling)
+    }
+
+    /// Nobody yet, over a load with these settings.
+    ///
+    /// # Errors
+    /// When the generator cannot start.
+    pub(crate) fn over(
+        config: LoadConfig,
+        shape: Shape,
+        signaling: Arc<dyn Signaling>,
+    ) -> anyhow::Result<Crowd> {
+        let load = Load::new(config)?;
         let load = Arc::new(load);
         if let Some(later) = signaling.later() {
             tokio::spawn(pass_on(later, Arc::downgrade(&load)));
@@ -73,7 +86,8 @@ impl Crowd {
         let joins = self.shape.people(self.joined, target).map(|person| self.join(person));
         // Counted before: whoever did join when another was refused must leave, too.
         let joins: Vec<_> = joins.collect();
-        let outcome: anyhow::Result<()> = stream::iter(joins).buffer_unordered(JOINS_AT_ONCE).try_collect().await;
+        let outcome: anyhow::Result<()> =
+            stream::iter(joins).buffer_unordered(JOINS_AT_ONCE).try_collect().await;
         self.joined = target;
         outcome?;
         self.connected().await.map(drop)

@@ -190,7 +190,12 @@ impl Measured {
             generator_drops: self.generator_drops(),
             server_drops: self.udp.receive_drops + self.server_backlog_drops,
             retransmissions: figures.audio.retransmissions + figures.video.retransmissions,
-            profiles: self.population.profiles.iter().map(|(profile, _)| profile_name(*profile).to_owned()).collect(),
+            profiles: self
+                .population
+                .profiles
+                .iter()
+                .map(|(profile, _)| profile_name(*profile).to_owned())
+                .collect(),
             foreign_room: figures.foreign_room,
             not_authentic: figures.not_authentic,
             replayed: figures.replayed,

@@ -80,7 +80,7 @@ impl Prober<'_> {
         crowd: &mut Crowd,
         participants: u32,
     ) -> anyhow::Result<Verdict> {
-        let name = contender.name.text();
+        let name = &contender.label;
         self.progress.say(&format!("{name}: trying {participants} participants"));
         if let Err(refusal) = crowd.become_many(participants).await {
             running.pid()?;

@@ -38,7 +38,12 @@ impl Shape {
 
     /// One sends, many watch.
     pub(crate) fn webinar(subscribers: u32, bits_per_second: u32) -> Shape {
-        Shape { people: subscribers + 1, publishers: 1, pictures: true, media: media(bits_per_second, 30, 1.0) }
+        Shape {
+            people: subscribers + 1,
+            publishers: 1,
+            pictures: true,
+            media: media(bits_per_second, 30, 1.0),
+        }
     }
 
     /// Few speak, many listen.
