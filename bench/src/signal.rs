@@ -7,6 +7,7 @@
 
 use async_trait::async_trait;
 use std::net::SocketAddr;
+use tokio::sync::mpsc::UnboundedReceiver;
 
 /// One participant of the load: which room, and which number in it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -119,6 +120,13 @@ pub trait Signaling: Send + Sync {
     /// # Errors
     /// What the server refused, in its own words.
     async fn join(&self, wish: Wish) -> anyhow::Result<Vec<Association>>;
+
+    /// Associations that the server makes only after [`join`](Self::join) has returned: when the
+    /// first of the others publishes. Whoever runs the load passes them on as they come. `None`
+    /// where there are no such, and when it was asked for before.
+    fn later(&self) -> Option<UnboundedReceiver<Association>> {
+        None
+    }
 
     /// Leaves the room.
     ///
