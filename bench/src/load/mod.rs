@@ -19,8 +19,13 @@ mod transport;
 mod vp8;
 mod window;
 
+#[cfg(test)]
+mod secure_openssl;
+#[cfg(test)]
+mod tests;
+
 pub(crate) use media::{AudioModel, MediaModel, VideoModel};
-pub(crate) use snapshot::{Figures, Population, Received, Sent, Snapshot};
+pub(crate) use snapshot::{Figures, Population, Received, Snapshot};
 
 use crate::signal::{Association, Person};
 use engine::{Command, Engine};
