@@ -51,7 +51,7 @@ pub(crate) async fn run(
 
 impl Step {
     fn nanos_per_packet(&self) -> f64 {
-        1e9 / self.run.per_cpu_second().max(f64::MIN_POSITIVE)
+        self.run.seconds_per_packet() * 1e9
     }
 
     fn figures(&self, flags: &cli::Growth) -> anyhow::Result<Value> {
@@ -124,7 +124,7 @@ fn section(flags: &cli::Growth, steps: &[Step]) -> Section {
             percent(run.loss()),
             milliseconds(run.delay(0.5)),
             milliseconds(run.delay(0.95)),
-            percent(run.server.busy_share()),
+            percent(run.server_busy()),
             percent(run.generator.busy_share()),
             mebibytes(run.usage.resident as f64),
         ]);

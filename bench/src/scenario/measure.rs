@@ -102,9 +102,29 @@ impl Counters {
 }
 
 impl Measured {
+    /// Seconds that the server's cores worked for it, receive work and interrupts included.
+    ///
+    /// On a quiet machine that is all the time the cores were busy. Where other programs run on
+    /// them, it is at most the time of the server's processes and that of all interrupts.
+    pub(crate) fn server_seconds(&self) -> f64 {
+        let split = &self.server.split;
+        self.server.busy.min(self.server_cpu + split.irq + split.softirq)
+    }
+
     /// Packets forwarded per second of the server's cores.
     pub(crate) fn per_cpu_second(&self) -> f64 {
-        self.figures.packets() as f64 / self.server.busy.max(f64::MIN_POSITIVE)
+        self.figures.packets() as f64 / self.server_seconds().max(f64::MIN_POSITIVE)
+    }
+
+    /// Seconds of the server's cores per forwarded packet.
+    pub(crate) fn seconds_per_packet(&self) -> f64 {
+        self.server_seconds() / (self.figures.packets() as f64).max(1.0)
+    }
+
+    /// Share of the time that could be had in which the cores worked for the server.
+    pub(crate) fn server_busy(&self) -> f64 {
+        let available = self.server.elapsed - self.server.split.steal;
+        self.server_seconds() / available.max(f64::MIN_POSITIVE)
     }
 
     /// Share of the streams that should be there and are not.
@@ -171,7 +191,7 @@ impl Measured {
             forwarded_per_second: figures.packets_per_second(),
             megabits_per_second: megabits(figures),
             per_cpu_second: self.per_cpu_second(),
-            nanos_per_packet: self.server.busy * 1e9 / (figures.packets() as f64).max(1.0),
+            nanos_per_packet: self.seconds_per_packet() * 1e9,
             mean_train: self.mean_train(),
             loss: self.loss(),
             lost: figures.lost(),
@@ -179,7 +199,7 @@ impl Measured {
             delay: Times::of(&figures.delay),
             longest_gap: figures.longest_gap().as_secs_f64(),
             server_cpu: self.server,
-            server_busy: self.server.busy_share(),
+            server_busy: self.server_busy(),
             steal: self.server.steal_share(),
             others: self.others(),
             disturbed: self.others() > DISTURBED,
@@ -316,6 +336,15 @@ pub(super) mod tests {
         assert_eq!(run.per_cpu_second(), 200_000.0);
         assert_eq!(run.mean_train(), 4.0);
         assert_eq!(run.delay(0.95), 0.002);
+    }
+
+    #[test]
+    fn other_programs_on_the_core_are_not_the_servers_cost() {
+        let mut run = measured(1_000_000, 0, 9.0);
+        run.server_cpu = 3.0;
+        run.server.split.softirq = 1.0;
+        assert_eq!(run.per_cpu_second(), 250_000.0);
+        assert_eq!(run.server_busy(), 0.4);
     }
 
     #[test]

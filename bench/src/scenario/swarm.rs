@@ -48,7 +48,7 @@ pub(crate) async fn run(
     report.figures["server"] = serde_json::to_value(run.record(size))?;
     report.sections[0].notes.push(format!(
         "Its core was busy for {} of the time; {} packets per CPU-second.",
-        percent(run.server.busy_share()),
+        percent(run.server_busy()),
         count(run.per_cpu_second())
     ));
     Ok(report)

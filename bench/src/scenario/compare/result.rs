@@ -304,8 +304,7 @@ impl Comparison {
         let plot =
             Plot::line("cost", "Cost of a forwarded packet", "packets forwarded per second", "ns per packet");
         self.curves(plot, |point| {
-            let packets = point.run.figures.packets() as f64;
-            (point.run.figures.packets_per_second(), point.run.server.busy * 1e9 / packets.max(1.0))
+            (point.run.figures.packets_per_second(), point.run.seconds_per_packet() * 1e9)
         })
     }
 
