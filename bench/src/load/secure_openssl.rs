@@ -6,7 +6,6 @@ use std::net::{SocketAddr, UdpSocket};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
-use volley::base::Time;
 use volley::control::types::{Fingerprint, FingerprintHash, SrtpProfile};
 use volley::transport::dtls::Identity;
 use volley::transport::srtp::{MasterKeys, Role, SrtpSender, exporter_len};
@@ -51,9 +50,9 @@ fn connect(server: &Server, expected: Fingerprint) -> Result<Keys, String> {
     let (clock, identity) = (Clock::new(), Identity::generate().expect("a new identity"));
     let context = DtlsContext::new(&identity, clock.now());
     let mut handshake = Handshake::new(&context, expected, clock.now());
-    let (start, mut buffer, mut due) = (Instant::now(), [0; 2048], Time::ZERO);
+    let (start, mut buffer) = (Instant::now(), [0; 2048]);
     while start.elapsed() < PATIENCE {
-        loop {
+        let due = loop {
             match handshake.poll(&context, &mut buffer[..MAX_DATAGRAM]) {
                 Step::Send(len) => {
                     // Before the server listens, the kernel answers for it.
@@ -61,12 +60,9 @@ fn connect(server: &Server, expected: Fingerprint) -> Result<Keys, String> {
                 }
                 Step::Connected(keys) => return Ok(*keys),
                 Step::Failed(why) => return Err(why),
-                Step::Wait(until) => {
-                    due = until;
-                    break;
-                }
+                Step::Wait(until) => break until,
             }
-        }
+        };
         if let Ok((len, _)) = socket.recv_from(&mut buffer) {
             let datagram = buffer[..len].to_vec();
             handshake.on_datagram(&context, clock.now(), &datagram);

@@ -257,12 +257,13 @@ fn serve(
         while let Ok(command) = commands.try_recv() {
             shard.on_command(clock.now(), command, io.trains());
         }
-        shard.on_timeout(clock.now(), io.trains());
         let now = clock.now();
+        shard.on_timeout(now, &mut Lossy { out: io.trains(), loses, lost: &mut lost });
         io.receive(|datagram, out| {
             let mut wire = Lossy { out, loses, lost: &mut lost };
             shard.on_datagram(now, datagram.path, datagram.bytes, &mut wire);
         });
+        shard.depart(clock.now(), &mut Lossy { out: io.trains(), loses, lost: &mut lost });
         while shard.poll_event().is_some() {}
         io.flush_and_wait(Some(Duration::from_millis(2))).expect("the socket works");
     }
