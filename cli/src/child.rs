@@ -2,7 +2,7 @@
 //! supervisor.
 
 use anyhow::Context as _;
-use rustix::process::{Signal, set_parent_process_death_signal};
+use rustix::process::{Signal, set_parent_process_death_signal, setpriority_process};
 use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixStream;
 use volley::control::handover::{self, MediaHandover, SignalingHandover};
@@ -21,12 +21,18 @@ pub(crate) fn signaling() -> anyhow::Result<()> {
     let supervisor = supervisor_socket()?;
     let handover = SignalingHandover::receive(&supervisor).context(NOT_BY_HAND)?;
     end_with_parent()?;
+    if let Err(error) = setpriority_process(None, BEHIND_MEDIA) {
+        tracing::warn!(%error, "signaling could not step back behind media on a shared core");
+    }
     std::thread::Builder::new().name(String::from("supervisor-watch")).spawn(move || {
         handover::wait_for_end(&supervisor);
         std::process::exit(0);
     })?;
     volley_signaling::run(handover)
 }
+
+/// Nice value of signaling: where it shares a core with a worker, packets go before joins.
+const BEHIND_MEDIA: i32 = 5;
 
 const NOT_BY_HAND: &str = "this is started by `volley`, not by hand";
 

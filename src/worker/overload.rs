@@ -2,8 +2,8 @@
 //! the pictures it then lets go.
 //!
 //! The sign is how long a datagram lay in the socket before it was looked at. While that is long,
-//! pictures are shed a sixteenth at a time; when it is short they come back the same way, twice as
-//! fast. Sound is never shed.
+//! pictures are shed an eighth at a time; when it is short they come back the same way. Sound is
+//! never shed.
 
 use crate::base::Time;
 use crate::control::message::ALL_PICTURES as ALL;
@@ -14,14 +14,17 @@ const INTERVAL: Duration = Duration::from_millis(25);
 
 /// A datagram that waited longer shows that the core does not keep up: a turn at full load takes
 /// a few milliseconds, and a voice bears twenty.
-const LATE: Duration = Duration::from_millis(15);
+const LATE: Duration = Duration::from_millis(20);
 
 /// Shorter than this, and there is time to spare.
 const PROMPT: Duration = Duration::from_millis(5);
 
+/// Sixteenths that are shed, or come back, at a time.
+const STEP: u8 = 2;
+
 /// Intervals in a row that must be late before anything is shed: a host that stops the core for a
 /// moment is not overload.
-const LATE_INTERVALS: u32 = 3;
+const LATE_INTERVALS: u32 = 4;
 
 /// Prompt intervals in a row before something comes back.
 const PROMPT_INTERVALS: u32 = 4;
@@ -56,9 +59,9 @@ impl Overload {
         self.late = if worst > LATE { self.late + 1 } else { 0 };
         self.prompt = if worst < PROMPT { self.prompt + 1 } else { 0 };
         let share = if self.late >= LATE_INTERVALS {
-            self.share.saturating_sub(1)
+            self.share.saturating_sub(STEP)
         } else if self.prompt >= PROMPT_INTERVALS {
-            (self.share + 2).min(ALL)
+            (self.share + STEP).min(ALL)
         } else {
             self.share
         };
@@ -82,7 +85,7 @@ mod tests {
     #[test]
     fn one_pause_of_the_host_sheds_nothing() {
         let (mut overload, mut now) = (Overload::new(), Time::ZERO);
-        pass(&mut overload, &mut now, 2, Duration::from_millis(60));
+        pass(&mut overload, &mut now, 3, Duration::from_millis(60));
         pass(&mut overload, &mut now, 1, Duration::ZERO);
         assert_eq!(overload.share, ALL);
     }
