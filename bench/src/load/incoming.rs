@@ -4,26 +4,18 @@
 
 use super::meter::Meter;
 use super::outgoing::read_stamp;
+use super::source::{Request, Source};
 use super::stamp::Stamp;
 use super::stream::{Arrival, Stream, micros};
 use crate::signal::{Kind, Person, Receiving};
-use arrayvec::ArrayVec;
-use std::time::Duration;
 use volley::base::id::Ssrc;
-use volley::base::seq::Unwrapper;
 use volley::base::{NtpTime, Time};
-use volley::media::nack::{self, Nacks};
-use volley::media::reception::Reception;
 use volley::wire::extension::read_transport_sequence;
 use volley::wire::rtcp::ReportBlock;
 use volley::wire::rtp::RtpView;
 
-/// A key frame that does not come is asked for again as often as browsers do.
-const KEY_FRAME_PAUSE: Duration = Duration::from_secs(1);
 /// RFC 4588 §4: the original's number goes before its payload.
 const ORIGINAL_LEN: usize = 2;
-/// Most numbers in one NACK of ours; more wait for the next.
-pub(super) const MAX_NACK: usize = 64;
 /// A server that sends with more SSRCs than this is making them up.
 const MAX_SOURCES: usize = 256;
 
@@ -41,25 +33,6 @@ pub(super) struct Incoming {
     feedback_due: Time,
     /// Transport-wide numbers and their times since the last feedback.
     arrivals: Vec<(u16, Option<Time>)>,
-}
-
-/// One SSRC of the server.
-struct Source {
-    kind: Kind,
-    unwrapper: Unwrapper,
-    reception: Reception,
-    /// The stream it showed last.
-    stream: Option<u32>,
-    /// There since the first hole, away when all are filled: its room for holes is large.
-    nacks: Option<Box<Nacks>>,
-    has_key_frame: bool,
-    next_key_request: Time,
-}
-
-/// One thing to ask the server for.
-pub(super) enum Request {
-    Nack(Ssrc, ArrayVec<u16, MAX_NACK>),
-    KeyFrame(Ssrc),
 }
 
 impl Incoming {
@@ -227,86 +200,6 @@ fn stream_of(streams: &mut Vec<Stream>, stamp: &Stamp, now: Time) -> usize {
         streams.push(Stream::new(stamp, now));
         streams.len() - 1
     })
-}
-
-impl Source {
-    fn new(kind: Kind) -> Source {
-        let rate = match kind {
-            Kind::Audio => 48_000,
-            Kind::Video => 90_000,
-        };
-        Source {
-            kind,
-            unwrapper: Unwrapper::default(),
-            reception: Reception::new(rate),
-            stream: None,
-            nacks: None,
-            has_key_frame: kind == Kind::Audio,
-            next_key_request: Time::ZERO,
-        }
-    }
-
-    fn note(&mut self, now: Time, packet: &RtpView<'_>) {
-        let before = self.unwrapper.highest();
-        let index = self.unwrapper.unwrap(packet.sequence());
-        self.reception.on_packet(now, index, packet.timestamp());
-        if self.nacks.is_some() {
-            return self.fill_hole(now, index);
-        }
-        // Browsers ask for lost pictures only; lost sound is concealed.
-        if let Some(before) = before.filter(|&before| index > before + 1 && self.kind == Kind::Video) {
-            let mut nacks = Box::<Nacks>::default();
-            nacks.on_packet(now, before);
-            nacks.on_packet(now, index);
-            self.nacks = Some(nacks);
-        }
-    }
-
-    fn recover(&mut self, now: Time, sequence: u16) {
-        self.reception.on_recovered();
-        self.fill_hole(now, self.unwrapper.peek(sequence));
-    }
-
-    /// A packet came while some are missing.
-    fn fill_hole(&mut self, now: Time, index: u64) {
-        let Some(nacks) = &mut self.nacks else { return };
-        if nacks.on_packet(now, index) == nack::Arrival::TooMuchLost {
-            self.lose_key_frame(now);
-        } else if nacks.deadline() == Time::NEVER {
-            self.nacks = None;
-        }
-    }
-
-    /// What comes cannot be decoded any more.
-    fn lose_key_frame(&mut self, now: Time) {
-        self.nacks = None;
-        self.next_key_request = self.next_key_request.max(now);
-        self.has_key_frame = self.kind == Kind::Audio;
-    }
-
-    fn feedback_due(&self) -> Option<Time> {
-        let nacks = self.nacks.as_ref().map(|nacks| nacks.deadline());
-        let key_frame = (!self.has_key_frame).then_some(self.next_key_request);
-        nacks.into_iter().chain(key_frame).min()
-    }
-
-    fn requests(&mut self, now: Time, ssrc: Ssrc, ask: &mut impl FnMut(Request)) {
-        let mut due = ArrayVec::new();
-        if let Some(nacks) = &mut self.nacks {
-            nacks.take_due(now, &mut due);
-            // What is left over was given up.
-            if nacks.deadline() == Time::NEVER {
-                self.lose_key_frame(now);
-            }
-        }
-        if !due.is_empty() {
-            ask(Request::Nack(ssrc, due));
-        }
-        if !self.has_key_frame && now >= self.next_key_request {
-            self.next_key_request = now + KEY_FRAME_PAUSE;
-            ask(Request::KeyFrame(ssrc));
-        }
-    }
 }
 
 #[cfg(test)]
