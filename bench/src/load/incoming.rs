@@ -83,7 +83,7 @@ impl Incoming {
     fn on_original(&mut self, now: Time, kind: Kind, packet: &RtpView<'_>, bytes: usize, meter: &mut Meter) {
         let Some(place) = self.source(packet.ssrc().0, kind) else { return meter.now.malformed += 1 };
         let source = &mut self.sources[place];
-        source.note(now, packet);
+        let follows = source.note(now, packet);
         let Some(stamp) = read_stamp(kind, packet.payload()) else { return meter.now.unstamped += 1 };
         if !self.is_from_room(&stamp, meter) {
             return;
@@ -96,7 +96,7 @@ impl Incoming {
             None => (stream_of(&mut self.streams, &stamp, now), true),
         };
         source.stream = Some(stream as u32);
-        let arrival = Arrival { now, again: false, switched };
+        let arrival = Arrival { now, again: false, switched, follows };
         let whole = self.streams[stream].note(&stamp, arrival, bytes, meter);
         source.has_key_frame |= stamp.key_frame;
         if let Some(due) = source.feedback_due() {
@@ -120,7 +120,7 @@ impl Incoming {
         if let Some(source) = self.sources.iter_mut().find(shows) {
             source.recover(now, u16::from_be_bytes(*original));
         }
-        let arrival = Arrival { now, again: true, switched: false };
+        let arrival = Arrival { now, again: true, switched: false, follows: false };
         if self.streams[stream].note(&stamp, arrival, bytes, meter) {
             self.note_frame(now, meter);
         }
@@ -352,6 +352,16 @@ mod tests {
         let video = rig.meter.now.video;
         assert_eq!((video.lost(), video.skipped, video.packets), (0, 89, 3));
         assert_eq!(rig.incoming.streams(), 2);
+    }
+
+    #[test]
+    fn what_the_server_kept_back_is_lost_and_told_from_what_the_wire_lost() {
+        let mut rig = Rig::new();
+        rig.take(5, &packet(96, 7, 1, &picture(OTHER, 0, true)));
+        rig.take(6, &packet(96, 7, 2, &picture(OTHER, 9, true)));
+        rig.take(7, &packet(96, 7, 4, &picture(OTHER, 11, false)));
+        let video = rig.meter.now.video;
+        assert_eq!((video.lost(), video.withheld), (9, 8));
     }
 
     #[test]

@@ -101,7 +101,9 @@ pub(crate) struct Received {
     pub(crate) bytes: u64,
     /// Packets that had not come when a later one did.
     pub(crate) missing: u64,
-    /// Those of them that came in the end.
+    /// Those of them that the server did not mean to send: its own numbers have no hole there.
+    pub(crate) withheld: u64,
+    /// Those of the missing that came in the end.
     pub(crate) late: u64,
     /// Late originals: overtaken on their way.
     pub(crate) reordered: u64,
@@ -139,6 +141,7 @@ impl Received {
         self.packets += other.packets;
         self.bytes += other.bytes;
         self.missing += other.missing;
+        self.withheld += other.withheld;
         self.late += other.late;
         self.reordered += other.reordered;
         self.duplicates += other.duplicates;

@@ -53,13 +53,15 @@ impl Source {
         }
     }
 
-    /// Takes note of a packet.
-    pub(super) fn note(&mut self, now: Time, packet: &RtpView<'_>) {
+    /// Takes note of a packet; true when its number follows the one before, so that whatever is
+    /// missing was never sent here.
+    pub(super) fn note(&mut self, now: Time, packet: &RtpView<'_>) -> bool {
         let before = self.unwrapper.highest();
         let index = self.unwrapper.unwrap(packet.sequence());
         self.reception.on_packet(now, index, packet.timestamp());
         if self.nacks.is_some() {
-            return self.fill_hole(now, index);
+            self.fill_hole(now, index);
+            return before.is_some_and(|before| index == before + 1);
         }
         // Browsers ask for lost pictures only; lost sound is concealed.
         if let Some(before) = before.filter(|&before| index > before + 1 && self.kind == Kind::Video) {
@@ -68,6 +70,7 @@ impl Source {
             nacks.on_packet(now, index);
             self.nacks = Some(nacks);
         }
+        before.is_some_and(|before| index == before + 1)
     }
 
     /// A lost packet came after all.
