@@ -178,13 +178,15 @@ fn row(mix: Mix, train: u16, runs: &[Measured]) -> LimitRow {
         thread += run.thread;
     }
     let packets = packets as f64;
+    // Other programs on the core are not counted: at most this thread and all interrupts.
+    let seconds = cpu.busy.min(thread + cpu.split.irq + cpu.split.softirq);
     LimitRow {
         mix,
         train,
         mean_train: packets / (sends as f64).max(1.0),
-        per_cpu_second: packets / cpu.busy.max(f64::MIN_POSITIVE),
+        per_cpu_second: packets / seconds.max(f64::MIN_POSITIVE),
         per_thread_second: packets / thread.max(f64::MIN_POSITIVE),
-        nanos_per_packet: cpu.busy * 1e9 / packets.max(1.0),
+        nanos_per_packet: seconds * 1e9 / packets.max(1.0),
         mean_bytes: bytes as f64 / packets.max(1.0),
         delivered: arrived as f64 / packets.max(1.0),
         cpu,
@@ -198,16 +200,24 @@ mod tests {
     fn measured(packets: u64, busy: f64) -> Measured {
         let sent = sender::Sent { packets, sends: packets / 4, bytes: packets * 1000 };
         let cpu = CpuUse { elapsed: busy, busy, ..CpuUse::default() };
-        Measured { sent, arrived: packets / 2, cpu, thread: busy / 2.0 }
+        Measured { sent, arrived: packets / 2, cpu, thread: busy }
     }
 
     #[test]
     fn rounds_are_added_before_they_are_divided() {
         let row = row(Mix::Equal, 4, &[measured(1000, 1.0), measured(3000, 1.0)]);
         assert_eq!(row.per_cpu_second, 2000.0);
-        assert_eq!(row.per_thread_second, 4000.0);
+        assert_eq!(row.per_thread_second, 2000.0);
         assert_eq!(row.nanos_per_packet, 500_000.0);
         assert_eq!((row.mean_train, row.mean_bytes, row.delivered), (4.0, 1000.0, 0.5));
+    }
+
+    #[test]
+    fn another_program_on_the_core_is_not_counted() {
+        let mut run = measured(1000, 3.0);
+        run.thread = 1.0;
+        run.cpu.split.softirq = 1.0;
+        assert_eq!(row(Mix::Equal, 4, &[run]).per_cpu_second, 500.0);
     }
 
     #[test]

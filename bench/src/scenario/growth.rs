@@ -51,12 +51,11 @@ pub(crate) async fn run(
 
 impl Step {
     fn nanos_per_packet(&self) -> f64 {
-        1e9 / self.run.per_cpu_second().max(f64::MIN_POSITIVE)
+        self.run.seconds_per_packet() * 1e9
     }
 
-    fn figures(&self, flags: &cli::Growth) -> anyhow::Result<Value> {
-        let size = Shape::webinar(self.subscribers, flags.bitrate).size(self.subscribers + 1);
-        let mut value = serde_json::to_value(self.run.record(size))?;
+    fn figures(&self) -> anyhow::Result<Value> {
+        let mut value = serde_json::to_value(self.run.record())?;
         value["subscribers"] = self.subscribers.into();
         Ok(value)
     }
@@ -87,7 +86,7 @@ fn report(flags: &cli::Growth, steps: &[Step], place: &Place) -> anyhow::Result<
             "videoBitsPerSecond": flags.bitrate,
             "costGrowth": cost_growth(steps),
             "memoryPerSubscriber": memory_per_subscriber(steps),
-            "steps": steps.iter().map(|step| step.figures(flags)).collect::<Result<Vec<_>, _>>()?,
+            "steps": steps.iter().map(Step::figures).collect::<Result<Vec<_>, _>>()?,
         }),
         plots: vec![
             Plot::line("cost", "Cost of a forwarded packet", "subscribers", "ns per packet")
@@ -124,7 +123,7 @@ fn section(flags: &cli::Growth, steps: &[Step]) -> Section {
             percent(run.loss()),
             milliseconds(run.delay(0.5)),
             milliseconds(run.delay(0.95)),
-            percent(run.server.busy_share()),
+            percent(run.server_busy()),
             percent(run.generator.busy_share()),
             mebibytes(run.usage.resident as f64),
         ]);

@@ -113,7 +113,7 @@ fn told(name: &str, participants: u32, run: &Measured, verdict: Verdict) -> Stri
         count(run.figures.packets_per_second()),
         percent(run.loss()),
         milliseconds(run.delay(0.95)),
-        percent(run.server.busy_share()),
+        percent(run.server_busy()),
         percent(run.generator.busy_share()),
     )
 }
