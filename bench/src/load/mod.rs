@@ -13,9 +13,11 @@ mod outgoing;
 mod reports;
 mod secure;
 mod snapshot;
+mod source;
 mod stamp;
 mod stream;
 mod transport;
+mod turn;
 mod vp8;
 mod window;
 
@@ -25,7 +27,7 @@ mod secure_openssl;
 mod tests;
 
 pub(crate) use media::{AudioModel, MediaModel, VideoModel};
-pub(crate) use snapshot::{Figures, Population, Received, Sent, Snapshot};
+pub(crate) use snapshot::{Figures, Population, Received, Snapshot};
 
 use crate::signal::{Association, Person};
 use engine::{Command, Engine};
