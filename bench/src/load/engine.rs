@@ -6,7 +6,8 @@
 use super::meter::Meter;
 use super::secure::DtlsContext;
 use super::snapshot::{Population, Snapshot};
-use super::transport::{Scratch, Shared, State, Transport, Turn};
+use super::transport::{State, Transport};
+use super::turn::{Scratch, Shared, Turn};
 use super::{Joining, LoadConfig, LoadError, MediaModel};
 use crate::signal::Person;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -169,6 +170,7 @@ impl Engine {
             match transport.state() {
                 State::Connecting => population.connecting += 1,
                 State::Failed => population.failed += 1,
+                State::Closed => population.closed += 1,
                 State::Connected(profile) => {
                     population.connected += 1;
                     match population.profiles.iter_mut().find(|(known, _)| *known == profile) {

@@ -4,26 +4,18 @@
 
 use super::meter::Meter;
 use super::outgoing::read_stamp;
+use super::source::{Request, Source};
 use super::stamp::Stamp;
 use super::stream::{Arrival, Stream, micros};
 use crate::signal::{Kind, Person, Receiving};
-use arrayvec::ArrayVec;
-use std::time::Duration;
 use volley::base::id::Ssrc;
-use volley::base::seq::Unwrapper;
 use volley::base::{NtpTime, Time};
-use volley::media::nack::{self, Nacks};
-use volley::media::reception::Reception;
 use volley::wire::extension::read_transport_sequence;
 use volley::wire::rtcp::ReportBlock;
 use volley::wire::rtp::RtpView;
 
-/// A key frame that does not come is asked for again as often as browsers do.
-const KEY_FRAME_PAUSE: Duration = Duration::from_secs(1);
 /// RFC 4588 §4: the original's number goes before its payload.
 const ORIGINAL_LEN: usize = 2;
-/// Most numbers in one NACK of ours; more wait for the next.
-pub(super) const MAX_NACK: usize = 64;
 /// A server that sends with more SSRCs than this is making them up.
 const MAX_SOURCES: usize = 256;
 
@@ -41,25 +33,6 @@ pub(super) struct Incoming {
     feedback_due: Time,
     /// Transport-wide numbers and their times since the last feedback.
     arrivals: Vec<(u16, Option<Time>)>,
-}
-
-/// One SSRC of the server.
-struct Source {
-    kind: Kind,
-    unwrapper: Unwrapper,
-    reception: Reception,
-    /// The stream it showed last.
-    stream: Option<u32>,
-    /// There since the first hole, away when all are filled: its room for holes is large.
-    nacks: Option<Box<Nacks>>,
-    has_key_frame: bool,
-    next_key_request: Time,
-}
-
-/// One thing to ask the server for.
-pub(super) enum Request {
-    Nack(Ssrc, ArrayVec<u16, MAX_NACK>),
-    KeyFrame(Ssrc),
 }
 
 impl Incoming {
@@ -110,7 +83,7 @@ impl Incoming {
     fn on_original(&mut self, now: Time, kind: Kind, packet: &RtpView<'_>, bytes: usize, meter: &mut Meter) {
         let Some(place) = self.source(packet.ssrc().0, kind) else { return meter.now.malformed += 1 };
         let source = &mut self.sources[place];
-        source.note(now, packet);
+        let follows = source.note(now, packet);
         let Some(stamp) = read_stamp(kind, packet.payload()) else { return meter.now.unstamped += 1 };
         if !self.is_from_room(&stamp, meter) {
             return;
@@ -123,7 +96,7 @@ impl Incoming {
             None => (stream_of(&mut self.streams, &stamp, now), true),
         };
         source.stream = Some(stream as u32);
-        let arrival = Arrival { now, again: false, switched };
+        let arrival = Arrival { now, again: false, switched, follows };
         let whole = self.streams[stream].note(&stamp, arrival, bytes, meter);
         source.has_key_frame |= stamp.key_frame;
         if let Some(due) = source.feedback_due() {
@@ -147,7 +120,7 @@ impl Incoming {
         if let Some(source) = self.sources.iter_mut().find(shows) {
             source.recover(now, u16::from_be_bytes(*original));
         }
-        let arrival = Arrival { now, again: true, switched: false };
+        let arrival = Arrival { now, again: true, switched: false, follows: false };
         if self.streams[stream].note(&stamp, arrival, bytes, meter) {
             self.note_frame(now, meter);
         }
@@ -227,86 +200,6 @@ fn stream_of(streams: &mut Vec<Stream>, stamp: &Stamp, now: Time) -> usize {
         streams.push(Stream::new(stamp, now));
         streams.len() - 1
     })
-}
-
-impl Source {
-    fn new(kind: Kind) -> Source {
-        let rate = match kind {
-            Kind::Audio => 48_000,
-            Kind::Video => 90_000,
-        };
-        Source {
-            kind,
-            unwrapper: Unwrapper::default(),
-            reception: Reception::new(rate),
-            stream: None,
-            nacks: None,
-            has_key_frame: kind == Kind::Audio,
-            next_key_request: Time::ZERO,
-        }
-    }
-
-    fn note(&mut self, now: Time, packet: &RtpView<'_>) {
-        let before = self.unwrapper.highest();
-        let index = self.unwrapper.unwrap(packet.sequence());
-        self.reception.on_packet(now, index, packet.timestamp());
-        if self.nacks.is_some() {
-            return self.fill_hole(now, index);
-        }
-        // Browsers ask for lost pictures only; lost sound is concealed.
-        if let Some(before) = before.filter(|&before| index > before + 1 && self.kind == Kind::Video) {
-            let mut nacks = Box::<Nacks>::default();
-            nacks.on_packet(now, before);
-            nacks.on_packet(now, index);
-            self.nacks = Some(nacks);
-        }
-    }
-
-    fn recover(&mut self, now: Time, sequence: u16) {
-        self.reception.on_recovered();
-        self.fill_hole(now, self.unwrapper.peek(sequence));
-    }
-
-    /// A packet came while some are missing.
-    fn fill_hole(&mut self, now: Time, index: u64) {
-        let Some(nacks) = &mut self.nacks else { return };
-        if nacks.on_packet(now, index) == nack::Arrival::TooMuchLost {
-            self.lose_key_frame(now);
-        } else if nacks.deadline() == Time::NEVER {
-            self.nacks = None;
-        }
-    }
-
-    /// What comes cannot be decoded any more.
-    fn lose_key_frame(&mut self, now: Time) {
-        self.nacks = None;
-        self.next_key_request = self.next_key_request.max(now);
-        self.has_key_frame = self.kind == Kind::Audio;
-    }
-
-    fn feedback_due(&self) -> Option<Time> {
-        let nacks = self.nacks.as_ref().map(|nacks| nacks.deadline());
-        let key_frame = (!self.has_key_frame).then_some(self.next_key_request);
-        nacks.into_iter().chain(key_frame).min()
-    }
-
-    fn requests(&mut self, now: Time, ssrc: Ssrc, ask: &mut impl FnMut(Request)) {
-        let mut due = ArrayVec::new();
-        if let Some(nacks) = &mut self.nacks {
-            nacks.take_due(now, &mut due);
-            // What is left over was given up.
-            if nacks.deadline() == Time::NEVER {
-                self.lose_key_frame(now);
-            }
-        }
-        if !due.is_empty() {
-            ask(Request::Nack(ssrc, due));
-        }
-        if !self.has_key_frame && now >= self.next_key_request {
-            self.next_key_request = now + KEY_FRAME_PAUSE;
-            ask(Request::KeyFrame(ssrc));
-        }
-    }
 }
 
 #[cfg(test)]
@@ -459,6 +352,16 @@ mod tests {
         let video = rig.meter.now.video;
         assert_eq!((video.lost(), video.skipped, video.packets), (0, 89, 3));
         assert_eq!(rig.incoming.streams(), 2);
+    }
+
+    #[test]
+    fn what_the_server_kept_back_is_lost_and_told_from_what_the_wire_lost() {
+        let mut rig = Rig::new();
+        rig.take(5, &packet(96, 7, 1, &picture(OTHER, 0, true)));
+        rig.take(6, &packet(96, 7, 2, &picture(OTHER, 9, true)));
+        rig.take(7, &packet(96, 7, 4, &picture(OTHER, 11, false)));
+        let video = rig.meter.now.video;
+        assert_eq!((video.lost(), video.withheld), (9, 8));
     }
 
     #[test]

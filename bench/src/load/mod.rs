@@ -13,9 +13,11 @@ mod outgoing;
 mod reports;
 mod secure;
 mod snapshot;
+mod source;
 mod stamp;
 mod stream;
 mod transport;
+mod turn;
 mod vp8;
 mod window;
 

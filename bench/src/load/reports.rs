@@ -2,7 +2,7 @@
 //!
 //! Writes plain compounds; who seals and sends them is the caller's business, and so is when.
 
-use super::incoming::Request;
+use super::source::{MAX_NACK, Request};
 use volley::base::Time;
 use volley::base::id::Ssrc;
 use volley::wire::rtcp::{
@@ -15,7 +15,7 @@ pub(super) const MAX_COMPOUND: usize = 1150;
 /// RFC 3550 §6.4.1: five bits of count.
 const MAX_BLOCKS: usize = 31;
 /// A request takes this at most: a NACK of 64 numbers, each in an entry of its own.
-const MAX_REQUEST: usize = 12 + 4 * super::incoming::MAX_NACK;
+const MAX_REQUEST: usize = 12 + 4 * MAX_NACK;
 
 const _: () = assert!(MAX_REQUEST < MAX_COMPOUND);
 
@@ -147,8 +147,7 @@ mod tests {
         let mut writer = RequestWriter::new(Ssrc(1));
         let mut datagrams = Vec::new();
         for media in 0..40 {
-            let lost: ArrayVec<u16, { super::super::incoming::MAX_NACK }> =
-                (0..64).map(|number| number * 100).collect();
+            let lost: ArrayVec<u16, MAX_NACK> = (0..64).map(|number| number * 100).collect();
             let request = match media % 2 {
                 0 => Request::Nack(Ssrc(media), lost),
                 _ => Request::KeyFrame(Ssrc(media)),

@@ -64,6 +64,8 @@ pub(super) enum Step {
     Connected(Box<Keys>),
     /// It is over. Comes once.
     Failed(String),
+    /// The server has closed. Comes once.
+    Closed,
     /// Nothing until then.
     Wait(Time),
 }
@@ -139,7 +141,10 @@ impl Handshake {
                     Some(keys) if self.certified => return Step::Connected(Box::new(keys)),
                     _ => self.fail("DTLS gave keys that cannot be used".to_owned()),
                 },
-                Output::CloseNotify => self.fail("the server closed DTLS".to_owned()),
+                Output::CloseNotify => {
+                    self.dtls = None;
+                    return Step::Closed;
+                }
                 Output::BufferTooSmall { needed } => {
                     self.fail(format!("the server's certificate has {needed} bytes"));
                 }
@@ -179,6 +184,74 @@ pub(super) fn read_fingerprint(text: &str) -> Option<Fingerprint> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use volley::transport::dtls::{self as server, DtlsServer};
+
+    /// Both ends of a handshake, without a network between them.
+    struct Pair {
+        context: DtlsContext,
+        client: Handshake,
+        server: DtlsServer,
+        now: Time,
+    }
+
+    impl Pair {
+        fn new() -> Pair {
+            let (ours, theirs) = (identity(), identity());
+            let now = Time::from_millis(1_000);
+            let context = DtlsContext::new(&ours, now);
+            let expected = |identity: &Identity| {
+                read_fingerprint(&crate::load::fingerprint_text(&identity.fingerprint_sha256()))
+            };
+            let of_client = expected(&ours).expect("a digest");
+            let of_server = expected(&theirs).expect("a digest");
+            let client = Handshake::new(&context, of_server, now);
+            let server = DtlsServer::new(&server::DtlsContext::new(theirs, None), of_client, 1, now);
+            Pair { context, client, server, now }
+        }
+
+        /// Carries datagrams until the client has something to say.
+        fn run(&mut self) -> Step {
+            let mut buffer = [0; MAX_DATAGRAM];
+            for _ in 0..100 {
+                match self.client.poll(&self.context, &mut buffer) {
+                    Step::Send(len) => self.server.handle(self.now, &buffer[..len]),
+                    Step::Wait(_) => {
+                        while let server::Output::Send(len) = self.server.poll(&mut buffer) {
+                            self.client.on_datagram(&self.context, self.now, &buffer[..len]);
+                        }
+                    }
+                    step => return step,
+                }
+            }
+            panic!("nothing comes of it");
+        }
+    }
+
+    impl Pair {
+        /// The client has its keys before the server has the last word.
+        fn deliver_last_flight(&mut self) {
+            let mut buffer = [0; MAX_DATAGRAM];
+            while let Step::Send(len) = self.client.poll(&self.context, &mut buffer) {
+                self.server.handle(self.now, &buffer[..len]);
+            }
+            while let server::Output::Send(len) = self.server.poll(&mut buffer) {
+                self.client.on_datagram(&self.context, self.now, &buffer[..len]);
+            }
+        }
+    }
+
+    fn identity() -> Identity {
+        Identity::generate().expect("a new identity")
+    }
+
+    #[test]
+    fn a_server_that_hangs_up_has_closed_and_not_failed() {
+        let mut pair = Pair::new();
+        assert!(matches!(pair.run(), Step::Connected(_)));
+        pair.deliver_last_flight();
+        pair.server.close(pair.now);
+        assert!(matches!(pair.run(), Step::Closed));
+    }
 
     #[test]
     fn a_fingerprint_is_read_as_it_is_written() {

@@ -22,7 +22,9 @@ fn openssl_agrees_on_each_profile_and_on_its_keys() {
         ("SRTP_AES128_CM_SHA1_80", SrtpProfile::Aes128CmSha1_80),
     ] {
         let server = Server::start(name, exporter_len(profile));
-        let mut keys = connect(&server, server.fingerprint()).expect("the handshake ends well");
+        let Outcome::Connected(mut keys) = Client::new(&server, server.fingerprint()).run() else {
+            panic!("the handshake with {name} does not end well");
+        };
         assert_eq!(keys.profile, profile);
         let theirs = MasterKeys::from_exporter(profile, &server.exported(), Role::Server);
         let sender = SrtpSender::new(&theirs.expect("as many bytes as asked for").local);
@@ -39,38 +41,59 @@ fn an_openssl_server_with_another_certificate_is_refused() {
     let server = Server::start("SRTP_AEAD_AES_128_GCM", 56);
     let mut other = server.fingerprint();
     other.value[0] ^= 1;
-    let refusal = connect(&server, other).err().expect("the certificate is another");
-    assert!(refusal.contains("another certificate"), "{refusal}");
+    let outcome = Client::new(&server, other).run();
+    assert!(matches!(outcome, Outcome::Failed(why) if why.contains("another certificate")));
 }
 
-/// Carries datagrams between a handshake and the server until it ends.
-fn connect(server: &Server, expected: Fingerprint) -> Result<Keys, String> {
-    let socket = UdpSocket::bind("127.0.0.1:0").expect("loopback has UDP");
-    socket.set_read_timeout(Some(Duration::from_millis(10))).expect("a timeout can be set");
-    let (clock, identity) = (Clock::new(), Identity::generate().expect("a new identity"));
-    let context = DtlsContext::new(&identity, clock.now());
-    let mut handshake = Handshake::new(&context, expected, clock.now());
-    let (start, mut buffer) = (Instant::now(), [0; 2048]);
-    while start.elapsed() < PATIENCE {
-        let due = loop {
-            match handshake.poll(&context, &mut buffer[..MAX_DATAGRAM]) {
-                Step::Send(len) => {
-                    // Before the server listens, the kernel answers for it.
-                    let _ = socket.send_to(&buffer[..len], server.address);
-                }
-                Step::Connected(keys) => return Ok(*keys),
-                Step::Failed(why) => return Err(why),
-                Step::Wait(until) => break until,
-            }
-        };
-        if let Ok((len, _)) = socket.recv_from(&mut buffer) {
-            let datagram = buffer[..len].to_vec();
-            handshake.on_datagram(&context, clock.now(), &datagram);
-        } else if clock.now() >= due {
-            handshake.on_timeout(&context, clock.now());
-        }
+/// How far a handshake has come.
+enum Outcome {
+    Connected(Box<Keys>),
+    Failed(String),
+}
+
+/// A handshake and its socket.
+struct Client {
+    socket: UdpSocket,
+    server: SocketAddr,
+    context: DtlsContext,
+    handshake: Handshake,
+}
+
+impl Client {
+    fn new(server: &Server, expected: Fingerprint) -> Client {
+        let socket = UdpSocket::bind("127.0.0.1:0").expect("loopback has UDP");
+        socket.set_read_timeout(Some(Duration::from_millis(10))).expect("a timeout can be set");
+        let (now, identity) = (Clock::new().now(), Identity::generate().expect("a new identity"));
+        let context = DtlsContext::new(&identity, now);
+        let handshake = Handshake::new(&context, expected, now);
+        Client { socket, server: server.address, context, handshake }
     }
-    Err("no answer".to_owned())
+
+    /// Carries datagrams until something comes of them.
+    fn run(&mut self) -> Outcome {
+        let (start, mut buffer) = (Instant::now(), [0; 2048]);
+        while start.elapsed() < PATIENCE {
+            let due = loop {
+                match self.handshake.poll(&self.context, &mut buffer[..MAX_DATAGRAM]) {
+                    Step::Send(len) => {
+                        // Before the server listens, the kernel answers for it.
+                        let _ = self.socket.send_to(&buffer[..len], self.server);
+                    }
+                    Step::Connected(keys) => return Outcome::Connected(keys),
+                    Step::Failed(why) => return Outcome::Failed(why),
+                    Step::Closed => return Outcome::Failed("the server closed".to_owned()),
+                    Step::Wait(until) => break until,
+                }
+            };
+            let now = Clock::new().now();
+            if let Ok((len, _)) = self.socket.recv_from(&mut buffer) {
+                self.handshake.on_datagram(&self.context, now, &buffer[..len]);
+            } else if now >= due {
+                self.handshake.on_timeout(&self.context, now);
+            }
+        }
+        Outcome::Failed("no answer".to_owned())
+    }
 }
 
 /// `openssl s_server` with a certificate of its own.

@@ -32,6 +32,8 @@ pub(crate) struct Population {
     pub(crate) connected: usize,
     /// Transports that have failed and were not taken away.
     pub(crate) failed: usize,
+    /// Transports that the server has closed.
+    pub(crate) closed: usize,
     /// Connected transports by SRTP profile.
     pub(crate) profiles: Vec<(SrtpProfile, usize)>,
     /// Streams of others that are coming in: pairs of receiver and published stream.
@@ -74,6 +76,8 @@ pub(crate) struct Figures {
     pub(crate) connects: u64,
     /// Transports that failed.
     pub(crate) failures: u64,
+    /// Transports that the server closed.
+    pub(crate) closes: u64,
     /// Key frames that others asked publishers for.
     pub(crate) key_frame_requests: u64,
     /// Time from sending to receiving, originals only.
@@ -97,7 +101,9 @@ pub(crate) struct Received {
     pub(crate) bytes: u64,
     /// Packets that had not come when a later one did.
     pub(crate) missing: u64,
-    /// Those of them that came in the end.
+    /// Those of them that the server did not mean to send: its own numbers have no hole there.
+    pub(crate) withheld: u64,
+    /// Those of the missing that came in the end.
     pub(crate) late: u64,
     /// Late originals: overtaken on their way.
     pub(crate) reordered: u64,
@@ -135,6 +141,7 @@ impl Received {
         self.packets += other.packets;
         self.bytes += other.bytes;
         self.missing += other.missing;
+        self.withheld += other.withheld;
         self.late += other.late;
         self.reordered += other.reordered;
         self.duplicates += other.duplicates;
@@ -177,6 +184,7 @@ impl Default for Figures {
             unstamped: 0,
             connects: 0,
             failures: 0,
+            closes: 0,
             key_frame_requests: 0,
             delay: histogram(3),
             gaps: histogram(2),
@@ -250,6 +258,7 @@ impl Figures {
         self.unstamped += other.unstamped;
         self.connects += other.connects;
         self.failures += other.failures;
+        self.closes += other.closes;
         self.key_frame_requests += other.key_frame_requests;
         self.io_losses += other.io_losses;
         let histograms = [

@@ -16,6 +16,8 @@ pub(super) struct Arrival {
     pub(super) again: bool,
     /// The SSRC showed something else before: what lies between was never meant to come.
     pub(super) switched: bool,
+    /// The server's own numbers have no hole before it.
+    pub(super) follows: bool,
 }
 
 /// A stream of another participant.
@@ -57,7 +59,7 @@ impl Stream {
 
     /// Counts a packet; true when it completes a key frame.
     pub(super) fn note(&mut self, stamp: &Stamp, arrival: Arrival, bytes: usize, meter: &mut Meter) -> bool {
-        let Arrival { now, again, switched } = arrival;
+        let Arrival { now, again, switched, follows } = arrival;
         let seen = self.window.note(stamp.sequence);
         let received = meter.now.received(self.kind);
         received.retransmissions += u64::from(again);
@@ -65,7 +67,10 @@ impl Stream {
             Seen::Duplicate => received.duplicates += 1,
             Seen::TooOld => received.too_old += 1,
             Seen::Newest { missing } if switched => received.skipped += u64::from(missing),
-            Seen::Newest { missing } => received.missing += u64::from(missing),
+            Seen::Newest { missing } => {
+                received.missing += u64::from(missing);
+                received.withheld += if follows { u64::from(missing) } else { 0 };
+            }
             Seen::Late => {
                 received.late += 1;
                 received.reordered += u64::from(!again);
@@ -137,7 +142,7 @@ mod tests {
         }
 
         fn take(&mut self, stamp: &Stamp, at_ms: u64, again: bool, switched: bool) -> bool {
-            let arrival = Arrival { now: Time::from_millis(at_ms), again, switched };
+            let arrival = Arrival { now: Time::from_millis(at_ms), again, switched, follows: false };
             self.stream.note(stamp, arrival, 1000, &mut self.meter)
         }
     }

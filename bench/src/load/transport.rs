@@ -7,19 +7,20 @@ use super::ice::{IceAgent, IceEvent, MAX_MESSAGE};
 use super::incoming::Incoming;
 use super::media::MediaModel;
 use super::meter::Meter;
-use super::outgoing::{Exit, Outgoing};
-use super::reports::{MAX_COMPOUND, RequestWriter, write_arrivals, write_reports};
-use super::secure::{DtlsContext, Handshake, Keys, MAX_DATAGRAM, Step, read_fingerprint};
+use super::outgoing::Outgoing;
+use super::reports::{RequestWriter, write_arrivals, write_reports};
+use super::secure::{Handshake, Keys, MAX_DATAGRAM, Step, read_fingerprint};
 use super::stream::micros;
-use crate::signal::{Person, Sending};
+use super::turn::{Door, MAX_PACKET, Turn, exit};
+use crate::signal::{Association, Person, Sending};
 use std::time::Duration;
 use volley::base::id::Ssrc;
 use volley::base::random::Random;
-use volley::base::{Outbox, Path, SocketIndex, Time, TrainId, WallClock};
+use volley::base::{Outbox, Path, SocketIndex, Time, TrainId};
 use volley::control::types::{Fingerprint, SrtpProfile};
-use volley::transport::srtp::{SrtpError, SrtpSender};
+use volley::transport::srtp::SrtpError;
 use volley::wire::demux::{self, classify};
-use volley::wire::rtcp::{Compound, ReportBlock, RtcpPacket, SenderInfo};
+use volley::wire::rtcp::{Compound, RtcpPacket};
 use volley::wire::rtp::RtpView;
 
 /// Reports go out each second, varied by a fifth so that no two participants stay in step.
@@ -31,36 +32,6 @@ const ARRIVALS: Duration = Duration::from_millis(100);
 const KEEP_HANDSHAKE: Duration = Duration::from_secs(10);
 /// What DTLS is left alone for at least.
 const SHORTEST_WAIT: Duration = Duration::from_millis(1);
-/// The longest packet that is opened.
-const MAX_PACKET: usize = 2048;
-
-/// What all transports of a load share.
-pub(super) struct Shared {
-    pub(super) dtls: DtlsContext,
-    pub(super) wall: WallClock,
-}
-
-/// Buffers that are used again by every datagram.
-pub(super) struct Scratch {
-    plain: Box<[u8; MAX_PACKET]>,
-    blocks: Vec<ReportBlock>,
-    infos: Vec<SenderInfo>,
-}
-
-impl Default for Scratch {
-    fn default() -> Scratch {
-        Scratch { plain: Box::new([0; MAX_PACKET]), blocks: Vec::new(), infos: Vec::new() }
-    }
-}
-
-/// What a transport needs to act: the time, a way out, and where to count.
-pub(super) struct Turn<'a, O> {
-    pub(super) now: Time,
-    pub(super) out: &'a mut O,
-    pub(super) meter: &'a mut Meter,
-    pub(super) shared: &'a Shared,
-    pub(super) scratch: &'a mut Scratch,
-}
 
 /// How far a transport has come.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -68,6 +39,8 @@ pub(super) enum State {
     Connecting,
     Connected(SrtpProfile),
     Failed,
+    /// The server has hung up, as it may when it was told that the participant leaves.
+    Closed,
 }
 
 /// A transport.
@@ -111,30 +84,25 @@ impl Transport {
             format!("{:?} is no SHA-256 fingerprint of a certificate", association.remote_fingerprint)
         })?;
         let mut random = Random::new(seed);
-        let person = association.person;
-        let wants_feedback = association.receives.is_some_and(|receiving| receiving.transport_cc.is_some());
+        let Association { person, local, remote, remote_address, controlling, sends, receives, .. } =
+            association;
+        let wants_feedback = receives.is_some_and(|receiving| receiving.transport_cc.is_some());
         Ok(Transport {
             person,
             since,
-            path: Path { socket: SocketIndex(place as u16), remote: association.remote_address },
+            path: Path { socket: SocketIndex(place as u16), remote: remote_address },
             train: TrainId(place),
             state: State::Connecting,
-            ice: IceAgent::new(
-                association.local,
-                association.remote,
-                association.controlling,
-                random.next_u64(),
-                now,
-            ),
+            ice: IceAgent::new(local, remote, controlling, random.next_u64(), now),
             fingerprint,
             handshake: None,
             handshake_due: Time::NEVER,
             handshake_ends: Time::NEVER,
             keys: None,
             model: media.unwrap_or(*common),
-            sends: association.sends,
+            sends,
             outgoing: Vec::new(),
-            incoming: association.receives.map(|receiving| Incoming::new(person, receiving, since)),
+            incoming: receives.map(|receiving| Incoming::new(person, receiving, since)),
             own: Ssrc(random.next_u32() | 1),
             random,
             next_report: Time::NEVER,
@@ -155,7 +123,7 @@ impl Transport {
 
     /// When [`on_timeout`](Self::on_timeout) is due.
     pub(super) fn next_deadline(&self) -> Time {
-        if self.state == State::Failed {
+        if self.is_over() {
             return Time::NEVER;
         }
         let mut next = self.ice.next_deadline().min(self.handshake_due).min(self.handshake_ends);
@@ -191,7 +159,7 @@ impl Transport {
 
     /// Takes a datagram that came in on its socket.
     pub(super) fn on_datagram<O: Outbox>(&mut self, path: Path, bytes: &[u8], turn: &mut Turn<'_, O>) {
-        if self.state == State::Failed {
+        if self.is_over() {
             return;
         }
         match classify(bytes) {
@@ -251,6 +219,10 @@ impl Transport {
                 }
                 Step::Connected(keys) => self.connect(keys, turn),
                 Step::Failed(why) => return self.fail(&why, turn),
+                Step::Closed => {
+                    turn.meter.now.closes += 1;
+                    return self.end(State::Closed);
+                }
                 Step::Wait(until) => {
                     // Never at once: a deadline that does not pass must not hold up the others.
                     self.handshake_due = until.max(turn.now + SHORTEST_WAIT);
@@ -276,11 +248,19 @@ impl Transport {
     }
 
     fn fail<O>(&mut self, why: &str, turn: &mut Turn<'_, O>) {
-        self.state = State::Failed;
-        (self.handshake, self.keys) = (None, None);
-        self.outgoing.clear();
+        self.end(State::Failed);
         turn.meter.now.failures += 1;
         turn.meter.problem(format!("room {} person {}: {why}", self.person.room, self.person.number));
+    }
+
+    fn end(&mut self, how: State) {
+        self.state = how;
+        (self.handshake, self.keys) = (None, None);
+        self.outgoing.clear();
+    }
+
+    fn is_over(&self) -> bool {
+        matches!(self.state, State::Failed | State::Closed)
     }
 
     fn on_rtp<O>(&mut self, bytes: &[u8], turn: &mut Turn<'_, O>) {
@@ -400,33 +380,6 @@ impl Transport {
         infos.clear();
         (turn.scratch.blocks, turn.scratch.infos) = (blocks, infos);
     }
-}
-
-/// The way out for RTCP.
-struct Door<'a> {
-    path: Path,
-    train: TrainId,
-    sender: &'a mut SrtpSender,
-}
-
-impl Door<'_> {
-    fn send<O: Outbox>(&mut self, compound: &[u8], turn: &mut Turn<'_, O>) {
-        let len = compound.len() + self.sender.rtcp_overhead();
-        let sender = &mut *self.sender;
-        turn.out.push(self.train, &self.path, len, |out| sender.seal_rtcp(compound, out).ok());
-        turn.meter.now.rtcp_sent += 1;
-    }
-}
-
-const _: () = assert!(MAX_COMPOUND + 30 <= MAX_DATAGRAM);
-
-fn exit<'a, O>(
-    sender: &'a SrtpSender,
-    transport_sequence: &'a mut u16,
-    (path, train): (Path, TrainId),
-    turn: &'a mut Turn<'_, O>,
-) -> Exit<'a, O> {
-    Exit { now: turn.now, path, train, sender, transport_sequence, out: turn.out, meter: turn.meter }
 }
 
 fn count_refusal(error: SrtpError, meter: &mut Meter) {

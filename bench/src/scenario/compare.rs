@@ -4,7 +4,7 @@ mod result;
 
 use super::contender::{Contender, VolleyChoice, find_all};
 use super::measure::Measured;
-use super::probe::{Bounds, Prober};
+use super::probe::{Bounds, Prober, Tried};
 use super::search::{Found, Range, Verdict};
 use super::shape::Shape;
 use super::trial::Trial;
@@ -38,8 +38,8 @@ pub(crate) async fn run(
     let comparison = Compare { flags, place, progress, shape: shape(flags) };
     let (contenders, absent) = find_all(&flags.servers, &flags.gathering, volley, progress).await;
     let mut entries: Vec<Entry> = contenders.into_iter().map(Entry::new).collect();
-    comparison.find_loads(&mut entries).await?;
-    comparison.measure_all(&mut entries).await?;
+    comparison.find_loads(&mut entries).await;
+    comparison.measure_all(&mut entries).await;
     let limit = if flags.no_limit { None } else { Some(comparison.limit()?) };
     let result = Comparison {
         scenario: flags.scenario,
@@ -87,23 +87,21 @@ impl Compare<'_> {
         }
     }
 
-    async fn find_loads(&self, entries: &mut [Entry]) -> anyhow::Result<()> {
+    async fn find_loads(&self, entries: &mut [Entry]) {
         for entry in entries {
-            entry.found = match self.flags.rooms {
-                Rooms::Count(rooms) => Found { load: rooms * self.shape.people, bound: Verdict::Carried },
+            match self.flags.rooms {
+                Rooms::Count(rooms) => {
+                    entry.found = Found { load: rooms * self.shape.people, bound: Verdict::Carried };
+                }
                 Rooms::Auto => match self.search(&entry.contender).await {
-                    Ok(found) => found,
-                    Err(error) => {
-                        entry.fail(self.progress, &error);
-                        continue;
-                    }
+                    Ok((found, tried)) => (entry.found, entry.tried) = (found, tried),
+                    Err(error) => entry.fail(self.progress, &error),
                 },
-            };
+            }
         }
-        Ok(())
     }
 
-    async fn search(&self, contender: &Contender) -> anyhow::Result<Found> {
+    async fn search(&self, contender: &Contender) -> anyhow::Result<(Found, Vec<Tried>)> {
         let range = Range {
             start: self.shape.people,
             most: self.flags.most.max(self.shape.people),
@@ -121,7 +119,7 @@ impl Compare<'_> {
     }
 
     /// A B A B: what changes on the machine meanwhile changes for all.
-    async fn measure_all(&self, entries: &mut [Entry]) -> anyhow::Result<()> {
+    async fn measure_all(&self, entries: &mut [Entry]) {
         let loads = &self.flags.loads;
         for round in 0..self.flags.rounds {
             for &load in loads {
@@ -135,7 +133,6 @@ impl Compare<'_> {
                 }
             }
         }
-        Ok(())
     }
 
     /// One run; in the first round at full load, less of it as long as too much is lost.

@@ -70,7 +70,7 @@ async fn search(
     let bounds = Bounds { loss: 0.001, delay: 0.02 };
     let range = Range { start: PEOPLE, most: flags.most, precision: PRECISION };
     let prober = Prober { place, shape, bounds, step: 1, range, progress };
-    Ok(prober.search(contender).await?.load)
+    Ok(prober.search(contender).await?.0.load)
 }
 
 async fn overload(

@@ -8,6 +8,7 @@ use super::shape::Shape;
 use crate::host::place::Place;
 use crate::report::format::{count, milliseconds, percent};
 use crate::report::progress::Progress;
+use serde::Serialize;
 use std::time::Duration;
 
 /// When a load counts as carried.
@@ -39,6 +40,37 @@ impl Bounds {
     }
 }
 
+/// A load that was tried, and what it came to in a short trial.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Tried {
+    /// Participants.
+    pub(crate) participants: u32,
+    /// Packets forwarded per second.
+    pub(crate) forwarded_per_second: f64,
+    /// Of the server's core, per packet.
+    pub(crate) nanos_per_packet: f64,
+    /// Packets per send.
+    pub(crate) mean_train: f64,
+    /// What did not arrive.
+    pub(crate) loss: f64,
+    /// One packet of twenty was later, in seconds.
+    pub(crate) p95: f64,
+}
+
+impl Tried {
+    fn of(run: &Measured) -> Tried {
+        Tried {
+            participants: run.size.participants,
+            forwarded_per_second: run.figures.packets_per_second(),
+            nanos_per_packet: run.seconds_per_packet() * 1e9,
+            mean_train: run.mean_train(),
+            loss: run.loss(),
+            p95: run.delay(0.95),
+        }
+    }
+}
+
 /// Searches the most participants that a server carries, on one start of it.
 pub(crate) struct Prober<'a> {
     /// Where.
@@ -56,21 +88,30 @@ pub(crate) struct Prober<'a> {
 }
 
 impl Prober<'_> {
-    /// Searches. The result is in participants.
+    /// Searches. The result is in participants; with it come all loads that were tried.
     ///
     /// # Errors
     /// When the server does not start, or generator or counters fail.
-    pub(crate) async fn search(&self, contender: &Contender) -> anyhow::Result<Found> {
+    pub(crate) async fn search(&self, contender: &Contender) -> anyhow::Result<(Found, Vec<Tried>)> {
         let running = contender.start(self.place).await?;
+        let outcome = self.search_on(contender, &running).await;
+        running.stop().await;
+        outcome
+    }
+
+    async fn search_on(
+        &self,
+        contender: &Contender,
+        running: &Running,
+    ) -> anyhow::Result<(Found, Vec<Tried>)> {
         let most = self.range.most * self.step;
         let mut crowd = Crowd::new(self.place, self.shape, running.signaling(), most)?;
+        let mut tried = Vec::new();
         let found = highest(self.range, async |load| {
-            self.attempt(contender, &running, &mut crowd, load * self.step).await
+            self.attempt(contender, running, &mut crowd, load * self.step, &mut tried).await
         });
-        let found = found.await;
-        drop(crowd);
-        running.stop().await;
-        found.map(|found| Found { load: found.load * self.step, ..found })
+        let found = found.await?;
+        Ok((Found { load: found.load * self.step, ..found }, tried))
     }
 
     async fn attempt(
@@ -79,6 +120,7 @@ impl Prober<'_> {
         running: &Running,
         crowd: &mut Crowd,
         participants: u32,
+        tried: &mut Vec<Tried>,
     ) -> anyhow::Result<Verdict> {
         let name = &contender.label;
         self.progress.say(&format!("{name}: trying {participants} participants"));
@@ -93,6 +135,7 @@ impl Prober<'_> {
             let size = self.shape.size(participants);
             let run = measure(self.place, running, crowd, size, JUDGE, |_, _| ()).await?;
             verdict = self.bounds.judge(&run);
+            tried.push(Tried::of(&run));
             self.progress.keep(&told(name, participants, &run, verdict));
             if verdict == Verdict::Carried {
                 break;

@@ -105,7 +105,7 @@ impl Rooms<'_> {
             range,
             progress: self.progress,
         };
-        prober.search(contender).await
+        Ok(prober.search(contender).await?.0)
     }
 
     fn report(&self, outcomes: &[Outcome], absent: &[Absent]) -> anyhow::Result<Report> {

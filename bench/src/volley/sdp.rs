@@ -9,6 +9,18 @@ use std::net::SocketAddr;
 const OPUS: u8 = 111;
 const VP8: u8 = 96;
 const RTX: u8 = 97;
+/// What is offered of them, as Chromium offers it.
+const SOUND: [&str; 3] =
+    ["a=rtpmap:111 opus/48000/2", "a=rtcp-fb:111 transport-cc", "a=fmtp:111 minptime=10;useinbandfec=1"];
+const PICTURE: [&str; 7] = [
+    "a=rtpmap:96 VP8/90000",
+    "a=rtcp-fb:96 transport-cc",
+    "a=rtcp-fb:96 ccm fir",
+    "a=rtcp-fb:96 nack",
+    "a=rtcp-fb:96 nack pli",
+    "a=rtpmap:97 rtx/90000",
+    "a=fmtp:97 apt=96",
+];
 /// Ids of the header extensions.
 const MID: (u8, &str) = (4, "urn:ietf:params:rtp-hdrext:sdes:mid");
 const TRANSPORT_CC: (u8, &str) =
@@ -109,20 +121,8 @@ impl Line {
         line(format_args!("a=rtcp-mux"));
         line(format_args!("a=rtcp-rsize"));
         let codec = match self.kind {
-            Kind::Audio => &[
-                "a=rtpmap:111 opus/48000/2",
-                "a=rtcp-fb:111 transport-cc",
-                "a=fmtp:111 minptime=10;useinbandfec=1",
-            ][..],
-            Kind::Video => &[
-                "a=rtpmap:96 VP8/90000",
-                "a=rtcp-fb:96 transport-cc",
-                "a=rtcp-fb:96 ccm fir",
-                "a=rtcp-fb:96 nack",
-                "a=rtcp-fb:96 nack pli",
-                "a=rtpmap:97 rtx/90000",
-                "a=fmtp:97 apt=96",
-            ],
+            Kind::Audio => &SOUND[..],
+            Kind::Video => &PICTURE,
         };
         codec.iter().for_each(|attribute| line(format_args!("{attribute}")));
         if let Some(publish) = &self.publish {
@@ -266,138 +266,4 @@ fn candidate(value: &str) -> Option<SocketAddr> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::signal::Person;
-    use volley_signaling::sdp as server;
-
-    const FINGERPRINT: &str = "00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF:\
-                               00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF";
-
-    fn local() -> Credentials {
-        Credentials { ufrag: "0123abcd".to_owned(), password: "0123456789abcdef0123456789abcdef".to_owned() }
-    }
-
-    fn wish(watch: u32, publishes: bool) -> Wish {
-        let publish = [
-            Publish { kind: Kind::Audio, ssrc: 11, rtx_ssrc: None },
-            Publish { kind: Kind::Video, ssrc: 12, rtx_ssrc: Some(13) },
-        ];
-        Wish {
-            person: Person { room: 3, number: 4 },
-            publish: if publishes { publish.to_vec() } else { Vec::new() },
-            watch,
-            room_size: 5,
-            fingerprint: FINGERPRINT.to_owned(),
-        }
-    }
-
-    /// What the server makes of an offer.
-    fn read(wish: &Wish) -> server::Offer {
-        let local = local();
-        let offer = Offer::new(wish, &local).expect("it is small enough");
-        server::Offer::parse(&offer.write()).expect("the server reads it")
-    }
-
-    #[test]
-    fn the_server_understands_every_line_of_an_offer() {
-        let offer = read(&wish(4, true));
-        let sections: Vec<_> =
-            offer.sections.iter().map(|section| section.rtp.as_ref().expect("it can take part")).collect();
-        assert_eq!(sections.len(), 8);
-        assert_eq!(sections.iter().filter(|section| section.sends).count(), 2);
-        assert!(sections.iter().all(|section| section.receives && section.reduced_size));
-        assert_eq!(
-            (sections[0].ssrc, sections[1].ssrc, sections[1].rtx_ssrc),
-            (Some(11), Some(12), Some(13))
-        );
-        assert!(sections.iter().all(|section| section.extensions.len() == 2));
-        let video = &sections[1].codecs[0].parameters;
-        assert!(video.nack && video.pli && video.fir && video.transport_cc);
-        assert_eq!(video.rtx.map(|rtx| rtx.0), Some(RTX));
-        let peer = offer.peer.expect("there is a transport");
-        assert_eq!((peer.ice.ufrag, peer.ice.password), (local().ufrag, local().password));
-        assert_eq!(peer.fingerprint.value[..3], [0x00, 0x11, 0x22]);
-    }
-
-    #[test]
-    fn who_only_publishes_offers_to_send_and_who_only_watches_to_receive() {
-        let sends = read(&wish(0, true));
-        assert_eq!(sends.sections.len(), 2);
-        assert!(sends.sections.iter().flat_map(|s| &s.rtp).all(|rtp| rtp.sends && !rtp.receives));
-        let watches = read(&wish(3, false));
-        assert_eq!(watches.sections.len(), 6);
-        assert!(watches.sections.iter().flat_map(|s| &s.rtp).all(|rtp| !rtp.sends && rtp.receives));
-    }
-
-    #[test]
-    fn the_largest_offer_is_still_taken_and_a_larger_one_is_refused_here() {
-        assert_eq!(read(&wish(MOST_WATCHED, true)).sections.len(), 64);
-        let (too_much, local) = (wish(MOST_WATCHED + 1, true), local());
-        let refusal = Offer::new(&too_much, &local).err().expect("33 are too many");
-        assert!(refusal.to_string().contains("33"), "{refusal}");
-    }
-
-    /// The server's own writer, on what it read of an offer.
-    fn answer(offer: &server::Offer) -> String {
-        let ice =
-            server::LocalIce { ufrag: "serverfrag".into(), password: "server-password-of-24-le".into() };
-        let fingerprint = volley::control::types::Fingerprint {
-            hash: volley::control::types::FingerprintHash::Sha256,
-            value: (0..32).collect(),
-        };
-        let candidates = ["192.0.2.9:50000", "10.0.0.1:50000", "[2001:db8::1]:50000"]
-            .map(|address| address.parse().expect("an address"));
-        let sections = offer.sections.iter().flat_map(|section| &section.rtp);
-        server::Answer {
-            session_id: 1,
-            version: 1,
-            extmap_allow_mixed: true,
-            is_bundle: true,
-            ice: &ice,
-            fingerprint: &fingerprint,
-            candidates: &candidates,
-            cname: "cname",
-            sections: sections
-                .map(|offered| server::AnswerSection::Accepted {
-                    offered,
-                    receives: offered.sends,
-                    seat: None,
-                })
-                .collect(),
-        }
-        .write()
-    }
-
-    #[test]
-    fn an_answer_says_where_and_with_whom_and_what_is_sent() {
-        let (wish, local) = (wish(2, true), local());
-        let offer = Offer::new(&wish, &local).expect("it is small enough");
-        let text = answer(&read(&wish));
-        let reached = "10.0.0.1:8080".parse().expect("an address");
-        let agreed = Answer::parse(&text).and_then(|answer| answer.agree(&offer, reached)).expect(&text);
-        assert_eq!(agreed.remote_address.to_string(), "10.0.0.1:50000");
-        assert_eq!(agreed.remote.ufrag, "serverfrag");
-        assert!(agreed.remote_fingerprint.starts_with("00:01:02:"));
-        assert!(agreed.controlling);
-        let [sound, picture] = &agreed.sends[..] else { panic!("two are sent: {:?}", agreed.sends) };
-        assert_eq!((sound.payload_type, sound.rtx_payload_type), (OPUS, None));
-        assert_eq!((picture.payload_type, picture.rtx_payload_type), (VP8, Some(RTX)));
-        assert_eq!(picture.mid, Some((MID.0, "1".to_owned())));
-        assert_eq!(picture.transport_cc, Some(TRANSPORT_CC.0));
-        let elsewhere = "203.0.113.5:8080".parse().expect("an address");
-        let agreed = Answer::parse(&text).and_then(|answer| answer.agree(&offer, elsewhere)).expect(&text);
-        assert_eq!(agreed.remote_address.to_string(), "192.0.2.9:50000", "the server's first");
-    }
-
-    #[test]
-    fn a_rejected_line_is_an_error_that_names_it() {
-        let (wish, local) = (wish(1, true), local());
-        let offer = Offer::new(&wish, &local).expect("it is small enough");
-        let text = answer(&read(&wish)).replace("m=video 9", "m=video 0");
-        let reached = "10.0.0.1:8080".parse().expect("an address");
-        let error = Answer::parse(&text).and_then(|answer| answer.agree(&offer, reached)).err();
-        assert!(error.is_some_and(|error| error.to_string().contains("m-line 1")));
-        assert!(Answer::parse("v=0\r\n").is_err());
-    }
-}
+mod tests;

@@ -11,7 +11,7 @@ use crate::report::table::Table;
 use crate::report::{Report, Section};
 use crate::scenario::contender::{Absent, Contender, Name};
 use crate::scenario::measure::{Measured, Record};
-use crate::scenario::probe::Bounds;
+use crate::scenario::probe::{Bounds, Tried};
 use crate::scenario::search::{Found, Verdict};
 use crate::scenario::shape::Shape;
 use serde_json::{Value, json};
@@ -20,6 +20,8 @@ use serde_json::{Value, json};
 pub(super) struct Entry {
     pub(super) contender: Contender,
     pub(super) found: Found,
+    /// The short trials of the search.
+    pub(super) tried: Vec<Tried>,
     /// Per load in per cent of the highest, all rounds together.
     pub(super) points: Vec<Point>,
     failure: Option<String>,
@@ -34,7 +36,7 @@ pub(super) struct Point {
 impl Entry {
     pub(super) fn new(contender: Contender) -> Entry {
         let found = Found { load: 0, bound: Verdict::TooMuch };
-        Entry { contender, found, points: Vec::new(), failure: None }
+        Entry { contender, found, tried: Vec::new(), points: Vec::new(), failure: None }
     }
 
     /// Whether it can be measured.
@@ -88,7 +90,7 @@ impl Comparison {
             machine: Machine::describe(place),
             sections: vec![self.cost_section(), self.quality_section()],
             figures: self.figures()?,
-            plots: vec![self.cost_plot(), self.delay_plot(), self.ratio_plot()],
+            plots: vec![self.cost_plot(), self.train_plot(), self.delay_plot(), self.ratio_plot()],
         })
     }
 
@@ -153,6 +155,7 @@ impl Comparison {
             "failure": entry.failure,
             "perCpuSecond": entry.best().map(|point| point.run.per_cpu_second()),
             "loads": points,
+            "trials": entry.tried,
         }))
     }
 
@@ -297,11 +300,15 @@ impl Comparison {
     }
 
     fn cost_plot(&self) -> Plot {
-        let plot =
-            Plot::line("cost", "Cost of a forwarded packet", "packets forwarded per second", "ns per packet");
-        self.curves(plot, |point| {
-            (point.run.figures.packets_per_second(), point.run.seconds_per_packet() * 1e9)
-        })
+        let title = "Cost of a forwarded packet against load";
+        let plot = Plot::line("cost", title, "packets forwarded per second", "ns per packet").log_y();
+        self.curves(plot, |tried| tried.nanos_per_packet, |run| run.seconds_per_packet() * 1e9)
+    }
+
+    fn train_plot(&self) -> Plot {
+        let title = "Train length against load";
+        let plot = Plot::line("trains", title, "packets forwarded per second", "packets per send");
+        self.curves(plot, |tried| tried.mean_train, Measured::mean_train)
     }
 
     fn delay_plot(&self) -> Plot {
@@ -330,9 +337,13 @@ impl Comparison {
         plot.with("volley", points)
     }
 
-    fn curves(&self, plot: Plot, of: impl Fn(&Point) -> (f64, f64)) -> Plot {
+    /// A curve per server over its load, through the short trials and the measured runs.
+    fn curves(&self, plot: Plot, of_trial: fn(&Tried) -> f64, of_run: fn(&Measured) -> f64) -> Plot {
         self.entries.iter().filter(|entry| !entry.points.is_empty()).fold(plot, |plot, entry| {
-            let mut points: Vec<(f64, f64)> = entry.points.iter().map(&of).collect();
+            let trials = entry.tried.iter().map(|tried| (tried.forwarded_per_second, of_trial(tried)));
+            let runs =
+                entry.points.iter().map(|point| (point.run.figures.packets_per_second(), of_run(&point.run)));
+            let mut points: Vec<(f64, f64)> = trials.chain(runs).collect();
             points.sort_by(|a, b| a.0.total_cmp(&b.0));
             plot.with(&entry.contender.label, points)
         })
