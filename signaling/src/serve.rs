@@ -7,6 +7,7 @@ use crate::link::MediaLink;
 use crate::state::{Config, Loaded, State};
 use crate::store::{self, Store};
 use anyhow::Context as _;
+use axum::serve::ListenerExt as _;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -85,6 +86,11 @@ pub async fn serve(
         ended.await;
         drop(stop);
     };
+    // An answer is one small message that the page waits for: Nagle's algorithm would hold it back
+    // until the page acknowledges the one before.
+    let listener = listener.tap_io(|stream| {
+        let _ = stream.set_nodelay(true);
+    });
     let server = axum::serve(listener, http::router(hub)).with_graceful_shutdown(graceful);
     tokio::select! {
         result = server => result.context("the HTTP server"),
