@@ -22,5 +22,6 @@ struct Cli {
 async fn main() -> anyhow::Result<()> {
     let level = std::env::var("LOG_LEVEL").unwrap_or_else(|_| String::from("warn"));
     tracing_subscriber::fmt().with_env_filter(level).with_writer(std::io::stderr).init();
+    if std::env::args().nth(1).as_deref() == Some("dev") { return rivals::dev::run().await; }
     swarm::run(&Cli::parse().swarm).await
 }

@@ -116,7 +116,7 @@ async fn join(swarm: &Swarm, load: &Load, volley: &Volley, person: Person) -> an
     Ok(())
 }
 
-fn line(snapshot: &Snapshot) -> String {
+pub(crate) fn line(snapshot: &Snapshot) -> String {
     let (now, people) = (&snapshot.interval, &snapshot.population);
     format!(
         "{} connected, {} connecting, {} failed, {} streams; {:.0} packets/s, {} lost, {} foreign; \
@@ -137,7 +137,7 @@ fn line(snapshot: &Snapshot) -> String {
     )
 }
 
-fn summary(snapshot: &Snapshot) -> String {
+pub(crate) fn summary(snapshot: &Snapshot) -> String {
     let total = &snapshot.total;
     let mut text = format!(
         "\naudio received {:?}\nvideo received {:?}\naudio sent {:?}\nvideo sent {:?}\n\

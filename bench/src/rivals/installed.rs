@@ -1,7 +1,7 @@
 //! Which of the other servers are on this machine. Knows where `rivals/install.sh` puts them.
 
 use super::process::Running;
-use super::{Place, janus, mediasoup};
+use super::{Place, janus, livekit, mediasoup};
 use anyhow::Context;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -16,17 +16,20 @@ pub enum Rival {
     Mediasoup,
     /// Janus with its VideoRoom plugin.
     Janus,
+    /// LiveKit.
+    LiveKit,
 }
 
 impl Rival {
     /// All of them.
-    pub const ALL: [Rival; 2] = [Rival::Mediasoup, Rival::Janus];
+    pub const ALL: [Rival; 3] = [Rival::Mediasoup, Rival::Janus, Rival::LiveKit];
 
     /// As the command line and reports name it.
     pub fn name(self) -> &'static str {
         match self {
             Rival::Mediasoup => "mediasoup",
             Rival::Janus => "janus",
+            Rival::LiveKit => "livekit",
         }
     }
 
@@ -42,6 +45,7 @@ impl Rival {
         let program = match self {
             Rival::Mediasoup => mediasoup::WORKER,
             Rival::Janus => janus::PROGRAM,
+            Rival::LiveKit => livekit::PROGRAM,
         };
         if !folder.join(program).exists() {
             return Err(absent(self.reason(&folder, program)));
@@ -93,6 +97,7 @@ impl Installed {
         match self.rival {
             Rival::Mediasoup => mediasoup::start(&self.folder, place, &log).await,
             Rival::Janus => janus::start(&self.folder, place, &log).await,
+            Rival::LiveKit => livekit::start(&self.folder, place, &log).await,
         }
         .with_context(|| format!("{} {} does not start", self.rival.name(), self.version))
     }

@@ -5,8 +5,10 @@
 //! measures.
 
 mod credentials;
+pub(crate) mod dev;
 mod installed;
 mod janus;
+mod livekit;
 mod mediasoup;
 mod process;
 mod sdp;
