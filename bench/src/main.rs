@@ -1,27 +1,93 @@
 //! `volley-bench`: what a forwarded packet costs, here and on other servers.
 
+mod cli;
+mod host;
+mod limit;
 mod load;
+mod report;
 mod rivals;
+mod scenario;
 mod signal;
-mod swarm;
 mod volley;
 
-use clap::Parser;
+use clap::Parser as _;
+use cli::{Cli, Command, Common};
+use host::enclosure;
+use host::place::Place;
+use report::Report;
+use report::progress::Progress;
+use scenario::contender::VolleyChoice;
+use std::process::ExitCode;
+use tracing_subscriber::EnvFilter;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Load on a Volley that runs already.
-#[derive(Parser, Debug)]
-struct Cli {
-    #[command(flatten)]
-    swarm: swarm::Swarm,
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let outcome = if enclosure::is_inside() { inside(&cli) } else { outside(&cli) };
+    outcome.unwrap_or_else(|error| {
+        eprintln!("volley-bench: {error:#}");
+        ExitCode::FAILURE
+    })
 }
 
-#[tokio::main]
-async fn main() -> anyhow::Result<()> {
+/// Does what needs the machine as it is, and starts the rest in namespaces.
+fn outside(cli: &Cli) -> anyhow::Result<ExitCode> {
+    if let Command::Swarm(swarm) = &cli.command
+        && let Some(server) = swarm.server
+    {
+        start_logging()?;
+        let (progress, core) = (Progress::new(), cli.common.generator_core);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let report = runtime.block_on(scenario::swarm::run_on(swarm, server, core, &progress))?;
+        drop(progress);
+        report.deliver(cli.common.json, cli.common.out.as_deref())?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let volley =
+        cli.command.needs_volley().then(|| host::volley::find_binary(cli.common.volley_bin.as_deref()));
+    let volley = volley.transpose()?;
+    let variables = volley.as_ref().map(|file| (host::volley::BINARY, file.as_os_str()));
+    enclosure::run_inside(variables.as_slice())
+}
+
+/// Measures.
+fn inside(cli: &Cli) -> anyhow::Result<ExitCode> {
+    enclosure::end_with_outer();
+    start_logging()?;
+    let place = Place::build(cli.common.server_cores.clone(), cli.common.generator_core)?;
+    let report = run(&cli.command, &cli.common, &place)?;
+    report.deliver(cli.common.json, cli.common.out.as_deref())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn run(command: &Command, common: &Common, place: &Place) -> anyhow::Result<Report> {
+    let progress = Progress::new();
+    let volley = VolleyChoice { binary: common.volley_bin.clone(), flags: common.volley_flag.clone() };
+    // One thread: it shares the generator's core.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    match command {
+        Command::Limit(limit) => scenario::limit::run(limit, place, &progress),
+        Command::Compare(compare) => {
+            runtime.block_on(scenario::compare::run(compare, &volley, place, &progress))
+        }
+        Command::Swarm(swarm) => runtime.block_on(scenario::swarm::run(swarm, &volley, place, &progress)),
+        Command::Rooms(rooms) => runtime.block_on(scenario::rooms::run(rooms, &volley, place, &progress)),
+        Command::Growth(growth) => runtime.block_on(scenario::growth::run(growth, &volley, place, &progress)),
+        Command::JoinStorm(storm) => {
+            runtime.block_on(scenario::join_storm::run(storm, &volley, place, &progress))
+        }
+        Command::Churn(churn) => runtime.block_on(scenario::churn::run(churn, &volley, place, &progress)),
+        Command::Overload(overload) => {
+            runtime.block_on(scenario::overload::run(overload, &volley, place, &progress))
+        }
+    }
+}
+
+fn start_logging() -> anyhow::Result<()> {
     let level = std::env::var("LOG_LEVEL").unwrap_or_else(|_| String::from("warn"));
-    tracing_subscriber::fmt().with_env_filter(level).with_writer(std::io::stderr).init();
-    if std::env::args().nth(1).as_deref() == Some("dev") { return rivals::dev::run().await; }
-    swarm::run(&Cli::parse().swarm).await
+    let filter = EnvFilter::try_new(&level)?;
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    Ok(())
 }

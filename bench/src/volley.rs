@@ -20,12 +20,13 @@ use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
-
-pub(crate) use sdp::MOST_WATCHED;
 
 /// Nobody waits longer for a page to join.
 const JOIN_WITHIN: Duration = Duration::from_secs(20);
+/// Thousands of sockets are open at a time and mostly idle; the default of 128 KiB is for few.
+const READ_BUFFER: usize = 4 << 10;
 /// A server that is going away need not say goodbye.
 const LEAVE_WITHIN: Duration = Duration::from_secs(5);
 
@@ -95,7 +96,8 @@ struct Talk {
 impl Talk {
     async fn open(server: SocketAddr) -> anyhow::Result<Talk> {
         let url = format!("ws://{server}/ws");
-        let (socket, _) = connect_async_with_config(&url, None, true)
+        let config = WebSocketConfig::default().read_buffer_size(READ_BUFFER);
+        let (socket, _) = connect_async_with_config(&url, Some(config), true)
             .await
             .with_context(|| format!("{url} cannot be opened"))?;
         Ok(Talk { socket })

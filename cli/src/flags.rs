@@ -61,6 +61,16 @@ pub(crate) struct Flags {
     #[arg(long, env = "VOLLEY_ANNOUNCE", value_name = "ADDRESS", value_delimiter = ',')]
     pub(crate) announce: Vec<IpAddr>,
 
+    /// Most rooms at once; a join that would make another one is refused
+    #[arg(long, env = "VOLLEY_MAX_ROOMS", value_name = "COUNT", default_value_t = volley_signaling::MAX_ROOMS,
+          value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) max_rooms: u32,
+
+    /// Most people in a room, where the room itself does not say
+    #[arg(long, env = "VOLLEY_MAX_PARTICIPANTS", value_name = "COUNT",
+          default_value_t = volley_signaling::MAX_PARTICIPANTS, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) max_participants: u32,
+
     /// What to log: error, warn, info, debug, trace; also LOG_LEVEL [default: info]
     #[arg(long, env = "VOLLEY_LOG_LEVEL", value_name = "LEVEL")]
     log_level: Option<String>,

@@ -63,6 +63,8 @@ struct Supervisor {
     fingerprint: Fingerprint,
     io: IoChoice,
     gathering: GatheringRange,
+    max_rooms: u32,
+    max_participants: u32,
     unix_nanos_at_zero: u64,
     ready: bool,
 }
@@ -87,6 +89,8 @@ impl Supervisor {
             fingerprint,
             io: flags.io.into(),
             gathering: flags.gathering.0,
+            max_rooms: flags.max_rooms,
+            max_participants: flags.max_participants,
             unix_nanos_at_zero: unix_nanos_at_zero(),
             ready: false,
         })
@@ -192,6 +196,8 @@ impl Supervisor {
             records: self.records.fd().try_clone_to_owned()?,
             http: self.http.try_clone()?,
             fingerprint: self.fingerprint.clone(),
+            max_rooms: self.max_rooms,
+            max_participants: self.max_participants,
         };
         self.signaling.start(|socket| handover.send(socket))
     }

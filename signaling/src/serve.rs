@@ -20,9 +20,9 @@ const THREADS: usize = 2;
 const LAST_REQUESTS: Duration = Duration::from_millis(500);
 
 /// Most rooms at once, unless configured otherwise.
-pub const MAX_ROOMS: usize = 1000;
+pub const MAX_ROOMS: u32 = 1000;
 /// Most people in a room, unless configured otherwise.
-pub const MAX_PARTICIPANTS: usize = 100;
+pub const MAX_PARTICIPANTS: u32 = 100;
 /// How long an empty room made over REST stays, unless configured otherwise.
 pub const IDLE_TIMEOUT: Duration = Duration::from_secs(3600);
 
@@ -50,8 +50,8 @@ async fn serve_handover(handover: SignalingHandover) -> anyhow::Result<()> {
         fingerprint: handover.fingerprint,
         candidates,
         media_start: handover.media_start,
-        max_rooms: MAX_ROOMS,
-        max_participants: MAX_PARTICIPANTS,
+        max_rooms: handover.max_rooms as usize,
+        max_participants: handover.max_participants as usize,
         idle_timeout: IDLE_TIMEOUT,
     };
     let records = Records::attach(handover.records).context("the records")?;

@@ -102,6 +102,10 @@ pub struct SignalingHandover {
     pub http: TcpListener,
     /// Of the server's DTLS certificate, for every answer.
     pub fingerprint: Fingerprint,
+    /// Most rooms at once.
+    pub max_rooms: u32,
+    /// Most people in a room.
+    pub max_participants: u32,
 }
 
 /// Why a handover failed.

@@ -14,10 +14,11 @@ use volley::wire::stun::{Class, Role, StunView, StunWriter, TransactionId, attri
 /// Most that a message of ours takes: a user name of two fragments and six short attributes.
 pub(super) const MAX_MESSAGE: usize = 512;
 
-/// RFC 8445 §14.2 has 50 ms between checks; each further one waits twice as long, so that a storm of
-/// joins is not followed by a storm of checks.
-const FIRST_PAUSE: Duration = Duration::from_millis(50);
-const LONGEST_PAUSE: Duration = Duration::from_millis(500);
+/// RFC 8445 §14.2 has 50 ms between checks, and browsers keep to it …
+const PAUSE: Duration = Duration::from_millis(50);
+/// … until a server that does not answer by then is either down or drowning.
+const PATIENT_AFTER: Duration = Duration::from_secs(1);
+const PATIENT_PAUSE: Duration = Duration::from_millis(500);
 /// RFC 7675 §5.1: consent is asked for every 5 s, varied by a fifth …
 const CONSENT: Duration = Duration::from_secs(5);
 /// … and gone 30 s after the last answer.
@@ -55,7 +56,7 @@ pub(super) struct IceAgent {
     controlling: bool,
     tie_breaker: u64,
     pending: ArrayVec<TransactionId, MAX_PENDING>,
-    pause: Duration,
+    began: Time,
     next_check: Time,
     /// When there is no hope, or no consent, any more.
     expires: Time,
@@ -79,7 +80,7 @@ impl IceAgent {
             controlling,
             tie_breaker,
             pending: ArrayVec::new(),
-            pause: FIRST_PAUSE,
+            began: now,
             next_check: now,
             expires: now + CONNECT_WITHIN,
             connected: false,
@@ -102,7 +103,7 @@ impl IceAgent {
         if now < self.next_check {
             return IceEvent::Nothing;
         }
-        self.next_check = now + self.next_pause();
+        self.next_check = now + self.next_pause(now);
         self.write_check(out).map_or(IceEvent::Nothing, IceEvent::Answer)
     }
 
@@ -181,17 +182,15 @@ impl IceAgent {
             return IceEvent::Nothing;
         }
         self.pending.clear();
-        self.next_check = now + self.next_pause();
+        self.next_check = now + self.next_pause(now);
         IceEvent::Connected
     }
 
-    fn next_pause(&mut self) -> Duration {
+    fn next_pause(&mut self, now: Time) -> Duration {
         if self.connected {
             return CONSENT.mul_f64(0.8 + 0.4 * self.random.below(1000) as f64 / 1000.0);
         }
-        let pause = self.pause;
-        self.pause = (pause * 2).min(LONGEST_PAUSE);
-        pause
+        if now.since(self.began) < PATIENT_AFTER { PAUSE } else { PATIENT_PAUSE }
     }
 
     fn write_check(&mut self, out: &mut [u8]) -> Option<usize> {
@@ -311,8 +310,8 @@ mod tests {
                 event => panic!("{event:?}"),
             }
         }
-        assert_eq!(checks[1].since(checks[0]), FIRST_PAUSE);
-        assert!((30..40).contains(&checks.len()), "{}", checks.len());
+        assert_eq!(checks[1].since(checks[0]), PAUSE);
+        assert!((45..55).contains(&checks.len()), "{}", checks.len());
         assert_eq!(agent.next_deadline(), Time::NEVER);
     }
 

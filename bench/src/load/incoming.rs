@@ -250,11 +250,8 @@ impl Source {
         let before = self.unwrapper.highest();
         let index = self.unwrapper.unwrap(packet.sequence());
         self.reception.on_packet(now, index, packet.timestamp());
-        if let Some(nacks) = &mut self.nacks {
-            if nacks.on_packet(now, index) == nack::Arrival::TooMuchLost {
-                (self.has_key_frame, self.next_key_request) = (false, now);
-            }
-            return;
+        if self.nacks.is_some() {
+            return self.fill_hole(now, index);
         }
         // Browsers ask for lost pictures only; lost sound is concealed.
         if let Some(before) = before.filter(|&before| index > before + 1 && self.kind == Kind::Video) {
@@ -267,9 +264,24 @@ impl Source {
 
     fn recover(&mut self, now: Time, sequence: u16) {
         self.reception.on_recovered();
-        if let Some(nacks) = &mut self.nacks {
-            nacks.on_packet(now, self.unwrapper.peek(sequence));
+        self.fill_hole(now, self.unwrapper.peek(sequence));
+    }
+
+    /// A packet came while some are missing.
+    fn fill_hole(&mut self, now: Time, index: u64) {
+        let Some(nacks) = &mut self.nacks else { return };
+        if nacks.on_packet(now, index) == nack::Arrival::TooMuchLost {
+            self.lose_key_frame(now);
+        } else if nacks.deadline() == Time::NEVER {
+            self.nacks = None;
         }
+    }
+
+    /// What comes cannot be decoded any more.
+    fn lose_key_frame(&mut self, now: Time) {
+        self.nacks = None;
+        self.next_key_request = self.next_key_request.max(now);
+        self.has_key_frame = self.kind == Kind::Audio;
     }
 
     fn feedback_due(&self) -> Option<Time> {
@@ -279,18 +291,20 @@ impl Source {
     }
 
     fn requests(&mut self, now: Time, ssrc: Ssrc, ask: &mut impl FnMut(Request)) {
-        if !self.has_key_frame && now >= self.next_key_request {
-            self.next_key_request = now + KEY_FRAME_PAUSE;
-            ask(Request::KeyFrame(ssrc));
-        }
-        let Some(nacks) = &mut self.nacks else { return };
         let mut due = ArrayVec::new();
-        nacks.take_due(now, &mut due);
-        if nacks.deadline() == Time::NEVER {
-            self.nacks = None;
+        if let Some(nacks) = &mut self.nacks {
+            nacks.take_due(now, &mut due);
+            // What is left over was given up.
+            if nacks.deadline() == Time::NEVER {
+                self.lose_key_frame(now);
+            }
         }
         if !due.is_empty() {
             ask(Request::Nack(ssrc, due));
+        }
+        if !self.has_key_frame && now >= self.next_key_request {
+            self.next_key_request = now + KEY_FRAME_PAUSE;
+            ask(Request::KeyFrame(ssrc));
         }
     }
 }
@@ -419,6 +433,21 @@ mod tests {
         rig.take(1_100, &packet(96, 7, 3, &picture(OTHER, 2, true)));
         assert!(rig.asked(9_000).is_empty());
         assert_eq!(rig.meter.now.first_frame.max(), rig.meter.now.first_frame.highest_equivalent(1_100_000));
+    }
+
+    #[test]
+    fn a_hole_that_is_given_up_needs_a_key_frame() {
+        let mut rig = Rig::new();
+        rig.take(5, &packet(96, 7, 100, &picture(OTHER, 0, true)));
+        rig.take(6, &packet(96, 7, 102, &picture(OTHER, 2, false)));
+        let mut nacks = 0;
+        let key_frame_asked = (10..3_000).step_by(10).find(|&at_ms| {
+            let asked = rig.asked(at_ms);
+            nacks += asked.iter().filter(|(_, lost)| lost.is_some()).count();
+            asked.iter().any(|(_, lost)| lost.is_none())
+        });
+        assert!((5..=10).contains(&nacks), "{nacks}");
+        assert!(key_frame_asked.is_some_and(|at_ms| at_ms <= 1_100), "{key_frame_asked:?}");
     }
 
     #[test]

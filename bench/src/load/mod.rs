@@ -19,6 +19,11 @@ mod transport;
 mod vp8;
 mod window;
 
+#[cfg(test)]
+mod secure_openssl;
+#[cfg(test)]
+mod tests;
+
 pub(crate) use media::{AudioModel, MediaModel, VideoModel};
 pub(crate) use snapshot::{Figures, Population, Received, Sent, Snapshot};
 

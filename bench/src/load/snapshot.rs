@@ -236,7 +236,7 @@ impl Figures {
         }
     }
 
-    pub(super) fn add(&mut self, other: &Figures) {
+    pub(crate) fn add(&mut self, other: &Figures) {
         self.wall += other.wall;
         self.busy += other.busy;
         self.audio.add(&other.audio);

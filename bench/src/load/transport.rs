@@ -29,6 +29,8 @@ const ARRIVALS: Duration = Duration::from_millis(100);
 /// DTLS is kept for so long after its keys came, should the server miss the last flight. After that
 /// it would only hold memory.
 const KEEP_HANDSHAKE: Duration = Duration::from_secs(10);
+/// What DTLS is left alone for at least.
+const SHORTEST_WAIT: Duration = Duration::from_millis(1);
 /// The longest packet that is opened.
 const MAX_PACKET: usize = 2048;
 
@@ -142,10 +144,6 @@ impl Transport {
         })
     }
 
-    pub(super) fn person(&self) -> Person {
-        self.person
-    }
-
     pub(super) fn state(&self) -> State {
         self.state
     }
@@ -254,7 +252,8 @@ impl Transport {
                 Step::Connected(keys) => self.connect(keys, turn),
                 Step::Failed(why) => return self.fail(&why, turn),
                 Step::Wait(until) => {
-                    self.handshake_due = until;
+                    // Never at once: a deadline that does not pass must not hold up the others.
+                    self.handshake_due = until.max(turn.now + SHORTEST_WAIT);
                     return;
                 }
             }

@@ -62,11 +62,6 @@ impl Window {
         *self = Window { highest: Some(number), first: number, seen: [1, 0, 0, 0] };
     }
 
-    /// The newest number.
-    pub(super) fn highest(&self) -> Option<u32> {
-        self.highest
-    }
-
     fn shift(&mut self, by: u32) {
         let (words, bits) = (by as usize / 64, by % 64);
         for place in (0..self.seen.len()).rev() {
@@ -125,7 +120,7 @@ mod tests {
         }
         let first = window.first;
         let known = all.range(first..).count() as u32;
-        let span = window.highest().expect("it was used") - first + 1;
+        let span = window.highest.expect("it was used") - first + 1;
         assert_eq!(span - known, missing - late);
     }
 

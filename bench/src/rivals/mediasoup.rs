@@ -82,7 +82,9 @@ impl Mediasoup {
         request["id"] = id.into();
         let (reply, replied) = oneshot::channel();
         self.waiting.lock().insert(id, reply);
-        self.requests.send(socket::from_json(&request)).map_err(|_| anyhow!("mediasoup's signalling server is gone"))?;
+        self.requests
+            .send(socket::from_json(&request))
+            .map_err(|_| anyhow!("mediasoup's signalling server is gone"))?;
         let reply =
             replied.await.map_err(|_| anyhow!("mediasoup's signalling server ended; its log says why"))?;
         match reply.error {

@@ -20,7 +20,7 @@ const STOP_WITHIN: Duration = Duration::from_secs(3);
 const POLL: Duration = Duration::from_millis(50);
 
 /// A server that answers. It is ended when this is dropped.
-pub struct Running {
+pub(crate) struct Running {
     process: Process,
     signaling: Arc<dyn Signaling>,
 }
@@ -31,17 +31,17 @@ impl Running {
     }
 
     /// How the load joins its rooms.
-    pub fn signaling(&self) -> Arc<dyn Signaling> {
+    pub(crate) fn signaling(&self) -> Arc<dyn Signaling> {
         Arc::clone(&self.signaling)
     }
 
     /// The server's processes: the first one and all it started.
-    pub fn processes(&self) -> Vec<u32> {
+    pub(crate) fn processes(&self) -> Vec<u32> {
         members(self.process.group())
     }
 
     /// Ends it, with everything it started.
-    pub fn stop(self) {
+    pub(crate) fn stop(self) {
         drop(self);
     }
 }
@@ -161,7 +161,7 @@ mod tests {
         }
         assert_eq!(members(group).len(), 3);
         drop(process);
-        assert_eq!(members(group), []);
+        assert!(members(group).is_empty());
         let _ = std::fs::remove_file(log);
     }
 }

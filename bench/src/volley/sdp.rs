@@ -15,7 +15,7 @@ const TRANSPORT_CC: (u8, &str) =
     (3, "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01");
 
 /// Volley takes 64 m-lines in an offer: 32 pairs of sound and picture.
-pub(crate) const MOST_WATCHED: u32 = 32;
+const MOST_WATCHED: u32 = 32;
 
 /// What one participant offers: pairs of m-lines, the first with what it publishes.
 pub(super) struct Offer<'a> {

@@ -193,6 +193,8 @@ impl Handover for SignalingHandover {
         self.media_start.write(to);
         files.extend([self.records.as_fd(), self.http.as_fd()]);
         self.fingerprint.write(to);
+        self.max_rooms.write(to);
+        self.max_participants.write(to);
     }
 
     fn read(from: &mut Reader<'_>, files: &mut Files) -> Result<SignalingHandover, Corrupt> {
@@ -207,6 +209,8 @@ impl Handover for SignalingHandover {
             records: files.take()?,
             http: TcpListener::from(files.take()?),
             fingerprint: Fingerprint::read(from)?,
+            max_rooms: u32::read(from)?,
+            max_participants: u32::read(from)?,
         })
     }
 }

@@ -212,13 +212,14 @@ mod tests {
         }
         let bits = 8.0 * sent.iter().map(|(_, outline)| f64::from(outline.len)).sum::<f64>() / 60.0;
         assert!((1_140_000.0..1_260_000.0).contains(&bits), "{bits}");
-        assert_eq!(frames(&sent).len(), 1800);
+        assert!((1_799..=1_801).contains(&frames(&sent).len()));
     }
 
     #[test]
     fn packets_of_a_frame_differ_by_one_byte_and_frames_by_many() {
         let mut source = source(1_200_000);
-        let frames = frames(&run(&mut source, Time::from_millis(10_000)));
+        let mut frames = frames(&run(&mut source, Time::from_millis(10_000)));
+        frames.pop_if(|last| last.iter().all(|packet| !packet.marker));
         for frame in &frames {
             let (least, most) = frame
                 .iter()
@@ -246,11 +247,13 @@ mod tests {
         let mut source = source(1_200_000);
         run(&mut source, Time::from_millis(1_000));
         source.want_key_frame();
-        let first = frames(&run(&mut source, Time::from_millis(1_100)));
+        let first = run(&mut source, Time::from_millis(1_100));
         source.want_key_frame();
-        let second = frames(&run(&mut source, Time::from_millis(1_200)));
-        let later = frames(&run(&mut source, Time::from_millis(1_600)));
-        let keys = |frames: &[Vec<Outline>]| frames.iter().filter(|frame| frame[0].key_frame).count();
+        let second = run(&mut source, Time::from_millis(1_200));
+        let later = run(&mut source, Time::from_millis(1_600));
+        let keys = |sent: &[(Time, Outline)]| {
+            sent.iter().filter(|(_, outline)| outline.first && outline.key_frame).count()
+        };
         assert_eq!((keys(&first), keys(&second), keys(&later)), (1, 0, 1));
     }
 

@@ -104,7 +104,9 @@ impl Wire {
         request["transaction"] = Value::String(transaction.clone());
         let (reply, replied) = oneshot::channel();
         self.waiting.lock().transactions.insert(transaction, reply);
-        self.requests.send(socket::from_json(&request)).map_err(|_| anyhow!("Janus has closed its WebSocket"))?;
+        self.requests
+            .send(socket::from_json(&request))
+            .map_err(|_| anyhow!("Janus has closed its WebSocket"))?;
         let reply = replied.await.map_err(|_| anyhow!("Janus closed its WebSocket; its log says why"))?;
         match reply["error"]["reason"].as_str() {
             Some(reason) => bail!("Janus: {reason}"),

@@ -50,13 +50,8 @@ impl Handle {
 /// Joins, publishes, and waits for the server's first offer.
 pub(super) async fn join(url: &str, wish: Wish) -> anyhow::Result<(Handle, Vec<Association>)> {
     let ends = socket::open(url, None).await?;
-    let mut talk = Talk {
-        ends,
-        wish,
-        publisher: Transport::new()?,
-        subscriber: Transport::new()?,
-        unpublished: 0,
-    };
+    let mut talk =
+        Talk { ends, wish, publisher: Transport::new()?, subscriber: Transport::new()?, unpublished: 0 };
     let associations = tokio::time::timeout(JOIN_WITHIN, talk.until_agreed())
         .await
         .with_context(|| format!("LiveKit did not finish a join within {JOIN_WITHIN:?}"))??;

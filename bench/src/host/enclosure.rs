@@ -1,0 +1,71 @@
+//! Namespaces around the whole bench: made before anything else, gone when it ends, however it ends.
+//!
+//! The program starts itself a second time as the first process of a process namespace. When that
+//! one ends, the kernel ends everything in the namespace and takes the networks away. It ends when
+//! its standard input does, which the outer process holds open as long as it lives.
+
+use anyhow::{Context as _, bail};
+use std::env;
+use std::ffi::OsStr;
+use std::io::Read as _;
+use std::process::{Command, ExitCode, Stdio};
+
+/// Tells the inner program that it is the inner one.
+const INSIDE: &str = "VOLLEY_BENCH_INSIDE";
+
+/// What a program that was ended by Ctrl-C returns.
+const INTERRUPTED: i32 = 130;
+
+/// Whether this process already stands in namespaces of its own.
+pub(crate) fn is_inside() -> bool {
+    env::var_os(INSIDE).is_some() && std::process::id() == 1
+}
+
+/// Runs this program again with the same arguments in new namespaces, and returns what it returned.
+///
+/// # Errors
+/// When this user may not make namespaces here.
+pub(crate) fn run_inside(variables: &[(&str, &OsStr)]) -> anyhow::Result<ExitCode> {
+    let become_root = become_root()?;
+    let mut inner = Command::new("unshare")
+        .args(become_root)
+        .args(["--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"])
+        .arg(env::current_exe().context("this program's own file cannot be found")?)
+        .args(env::args_os().skip(1))
+        .env(INSIDE, "1")
+        .envs(variables.iter().copied())
+        .stdin(Stdio::piped())
+        .spawn()
+        .context("`unshare` (Debian package util-linux) cannot be started")?;
+    // Not `wait`ed with the pipe closed: std closes a child's input before it waits.
+    let alive = inner.stdin.take();
+    let status = inner.wait().context("the inner process cannot be waited for")?;
+    drop(alive);
+    let code = status.code().and_then(|code| u8::try_from(code).ok());
+    Ok(code.map_or(ExitCode::FAILURE, ExitCode::from))
+}
+
+/// Ends this process when the outer one is gone. To be called first of all inside.
+pub(crate) fn end_with_outer() {
+    std::thread::spawn(|| {
+        let mut byte = [0];
+        while std::io::stdin().read(&mut byte).is_ok_and(|len| len > 0) {}
+        std::process::exit(INTERRUPTED);
+    });
+}
+
+/// What `unshare` needs beside, for somebody who is not root.
+fn become_root() -> anyhow::Result<&'static [&'static str]> {
+    const USER: &[&str] = &["--user", "--map-root-user"];
+    if rustix::process::geteuid().is_root() {
+        return Ok(&[]);
+    }
+    let works = Command::new("unshare").args(USER).arg("true").stderr(Stdio::null()).status();
+    if !works.is_ok_and(|status| status.success()) {
+        bail!(
+            "the bench makes network namespaces: run it as root, or allow user namespaces with\n  \
+             sudo sysctl kernel.unprivileged_userns_clone=1 kernel.apparmor_restrict_unprivileged_userns=0"
+        );
+    }
+    Ok(USER)
+}

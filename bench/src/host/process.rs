@@ -1,0 +1,103 @@
+//! What the server's processes use: memory, descriptors, processor time.
+
+use procfs::process::Process;
+use serde::Serialize;
+use std::collections::HashSet;
+
+/// What a server's processes use, all together.
+#[derive(Clone, Copy, PartialEq, Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Usage {
+    /// Processes.
+    pub(crate) processes: usize,
+    /// Resident bytes; what processes share is counted once (PSS).
+    pub(crate) resident: u64,
+    /// Open descriptors.
+    pub(crate) descriptors: usize,
+    /// Processor seconds since they began.
+    pub(crate) cpu: f64,
+}
+
+impl Usage {
+    /// Of the processes `roots` and all that descend from them. One that ended counts as nothing.
+    pub(crate) fn of(roots: &[u32]) -> Usage {
+        family(roots).iter().fold(Usage::default(), |sum, process| {
+            let Some(own) = of_one(process) else { return sum };
+            Usage {
+                processes: sum.processes + own.processes,
+                resident: sum.resident + own.resident,
+                descriptors: sum.descriptors + own.descriptors,
+                cpu: sum.cpu + own.cpu,
+            }
+        })
+    }
+}
+
+fn of_one(process: &Process) -> Option<Usage> {
+    let stat = process.stat().ok()?;
+    let ticks = procfs::ticks_per_second() as f64;
+    Some(Usage {
+        processes: 1,
+        resident: proportional_bytes(process).unwrap_or(stat.rss * procfs::page_size()),
+        descriptors: process.fd_count().unwrap_or(0),
+        cpu: (stat.utime + stat.stime) as f64 / ticks,
+    })
+}
+
+fn proportional_bytes(process: &Process) -> Option<u64> {
+    let rollup = process.smaps_rollup().ok()?;
+    rollup.memory_map_rollup.0.first()?.extension.map.get("Pss").copied()
+}
+
+fn family(roots: &[u32]) -> Vec<Process> {
+    let Ok(all) = procfs::process::all_processes() else { return Vec::new() };
+    let mut others: Vec<(i32, Process)> =
+        all.flatten().filter_map(|process| Some((process.stat().ok()?.ppid, process))).collect();
+    let mut known: HashSet<i32> = roots.iter().filter_map(|&pid| i32::try_from(pid).ok()).collect();
+    let mut family = Vec::new();
+    loop {
+        let (more, rest): (Vec<_>, Vec<_>) = others
+            .into_iter()
+            .partition(|(parent, process)| known.contains(&process.pid) || known.contains(parent));
+        if more.is_empty() {
+            return family;
+        }
+        known.extend(more.iter().map(|(_, process)| process.pid));
+        family.extend(more.into_iter().map(|(_, process)| process));
+        others = rest;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::Command;
+
+    #[test]
+    fn this_process_has_memory_and_descriptors() {
+        let usage = Usage::of(&[std::process::id()]);
+        assert!(usage.resident > 1 << 20 && usage.descriptors >= 3, "{usage:?}");
+    }
+
+    #[test]
+    fn children_are_counted_and_strangers_are_not() {
+        let mut child = Command::new("sh").args(["-c", "sleep 5 & wait"]).spawn().unwrap();
+        let grown = (0..100).any(|_| {
+            std::thread::sleep(std::time::Duration::from_millis(20));
+            Usage::of(&[child.id()]).processes == 2
+        });
+        for process in family(&[child.id()]) {
+            let _ = Command::new("kill").arg(process.pid.to_string()).status();
+        }
+        child.wait().unwrap();
+        assert!(grown, "the shell and its sleep");
+    }
+
+    #[test]
+    fn what_has_ended_counts_as_nothing() {
+        let mut child = Command::new("true").spawn().unwrap();
+        let pid = child.id();
+        child.wait().unwrap();
+        assert_eq!(Usage::of(&[pid]), Usage::default());
+    }
+}

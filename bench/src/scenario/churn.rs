@@ -1,0 +1,166 @@
+//! `churn`: people come and go for minutes; what they took must be given back.
+
+use super::contender::{Contender, Name, Running, VolleyChoice};
+use super::crowd::Crowd;
+use super::shape::Shape;
+use crate::cli;
+use crate::host::machine::Machine;
+use crate::host::place::Place;
+use crate::host::process::Usage;
+use crate::load::Snapshot;
+use crate::report::format::{count, mebibytes, percent};
+use crate::report::plot::Plot;
+use crate::report::progress::Progress;
+use crate::report::table::Table;
+use crate::report::{Report, Section};
+use serde_json::json;
+use std::time::{Duration, Instant};
+use tokio::time::sleep;
+
+/// People in a room.
+const PEOPLE: u32 = 4;
+/// What has ended is forgotten by now: a transport nobody hears of lives for 30 s.
+const FORGET: Duration = Duration::from_secs(35);
+/// How often memory and descriptors are looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+
+/// Memory and descriptors at a moment.
+struct Look {
+    at: f64,
+    usage: Usage,
+}
+
+struct Outcome {
+    /// After a first full house has come and gone: what pools keep, they keep from then on.
+    before: Usage,
+    after: Usage,
+    looks: Vec<Look>,
+    joins: u64,
+    total: Snapshot,
+}
+
+/// Lets people come and go.
+///
+/// # Errors
+/// When somebody is refused, or the server ends.
+pub(crate) async fn run(
+    flags: &cli::Churn,
+    volley: &VolleyChoice,
+    place: &Place,
+    progress: &Progress,
+) -> anyhow::Result<Report> {
+    let contender = Contender::find(Name::Volley, volley).await?;
+    let running = contender.start(place).await?;
+    let outcome = churn(flags, place, &running, progress).await;
+    running.stop().await;
+    report(flags, &outcome?, place)
+}
+
+async fn churn(
+    flags: &cli::Churn,
+    place: &Place,
+    running: &Running,
+    progress: &Progress,
+) -> anyhow::Result<Outcome> {
+    let shape = Shape::meeting(PEOPLE, flags.bitrate);
+    let mut crowd = Crowd::new(place, shape, running.signaling(), flags.people)?;
+    progress.say("a first full house comes and goes");
+    crowd.become_many(flags.people).await?;
+    sleep(LOOK_EVERY).await;
+    crowd.become_many(0).await?;
+    sleep(FORGET).await;
+    let before = Usage::of(&running.pids());
+    let (looks, joins) = come_and_go(flags, running, &mut crowd, progress).await?;
+    let total = crowd.load().snapshot()?;
+    crowd.become_many(0).await?;
+    progress.say("everybody has left; the server forgets");
+    sleep(FORGET).await;
+    Ok(Outcome { before, after: Usage::of(&running.pids()), looks, joins, total })
+}
+
+/// In waves: a part of the house leaves, as many come. Those who came last leave first, so rooms
+/// end and begin anew.
+async fn come_and_go(
+    flags: &cli::Churn,
+    running: &Running,
+    crowd: &mut Crowd,
+    progress: &Progress,
+) -> anyhow::Result<(Vec<Look>, u64)> {
+    let (begin, time) = (Instant::now(), flags.time());
+    let (mut looks, mut joins, mut next_look) = (Vec::new(), 0, Duration::ZERO);
+    for wave in 0_u32.. {
+        let elapsed = begin.elapsed();
+        if elapsed >= time {
+            break;
+        }
+        if elapsed >= next_look {
+            let usage = Usage::of(&running.pids());
+            looks.push(Look { at: elapsed.as_secs_f64(), usage });
+            next_look = elapsed + LOOK_EVERY;
+            let share = elapsed.as_secs_f64() / time.as_secs_f64();
+            progress.at(share, &format!("{joins} joins, {}", mebibytes(usage.resident as f64)));
+        }
+        joins += u64::from(flags.people - crowd.joined());
+        crowd.become_many(flags.people).await?;
+        sleep(Duration::from_millis(500)).await;
+        // A quarter, a half, three quarters, then all of them.
+        let leave = flags.people * (wave % 4 + 1) / 4;
+        crowd.become_many(flags.people - leave).await?;
+        sleep(Duration::from_millis(200)).await;
+    }
+    Ok((looks, joins))
+}
+
+fn report(flags: &cli::Churn, outcome: &Outcome, place: &Place) -> anyhow::Result<Report> {
+    let Outcome { before, after, looks, joins, total } = outcome;
+    let growth = after.resident as f64 / (before.resident as f64).max(1.0) - 1.0;
+    let most = looks.iter().map(|look| look.usage.resident).max().unwrap_or(0);
+    let mut table = Table::new(&["", "before", "most", "after"]);
+    let most_descriptors = looks.iter().map(|look| look.usage.descriptors).max().unwrap_or(0);
+    table.row([
+        "memory".into(),
+        mebibytes(before.resident as f64),
+        mebibytes(most as f64),
+        mebibytes(after.resident as f64),
+    ]);
+    table.row([
+        "descriptors".into(),
+        before.descriptors.to_string(),
+        most_descriptors.to_string(),
+        after.descriptors.to_string(),
+    ]);
+    let figures = &total.total;
+    let curve = |of: fn(&Usage) -> f64| looks.iter().map(|look| (look.at, of(&look.usage))).collect();
+    Ok(Report {
+        name: String::from("churn"),
+        machine: Machine::describe(place),
+        sections: vec![Section {
+            title: format!("People come and go for {} minutes", flags.minutes),
+            table,
+            notes: vec![
+                format!("{} joins; memory changed by {}.", count(*joins as f64), percent(growth)),
+                format!(
+                    "{} packets of another room, {} not authentic, {} transports failed.",
+                    figures.foreign_room, figures.not_authentic, figures.failures
+                ),
+            ],
+        }],
+        figures: json!({
+            "minutes": flags.minutes,
+            "joins": joins,
+            "memoryBefore": before.resident,
+            "memoryMost": most,
+            "memoryAfter": after.resident,
+            "memoryGrowth": growth,
+            "descriptorsBefore": before.descriptors,
+            "descriptorsAfter": after.descriptors,
+            "foreignRoom": figures.foreign_room,
+            "notAuthentic": figures.not_authentic,
+            "failures": figures.failures,
+        }),
+        plots: vec![
+            Plot::line("memory", "Memory while people come and go", "seconds", "MiB")
+                .with("volley", curve(|usage| usage.resident as f64 / f64::from(1 << 20))),
+        ],
+    })
+}

@@ -1,0 +1,168 @@
+//! `compare`: the same load, cores and wire for several servers in turn.
+
+mod result;
+
+use super::contender::{Contender, VolleyChoice, find_all};
+use super::measure::Measured;
+use super::probe::{Bounds, Prober};
+use super::search::{Found, Range, Verdict};
+use super::shape::Shape;
+use super::trial::Trial;
+use crate::cli::{self, Rooms, Scenario};
+use crate::host::place::Place;
+use crate::limit::{self, LimitPlan, LimitResult, Mix};
+use crate::report::Report;
+use crate::report::progress::Progress;
+use result::{Comparison, Entry};
+use std::time::Duration;
+
+/// The search tells loads apart no finer than this.
+const PRECISION: f64 = 0.03;
+/// A measured run that loses what the short trials did not is repeated at this share of the load.
+const STEP_BACK: f64 = 0.95;
+/// So often; then it is reported as it is.
+const STEPS_BACK: u32 = 3;
+/// Limit runs are few and steady.
+const LIMIT_TIME: Duration = Duration::from_secs(2);
+
+/// Compares.
+///
+/// # Errors
+/// When the bench itself fails; a server that fails is reported as such.
+pub(crate) async fn run(
+    flags: &cli::Compare,
+    volley: &VolleyChoice,
+    place: &Place,
+    progress: &Progress,
+) -> anyhow::Result<Report> {
+    let comparison = Compare { flags, place, progress, shape: shape(flags) };
+    let (contenders, absent) = find_all(&flags.servers, &flags.gathering, volley, progress).await;
+    let mut entries: Vec<Entry> = contenders.into_iter().map(Entry::new).collect();
+    comparison.find_loads(&mut entries).await?;
+    comparison.measure_all(&mut entries).await?;
+    let limit = if flags.no_limit { None } else { Some(comparison.limit()?) };
+    let result = Comparison {
+        scenario: flags.scenario,
+        shape: comparison.shape,
+        bounds: comparison.bounds(),
+        rounds: flags.rounds,
+        entries,
+        absent,
+        limit,
+        mix: comparison.mix(),
+    };
+    result.report(place)
+}
+
+struct Compare<'a> {
+    flags: &'a cli::Compare,
+    place: &'a Place,
+    progress: &'a Progress,
+    shape: Shape,
+}
+
+fn shape(flags: &cli::Compare) -> Shape {
+    match flags.scenario {
+        Scenario::Meeting => Shape::meeting(flags.people, flags.bitrate),
+        Scenario::Webinar => Shape::webinar(flags.subscribers, flags.bitrate),
+        Scenario::Audio => Shape::audio(flags.listeners + flags.speakers, flags.speakers),
+    }
+}
+
+impl Compare<'_> {
+    fn bounds(&self) -> Bounds {
+        Bounds { loss: self.flags.max_loss / 100.0, delay: self.flags.max_delay.as_secs_f64() }
+    }
+
+    fn trial(&self) -> Trial<'_> {
+        Trial { place: self.place, shape: self.shape, progress: self.progress }
+    }
+
+    /// The sizes of the floor that is nearest to this load.
+    fn mix(&self) -> Mix {
+        match self.flags.scenario {
+            Scenario::Meeting => Mix::MeetingEqualised,
+            Scenario::Webinar => Mix::Equal,
+            Scenario::Audio => Mix::Audio,
+        }
+    }
+
+    async fn find_loads(&self, entries: &mut [Entry]) -> anyhow::Result<()> {
+        for entry in entries {
+            entry.found = match self.flags.rooms {
+                Rooms::Count(rooms) => Found { load: rooms * self.shape.people, bound: Verdict::Carried },
+                Rooms::Auto => match self.search(&entry.contender).await {
+                    Ok(found) => found,
+                    Err(error) => {
+                        entry.fail(self.progress, &error);
+                        continue;
+                    }
+                },
+            };
+        }
+        Ok(())
+    }
+
+    async fn search(&self, contender: &Contender) -> anyhow::Result<Found> {
+        let range = Range {
+            start: self.shape.people,
+            most: self.flags.most.max(self.shape.people),
+            precision: PRECISION,
+        };
+        let prober = Prober {
+            place: self.place,
+            shape: self.shape,
+            bounds: self.bounds(),
+            step: 1,
+            range,
+            progress: self.progress,
+        };
+        prober.search(contender).await
+    }
+
+    /// A B A B: what changes on the machine meanwhile changes for all.
+    async fn measure_all(&self, entries: &mut [Entry]) -> anyhow::Result<()> {
+        let loads = &self.flags.loads;
+        for round in 0..self.flags.rounds {
+            for &load in loads {
+                for entry in entries.iter_mut().filter(|entry| entry.runs()) {
+                    let share = f64::from(load) / 100.0;
+                    let outcome = self.measured_run(entry, share, round == 0).await;
+                    match outcome {
+                        Ok(run) => entry.add(load, run),
+                        Err(error) => entry.fail(self.progress, &error),
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// One run; in the first round at full load, less of it as long as too much is lost.
+    async fn measured_run(&self, entry: &mut Entry, share: f64, first: bool) -> anyhow::Result<Measured> {
+        let searched = self.flags.rooms == Rooms::Auto;
+        let mut steps = if searched && first && share >= 1.0 { STEPS_BACK } else { 0 };
+        loop {
+            let participants =
+                ((f64::from(entry.found.load) * share) as u32).max(self.shape.publishers.min(2) + 1);
+            let run = self.trial().run(&entry.contender, participants, self.flags.seconds).await?;
+            if steps == 0 || self.bounds().judge(&run) == Verdict::Carried {
+                return Ok(run);
+            }
+            steps -= 1;
+            entry.found.load = (f64::from(entry.found.load) * STEP_BACK) as u32;
+        }
+    }
+
+    fn limit(&self) -> anyhow::Result<LimitResult> {
+        let plan = LimitPlan {
+            trains: vec![1, 2, 4, 8, 16, 32],
+            mixes: vec![self.mix()],
+            destinations: 200,
+            time: LIMIT_TIME,
+            rounds: 2,
+            plain: false,
+        };
+        limit::run(self.place, &plan, self.progress)
+    }
+}

@@ -1,0 +1,205 @@
+//! Servers under test: which there are, whether they are here, and running one.
+
+use crate::host::place::{Place, SERVER_ADDRESS};
+use crate::host::volley::{self as program, VolleyProcess};
+use crate::report::progress::Progress;
+use crate::rivals::{self, Installed, Rival};
+use crate::signal::Signaling;
+use crate::volley::Volley;
+use anyhow::Context as _;
+use clap::ValueEnum;
+use serde::Serialize;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// A server by the name that people call it.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Name {
+    /// This project's own
+    Volley,
+    /// mediasoup, one worker
+    Mediasoup,
+    /// Janus with its VideoRoom plugin
+    Janus,
+    /// LiveKit
+    Livekit,
+}
+
+impl Name {
+    /// As people write it.
+    pub(crate) fn text(self) -> &'static str {
+        match self {
+            Name::Volley => "volley",
+            Name::Mediasoup => "mediasoup",
+            Name::Janus => "janus",
+            Name::Livekit => "livekit",
+        }
+    }
+}
+
+/// A server that is here and can be started.
+pub(crate) struct Contender {
+    /// Which.
+    pub(crate) name: Name,
+    /// Its name, and what tells it from another of the same name.
+    pub(crate) label: String,
+    /// Its version.
+    pub(crate) version: String,
+    /// What a reader must know about this build.
+    pub(crate) note: Option<String>,
+    kind: Kind,
+}
+
+enum Kind {
+    Volley { binary: PathBuf, flags: Vec<String> },
+    Rival(Installed),
+}
+
+impl Contender {
+    /// Looks for it. `volley` is the program, if one was named, and further flags for it.
+    ///
+    /// # Errors
+    /// Why it cannot be measured here.
+    pub(crate) async fn find(name: Name, volley: &VolleyChoice) -> anyhow::Result<Contender> {
+        let label = name.text().to_owned();
+        if name == Name::Volley {
+            let binary = program::find_binary(volley.binary.as_deref())?;
+            let version = program::version(&binary).await?;
+            let kind = Kind::Volley { binary, flags: volley.flags.clone() };
+            return Ok(Contender { name, label, version, note: None, kind });
+        }
+        let rival = Rival::ALL.into_iter().find(|rival| rival.name() == name.text());
+        let installed = rival.context("this bench cannot speak to it yet")?.find()?;
+        let (version, note) = (installed.version.clone(), installed.note.clone());
+        Ok(Contender { name, label, version, note, kind: Kind::Rival(installed) })
+    }
+
+    /// Starts it and waits until it takes calls.
+    ///
+    /// # Errors
+    /// What it said when it did not start.
+    pub(crate) async fn start(&self, place: &Place) -> anyhow::Result<Running> {
+        match &self.kind {
+            Kind::Volley { binary, flags } => {
+                let process = VolleyProcess::start(binary, place, flags).await?;
+                let address = SocketAddr::new(SERVER_ADDRESS.into(), program::PORT);
+                let signaling = Arc::new(Volley::new(address, "bench"));
+                Ok(Running::Volley { process, signaling })
+            }
+            Kind::Rival(installed) => {
+                let logs = std::env::temp_dir().join("volley-bench");
+                Ok(Running::Rival(installed.start(place, &logs).await?))
+            }
+        }
+    }
+}
+
+/// A server that is not here.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Absent {
+    /// Which.
+    pub(crate) server: Name,
+    /// Why, and how to change that.
+    pub(crate) reason: String,
+}
+
+impl Absent {
+    /// For people.
+    pub(crate) fn note(&self) -> String {
+        format!("{} is absent: {}", self.server.text(), self.reason)
+    }
+}
+
+/// Those of the servers that are here, and why the others are not. Volley stands there once for
+/// each of the gathering times, if there are any.
+pub(crate) async fn find_all(
+    names: &[Name],
+    gathering: &[String],
+    volley: &VolleyChoice,
+    progress: &Progress,
+) -> (Vec<Contender>, Vec<Absent>) {
+    let (mut here, mut absent) = (Vec::new(), Vec::new());
+    for &server in names {
+        match variants(server, gathering, volley).await {
+            Ok(found) => here.extend(found),
+            Err(error) => {
+                let gone = Absent { server, reason: format!("{error:#}") };
+                progress.keep(&gone.note());
+                absent.push(gone);
+            }
+        }
+    }
+    (here, absent)
+}
+
+async fn variants(name: Name, gathering: &[String], volley: &VolleyChoice) -> anyhow::Result<Vec<Contender>> {
+    if name != Name::Volley || gathering.is_empty() {
+        return Ok(vec![Contender::find(name, volley).await?]);
+    }
+    let mut variants = Vec::new();
+    for time in gathering {
+        let mut choice = volley.clone();
+        choice.flags.extend([String::from("--gathering"), time.clone()]);
+        let contender = Contender::find(name, &choice).await?;
+        variants.push(Contender { label: format!("volley, gathering {time}"), ..contender });
+    }
+    Ok(variants)
+}
+
+/// Which `volley` is measured, and how it is started.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct VolleyChoice {
+    /// The program, if one was named.
+    pub(crate) binary: Option<PathBuf>,
+    /// Flags beside those the bench needs.
+    pub(crate) flags: Vec<String>,
+}
+
+/// A server that takes calls.
+pub(crate) enum Running {
+    /// This project's own.
+    Volley {
+        /// Its supervisor.
+        process: VolleyProcess,
+        /// The way to ask it for calls.
+        signaling: Arc<Volley>,
+    },
+    /// Another one.
+    Rival(rivals::Running),
+}
+
+impl Running {
+    /// The way to ask it for calls.
+    pub(crate) fn signaling(&self) -> Arc<dyn Signaling> {
+        match self {
+            Running::Volley { signaling, .. } => Arc::clone(signaling) as Arc<dyn Signaling>,
+            Running::Rival(running) => running.signaling(),
+        }
+    }
+
+    /// Its processes; their children are to be counted with them.
+    pub(crate) fn pids(&self) -> Vec<u32> {
+        match self {
+            Running::Volley { process, .. } => process.pid().into_iter().collect(),
+            Running::Rival(running) => running.processes(),
+        }
+    }
+
+    /// A process of it.
+    ///
+    /// # Errors
+    /// When it has ended.
+    pub(crate) fn pid(&self) -> anyhow::Result<u32> {
+        self.pids().first().copied().context("the server has ended; what it said stands above")
+    }
+
+    /// Ends it and waits for its end.
+    pub(crate) async fn stop(self) {
+        match self {
+            Running::Volley { process, .. } => process.stop().await,
+            Running::Rival(running) => running.stop(),
+        }
+    }
+}

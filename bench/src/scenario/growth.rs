@@ -1,0 +1,162 @@
+//! `growth`: whether a packet stays as cheap, and a subscriber as small, when there are many.
+
+use super::contender::{Contender, Name, VolleyChoice};
+use super::measure::Measured;
+use super::shape::Shape;
+use super::trial::Trial;
+use crate::cli;
+use crate::host::machine::Machine;
+use crate::host::place::Place;
+use crate::report::format::{count, mebibytes, milliseconds, percent};
+use crate::report::plot::Plot;
+use crate::report::progress::Progress;
+use crate::report::table::Table;
+use crate::report::{Report, Section};
+use serde_json::{Value, json};
+
+/// All runs with one number of subscribers.
+struct Step {
+    subscribers: u32,
+    run: Measured,
+}
+
+/// Measures a webinar of several sizes, in turn.
+///
+/// # Errors
+/// When a run fails.
+pub(crate) async fn run(
+    flags: &cli::Growth,
+    volley: &VolleyChoice,
+    place: &Place,
+    progress: &Progress,
+) -> anyhow::Result<Report> {
+    let mut choice = volley.clone();
+    // The length of the turn is what makes trains long, and so packets cheap: it must be the same.
+    choice.flags.extend([String::from("--gathering"), flags.gathering.clone()]);
+    let contender = Contender::find(Name::Volley, &choice).await?;
+    let mut steps: Vec<Step> = Vec::new();
+    for _ in 0..flags.rounds {
+        for &subscribers in &flags.subscribers {
+            let trial = Trial { place, shape: Shape::webinar(subscribers, flags.bitrate), progress };
+            let run = trial.run(&contender, subscribers + 1, flags.seconds).await?;
+            match steps.iter_mut().find(|step| step.subscribers == subscribers) {
+                Some(step) => step.run.add(&run),
+                None => steps.push(Step { subscribers, run }),
+            }
+        }
+    }
+    steps.sort_by_key(|step| step.subscribers);
+    report(flags, &steps, place)
+}
+
+impl Step {
+    fn nanos_per_packet(&self) -> f64 {
+        self.run.seconds_per_packet() * 1e9
+    }
+
+    fn figures(&self, flags: &cli::Growth) -> anyhow::Result<Value> {
+        let size = Shape::webinar(self.subscribers, flags.bitrate).size(self.subscribers + 1);
+        let mut value = serde_json::to_value(self.run.record(size))?;
+        value["subscribers"] = self.subscribers.into();
+        Ok(value)
+    }
+}
+
+/// Cost at the most subscribers against that at the fewest.
+fn cost_growth(steps: &[Step]) -> Option<f64> {
+    let (few, many) = (steps.first()?, steps.last()?);
+    Some(many.nanos_per_packet() / few.nanos_per_packet())
+}
+
+/// Bytes that each subscriber more took.
+fn memory_per_subscriber(steps: &[Step]) -> Option<f64> {
+    let (few, many) = (steps.first()?, steps.last()?);
+    let more = many.subscribers.checked_sub(few.subscribers).filter(|&more| more > 0)?;
+    Some((many.run.usage.resident as f64 - few.run.usage.resident as f64) / f64::from(more))
+}
+
+fn report(flags: &cli::Growth, steps: &[Step], place: &Place) -> anyhow::Result<Report> {
+    let curve =
+        |of: fn(&Step) -> f64| steps.iter().map(|step| (f64::from(step.subscribers), of(step))).collect();
+    Ok(Report {
+        name: String::from("growth"),
+        machine: Machine::describe(place),
+        sections: vec![section(flags, steps)],
+        figures: json!({
+            "gathering": flags.gathering,
+            "videoBitsPerSecond": flags.bitrate,
+            "costGrowth": cost_growth(steps),
+            "memoryPerSubscriber": memory_per_subscriber(steps),
+            "steps": steps.iter().map(|step| step.figures(flags)).collect::<Result<Vec<_>, _>>()?,
+        }),
+        plots: vec![
+            Plot::line("cost", "Cost of a forwarded packet", "subscribers", "ns per packet")
+                .log_x()
+                .with("volley", curve(Step::nanos_per_packet)),
+            Plot::line("memory", "Memory against participants", "subscribers", "MiB")
+                .with("volley", curve(|step| step.run.usage.resident as f64 / f64::from(1 << 20))),
+        ],
+    })
+}
+
+fn section(flags: &cli::Growth, steps: &[Step]) -> Section {
+    let mut table = Table::new(&[
+        "subscribers",
+        "packets/s",
+        "packets/CPU-s",
+        "ns/packet",
+        "train",
+        "loss",
+        "P50",
+        "P95",
+        "server busy",
+        "generator busy",
+        "memory",
+    ]);
+    for step in steps {
+        let run = &step.run;
+        table.row([
+            step.subscribers.to_string(),
+            count(run.figures.packets_per_second()),
+            count(run.per_cpu_second()),
+            count(step.nanos_per_packet()),
+            format!("{:.1}", run.mean_train()),
+            percent(run.loss()),
+            milliseconds(run.delay(0.5)),
+            milliseconds(run.delay(0.95)),
+            percent(run.server_busy()),
+            percent(run.generator.busy_share()),
+            mebibytes(run.usage.resident as f64),
+        ]);
+    }
+    let mut notes = Vec::new();
+    if let Some(growth) = cost_growth(steps) {
+        notes.push(format!(
+            "A packet costs {} at the most subscribers of what it costs at the fewest.",
+            percent(growth)
+        ));
+    }
+    if let Some(bytes) = memory_per_subscriber(steps) {
+        notes.push(format!("Each subscriber more takes {:.1} KiB.", bytes / 1024.0));
+    }
+    Section { title: format!("One to many, packets gathered for {} ms", flags.gathering), table, notes }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::measure::tests::measured;
+    use super::*;
+
+    #[test]
+    fn growth_compares_the_most_with_the_fewest() {
+        let step = |subscribers, packets, resident| {
+            let mut run = measured(packets, 0, 5.0);
+            run.usage.resident = resident;
+            Step { subscribers, run }
+        };
+        let steps = [step(50, 1_000_000, 10 << 20), step(2050, 800_000, 110 << 20)];
+        assert_eq!(cost_growth(&steps), Some(1.25));
+        assert_eq!(memory_per_subscriber(&steps), Some(52428.8));
+        assert_eq!(memory_per_subscriber(&steps[..1]), None);
+    }
+}

@@ -1,0 +1,17 @@
+//! One file per command: what is run in which order, and what is reported of it.
+
+pub(crate) mod churn;
+pub(crate) mod compare;
+pub(crate) mod contender;
+mod crowd;
+pub(crate) mod growth;
+pub(crate) mod join_storm;
+pub(crate) mod limit;
+mod measure;
+pub(crate) mod overload;
+mod probe;
+pub(crate) mod rooms;
+mod search;
+mod shape;
+pub(crate) mod swarm;
+mod trial;

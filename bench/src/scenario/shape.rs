@@ -1,0 +1,153 @@
+//! The shape of a load: how many rooms of how many people, who publishes what, who watches whom.
+
+use crate::load::{AudioModel, MediaModel, VideoModel};
+use crate::signal::{Kind, Person, Publish, Wish};
+use serde::Serialize;
+
+/// Rooms that are all alike. The last one may be filled in part: loads are then told apart in
+/// steps of one person.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(crate) struct Shape {
+    /// People in a full room.
+    pub(crate) people: u32,
+    /// The first so many of a room publish.
+    pub(crate) publishers: u32,
+    /// Whether they publish pictures, beside sound.
+    pub(crate) pictures: bool,
+    /// What a publisher sends.
+    pub(crate) media: MediaModel,
+}
+
+/// How much of a shape there is.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Size {
+    /// Participants in all.
+    pub(crate) participants: u32,
+    /// Full rooms, and the share of the last one that is filled.
+    pub(crate) rooms: f64,
+    /// Pairs of receiver and published stream.
+    pub(crate) streams: u64,
+}
+
+impl Shape {
+    /// Everybody sends and everybody watches.
+    pub(crate) fn meeting(people: u32, bits_per_second: u32) -> Shape {
+        Shape { people, publishers: people, pictures: true, media: media(bits_per_second, 30, 1.0) }
+    }
+
+    /// One sends, many watch.
+    pub(crate) fn webinar(subscribers: u32, bits_per_second: u32) -> Shape {
+        Shape {
+            people: subscribers + 1,
+            publishers: 1,
+            pictures: true,
+            media: media(bits_per_second, 30, 1.0),
+        }
+    }
+
+    /// Few speak, many listen.
+    pub(crate) fn audio(people: u32, speakers: u32) -> Shape {
+        Shape { people, publishers: speakers, pictures: false, media: media(0, 30, 1.0) }
+    }
+
+    /// Small rooms in which one speaks.
+    pub(crate) fn rooms_of_three() -> Shape {
+        Shape { people: 3, publishers: 1, pictures: true, media: media(150_000, 15, 1.0) }
+    }
+
+    /// How much `participants` of them are.
+    pub(crate) fn size(&self, participants: u32) -> Size {
+        let full = participants / self.people;
+        let rest = participants % self.people;
+        Size {
+            participants,
+            rooms: f64::from(participants) / f64::from(self.people),
+            streams: u64::from(full) * self.streams_of_room(self.people) + self.streams_of_room(rest),
+        }
+    }
+
+    /// The persons number `from` to `to` of all.
+    pub(crate) fn people(&self, from: u32, to: u32) -> impl Iterator<Item = Person> + use<> {
+        let people = self.people;
+        (from..to).map(move |index| Person { room: index / people, number: index % people })
+    }
+
+    /// Transports there are at most: some servers need one to send and one to receive.
+    pub(crate) fn transports(&self, participants: u32) -> usize {
+        2 * participants as usize
+    }
+
+    /// What one of them wants.
+    pub(crate) fn wish(&self, person: Person, fingerprint: &str) -> Wish {
+        let publishes = person.number < self.publishers;
+        Wish {
+            person,
+            publish: if publishes { self.publish(person) } else { Vec::new() },
+            watch: self.publishers - u32::from(publishes),
+            room_size: self.people,
+            fingerprint: fingerprint.to_owned(),
+        }
+    }
+
+    fn publish(&self, person: Person) -> Vec<Publish> {
+        // Four numbers a person: 0 is no SSRC, and one is spare.
+        let base = (person.room * self.people + person.number) * 4 + 1;
+        let sound = Publish { kind: Kind::Audio, ssrc: base, rtx_ssrc: None };
+        let picture = Publish { kind: Kind::Video, ssrc: base + 1, rtx_ssrc: Some(base + 2) };
+        if self.pictures { vec![sound, picture] } else { vec![sound] }
+    }
+
+    fn streams_of_room(&self, people: u32) -> u64 {
+        let publishers = u64::from(self.publishers.min(people));
+        let kinds = if self.pictures { 2 } else { 1 };
+        publishers * u64::from(people).saturating_sub(1) * kinds
+    }
+}
+
+fn media(bits_per_second: u32, frames_per_second: u32, speaks: f64) -> MediaModel {
+    MediaModel { audio: AudioModel { speaks }, video: VideoModel { bits_per_second, frames_per_second } }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn in_a_meeting_everybody_gets_everybody_elses_sound_and_picture() {
+        let size = Shape::meeting(20, 1_200_000).size(45);
+        assert_eq!(size.rooms, 2.25);
+        assert_eq!(size.streams, 2 * (2 * 20 * 19) + 2 * 5 * 4);
+    }
+
+    #[test]
+    fn a_webinar_has_one_publisher_and_its_subscribers() {
+        let shape = Shape::webinar(500, 2_500_000);
+        assert_eq!(shape.size(501).streams, 1000);
+        assert_eq!(shape.wish(Person { room: 0, number: 0 }, "").watch, 0);
+        let subscriber = shape.wish(Person { room: 0, number: 1 }, "");
+        assert_eq!((subscriber.publish.len(), subscriber.watch), (0, 1));
+    }
+
+    #[test]
+    fn listeners_hear_all_speakers_and_speakers_the_other_ones() {
+        let shape = Shape::audio(100, 3);
+        assert_eq!(shape.size(100).streams, 3 * 99);
+        assert_eq!(shape.wish(Person { room: 0, number: 0 }, "").watch, 2);
+        assert_eq!(shape.wish(Person { room: 0, number: 50 }, "").watch, 3);
+    }
+
+    #[test]
+    fn no_two_streams_share_an_ssrc() {
+        let shape = Shape::meeting(5, 1);
+        let ssrcs: Vec<u32> = shape
+            .people(0, 20)
+            .flat_map(|person| shape.wish(person, "").publish)
+            .flat_map(|publish| [Some(publish.ssrc), publish.rtx_ssrc])
+            .flatten()
+            .collect();
+        assert_eq!(ssrcs.iter().collect::<HashSet<_>>().len(), ssrcs.len());
+        assert!(!ssrcs.contains(&0));
+    }
+}

@@ -1,0 +1,203 @@
+//! `swarm`: load on a server, and what comes of it; on one that runs already, or one started for it.
+
+use super::contender::{Contender, VolleyChoice};
+use super::crowd::Crowd;
+use super::measure::{Times, measure, seconds_at};
+use super::shape::Shape;
+use crate::cli;
+use crate::host::machine::Machine;
+use crate::host::place::Place;
+use crate::load::{AudioModel, Figures, LoadConfig, MediaModel, Received, Snapshot, VideoModel};
+use crate::report::format::{count, milliseconds, percent};
+use crate::report::progress::Progress;
+use crate::report::table::Table;
+use crate::report::{Report, Section};
+use crate::signal::Signaling;
+use crate::volley::Volley;
+use serde_json::{Value, json};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+use volley::io::IoChoice;
+
+/// Puts load on a server that is started for it, in namespaces.
+///
+/// # Errors
+/// When the server does not start or refuses somebody.
+pub(crate) async fn run(
+    flags: &cli::Swarm,
+    volley: &VolleyChoice,
+    place: &Place,
+    progress: &Progress,
+) -> anyhow::Result<Report> {
+    let contender = Contender::find(flags.start, volley).await?;
+    let running = contender.start(place).await?;
+    let outcome = async {
+        let mut crowd = Crowd::new(place, shape(flags), running.signaling(), flags.participants())?;
+        crowd.become_many(flags.participants()).await?;
+        let size = shape(flags).size(flags.participants());
+        let run = measure(place, &running, &crowd, size, flags.seconds, |figures, _| {
+            progress.keep(&line(figures));
+        });
+        Ok((run.await?, size))
+    };
+    let outcome: anyhow::Result<_> = outcome.await;
+    running.stop().await;
+    let (run, size) = outcome?;
+    let mut report = report(flags, &contender.label, &run.figures, Machine::describe(place));
+    report.figures["server"] = serde_json::to_value(run.record(size))?;
+    report.sections[0].notes.push(format!(
+        "Its core was busy for {} of the time; {} packets per CPU-second.",
+        percent(run.server_busy()),
+        count(run.per_cpu_second())
+    ));
+    Ok(report)
+}
+
+/// Puts load on a Volley that runs already, from this machine as it is.
+///
+/// # Errors
+/// When the server refuses somebody.
+pub(crate) async fn run_on(
+    flags: &cli::Swarm,
+    server: SocketAddr,
+    core: usize,
+    progress: &Progress,
+) -> anyhow::Result<Report> {
+    let from = flags.from.unwrap_or_else(|| source_address(server));
+    let signaling: Arc<dyn Signaling> =
+        Arc::new(Volley::new(server, format!("swarm-{}", std::process::id())));
+    let config = LoadConfig {
+        core: Some(core),
+        addresses: vec![from],
+        transports: shape(flags).transports(flags.participants()),
+        media: shape(flags).media,
+        io: IoChoice::Auto,
+        seed: 1,
+    };
+    let mut crowd = Crowd::over(config, shape(flags), signaling)?;
+    crowd.become_many(flags.participants()).await?;
+    crowd.load().restart_totals()?;
+    let mut left = flags.seconds;
+    while !left.is_zero() {
+        let step = left.min(Duration::from_secs(1));
+        tokio::time::sleep(step).await;
+        left -= step;
+        progress.keep(&line(&crowd.load().snapshot()?.interval));
+    }
+    let Snapshot { total, .. } = crowd.load().snapshot()?;
+    crowd.become_many(0).await?;
+    let machine = Machine::describe(&Place { server_cores: Vec::new(), generator_core: core });
+    Ok(report(flags, &server.to_string(), &total, machine))
+}
+
+fn shape(flags: &cli::Swarm) -> Shape {
+    Shape {
+        people: flags.people,
+        publishers: flags.publishers.unwrap_or(flags.people).min(flags.people),
+        pictures: !flags.no_video,
+        media: MediaModel {
+            audio: AudioModel { speaks: flags.speaks },
+            video: VideoModel { bits_per_second: flags.bitrate, frames_per_second: flags.frames },
+        },
+    }
+}
+
+/// The address of this machine that the kernel sends from to reach `server`.
+fn source_address(server: SocketAddr) -> IpAddr {
+    let any = if server.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
+    let address = std::net::UdpSocket::bind(any).and_then(|socket| {
+        socket.connect(server)?;
+        socket.local_addr()
+    });
+    address.map_or(server.ip(), |address| address.ip())
+}
+
+fn line(figures: &Figures) -> String {
+    format!(
+        "{} packets/s, {} lost, {} foreign; delay P50 {} P95 {} P99 {}; longest gap {}; generator busy {}",
+        count(figures.packets_per_second()),
+        figures.lost(),
+        figures.foreign_room,
+        milliseconds(seconds_at(&figures.delay, 0.5)),
+        milliseconds(seconds_at(&figures.delay, 0.95)),
+        milliseconds(seconds_at(&figures.delay, 0.99)),
+        milliseconds(figures.longest_gap().as_secs_f64()),
+        percent(figures.busy_share()),
+    )
+}
+
+fn report(flags: &cli::Swarm, server: &str, figures: &Figures, machine: Machine) -> Report {
+    let mut table =
+        Table::new(&["", "sent", "received", "packets/s", "lost", "late", "twice", "resent", "key frames"]);
+    let seconds = figures.wall.as_secs_f64().max(f64::MIN_POSITIVE);
+    for (kind, sent, received) in
+        [("sound", &figures.audio_sent, &figures.audio), ("pictures", &figures.video_sent, &figures.video)]
+    {
+        table.row([
+            kind.to_owned(),
+            count(sent.packets as f64),
+            count(received.packets as f64),
+            count(received.packets as f64 / seconds),
+            received.lost().to_string(),
+            received.late.to_string(),
+            received.duplicates.to_string(),
+            received.retransmissions.to_string(),
+            received.key_frames.to_string(),
+        ]);
+    }
+    let (delay, connect) = (Times::of(&figures.delay), Times::of(&figures.connect));
+    Report {
+        name: String::from("swarm"),
+        machine,
+        sections: vec![Section {
+            title: format!("{} people in rooms of {} on {server}", flags.participants(), flags.people),
+            table,
+            notes: vec![
+                format!(
+                    "One-way delay: P50 {}, P95 {}, P99 {}; longest gap of a stream {}.",
+                    milliseconds(delay.p50),
+                    milliseconds(delay.p95),
+                    milliseconds(delay.p99),
+                    milliseconds(figures.longest_gap().as_secs_f64())
+                ),
+                format!(
+                    "{} packets of another room, {} not authentic, {} used twice, {} not what they seemed.",
+                    figures.foreign_room, figures.not_authentic, figures.replayed, figures.malformed
+                ),
+            ],
+        }],
+        figures: json!({
+            "participants": flags.participants(),
+            "people": flags.people,
+            "seconds": figures.wall.as_secs_f64(),
+            "packetsPerSecond": figures.packets_per_second(),
+            "loss": figures.loss(),
+            "delay": delay,
+            "connect": connect,
+            "firstFrame": Times::of(&figures.first_frame),
+            "longestGap": figures.longest_gap().as_secs_f64(),
+            "audio": received(&figures.audio),
+            "video": received(&figures.video),
+            "foreignRoom": figures.foreign_room,
+            "notAuthentic": figures.not_authentic,
+            "replayed": figures.replayed,
+            "malformed": figures.malformed,
+            "generatorBusy": figures.busy_share(),
+        }),
+        plots: Vec::new(),
+    }
+}
+
+fn received(received: &Received) -> Value {
+    json!({
+        "packets": received.packets,
+        "bytes": received.bytes,
+        "lost": received.lost(),
+        "late": received.late,
+        "reordered": received.reordered,
+        "duplicates": received.duplicates,
+        "retransmissions": received.retransmissions,
+        "keyFrames": received.key_frames,
+    })
+}
