@@ -25,11 +25,13 @@ fn the_floor_is_measured_and_told_as_one_line_of_json() {
     if !possible() {
         return;
     }
-    let arguments = ["limit", "--json", "--seconds", "0.2", "--rounds", "1", "--train", "1,8", "--mix", "equal"];
+    let arguments =
+        ["limit", "--json", "--seconds", "0.2", "--rounds", "1", "--train", "1,8", "--mix", "equal"];
     let output = Command::new(BENCH).args(arguments).output().expect("the bench starts");
     let (told, said) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{said}");
-    let last: Value = serde_json::from_str(told.lines().last().unwrap_or_default()).expect("the last line is JSON");
+    let last: Value =
+        serde_json::from_str(told.lines().last().unwrap_or_default()).expect("the last line is JSON");
     let rows = last["rows"].as_array().expect("there are rows");
     assert_eq!(rows.len(), 2);
     for row in rows {

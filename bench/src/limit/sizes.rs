@@ -49,10 +49,6 @@ impl Size {
     fn of(payload: u16) -> Size {
         Size { payload, padding: 0 }
     }
-
-    fn total(self) -> u16 {
-        self.payload + u16::from(self.padding)
-    }
 }
 
 /// What one destination gets in one turn: `train` packets, in several variants.
@@ -121,6 +117,13 @@ impl Random {
         self.0 ^= self.0 >> 27;
         let word = (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 32) as u32;
         ((u64::from(word) * u64::from(end)) >> 32) as u32
+    }
+}
+
+#[cfg(test)]
+impl Size {
+    fn total(self) -> u16 {
+        self.payload + u16::from(self.padding)
     }
 }
 

@@ -54,9 +54,8 @@ impl Step {
         self.run.seconds_per_packet() * 1e9
     }
 
-    fn figures(&self, flags: &cli::Growth) -> anyhow::Result<Value> {
-        let size = Shape::webinar(self.subscribers, flags.bitrate).size(self.subscribers + 1);
-        let mut value = serde_json::to_value(self.run.record(size))?;
+    fn figures(&self) -> anyhow::Result<Value> {
+        let mut value = serde_json::to_value(self.run.record())?;
         value["subscribers"] = self.subscribers.into();
         Ok(value)
     }
@@ -87,7 +86,7 @@ fn report(flags: &cli::Growth, steps: &[Step], place: &Place) -> anyhow::Result<
             "videoBitsPerSecond": flags.bitrate,
             "costGrowth": cost_growth(steps),
             "memoryPerSubscriber": memory_per_subscriber(steps),
-            "steps": steps.iter().map(|step| step.figures(flags)).collect::<Result<Vec<_>, _>>()?,
+            "steps": steps.iter().map(Step::figures).collect::<Result<Vec<_>, _>>()?,
         }),
         plots: vec![
             Plot::line("cost", "Cost of a forwarded packet", "subscribers", "ns per packet")

@@ -134,7 +134,7 @@ impl Rooms<'_> {
     }
 
     fn record(&self, outcome: &Outcome) -> Option<Record> {
-        outcome.run.as_ref().map(|run| run.record(self.shape.size(outcome.rooms * PEOPLE)))
+        outcome.run.as_ref().map(Measured::record)
     }
 
     fn figures(&self, outcome: &Outcome) -> anyhow::Result<Value> {

@@ -28,6 +28,8 @@ pub(crate) struct Size {
     pub(crate) rooms: f64,
     /// Pairs of receiver and published stream.
     pub(crate) streams: u64,
+    /// Streams that each published one is forwarded as, on average.
+    pub(crate) copies: f64,
 }
 
 impl Shape {
@@ -60,10 +62,14 @@ impl Shape {
     pub(crate) fn size(&self, participants: u32) -> Size {
         let full = participants / self.people;
         let rest = participants % self.people;
+        let streams = u64::from(full) * self.streams_of_room(self.people) + self.streams_of_room(rest);
+        let publishers = full * self.publishers + rest.min(self.publishers);
+        let published = u64::from(publishers) * self.kinds();
         Size {
             participants,
             rooms: f64::from(participants) / f64::from(self.people),
-            streams: u64::from(full) * self.streams_of_room(self.people) + self.streams_of_room(rest),
+            streams,
+            copies: streams as f64 / published.max(1) as f64,
         }
     }
 
@@ -100,8 +106,11 @@ impl Shape {
 
     fn streams_of_room(&self, people: u32) -> u64 {
         let publishers = u64::from(self.publishers.min(people));
-        let kinds = if self.pictures { 2 } else { 1 };
-        publishers * u64::from(people).saturating_sub(1) * kinds
+        publishers * u64::from(people).saturating_sub(1) * self.kinds()
+    }
+
+    fn kinds(&self) -> u64 {
+        if self.pictures { 2 } else { 1 }
     }
 }
 
@@ -119,6 +128,7 @@ mod tests {
         let size = Shape::meeting(20, 1_200_000).size(45);
         assert_eq!(size.rooms, 2.25);
         assert_eq!(size.streams, 2 * (2 * 20 * 19) + 2 * 5 * 4);
+        assert_eq!(size.copies, size.streams as f64 / 90.0);
     }
 
     #[test]

@@ -39,13 +39,13 @@ pub(crate) async fn run(
         let run = measure(place, &running, &crowd, size, flags.seconds, |figures, _| {
             progress.keep(&line(figures));
         });
-        Ok((run.await?, size))
+        run.await
     };
     let outcome: anyhow::Result<_> = outcome.await;
     running.stop().await;
-    let (run, size) = outcome?;
+    let run = outcome?;
     let mut report = report(flags, &contender.label, &run.figures, Machine::describe(place));
-    report.figures["server"] = serde_json::to_value(run.record(size))?;
+    report.figures["server"] = serde_json::to_value(run.record())?;
     report.sections[0].notes.push(format!(
         "Its core was busy for {} of the time; {} packets per CPU-second.",
         percent(run.server_busy()),

@@ -29,7 +29,6 @@ pub(super) struct Entry {
 pub(super) struct Point {
     pub(super) load: u32,
     pub(super) run: Measured,
-    participants: u32,
 }
 
 impl Entry {
@@ -51,10 +50,7 @@ impl Entry {
     pub(super) fn add(&mut self, load: u32, run: Measured) {
         match self.points.iter_mut().find(|point| point.load == load) {
             Some(point) => point.run.add(&run),
-            None => {
-                let participants = run.population.participants as u32;
-                self.points.push(Point { load, run, participants });
-            }
+            None => self.points.push(Point { load, run }),
         }
     }
 
@@ -161,7 +157,7 @@ impl Comparison {
     }
 
     fn record(&self, point: &Point) -> Record {
-        point.run.record(self.shape.size(point.participants))
+        point.run.record()
     }
 
     fn cost_section(&self) -> Section {
@@ -215,7 +211,7 @@ impl Comparison {
         [
             entry.contender.label.clone(),
             format!("{} %", point.load),
-            point.participants.to_string(),
+            record.size.participants.to_string(),
             count(record.forwarded_per_second),
             count(record.per_cpu_second),
             count(record.nanos_per_packet),
