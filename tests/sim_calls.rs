@@ -68,6 +68,17 @@ fn a_crowd_that_comes_and_goes_keeps_every_seat_taken() {
 }
 
 #[test]
+fn pictures_that_were_shed_are_back_a_second_after_there_is_room() {
+    let mut scenario = call_of(4);
+    scenario.actions.push((ms(2_000), Action::Shed(8)));
+    scenario.actions.push((ms(3_000), Action::Shed(0)));
+    scenario.actions.push((ms(5_000), Action::Shed(16)));
+    scenario.end = ms(6_000);
+    let verdict = judge(scenario);
+    assert!(dropped("shed", &verdict) > 200, "{:?}", verdict.drops);
+}
+
+#[test]
 fn a_retransmission_of_a_packet_long_gone_never_seals_an_index_twice() {
     let mut scenario = call_of(3);
     scenario.actions.extend((0..10).map(|n| (ms(3_000 + 100 * n), lie(0, Lie::OldWithOtherContent))));

@@ -22,7 +22,7 @@ use volley::control::types::{
     Password, Source, TransportState,
 };
 use volley::control::{Command, Event};
-use volley::shard::{Shard, ShardConfig};
+use volley::shard::{Datagram, Shard, ShardConfig};
 use volley::sim::link::{Link, LinkOptions};
 use volley::sim::outbox::SimOutbox;
 use volley::sim::payload::{self, Tag};
@@ -153,7 +153,11 @@ impl Call {
             match destination {
                 Destination::Shard(from) => {
                     let path = Path { socket: SocketIndex(0), remote: from };
-                    self.shard.on_datagram(self.now, path, &bytes, &mut self.outbox);
+                    self.shard.on_datagram(
+                        self.now,
+                        Datagram { path, arrived: self.now, bytes: &bytes },
+                        &mut self.outbox,
+                    );
                 }
                 Destination::Peer(number) => self.peers[number].receive(instant, &bytes),
             }

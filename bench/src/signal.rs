@@ -11,16 +11,16 @@ use tokio::sync::mpsc::UnboundedReceiver;
 
 /// One participant of the load: which room, and which number in it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct Person {
+pub(crate) struct Person {
     /// Room, from 0.
-    pub room: u32,
+    pub(crate) room: u32,
     /// Number in the room, from 0.
-    pub number: u32,
+    pub(crate) number: u32,
 }
 
 /// Sound or picture. The load speaks Opus and VP8.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// Opus, 48 kHz, 2 channels.
     Audio,
     /// VP8, 90 kHz.
@@ -29,91 +29,91 @@ pub enum Kind {
 
 /// What a participant wants to publish under which SSRCs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Publish {
+pub(crate) struct Publish {
     /// Sound or picture.
-    pub kind: Kind,
+    pub(crate) kind: Kind,
     /// The stream's own.
-    pub ssrc: u32,
+    pub(crate) ssrc: u32,
     /// That of its retransmissions; pictures only.
-    pub rtx_ssrc: Option<u32>,
+    pub(crate) rtx_ssrc: Option<u32>,
 }
 
 /// What a participant wants of the server.
 #[derive(Clone, Debug)]
-pub struct Wish {
+pub(crate) struct Wish {
     /// Who.
-    pub person: Person,
+    pub(crate) person: Person,
     /// The streams it publishes.
-    pub publish: Vec<Publish>,
+    pub(crate) publish: Vec<Publish>,
     /// The others in the room that it watches and hears, at most.
-    pub watch: u32,
+    pub(crate) watch: u32,
     /// Participants its room will have in the end.
-    pub room_size: u32,
+    pub(crate) room_size: u32,
     /// SHA-256 fingerprint of the load's certificate, as SDP writes it.
-    pub fingerprint: String,
+    pub(crate) fingerprint: String,
 }
 
 /// ICE credentials of one side.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Credentials {
+pub(crate) struct Credentials {
     /// ice-ufrag.
-    pub ufrag: String,
+    pub(crate) ufrag: String,
     /// ice-pwd.
-    pub password: String,
+    pub(crate) password: String,
 }
 
 /// A stream as it was negotiated for sending.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Sending {
+pub(crate) struct Sending {
     /// What was wished for.
-    pub publish: Publish,
+    pub(crate) publish: Publish,
     /// Payload type.
-    pub payload_type: u8,
+    pub(crate) payload_type: u8,
     /// Payload type of retransmissions.
-    pub rtx_payload_type: Option<u8>,
+    pub(crate) rtx_payload_type: Option<u8>,
     /// The m-line's MID and the id of its header extension, where the server needs it on packets.
-    pub mid: Option<(u8, String)>,
+    pub(crate) mid: Option<(u8, String)>,
     /// Id of the transport-wide sequence number, where agreed on.
-    pub transport_cc: Option<u8>,
+    pub(crate) transport_cc: Option<u8>,
 }
 
 /// One ICE, DTLS and SRTP association between the load and the server.
 #[derive(Clone, Debug)]
-pub struct Association {
+pub(crate) struct Association {
     /// Whose it is.
-    pub person: Person,
+    pub(crate) person: Person,
     /// The load's side; made up by the adapter.
-    pub local: Credentials,
+    pub(crate) local: Credentials,
     /// The server's side.
-    pub remote: Credentials,
+    pub(crate) remote: Credentials,
     /// Where the server's media is.
-    pub remote_address: SocketAddr,
+    pub(crate) remote_address: SocketAddr,
     /// SHA-256 fingerprint of the server's certificate, as SDP writes it.
-    pub remote_fingerprint: String,
+    pub(crate) remote_fingerprint: String,
     /// Whether the load nominates (RFC 8445 §6.1.1). It is the DTLS client in any case.
-    pub controlling: bool,
+    pub(crate) controlling: bool,
     /// What is sent over it.
-    pub sends: Vec<Sending>,
+    pub(crate) sends: Vec<Sending>,
     /// Payload types of Opus, of VP8 and of VP8's retransmissions in what is received over it.
-    pub receives: Option<Receiving>,
+    pub(crate) receives: Option<Receiving>,
 }
 
 /// Payload types of what is received.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Receiving {
+pub(crate) struct Receiving {
     /// Opus.
-    pub opus: u8,
+    pub(crate) opus: u8,
     /// VP8.
     pub vp8: u8,
     /// Retransmissions of VP8.
-    pub rtx: Option<u8>,
+    pub(crate) rtx: Option<u8>,
     /// Id of the transport-wide sequence number, where the server sends one.
-    pub transport_cc: Option<u8>,
+    pub(crate) transport_cc: Option<u8>,
 }
 
 /// A server's signaling, as the load sees it.
 #[async_trait]
-pub trait Signaling: Send + Sync {
+pub(crate) trait Signaling: Send + Sync {
     /// Joins and negotiates. Servers that need one association for sending and one for receiving
     /// return two.
     ///

@@ -118,6 +118,9 @@ pub struct OpenSlot {
     pub extensions: ExtensionIds,
 }
 
+/// Sixteenths of the pictures that a worker forwards when it has no more to do than it can.
+pub const ALL_PICTURES: u8 = 16;
+
 /// What a worker tells signaling.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Event {
@@ -135,4 +138,7 @@ pub enum Event {
     Answered { request: u64 },
     /// Events before this one were lost because nobody read them: signaling must resync.
     Lost { events: u64 },
+    /// Of the pictures that viewers are shown, so many sixteenths are forwarded: fewer than
+    /// [`ALL_PICTURES`] when the core cannot carry more.
+    Load { pictures: u8 },
 }

@@ -2,6 +2,8 @@
 //!
 //! Knows nothing of how it was received.
 
+use std::time::Duration;
+
 use crate::base::{Path, SocketIndex};
 
 use super::address::{LONGEST_ADDRESS, decode};
@@ -20,6 +22,9 @@ pub struct Received<'a> {
     pub path: Path,
     /// Its payload.
     pub bytes: &'a [u8],
+    /// When the kernel took it from the wire, on `CLOCK_REALTIME` since 1970; `None` where the
+    /// kernel does not say. Of coalesced datagrams, when the first came.
+    pub at: Option<Duration>,
 }
 
 /// What a receive filled in.
@@ -46,11 +51,12 @@ impl Incoming<'_> {
         let path = Path { socket: self.socket, remote };
         let cut = self.flags & (libc::MSG_TRUNC | libc::MSG_CTRUNC) != 0;
         trains.counters.truncated += u64::from(cut);
+        let at = time_stamp(self.control);
         let mut seen = 0;
         for bytes in self.datagrams(cut) {
             trains.counters.datagrams_in += 1;
             trains.counters.bytes_in += bytes.len() as u64;
-            visit(Received { path, bytes }, trains);
+            visit(Received { path, bytes, at }, trains);
             seen += 1;
         }
         seen.max(1)
@@ -71,19 +77,34 @@ impl Incoming<'_> {
 }
 
 /// What `UDP_GRO` says about the datagrams' size, when several were put together.
-fn segment_size(mut control: &[u8]) -> Option<usize> {
+fn segment_size(control: &[u8]) -> Option<usize> {
+    let data = message(control, libc::SOL_UDP, libc::UDP_GRO)?;
+    let size = i32::from_ne_bytes(data.get(..4)?.try_into().ok()?);
+    usize::try_from(size).ok().filter(|&size| size > 0)
+}
+
+/// What `SO_TIMESTAMPNS` says: a `timespec`, whose fields have the size of a `long`.
+fn time_stamp(control: &[u8]) -> Option<Duration> {
+    const LONG: usize = size_of::<libc::c_long>();
+    let data = message(control, libc::SOL_SOCKET, libc::SCM_TIMESTAMPNS)?;
+    let field = |at: usize| Some(libc::c_long::from_ne_bytes(data.get(at..at + LONG)?.try_into().ok()?));
+    let (seconds, nanos) = (u64::try_from(field(0)?).ok()?, u32::try_from(field(LONG)?).ok()?);
+    (nanos < 1_000_000_000).then(|| Duration::new(seconds, nanos))
+}
+
+/// The data of the first control message of a kind.
+fn message(mut control: &[u8], level: i32, kind: i32) -> Option<&[u8]> {
     const HEADER: usize = size_of::<libc::cmsghdr>();
     while control.len() >= HEADER {
         let (length, rest) = control.split_at(size_of::<usize>());
         let length = usize::from_ne_bytes(length.try_into().ok()?);
-        let level = i32::from_ne_bytes(rest[..4].try_into().ok()?);
-        let kind = i32::from_ne_bytes(rest[4..8].try_into().ok()?);
+        let found =
+            (i32::from_ne_bytes(rest[..4].try_into().ok()?), i32::from_ne_bytes(rest[4..8].try_into().ok()?));
         if length < HEADER || length > control.len() {
             return None;
         }
-        if (level, kind) == (libc::SOL_UDP, libc::UDP_GRO) {
-            let size = i32::from_ne_bytes(control[HEADER..length].get(..4)?.try_into().ok()?);
-            return usize::try_from(size).ok().filter(|&size| size > 0);
+        if found == (level, kind) {
+            return Some(&control[HEADER..length]);
         }
         control = control.get(length.next_multiple_of(size_of::<usize>())..).unwrap_or(&[]);
     }
@@ -124,6 +145,25 @@ mod tests {
     #[test]
     fn an_empty_datagram_is_one_datagram() {
         assert_eq!(incoming(&[], b"").datagrams(false).collect::<Vec<_>>(), [&b""[..]]);
+    }
+
+    #[test]
+    fn the_kernels_time_is_read_beside_the_segment_size_and_never_trusted() {
+        let stamp = |seconds: i64, nanos: i64| {
+            let mut bytes = 32_usize.to_ne_bytes().to_vec();
+            bytes.extend(libc::SOL_SOCKET.to_ne_bytes());
+            bytes.extend(libc::SCM_TIMESTAMPNS.to_ne_bytes());
+            bytes.extend(seconds.to_ne_bytes());
+            bytes.extend(nanos.to_ne_bytes());
+            bytes
+        };
+        let mut both = stamp(1_700_000_000, 5);
+        both.extend(control(20, libc::UDP_GRO, 1200));
+        assert_eq!(time_stamp(&both), Some(Duration::new(1_700_000_000, 5)));
+        assert_eq!(segment_size(&both), Some(1200));
+        assert_eq!(time_stamp(&stamp(-1, 5)), None);
+        assert_eq!(time_stamp(&stamp(1, 1_000_000_000)), None);
+        assert_eq!(time_stamp(&control(20, libc::UDP_GRO, 1200)), None);
     }
 
     #[test]

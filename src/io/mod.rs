@@ -126,6 +126,11 @@ impl Io {
         &mut self.trains
     }
 
+    /// Sends all trains at once; what is pushed afterwards leaves with the next flush.
+    pub fn flush(&mut self) {
+        self.trains.flush_now();
+    }
+
     /// Sends all trains, then sleeps until there is a datagram, a wake or `timeout` has passed
     /// (`None`: no limit). Does not sleep while a datagram is waiting; may return for nothing.
     ///

@@ -13,8 +13,8 @@ use super::address::RawAddress;
 /// is late by less loses nothing.
 const SOCKET_BUFFER_BYTES: i32 = 8 << 20;
 
-/// A UDP socket at `addr`, set up for media: non-blocking, large buffers, coalesced receives, and
-/// deaf to what ICMP says about the path's MTU. An IPv6 socket takes IPv6 only.
+/// A UDP socket at `addr`, set up for media: non-blocking, large buffers, coalesced receives that say
+/// when they came, and deaf to what ICMP says about the path's MTU. An IPv6 socket takes IPv6 only.
 pub fn bind_media_socket(addr: SocketAddr) -> io::Result<UdpSocket> {
     let socket = Socket::new(Domain::for_address(addr), Type::DGRAM, Some(Protocol::UDP))?;
     if addr.is_ipv6() {
@@ -33,6 +33,8 @@ pub fn bind_media_socket(addr: SocketAddr) -> io::Result<UdpSocket> {
     if let Err(error) = set_option(&socket, libc::SOL_UDP, libc::UDP_GRO, 1) {
         tracing::warn!(%error, "UDP_GRO is not available: receiving will cost more");
     }
+    // Where it is refused, a datagram counts as come when it is looked at.
+    let _ = set_option(&socket, libc::SOL_SOCKET, libc::SO_TIMESTAMPNS, 1);
     socket.bind(&addr.into())?;
     Ok(socket.into())
 }

@@ -153,6 +153,11 @@ impl Trains {
         })
     }
 
+    pub(super) fn flush_now(&mut self) {
+        self.flush();
+        self.submit_and_settle();
+    }
+
     pub(super) fn flush_and_wait(&mut self, timeout: Option<Duration>) -> io::Result<Woken> {
         self.flush();
         if !self.wire.submits_while_waiting() {

@@ -12,7 +12,7 @@ use crate::base::id::{PayloadType, Ssrc};
 use crate::base::random::Random;
 use crate::base::{SlotId, StreamId, Time};
 use crate::control::message::OpenSlot;
-use crate::control::types::{CodecParameters, Kind, MAX_CODECS, Mid};
+use crate::control::types::{CodecParameters, Kind};
 use crate::wire::extension::Element;
 use crate::wire::rtp::RtpHeader;
 use arrayvec::ArrayVec;
@@ -27,9 +27,9 @@ const FIRST_SEQUENCE_BELOW: u64 = 1 << 15;
 /// wrong after one of 2^15 (RFC 3711 §3.3.1), and several lost ones add up; NACK gives up as early.
 const MAX_LEAP: u64 = 1_000;
 
-/// What a seat puts into a packet's header, besides the payload.
-#[derive(Clone, Debug)]
-pub struct Outgoing<'a> {
+/// What a seat puts into a packet's header, besides what is carried through.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Outgoing {
     /// Index in the SSRC's sequence: sequence number and roll-over counter.
     pub index: u64,
     /// The stream it goes under.
@@ -38,33 +38,8 @@ pub struct Outgoing<'a> {
     pub payload_type: PayloadType,
     /// In step with the seat.
     pub timestamp: u32,
-    /// As published.
-    pub marker: bool,
-    /// MID under the subscriber's id, while it is sent.
-    pub mid: Option<(u8, Mid)>,
-    /// Carried header extensions under the subscriber's ids.
-    pub elements: ArrayVec<Element<'a>, { Extension::ALL.len() }>,
     /// Whether a run begins here: the receiver wants a sender report soon.
     pub begins: bool,
-}
-
-impl Outgoing<'_> {
-    /// Writes the RTP header; returns its length, or `None` when there is no room.
-    pub fn write_header(&self, out: &mut [u8]) -> Option<usize> {
-        let mut elements = ArrayVec::<Element<'_>, { Extension::ALL.len() + 1 }>::new();
-        if let Some((id, mid)) = &self.mid {
-            elements.push(Element { id: *id, data: mid.as_bytes() });
-        }
-        elements.extend(self.elements.iter().copied());
-        let header = RtpHeader {
-            marker: self.marker,
-            payload_type: self.payload_type,
-            sequence: self.index as u16,
-            timestamp: self.timestamp,
-            ssrc: self.ssrc,
-        };
-        header.write(&elements, out)
-    }
 }
 
 /// Why a packet is not sent to a subscriber.
@@ -76,6 +51,8 @@ pub enum Withheld {
     BeforeTheStart,
     /// The subscriber does not take this codec.
     UnknownCodec,
+    /// The core cannot carry all pictures.
+    Shed,
 }
 
 /// Why a retransmission is not answered.
@@ -95,6 +72,8 @@ struct Run {
     first_in: u64,
     index_offset: u64,
     timestamp_offset: u32,
+    /// The codec of its last packet, which is nearly always the next one's, and its place.
+    codec: (usize, OutCodec),
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -109,8 +88,18 @@ struct OutCodec {
 struct Showing {
     /// The track, by the shard's key.
     track: u32,
-    codecs: [Option<OutCodec>; MAX_CODECS],
     run: Option<Run>,
+    /// By the place of the published codec.
+    codecs: Box<[Option<OutCodec>]>,
+}
+
+impl Showing {
+    fn codec(&self, place: usize) -> Option<OutCodec> {
+        match &self.run {
+            Some(Run { codec: (same, codec), .. }) if *same == place => Some(*codec),
+            _ => self.codecs.get(place).copied().flatten(),
+        }
+    }
 }
 
 /// Counters for sender reports (RFC 3550 §6.4.1).
@@ -122,10 +111,13 @@ pub struct Sent {
     pub octets: u32,
 }
 
-/// One receive seat.
+/// One receive seat. What each packet needs stands together; the rest is a pointer away, since a
+/// worker has many thousand seats and a packet goes through all that show it.
 #[derive(Clone, Debug)]
 pub struct Slot {
-    open: OpenSlot,
+    kind: Kind,
+    ssrc: Ssrc,
+    open: Box<OpenSlot>,
     transport: u32,
     showing: Option<Showing>,
     next_index: u64,
@@ -133,8 +125,9 @@ pub struct Slot {
     last: Option<(u32, Time)>,
     reported: Option<Reported>,
     announced: bool,
-    resends: Resends,
+    shed: bool,
     sent: Sent,
+    resends: Box<Resends>,
 }
 
 /// What the seat's last sender report said: this time stamp belongs to that moment.
@@ -154,7 +147,9 @@ impl Slot {
     /// An empty seat on the transport with the shard's key `transport`.
     pub fn new(open: OpenSlot, transport: u32, random: &mut Random) -> Slot {
         Slot {
-            open,
+            kind: open.kind,
+            ssrc: open.ssrc,
+            open: Box::new(open),
             transport,
             showing: None,
             next_index: random.below(FIRST_SEQUENCE_BELOW),
@@ -162,8 +157,9 @@ impl Slot {
             last: None,
             reported: None,
             announced: false,
-            resends: Resends::default(),
+            shed: false,
             sent: Sent::default(),
+            resends: Box::default(),
         }
     }
 
@@ -184,7 +180,7 @@ impl Slot {
 
     /// The SSRC it sends under.
     pub fn ssrc(&self) -> Ssrc {
-        self.open.ssrc
+        self.ssrc
     }
 
     /// The SSRC its retransmissions go under.
@@ -199,7 +195,7 @@ impl Slot {
 
     /// Sound or picture.
     pub fn kind(&self) -> Kind {
-        self.open.kind
+        self.kind
     }
 
     /// The shard's key of the track it shows.
@@ -214,20 +210,24 @@ impl Slot {
 
     /// Whether a picture is held back until a key frame comes.
     pub fn waits_for_key_frame(&self) -> bool {
-        self.open.kind == Kind::Video && self.showing.as_ref().is_some_and(|showing| showing.run.is_none())
+        self.kind == Kind::Video && self.showing.as_ref().is_some_and(|showing| showing.run.is_none())
     }
 
     /// Shows the track with the shard's key `track`, whose codecs are `published`, or nothing.
     pub fn show(&mut self, track: Option<(u32, &[CodecParameters])>) {
         self.showing = track.map(|(track, published)| {
-            let mut codecs = [None; MAX_CODECS];
-            for (place, published) in codecs.iter_mut().zip(published) {
-                *place = self.open.codecs.iter().find(|own| same_format(own, published)).map(|own| {
-                    OutCodec { payload_type: own.payload_type, rtx: own.rtx, clock_rate: own.clock_rate }
-                });
-            }
+            let own = |published| self.open.codecs.iter().find(|own| same_format(own, published));
+            let codecs = published.iter().map(|published| own(published).map(OutCodec::from)).collect();
             Showing { track, codecs, run: None }
         });
+    }
+
+    /// Lets its pictures go, or takes them up again with a key frame.
+    pub fn set_shed(&mut self, shed: bool) {
+        if shed && !self.shed {
+            self.interrupt();
+        }
+        self.shed = shed;
     }
 
     /// Breaks the run: what comes next begins anew, a picture with a key frame.
@@ -244,21 +244,24 @@ impl Slot {
 
     /// How `packet` goes out on this seat. `published_now` is the layer's own time stamp for `now`,
     /// as far as its publisher has reported; it is asked for when a run begins. Allocates nothing.
-    pub fn admit<'a>(
+    pub fn admit(
         &mut self,
         now: Time,
-        packet: &Packet<'a>,
+        packet: &Packet<'_>,
         published_now: impl FnOnce() -> Option<u32>,
-    ) -> Result<Outgoing<'a>, Withheld> {
+    ) -> Result<Outgoing, Withheld> {
+        if self.shed {
+            return Err(Withheld::Shed);
+        }
         let showing = self.showing.as_mut().ok_or(Withheld::UnknownCodec)?;
-        let codec = showing.codecs.get(packet.codec).copied().flatten().ok_or(Withheld::UnknownCodec)?;
+        let codec = showing.codec(packet.codec).ok_or(Withheld::UnknownCodec)?;
         let next = self.next_index;
         let run = showing.run.filter(|run| packet.index < next.wrapping_sub(run.index_offset) + MAX_LEAP);
         showing.run = run;
         let begins = run.is_none();
         let run = match run {
             Some(run) => run,
-            None if self.open.kind == Kind::Video && !packet.starts_key_frame => {
+            None if self.kind == Kind::Video && !packet.starts_key_frame => {
                 return Err(Withheld::WaitingForKeyFrame);
             }
             None => {
@@ -269,6 +272,7 @@ impl Slot {
                     first_in: packet.index,
                     index_offset: self.next_index.wrapping_sub(packet.index),
                     timestamp_offset: timestamp.unwrap_or(packet.timestamp).wrapping_sub(packet.timestamp),
+                    codec: (packet.codec, codec),
                 })
             }
         };
@@ -283,16 +287,7 @@ impl Slot {
         }
         self.sent.packets = self.sent.packets.wrapping_add(1);
         self.sent.octets = self.sent.octets.wrapping_add(packet.payload.len() as u32);
-        Ok(Outgoing {
-            index,
-            ssrc: self.open.ssrc,
-            payload_type: codec.payload_type,
-            timestamp,
-            marker: packet.marker,
-            mid: self.mid_element(),
-            elements: self.elements(packet),
-            begins,
-        })
+        Ok(Outgoing { index, ssrc: self.ssrc, payload_type: codec.payload_type, timestamp, begins })
     }
 
     /// Which published packet the subscriber means by `sequence` of this seat, if it may be sent
@@ -317,18 +312,15 @@ impl Slot {
 
     /// How `packet` goes out as a retransmission (RFC 4588 §4): its own sequence, the original's
     /// sequence number returned beside, to stand in front of the payload.
-    pub fn resend<'a>(&mut self, packet: &Packet<'a>) -> Option<(Outgoing<'a>, u16)> {
+    pub fn resend(&mut self, packet: &Packet<'_>) -> Option<(Outgoing, u16)> {
         let showing = self.showing.as_ref()?;
-        let codec = showing.codecs.get(packet.codec).copied().flatten()?;
+        let codec = showing.codec(packet.codec)?;
         let run = showing.run?;
         let outgoing = Outgoing {
             index: self.next_rtx_index,
             ssrc: self.open.rtx_ssrc?,
             payload_type: codec.rtx?,
             timestamp: packet.timestamp.wrapping_add(run.timestamp_offset),
-            marker: packet.marker,
-            mid: self.mid_element(),
-            elements: self.elements(packet),
             begins: false,
         };
         self.next_rtx_index += 1;
@@ -346,18 +338,30 @@ impl Slot {
         self.reported = Some(Reported { at, timestamp, clock_rate });
     }
 
-    /// Chromium drops packets of an SSRC it does not know without MID, once there are several
-    /// video m-lines; so MID is sent until a receiver report names the SSRC.
-    fn mid_element(&self) -> Option<(u8, Mid)> {
-        self.open.extensions.mid.filter(|_| !self.announced).map(|id| (id, self.open.mid))
-    }
-
-    fn elements<'a>(&self, packet: &Packet<'a>) -> ArrayVec<Element<'a>, { Extension::ALL.len() }> {
-        packet
-            .carried
-            .iter()
-            .filter_map(|&(extension, data)| Some(Element { id: extension.id(&self.open.extensions)?, data }))
-            .collect()
+    /// Writes the header `packet` goes out with; returns its length, or `None` when there is no room.
+    pub fn write_header(&self, outgoing: &Outgoing, packet: &Packet<'_>, out: &mut [u8]) -> Option<usize> {
+        let header = RtpHeader {
+            marker: packet.marker,
+            payload_type: outgoing.payload_type,
+            sequence: outgoing.index as u16,
+            timestamp: outgoing.timestamp,
+            ssrc: outgoing.ssrc,
+        };
+        if self.announced && packet.carried.is_empty() {
+            return header.write(&[], out);
+        }
+        let mut elements = ArrayVec::<Element<'_>, { Extension::ALL.len() + 1 }>::new();
+        let OpenSlot { extensions, mid, .. } = &*self.open;
+        // Chromium drops packets of an SSRC it does not know without MID, once there are several
+        // video m-lines; so MID is sent until a receiver report names the SSRC.
+        if let Some(id) = extensions.mid.filter(|_| !self.announced) {
+            elements.push(Element { id, data: mid.as_bytes() });
+        }
+        let carried = packet.carried.iter();
+        elements.extend(
+            carried.filter_map(|&(extension, data)| Some(Element { id: extension.id(extensions)?, data })),
+        );
+        header.write(&elements, out)
     }
 }
 
@@ -404,6 +408,12 @@ impl Slot {
     }
 }
 
+impl From<&CodecParameters> for OutCodec {
+    fn from(own: &CodecParameters) -> OutCodec {
+        OutCodec { payload_type: own.payload_type, rtx: own.rtx, clock_rate: own.clock_rate }
+    }
+}
+
 fn same_format(own: &CodecParameters, published: &CodecParameters) -> bool {
     own.codec == published.codec && own.format == published.format && own.clock_rate == published.clock_rate
 }
@@ -445,7 +455,8 @@ fn next_timestamp(last: Option<(u32, Time)>, now: Time, clock_rate: u32) -> Opti
 mod tests {
     use super::*;
     use crate::base::TransportId;
-    use crate::control::types::{Codec, ExtensionIds};
+    use crate::control::types::{Codec, ExtensionIds, Mid};
+    use crate::wire::rtp::RtpView;
 
     fn vp8(payload_type: u8) -> CodecParameters {
         CodecParameters {
@@ -508,8 +519,7 @@ mod tests {
     fn another_track_continues_the_sequence_and_the_clock() {
         let mut slot = slot();
         slot.show(Some((7, &[vp8(100)])));
-        let before =
-            slot.admit(Time::from_millis(0), &packet(70_000, 5_000, true), || None).expect("key").clone();
+        let before = slot.admit(Time::from_millis(0), &packet(70_000, 5_000, true), || None).expect("key");
         let (index, timestamp) = (before.index, before.timestamp);
         slot.show(Some((8, &[vp8(102)])));
         let after =
@@ -536,12 +546,17 @@ mod tests {
     fn mid_is_sent_until_the_receiver_has_reported() {
         let mut slot = slot();
         slot.show(Some((7, &[vp8(100)])));
-        assert_eq!(
-            slot.admit(Time::ZERO, &packet(1, 0, true), || None).expect("key").mid.map(|mid| mid.0),
-            Some(4)
-        );
+        let mid_of = |slot: &mut Slot, index| {
+            let packet = packet(index, 0, index == 1);
+            let outgoing = slot.admit(Time::ZERO, &packet, || None).expect("it runs");
+            let mut header = [0; 40];
+            let len = slot.write_header(&outgoing, &packet, &mut header).expect("there is room");
+            let view = RtpView::parse_header(&header[..len]).expect("a header");
+            view.extension(Some(4)).map(<[u8]>::to_vec)
+        };
+        assert_eq!(mid_of(&mut slot, 1).as_deref(), Some(&b"3"[..]));
         slot.on_receiver_report();
-        assert!(slot.admit(Time::ZERO, &packet(2, 0, false), || None).expect("running").mid.is_none());
+        assert_eq!(mid_of(&mut slot, 2), None);
     }
 
     #[test]

@@ -100,6 +100,11 @@ impl Room {
         member.is_some_and(|member| std::mem::replace(&mut member.hidden, hidden) != hidden)
     }
 
+    /// Whom `viewer` has pinned.
+    pub fn pinned_by(&self, viewer: ParticipantId) -> Option<ParticipantId> {
+        self.members.iter().find(|member| member.participant == viewer)?.seats.pinned()
+    }
+
     /// The seats of a participant who is in the room.
     pub fn seats_mut(&mut self, participant: ParticipantId) -> Option<&mut Seats> {
         self.members

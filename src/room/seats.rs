@@ -76,6 +76,11 @@ impl Seats {
         self.bound.push(Seat { slot, shows: Some(track) });
     }
 
+    /// Who is shown before anybody else.
+    pub fn pinned(&self) -> Option<ParticipantId> {
+        self.pinned
+    }
+
     /// Shows this participant before anybody else.
     pub fn pin(&mut self, target: Option<ParticipantId>) {
         self.pinned = target;

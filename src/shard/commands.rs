@@ -281,6 +281,7 @@ impl Shard {
             .map(|track| Event::TrackStats { request, track: track.id, stats: statistics(track) })
             .collect();
         events.into_iter().for_each(|event| self.tell(event));
+        self.tell_load();
         self.tell(Event::Answered { request });
         Ok(())
     }
@@ -296,6 +297,7 @@ impl Shard {
         });
         let events: Vec<_> = transports.chain(slots).collect();
         events.into_iter().for_each(|event| self.tell(event));
+        self.tell_load();
         self.tell(Event::Answered { request });
         Ok(())
     }

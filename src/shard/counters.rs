@@ -79,6 +79,8 @@ causes! {
     BeforeTheStart => "before-the-start",
     /// Not forwarded: the subscriber does not take the codec.
     CodecNotTaken => "codec-not-taken",
+    /// Not forwarded: the core cannot carry all pictures.
+    Shed => "shed",
     /// Not forwarded: the subscriber is not connected.
     NotConnected => "not-connected",
     /// Not sent: no buffer was free.
@@ -101,6 +103,7 @@ impl From<Withheld> for Drop {
             Withheld::WaitingForKeyFrame => Drop::WaitingForKeyFrame,
             Withheld::BeforeTheStart => Drop::BeforeTheStart,
             Withheld::UnknownCodec => Drop::CodecNotTaken,
+            Withheld::Shed => Drop::Shed,
         }
     }
 }

@@ -14,23 +14,35 @@ use arrayvec::ArrayString;
 /// Room for any answer to a check.
 const MAX_STUN_ANSWER: usize = 256;
 
+/// A datagram that came.
+#[derive(Clone, Copy, Debug)]
+pub struct Datagram<'a> {
+    /// Where from, and through which socket.
+    pub path: Path,
+    /// When the host took it from the wire, by the worker's clock; never later than now.
+    pub arrived: Time,
+    /// Its payload.
+    pub bytes: &'a [u8],
+}
+
 impl Shard {
-    /// A datagram came on `path`. Whatever it holds, it disturbs nobody else's call: what is not
+    /// A datagram came. Whatever it holds, it disturbs nobody else's call: what is not
     /// understood or not authentic is counted by cause and dropped.
-    pub fn on_datagram(&mut self, now: Time, path: Path, datagram: &[u8], out: &mut impl Outbox) {
+    pub fn on_datagram(&mut self, now: Time, datagram: Datagram<'_>, out: &mut impl Outbox) {
         self.counters.datagrams += 1;
-        let kind = match classify(datagram) {
+        let Datagram { path, bytes, .. } = datagram;
+        let kind = match classify(bytes) {
             Kind::Unknown => return self.counters.drop(Drop::UnknownProtocol),
-            Kind::Stun => return self.on_stun(now, path, datagram, out),
+            Kind::Stun => return self.on_stun(now, path, bytes, out),
             kind => kind,
         };
         let Some(&link) = self.by_path.get(&path) else {
             return self.counters.drop(Drop::UnknownAddress);
         };
         match kind {
-            Kind::Rtp => self.on_rtp(now, link, path, datagram, out),
-            Kind::Rtcp => self.on_rtcp(now, link, path, datagram, out),
-            _ => self.on_dtls(now, link, path, datagram, out),
+            Kind::Rtp => self.on_rtp(now, link, datagram, out),
+            Kind::Rtcp => self.on_rtcp(now, link, path, bytes, out),
+            _ => self.on_dtls(now, link, path, bytes, out),
         }
     }
 

@@ -69,6 +69,7 @@ impl Shard {
             gathering: &mut self.gathering,
             counters: &mut self.counters,
             begun: &mut self.begun,
+            noted: &mut self.noted,
         };
         for &slot in &layer.slots {
             let owed = Owed::new(slot, key, layer_number, index);
@@ -121,6 +122,7 @@ impl Shard {
             gathering: &mut self.gathering,
             counters: &mut self.counters,
             begun: &mut self.begun,
+            noted: &mut self.noted,
         };
         for index in run {
             let Some((bytes, stored)) = track.layers[layer].history.get(index) else { continue };
@@ -150,7 +152,7 @@ impl Shard {
             return self.counters.drop(Drop::NotConnected);
         };
         let mut header = [0; MAX_HEADER];
-        let Some(header_len) = outgoing.write_header(&mut header) else {
+        let Some(header_len) = slot.write_header(&outgoing, &packet, &mut header) else {
             return self.counters.drop(Drop::NotSealed);
         };
         let original = original.to_be_bytes();
@@ -209,7 +211,8 @@ fn owe(
         Ok(outgoing) => {
             owed.payload = (packet.payload_start, packet.payload.len() as u16);
             owed.begins = outgoing.begins;
-            let kept = yard.owe(now, link, owed, &outgoing, out);
+            owed.index = outgoing.index;
+            let kept = yard.owe(now, link, owed, |room| slot.write_header(&outgoing, packet, room), out);
             Outcome { kept, begins: outgoing.begins, waits: false }
         }
         Err(withheld) => {

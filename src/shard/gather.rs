@@ -10,7 +10,6 @@ use super::counters::{Counters, Drop};
 use super::link::{Link, Srtp};
 use crate::base::slab::Slab;
 use crate::base::{Outbox, Path, Push, Time, TrainId};
-use crate::media::slot::Outgoing;
 use crate::media::track::Track;
 use crate::media::train_plan::{MAX_PLANNED, Wagon, plan};
 use crate::transport::srtp::{Payload, SrtpSender};
@@ -23,6 +22,9 @@ const HEADER_BYTES: usize = 8 * 1024;
 
 /// Room for an RTP header we write: 12 bytes, MID and what is carried.
 pub(super) const MAX_HEADER: usize = 320;
+
+/// Departures of one turn that are noted at most; more say nothing more.
+const MOST_NOTED: usize = 4096;
 
 /// One packet somebody is owed.
 #[derive(Clone, Copy, Debug)]
@@ -40,7 +42,7 @@ pub(super) struct Owed {
     /// Index in the layer's history.
     pub(super) published: u64,
     /// Index in the seat's sequence.
-    index: u64,
+    pub(super) index: u64,
     header_start: u16,
     header_len: u16,
     /// Where the payload lies in the stored packet.
@@ -69,11 +71,10 @@ impl Waiting {
         self.owed.is_full() || self.headers_len + MAX_HEADER > HEADER_BYTES
     }
 
-    /// Keeps `owed` with the header that `outgoing` makes; false when that is too long.
-    fn push(&mut self, mut owed: Owed, outgoing: &Outgoing<'_>) -> bool {
+    /// Keeps `owed` with the header that `write` writes; false when that is too long.
+    fn push(&mut self, mut owed: Owed, write: impl FnOnce(&mut [u8]) -> Option<usize>) -> bool {
         let room = &mut self.headers[self.headers_len..self.headers_len + MAX_HEADER];
-        let Some(len) = outgoing.write_header(room) else { return false };
-        owed.index = outgoing.index;
+        let Some(len) = write(room) else { return false };
         (owed.header_start, owed.header_len) = (self.headers_len as u16, len as u16);
         self.headers_len += len;
         self.owed.push(owed);
@@ -141,6 +142,8 @@ pub(super) struct Yard<'a> {
     pub(super) counters: &'a mut Counters,
     /// Seats that began to show something with what has just left.
     pub(super) begun: &'a mut Vec<u32>,
+    /// When what has just left had come, if somebody asks.
+    pub(super) noted: &'a mut Option<Vec<Time>>,
 }
 
 impl Yard<'_> {
@@ -151,7 +154,7 @@ impl Yard<'_> {
         now: Time,
         link: u32,
         owed: Owed,
-        outgoing: &Outgoing<'_>,
+        write_header: impl FnOnce(&mut [u8]) -> Option<usize>,
         out: &mut impl Outbox,
     ) -> bool {
         if self.links[link].waiting.as_ref().is_some_and(|waiting| waiting.is_full()) {
@@ -163,7 +166,7 @@ impl Yard<'_> {
             due.push_back((now + *window, link));
             spare.pop().unwrap_or_else(Waiting::new)
         });
-        let kept = waiting.push(owed, outgoing);
+        let kept = waiting.push(owed, write_header);
         if kept {
             self.counters.waiting += 1;
         } else {
@@ -178,7 +181,7 @@ impl Yard<'_> {
         let Some(waiting) = entry.waiting.take() else { return };
         match Train::to(link, entry) {
             Some(train) => {
-                train.load(&waiting, self.tracks, self.counters, out);
+                train.load(&waiting, self.tracks, self.counters, self.noted, out);
                 self.begun.extend(waiting.owed.iter().filter(|owed| owed.begins).map(|owed| owed.slot));
             }
             None => waiting.owed.iter().for_each(|_| self.counters.drop(Drop::NotConnected)),
@@ -202,16 +205,26 @@ impl<'a> Train<'a> {
         Some(Train { id: TrainId(key), path: link.transport.path()?, sender })
     }
 
-    fn load(&self, waiting: &Waiting, tracks: &Slab<Track>, counters: &mut Counters, out: &mut impl Outbox) {
+    fn load(
+        &self,
+        waiting: &Waiting,
+        tracks: &Slab<Track>,
+        counters: &mut Counters,
+        noted: &mut Option<Vec<Time>>,
+        out: &mut impl Outbox,
+    ) {
         let size = |owed: &Owed| owed.header_len + owed.payload.1;
         let wagons: ArrayVec<Wagon, MAX_PLANNED> =
             waiting.owed.iter().map(|owed| Wagon { size: size(owed), stream: owed.slot }).collect();
         for place in plan(&wagons) {
             let owed = &waiting.owed[usize::from(place.wagon)];
-            let Some(payload) = payload_of(owed, tracks) else {
+            let Some((payload, received)) = payload_of(owed, tracks) else {
                 counters.drop(Drop::NotKept);
                 continue;
             };
+            if let Some(noted) = noted.as_mut().filter(|noted| !owed.replayed && noted.len() < MOST_NOTED) {
+                noted.push(received);
+            }
             let payload = Payload { head: &[], body: payload, padding: place.padding };
             if self.seal(owed.index, waiting.header(owed), payload, counters, out) {
                 counters.padding += u64::from(place.padding);
@@ -245,10 +258,11 @@ impl<'a> Train<'a> {
     }
 }
 
-fn payload_of<'a>(owed: &Owed, tracks: &'a Slab<Track>) -> Option<&'a [u8]> {
-    let (bytes, _) = tracks.get(owed.track)?.layers[usize::from(owed.layer)].history.get(owed.published)?;
+fn payload_of<'a>(owed: &Owed, tracks: &'a Slab<Track>) -> Option<(&'a [u8], Time)> {
+    let (bytes, stored) =
+        tracks.get(owed.track)?.layers[usize::from(owed.layer)].history.get(owed.published)?;
     let (start, len) = (usize::from(owed.payload.0), usize::from(owed.payload.1));
-    bytes.get(start..start + len)
+    Some((bytes.get(start..start + len)?, stored.received))
 }
 
 impl Shard {
@@ -256,6 +270,19 @@ impl Shard {
     /// that was set when the first of them came.
     pub fn set_gathering_window(&mut self, window: Duration) {
         self.gathering.window = window;
+    }
+
+    /// Notes in `noted`, which is cleared, when each packet came that leaves until
+    /// [`noted_departures`](Self::noted_departures) takes it back.
+    pub fn note_departures(&mut self, mut noted: Vec<Time>) {
+        noted.clear();
+        noted.reserve_exact(MOST_NOTED);
+        self.noted = Some(noted);
+    }
+
+    /// See [`note_departures`](Self::note_departures).
+    pub fn noted_departures(&mut self) -> Vec<Time> {
+        self.noted.take().unwrap_or_default()
     }
 
     /// Sends what is due at the end of a turn. Allocates nothing.
@@ -304,6 +331,7 @@ impl Shard {
             gathering: &mut self.gathering,
             counters: &mut self.counters,
             begun: &mut self.begun,
+            noted: &mut self.noted,
         }
     }
 }

@@ -2,9 +2,10 @@
 
 use super::Shard;
 use super::counters::Drop;
+use super::demux::Datagram;
 use super::link::Ingress;
 use crate::base::id::{PayloadType, Ssrc};
-use crate::base::{Outbox, Path, Time};
+use crate::base::{Outbox, Time};
 use crate::control::types::Kind;
 use crate::media::history::MAX_PACKET;
 use crate::media::key_frame::starts_key_frame;
@@ -20,22 +21,15 @@ const OSN_LEN: usize = 2;
 impl Shard {
     /// An RTP packet came on the transport with the key `link`. Allocates nothing once the layer's
     /// history has grown to a second's size.
-    pub(super) fn on_rtp(
-        &mut self,
-        now: Time,
-        link: u32,
-        path: Path,
-        datagram: &[u8],
-        out: &mut impl Outbox,
-    ) {
-        let Ok(view) = RtpView::parse_header(datagram) else {
+    pub(super) fn on_rtp(&mut self, now: Time, link: u32, datagram: Datagram<'_>, out: &mut impl Outbox) {
+        let Ok(view) = RtpView::parse_header(datagram.bytes) else {
             return self.counters.drop(Drop::BadRtp);
         };
         match self.links[link].ingress.find(view.ssrc()) {
             Some(ingress) if ingress.retired => self.counters.drop(Drop::RetiredSsrc),
-            Some(ingress) if !ingress.rtx => self.on_media(now, (link, path), ingress, &view, out),
-            Some(ingress) => self.on_aside(now, (link, path), Some(ingress), &view, out),
-            None => self.on_aside(now, (link, path), None, &view, out),
+            Some(ingress) if !ingress.rtx => self.on_media(now, (link, datagram), ingress, &view, out),
+            Some(ingress) => self.on_aside(now, (link, datagram), Some(ingress), &view, out),
+            None => self.on_aside(now, (link, datagram), None, &view, out),
         }
     }
 
@@ -43,7 +37,7 @@ impl Shard {
     fn on_media(
         &mut self,
         now: Time,
-        (link, path): (u32, Path),
+        (link, datagram): (u32, Datagram<'_>),
         from: Ingress,
         view: &RtpView<'_>,
         out: &mut impl Outbox,
@@ -59,16 +53,16 @@ impl Shard {
             Err(error) => return self.counters.drop(cause(error)),
         };
         self.counters.packets_in += 1;
-        self.links[link].transport.on_authentic(now, &path);
-        self.note_arrival(now, link, view, out);
-        self.store(now, from, opened.index, opened.len, false, out);
+        self.links[link].transport.on_authentic(now, &datagram.path);
+        self.note_arrival(datagram.arrived, link, view, out);
+        self.store(now, Some(datagram.arrived), from, (opened.index, opened.len), out);
     }
 
     /// A retransmission, or an SSRC seen for the first time: opened beside, then put in its place.
     fn on_aside(
         &mut self,
         now: Time,
-        (link, path): (u32, Path),
+        (link, datagram): (u32, Datagram<'_>),
         known: Option<Ingress>,
         view: &RtpView<'_>,
         out: &mut impl Outbox,
@@ -81,8 +75,8 @@ impl Shard {
             Err(error) => return self.counters.drop(cause(error)),
         };
         self.counters.packets_in += 1;
-        self.links[link].transport.on_authentic(now, &path);
-        self.note_arrival(now, link, view, out);
+        self.links[link].transport.on_authentic(now, &datagram.path);
+        self.note_arrival(datagram.arrived, link, view, out);
         let Some(ingress) = known.or_else(|| self.recognise(link, view)) else {
             return self.counters.drop(Drop::UnknownTrack);
         };
@@ -91,7 +85,7 @@ impl Shard {
         }
         let room = self.tracks[ingress.track].layers[usize::from(ingress.layer)].history.reserve(now);
         room[..opened.len].copy_from_slice(&self.scratch[..opened.len]);
-        self.store(now, ingress, opened.index, opened.len, false, out);
+        self.store(now, Some(datagram.arrived), ingress, (opened.index, opened.len), out);
     }
 
     /// Puts the original packet together again from a retransmission in `scratch`.
@@ -121,17 +115,17 @@ impl Shard {
         restore_header(room, payload_type, sequence, ssrc, view.marker());
         room[header_len..header_len + payload.len()].copy_from_slice(payload);
         let len = header_len + payload.len();
-        self.store(now, from, index, len, true, out);
+        self.store(now, None, from, (index, len), out);
     }
 
-    /// Commits the packet that stands in the layer's reservation, and forwards it.
+    /// Commits the packet that stands in the layer's reservation, and forwards it. It `arrived` by
+    /// itself, or else was recovered.
     fn store(
         &mut self,
         now: Time,
+        arrived: Option<Time>,
         from: Ingress,
-        index: u64,
-        len: usize,
-        recovered: bool,
+        (index, len): (u64, usize),
         out: &mut impl Outbox,
     ) {
         let track = &mut self.tracks[from.track];
@@ -146,14 +140,13 @@ impl Shard {
         };
         let key = starts_key_frame(codec.codec, view.payload());
         let timestamp = view.timestamp();
-        if !layer.seen.accept(index) || !layer.history.commit(index, len, now, key) {
+        if !layer.seen.accept(index) || !layer.history.commit(index, len, arrived.unwrap_or(now), key) {
             return self.counters.drop(Drop::Duplicate);
         }
         layer.highest = layer.highest.max(Some(index));
-        if recovered {
-            layer.reception.on_recovered();
-        } else {
-            layer.reception.on_packet(now, index, timestamp);
+        match arrived {
+            Some(at) => layer.reception.on_packet(at, index, timestamp),
+            None => layer.reception.on_recovered(),
         }
         let arrival = layer.nacks.on_packet(now, index);
         if track.kind == Kind::Video {

@@ -20,6 +20,7 @@ mod link;
 mod removal;
 mod reports;
 mod seating;
+mod shedding;
 mod ticks;
 
 use crate::base::random::Random;
@@ -27,6 +28,7 @@ use crate::base::slab::Slab;
 use crate::base::timer::Timers;
 use crate::base::{ParticipantId, Path, RoomId, SlotId, Time, TrackId, TransportId, WallClock};
 use crate::control::Event;
+use crate::control::message::ALL_PICTURES;
 use crate::control::types::MAX_UFRAG;
 use crate::media::history::MAX_PACKET;
 use crate::media::slot::Slot;
@@ -35,6 +37,7 @@ use crate::room::Room;
 use crate::transport::dtls::{DtlsContext, Identity};
 use arrayvec::ArrayString;
 use counters::Counters;
+pub use demux::Datagram;
 use gather::Gathering;
 use hashbrown::HashMap;
 use link::Link;
@@ -94,6 +97,10 @@ pub struct Shard {
     gathering: Gathering,
     /// Seats that began to show something and are not told yet what it is in step with.
     begun: Vec<u32>,
+    /// Sixteenths of the pictures that are forwarded.
+    picture_share: u8,
+    /// When what has departed came, for turns that are looked at.
+    noted: Option<Vec<Time>>,
     events: VecDeque<Event>,
     events_lost: u64,
     counters: Counters,
@@ -123,6 +130,8 @@ impl Shard {
             timers: Timers::default(),
             gathering: Gathering::default(),
             begun: Vec::new(),
+            picture_share: ALL_PICTURES,
+            noted: None,
             events: VecDeque::new(),
             events_lost: 0,
             counters: Counters::default(),

@@ -37,6 +37,9 @@ impl World {
             Action::Lie { who, lie } => self.lie(now, who, lie),
             Action::Strangers => self.strangers(now),
             Action::Renew(shard) => self.renew(now, shard % self.hosts.len()),
+            Action::Shed(share) => {
+                self.hosts.iter_mut().for_each(|host| host.shard.set_picture_share(share));
+            }
             Action::Heal => self.heal(),
         }
     }

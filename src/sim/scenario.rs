@@ -112,6 +112,8 @@ pub enum Action {
     Strangers,
     /// A shard is exported, thrown away and imported.
     Renew(usize),
+    /// All shards forward so many sixteenths of the pictures, as when there is too much to do.
+    Shed(u8),
     /// All troubles of the network end.
     Heal,
 }

@@ -15,7 +15,7 @@ use crate::base::{Path, SocketIndex, Time, WallClock};
 use crate::control::types::{Reason, TransportState};
 use crate::control::{Command, Event};
 use crate::shard::counters::Drop;
-use crate::shard::{Shard, ShardConfig};
+use crate::shard::{Datagram, Shard, ShardConfig};
 use crate::transport::dtls::Identity;
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash};
@@ -170,7 +170,7 @@ impl World {
         }
         let host = &mut self.hosts[shard];
         host.tally.datagrams_in += 1;
-        host.shard.on_datagram(now, path, bytes, &mut host.outbox);
+        host.shard.on_datagram(now, Datagram { path, arrived: now, bytes }, &mut host.outbox);
         if self.scenario.turn.is_zero() {
             return self.end_turn(now, shard);
         }
@@ -392,7 +392,11 @@ fn note_event(now: Time, event: Event, ends: &[Reason], ledger: &mut Ledger, vio
         Event::Refused { id, reason } => {
             violations.add(now, "events", || format!("a command about {id} is refused: {reason:?}"));
         }
-        Event::Ready { .. } | Event::TrackStats { .. } | Event::Answered { .. } | Event::Lost { .. } => {}
+        Event::Ready { .. }
+        | Event::TrackStats { .. }
+        | Event::Answered { .. }
+        | Event::Lost { .. }
+        | Event::Load { .. } => {}
     }
 }
 

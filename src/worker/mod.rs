@@ -4,7 +4,9 @@
 //! it shares with signaling is its channel.
 
 pub mod clock;
+pub mod delay;
 mod gathering;
+mod overload;
 pub mod page;
 mod turn;
 

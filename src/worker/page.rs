@@ -3,6 +3,7 @@
 //! Written by relaxed stores every tenth of a second; whoever reads it needs no lock and disturbs
 //! nobody.
 
+use super::delay::{DELAY_BUCKETS_US, DelayHistogram};
 use crate::control::channel::{COUNTERS, WorkerChannel};
 use crate::io::{Io, IoCounters, TRAIN_LENGTH_BUCKETS};
 use crate::shard::Shard;
@@ -50,21 +51,34 @@ pub const IO_FIGURES: [&str; 14] = [
 const DROPS: usize = FIGURES.len();
 const IO: usize = DROPS + Drop::ALL.len();
 const TRAINS: usize = IO + IO_FIGURES.len();
-const _: () = assert!(TRAINS + TRAIN_LENGTH_BUCKETS <= COUNTERS);
+const DELAYS: usize = TRAINS + TRAIN_LENGTH_BUCKETS;
+const _: () = assert!(DELAYS + DELAY_BUCKETS_US.len() < COUNTERS);
+
+/// The worker's own figures.
+pub(super) struct Own<'a> {
+    pub(super) turns: u64,
+    /// How long packets wait for one another now.
+    pub(super) gathering: Duration,
+    /// What packets have been delayed by.
+    pub(super) delays: &'a DelayHistogram,
+}
 
 /// Name and place of every figure of the page.
 pub fn names() -> impl Iterator<Item = (usize, String)> {
     let drops = Drop::ALL.iter().map(|cause| format!("dropped-{}", cause.label()));
     let io = IO_FIGURES.iter().map(ToString::to_string);
     let trains = (0..TRAIN_LENGTH_BUCKETS).map(|bucket| format!("trains-up-to-{}", 1 << bucket));
-    FIGURES.iter().map(ToString::to_string).chain(drops).chain(io).chain(trains).enumerate()
+    let delays = DELAY_BUCKETS_US.iter().map(|us| format!("delayed-up-to-{us}-us"));
+    let longer = std::iter::once(String::from("delayed-longer"));
+    let own = FIGURES.iter().map(ToString::to_string);
+    own.chain(drops).chain(io).chain(trains).chain(delays).chain(longer).enumerate()
 }
 
-pub(super) fn write(channel: &WorkerChannel, shard: &Shard, io: &Io, turns: u64, gathering: Duration) {
+pub(super) fn write(channel: &WorkerChannel, shard: &Shard, io: &Io, own: &Own<'_>) {
     let population = shard.population();
     let counters = shard.counters();
     let figures = [
-        turns,
+        own.turns,
         population.rooms as u64,
         population.participants as u64,
         population.transports as u64,
@@ -79,7 +93,7 @@ pub(super) fn write(channel: &WorkerChannel, shard: &Shard, io: &Io, turns: u64,
         counters.key_frame_requests,
         counters.waiting,
         counters.padding,
-        gathering.as_nanos() as u64,
+        own.gathering.as_nanos() as u64,
     ];
     channel.set_counters(&figures);
     for &cause in Drop::ALL {
@@ -88,6 +102,9 @@ pub(super) fn write(channel: &WorkerChannel, shard: &Shard, io: &Io, turns: u64,
     let io = io.counters();
     for (place, value) in io_figures(io).into_iter().chain(io.train_lengths).enumerate() {
         channel.set_counter(IO + place, value);
+    }
+    for (place, &value) in own.delays.counts().iter().enumerate() {
+        channel.set_counter(DELAYS + place, value);
     }
 }
 

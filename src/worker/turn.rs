@@ -1,12 +1,15 @@
 //! The turn: commands → timers → datagrams → departures → events → flush and wait. Written once, here.
 
 use super::clock::Clock;
+use super::delay::{DelayHistogram, SAMPLED_TURNS};
 use super::gathering::GatheringControl;
+use super::overload::Overload;
 use super::page;
 use crate::base::Time;
+use crate::control::message::ALL_PICTURES;
 use crate::control::{Corrupt, WorkerChannel};
 use crate::io::Io;
-use crate::shard::Shard;
+use crate::shard::{Datagram, Shard};
 use std::time::Duration;
 
 /// How often the counters that others read are brought up to date.
@@ -31,6 +34,10 @@ pub(super) struct Worker {
     channel: WorkerChannel,
     clock: Clock,
     gathering: GatheringControl,
+    overload: Overload,
+    delays: DelayHistogram,
+    /// The list departures are noted in, while it is not in use.
+    notes: Vec<Time>,
     turns: u64,
     next_page: Time,
 }
@@ -44,7 +51,18 @@ impl Worker {
         gathering: GatheringControl,
     ) -> Worker {
         shard.set_gathering_window(gathering.window());
-        Worker { shard, io, channel, clock, gathering, turns: 0, next_page: Time::ZERO }
+        Worker {
+            shard,
+            io,
+            channel,
+            clock,
+            gathering,
+            overload: Overload::new(),
+            delays: DelayHistogram::default(),
+            notes: Vec::new(),
+            turns: 0,
+            next_page: Time::ZERO,
+        }
     }
 
     /// Turns until something is wrong that only a new process mends.
@@ -88,8 +106,13 @@ impl Worker {
 
     fn take_datagrams(&mut self) {
         let now = self.clock.now();
-        let shard = &mut self.shard;
-        self.io.receive(|datagram, trains| shard.on_datagram(now, datagram.path, datagram.bytes, trains));
+        let Worker { shard, clock, overload, .. } = self;
+        self.io.receive(|received, trains| {
+            let arrived = clock.arrived(now, received.at);
+            overload.note(now.since(arrived));
+            let datagram = Datagram { path: received.path, arrived, bytes: received.bytes };
+            shard.on_datagram(now, datagram, trains);
+        });
     }
 
     fn depart(&mut self) {
@@ -97,7 +120,27 @@ impl Worker {
         if self.gathering.adapt(now) {
             self.shard.set_gathering_window(self.gathering.window());
         }
+        if let Some(share) = self.overload.adapt(now) {
+            tracing::warn!(share, of = ALL_PICTURES, "the core's load changes what pictures are forwarded");
+            self.shard.set_picture_share(share);
+        }
+        if self.turns.is_multiple_of(SAMPLED_TURNS) {
+            return self.depart_and_measure(now);
+        }
         self.shard.depart(now, self.io.trains());
+    }
+
+    /// Departs, and counts how long each packet has taken.
+    fn depart_and_measure(&mut self, now: Time) {
+        self.shard.note_departures(std::mem::take(&mut self.notes));
+        self.shard.depart(now, self.io.trains());
+        self.notes = self.shard.noted_departures();
+        if self.notes.is_empty() {
+            return;
+        }
+        self.io.flush();
+        let gone = self.clock.now();
+        self.notes.iter().for_each(|&came| self.delays.record(gone.since(came)));
     }
 
     fn send_events(&mut self) {
@@ -113,7 +156,10 @@ impl Worker {
         let now = self.clock.now();
         if now >= self.next_page {
             self.next_page = now + PAGE_INTERVAL;
-            page::write(&self.channel, &self.shard, &self.io, self.turns, self.gathering.window());
+            self.clock.compare();
+            let own =
+                page::Own { turns: self.turns, gathering: self.gathering.window(), delays: &self.delays };
+            page::write(&self.channel, &self.shard, &self.io, &own);
         }
     }
 

@@ -11,7 +11,7 @@ use volley::base::random::Random;
 use volley::base::{Path, RoomId, SocketIndex, Time, WallClock};
 use volley::control::Command;
 use volley::control::types::{Codec, Kind};
-use volley::shard::{Shard, ShardConfig};
+use volley::shard::{Datagram, Shard, ShardConfig};
 use volley::sim::ledger::Ledger;
 use volley::sim::link::LinkOptions;
 use volley::sim::payload;
@@ -209,7 +209,7 @@ impl Call {
         let path = self.members[who].path;
         let (shard, now, out) = (&mut self.shard, self.now, &mut self.out);
         let allocated = measure(|| {
-            shard.on_datagram(now, path, bytes, out);
+            shard.on_datagram(now, Datagram { path, arrived: now, bytes }, out);
             shard.depart(now, out);
         })
         .count_total;

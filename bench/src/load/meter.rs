@@ -47,7 +47,7 @@ impl Meter {
         interval.io_losses = io_losses - self.io_losses;
         (self.since, self.busy_since, self.io_losses) = (now, busy, io_losses);
         self.total.add(&interval);
-        Snapshot { at: now, interval, total: self.total.clone(), population, problems: self.problems.clone() }
+        Snapshot { interval, total: self.total.clone(), population, problems: self.problems.clone() }
     }
 
     /// Forgets what was counted; what went wrong is kept.

@@ -25,7 +25,7 @@ mod secure_openssl;
 mod tests;
 
 pub(crate) use media::{AudioModel, MediaModel, VideoModel};
-pub(crate) use snapshot::{Figures, Population, Received, Sent, Snapshot};
+pub(crate) use snapshot::{Figures, Population, Received, Snapshot};
 
 use crate::signal::{Association, Person};
 use engine::{Command, Engine};

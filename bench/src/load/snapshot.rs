@@ -3,7 +3,6 @@
 use crate::signal::Kind;
 use hdrhistogram::Histogram;
 use std::time::Duration;
-use volley::base::Time;
 use volley::control::types::SrtpProfile;
 
 /// The longest that is told apart: whatever lasts longer counts as this.
@@ -12,8 +11,6 @@ const LONGEST_MICROS: u64 = 60_000_000;
 /// The state of a load at one moment.
 #[derive(Clone, Debug)]
 pub(crate) struct Snapshot {
-    /// When.
-    pub(crate) at: Time,
     /// Since the snapshot before.
     pub(crate) interval: Figures,
     /// Since the start, or since [`Load::restart_totals`](super::Load::restart_totals).

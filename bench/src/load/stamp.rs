@@ -40,11 +40,12 @@ pub(super) struct Stamp {
 impl Stamp {
     /// Writes it to the start of `out`, which has room for it.
     pub(super) fn write(&self, out: &mut [u8]) {
-        let flags = u8::from(self.key_frame) * KEY_FRAME | u8::from(self.silence_follows) * SILENCE_FOLLOWS;
+        let key_frame = if self.key_frame { KEY_FRAME } else { 0 };
+        let silence_follows = if self.silence_follows { SILENCE_FOLLOWS } else { 0 };
         out[..4].copy_from_slice(&MAGIC);
         out[4..8].copy_from_slice(&self.person.room.to_be_bytes());
         out[8..12].copy_from_slice(&self.person.number.to_be_bytes());
-        out[12..16].copy_from_slice(&[self.kind as u8, self.layer, flags, 0]);
+        out[12..16].copy_from_slice(&[self.kind as u8, self.layer, key_frame | silence_follows, 0]);
         out[16..20].copy_from_slice(&self.sequence.to_be_bytes());
         out[20..24].copy_from_slice(&self.frame.to_be_bytes());
         out[24..26].copy_from_slice(&self.packets_in_frame.to_be_bytes());

@@ -7,6 +7,7 @@ use crate::state::model::{Participant, Phase};
 use crate::state::plan::all_commands;
 use std::collections::BTreeSet;
 use volley::base::{ParticipantId, SlotId, Time, TrackId, TransportId};
+use volley::control::message::ALL_PICTURES;
 use volley::control::types::{Reason, TransportState};
 use volley::control::{Command, Event};
 
@@ -45,6 +46,12 @@ impl State {
             Event::Lost { events } => {
                 tracing::warn!(worker, events, "events were lost; asking for everything again");
                 self.resync(worker, false);
+            }
+            Event::Load { pictures } => {
+                self.overloaded.retain(|&other| other != worker);
+                if pictures < ALL_PICTURES {
+                    self.overloaded.push(worker);
+                }
             }
             Event::Ready { .. } | Event::TrackStats { .. } => {}
         }

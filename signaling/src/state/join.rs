@@ -67,6 +67,11 @@ impl State {
             );
             return Err(("room-full", text));
         }
+        let worker = room.media.map_or_else(|| self.quietest_worker(), |media| media.worker);
+        if self.overloaded.contains(&worker) {
+            let text = "this server has more to forward than it can carry; try again in a few seconds";
+            return Err(("server-busy", text.to_owned()));
+        }
         let id = ParticipantId(self.ids.take());
         let participant = Participant {
             id: Raw(id),
@@ -234,7 +239,8 @@ impl State {
                 *count += room.members.len();
             }
         }
-        people.iter().enumerate().min_by_key(|(_, count)| **count).map_or(0, |(worker, _)| worker)
+        let load = |&(worker, count): &(usize, &usize)| (self.overloaded.contains(&worker), *count);
+        people.iter().enumerate().min_by_key(load).map_or(0, |(worker, _)| worker)
     }
 }
 

@@ -66,6 +66,8 @@ pub struct State {
     owners: HashMap<u64, ParticipantId>,
     sockets: Sockets,
     resyncs: Vec<Resync>,
+    /// Workers that have more to forward than their core can carry.
+    overloaded: Vec<usize>,
     out: Output,
     dirty: Dirty,
 }

@@ -43,6 +43,7 @@ impl State {
             owners: HashMap::new(),
             sockets: Sockets::default(),
             resyncs: Vec::new(),
+            overloaded: Vec::new(),
             out: Output::default(),
             dirty: Dirty::default(),
             config,

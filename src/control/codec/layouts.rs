@@ -218,4 +218,5 @@ variants!(Event {
     4 => TrackStats { request: u64, track: TrackId, stats: TrackStats },
     5 => Answered { request: u64 },
     6 => Lost { events: u64 },
+    7 => Load { pictures: u8 },
 });

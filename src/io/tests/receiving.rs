@@ -151,7 +151,7 @@ fn two_sockets_are_told_apart(choice: IoChoice) {
     let (socket, from) = peer();
     for index in [1, 0] {
         socket.send_to(b"which?", addresses[index]).expect("loopback takes it");
-        let path = Path { socket: SocketIndex(index as u8), remote: from };
+        let path = Path { socket: SocketIndex(index as u16), remote: from };
         assert_eq!(rig.receive(1), [(path, b"which?".to_vec())]);
         rig.io.trains().push(crate::base::TrainId(0), &path, 4, |room| {
             room.copy_from_slice(b"this");

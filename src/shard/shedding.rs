@@ -1,0 +1,74 @@
+//! What is let go when a core cannot carry everything: pictures before sound, and of the pictures
+//! those worth least to their viewers first.
+
+use super::Shard;
+use crate::base::ParticipantId;
+use crate::control::Event;
+use crate::control::message::ALL_PICTURES;
+use crate::control::types::{Kind, Source};
+
+impl Shard {
+    /// Forwards only `share` sixteenths of the pictures that each viewer is shown, and tells
+    /// signaling, which then lets nobody new in. Screens and who is pinned go last, then the seats
+    /// that a viewer opened first. What comes back begins with a key frame.
+    pub fn set_picture_share(&mut self, share: u8) {
+        self.picture_share = share.min(ALL_PICTURES);
+        let links: Vec<u32> = self.links.iter().map(|(key, _)| key).collect();
+        for link in links {
+            self.shed_on(link);
+        }
+        self.tell_load();
+    }
+
+    pub(super) fn tell_load(&mut self) {
+        self.tell(Event::Load { pictures: self.picture_share });
+    }
+
+    /// Decides anew which pictures of the receiver `link` are shed.
+    fn shed_on(&mut self, link: u32) {
+        let viewer = self.links[link].participant;
+        let shown =
+            |&slot: &u32| self.slots[slot].kind() == Kind::Video && self.slots[slot].track().is_some();
+        let mut pictures: Vec<u32> = self.links[link].slots.iter().copied().filter(shown).collect();
+        // Stable: seats that were opened first stay before the others of their value.
+        pictures.sort_by_key(|&slot| !self.is_dear(slot, viewer));
+        let kept = kept(pictures.len(), self.picture_share, viewer);
+        for (place, slot) in pictures.into_iter().enumerate() {
+            self.slots[slot].set_shed(place >= kept);
+        }
+    }
+
+    fn is_dear(&self, slot: u32, viewer: ParticipantId) -> bool {
+        let Some(track) = self.slots[slot].track().and_then(|track| self.tracks.get(track)) else {
+            return false;
+        };
+        let room = &self.rooms[self.links[self.slots[slot].transport()].room];
+        track.source == Source::Screen || room.pinned_by(viewer) == Some(track.participant)
+    }
+}
+
+/// How many of `shown` pictures a viewer keeps. Of a fraction of a picture, as many viewers keep
+/// the whole as the fraction says: a room in which everybody watches one must not lose all at once.
+fn kept(shown: usize, share: u8, viewer: ParticipantId) -> usize {
+    let sixteenths = shown * usize::from(share);
+    // Multiplied by 2^64 over the golden ratio, neighbouring ids are spread evenly.
+    let luck = viewer.0.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 60;
+    sixteenths / 16 + usize::from(luck < sixteenths as u64 % 16)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everybody_keeps_everything_until_there_is_too_much() {
+        assert!((0..100).all(|viewer| kept(7, ALL_PICTURES, ParticipantId(viewer)) == 7));
+        assert!((0..100).all(|viewer| kept(7, 0, ParticipantId(viewer)) == 0));
+    }
+
+    #[test]
+    fn of_many_who_watch_one_picture_the_share_goes_on_watching() {
+        let watching: usize = (0..1_600).map(|viewer| kept(1, 12, ParticipantId(viewer))).sum();
+        assert!((1_150..1_250).contains(&watching), "{watching} of 1,600");
+    }
+}
