@@ -15,7 +15,6 @@ const IP = setting("VOLLEY_BENCH_IP");
 const PORT = Number(setting("VOLLEY_BENCH_PORT"));
 const MEDIA_PORT = Number(setting("VOLLEY_BENCH_MEDIA_PORT"));
 
-// No bandwidth estimation: neither transport-cc nor REMB is offered, so a consumer is never held back.
 const CODECS = [
   { kind: "audio", mimeType: "audio/opus", clockRate: 48000, channels: 2, preferredPayloadType: 111 },
   {
@@ -27,14 +26,15 @@ const CODECS = [
   },
 ];
 
-// Bits per second that a transport may send from the start; no load comes near it.
-const NO_LIMIT = 10_000_000_000;
+// Feedback that is neither transport-cc nor REMB: without them a worker estimates no bandwidth, so
+// that it sends no probes, holds nothing back, and has less to do.
+const FEEDBACK = new Set(["nack", "nack pli", "ccm fir"]);
 
 // Receive and send buffer of the one UDP socket, in bytes: bursts of all rooms come through it.
 const SOCKET_BUFFER = 8 * 1024 * 1024;
 
 const worker = await mediasoup.createWorker({ logLevel: "warn" });
-worker.on("died", () => fail("the mediasoup worker died"));
+worker.on("died", (error) => fail(`the mediasoup worker died: ${error.message}`));
 const listenInfo = { protocol: "udp", ip: IP, port: MEDIA_PORT, recvBufferSize: SOCKET_BUFFER, sendBufferSize: SOCKET_BUFFER };
 const media = await worker.createWebRtcServer({ listenInfos: [listenInfo] });
 
@@ -62,7 +62,6 @@ async function transport(router, fingerprint) {
     webRtcServer: media,
     enableUdp: true,
     enableTcp: false,
-    initialAvailableOutgoingBitrate: NO_LIMIT,
   });
   await made.connect({ dtlsParameters: { role: "client", fingerprints: [{ algorithm: "sha-256", value: fingerprint }] } });
   return made;
@@ -80,6 +79,16 @@ function payloadTypes(router) {
   const number = (mimeType) =>
     router.rtpCapabilities.codecs.find((codec) => codec.mimeType === mimeType).preferredPayloadType;
   return { opus: number("audio/opus"), vp8: number("video/VP8"), rtx: number("video/rtx") };
+}
+
+/** What a person can receive: all codecs, and no header extension. */
+function receiveCapabilities(router) {
+  const isKept = ({ type, parameter }) => FEEDBACK.has(parameter ? `${type} ${parameter}` : type);
+  const codecs = router.rtpCapabilities.codecs.map((codec) => ({
+    ...codec,
+    rtcpFeedback: codec.rtcpFeedback.filter(isKept),
+  }));
+  return { codecs, headerExtensions: [] };
 }
 
 /** What a person sends, as mediasoup wants to hear of it. */
@@ -101,7 +110,7 @@ async function watch(router, watcher, publisher) {
   if (!watcher.receive || watcher === publisher || watcher.watched.size >= watcher.watch) return;
   if (!publisher.producers.length || watcher.watched.has(publisher)) return;
   watcher.watched.add(publisher);
-  const { rtpCapabilities } = router;
+  const rtpCapabilities = receiveCapabilities(router);
   await Promise.all(
     publisher.producers.map((producer) => watcher.receive.consume({ producerId: producer.id, rtpCapabilities })),
   );

@@ -1,7 +1,7 @@
 //! Which of the other servers are on this machine. Knows where `rivals/install.sh` puts them.
 
 use super::process::Running;
-use super::{Place, janus, mediasoup};
+use super::{Place, janus, livekit, mediasoup};
 use anyhow::Context;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -11,22 +11,25 @@ const INSTALLER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/rivals/install.sh"
 
 /// Another server to measure.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Rival {
+pub(crate) enum Rival {
     /// mediasoup: one worker process.
     Mediasoup,
     /// Janus with its VideoRoom plugin.
     Janus,
+    /// LiveKit.
+    LiveKit,
 }
 
 impl Rival {
     /// All of them.
-    pub const ALL: [Rival; 2] = [Rival::Mediasoup, Rival::Janus];
+    pub(crate) const ALL: [Rival; 3] = [Rival::Mediasoup, Rival::Janus, Rival::LiveKit];
 
     /// As the command line and reports name it.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Rival::Mediasoup => "mediasoup",
             Rival::Janus => "janus",
+            Rival::LiveKit => "livekit",
         }
     }
 
@@ -35,13 +38,14 @@ impl Rival {
     ///
     /// # Errors
     /// That it is not here, and what to do.
-    pub fn find(self) -> Result<Installed, Absent> {
+    pub(crate) fn find(self) -> Result<Installed, Absent> {
         let absent = |reason: String| Absent { rival: self, reason };
         let root = root().ok_or_else(|| absent("neither VOLLEY_BENCH_RIVALS nor HOME is set".to_owned()))?;
         let folder = root.join(self.name());
         let program = match self {
             Rival::Mediasoup => mediasoup::WORKER,
             Rival::Janus => janus::PROGRAM,
+            Rival::LiveKit => livekit::PROGRAM,
         };
         if !folder.join(program).exists() {
             return Err(absent(self.reason(&folder, program)));
@@ -71,13 +75,13 @@ fn root() -> Option<PathBuf> {
 
 /// A server that can be started.
 #[derive(Clone, Debug)]
-pub struct Installed {
+pub(crate) struct Installed {
     /// Which.
-    pub rival: Rival,
+    pub(crate) rival: Rival,
     /// Its version, as its distributor writes it.
-    pub version: String,
+    pub(crate) version: String,
     /// What a reader of the figures must know about this build.
-    pub note: Option<String>,
+    pub(crate) note: Option<String>,
     folder: PathBuf,
 }
 
@@ -87,12 +91,13 @@ impl Installed {
     ///
     /// # Errors
     /// When it does not start, with the end of its log.
-    pub async fn start(&self, place: &dyn Place, logs: &Path) -> anyhow::Result<Running> {
+    pub(crate) async fn start(&self, place: &dyn Place, logs: &Path) -> anyhow::Result<Running> {
         std::fs::create_dir_all(logs).with_context(|| format!("{} cannot be made", logs.display()))?;
         let log = logs.join(format!("{}.log", self.rival.name()));
         match self.rival {
             Rival::Mediasoup => mediasoup::start(&self.folder, place, &log).await,
             Rival::Janus => janus::start(&self.folder, place, &log).await,
+            Rival::LiveKit => livekit::start(&self.folder, place, &log).await,
         }
         .with_context(|| format!("{} {} does not start", self.rival.name(), self.version))
     }
@@ -100,11 +105,11 @@ impl Installed {
 
 /// A server that is not here.
 #[derive(Clone, Debug)]
-pub struct Absent {
+pub(crate) struct Absent {
     /// Which.
-    pub rival: Rival,
+    pub(crate) rival: Rival,
     /// Why it cannot be run.
-    pub reason: String,
+    pub(crate) reason: String,
 }
 
 impl fmt::Display for Absent {

@@ -1,6 +1,7 @@
 //! mediasoup: one worker behind the small node server of `bench/rivals/mediasoup`.
 
 use super::process::{Process, Running};
+use super::socket::{self, Message};
 use super::{Place, credentials};
 use crate::signal::{Association, Credentials, Kind, Person, Publish, Receiving, Sending, Signaling, Wish};
 use anyhow::{Context, anyhow};
@@ -46,7 +47,7 @@ pub(super) async fn start(folder: &Path, place: &dyn Place, log: &Path) -> anyho
 
 /// The signaling of a running server.
 struct Mediasoup {
-    requests: UnboundedSender<Value>,
+    requests: UnboundedSender<Message>,
     waiting: Waiting,
     last: AtomicU64,
 }
@@ -81,7 +82,9 @@ impl Mediasoup {
         request["id"] = id.into();
         let (reply, replied) = oneshot::channel();
         self.waiting.lock().insert(id, reply);
-        self.requests.send(request).map_err(|_| anyhow!("mediasoup's signalling server is gone"))?;
+        self.requests
+            .send(socket::from_json(&request))
+            .map_err(|_| anyhow!("mediasoup's signalling server is gone"))?;
         let reply =
             replied.await.map_err(|_| anyhow!("mediasoup's signalling server ended; its log says why"))?;
         match reply.error {
@@ -109,8 +112,9 @@ struct Reply {
     error: Option<String>,
 }
 
-async fn hand_out(mut replies: UnboundedReceiver<Value>, waiting: Waiting) {
-    while let Some(object) = replies.recv().await {
+async fn hand_out(mut replies: UnboundedReceiver<Message>, waiting: Waiting) {
+    while let Some(message) = replies.recv().await {
+        let Some(object) = socket::to_json(&message) else { continue };
         let Ok(reply) = serde_json::from_value::<Reply>(object) else { continue };
         if let Some(asker) = waiting.lock().remove(&reply.id) {
             let _ = asker.send(reply);

@@ -7,20 +7,21 @@
 mod credentials;
 mod installed;
 mod janus;
+mod livekit;
 mod mediasoup;
 mod process;
 mod sdp;
 mod socket;
 
-pub use installed::{Absent, Installed, Rival};
-pub use process::Running;
+pub(crate) use installed::{Installed, Rival};
+pub(crate) use process::Running;
 
 use std::ffi::OsStr;
 use std::net::IpAddr;
 use std::process::Command;
 
 /// Where a server is to run.
-pub trait Place: Send + Sync {
+pub(crate) trait Place: Send + Sync {
     /// A command that runs `program` in the server's network namespace, on the server's core. The
     /// process it starts must become `program` itself (as `ip netns exec` and `taskset` do), since
     /// it is ended by its id.

@@ -3,7 +3,7 @@
 use super::socket;
 use crate::signal::Signaling;
 use anyhow::{Context, anyhow, bail};
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, WaitOptions, kill_process_group, waitpgid};
 use std::fs::File;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -20,7 +20,7 @@ const STOP_WITHIN: Duration = Duration::from_secs(3);
 const POLL: Duration = Duration::from_millis(50);
 
 /// A server that answers. It is ended when this is dropped.
-pub struct Running {
+pub(crate) struct Running {
     process: Process,
     signaling: Arc<dyn Signaling>,
 }
@@ -31,17 +31,17 @@ impl Running {
     }
 
     /// How the load joins its rooms.
-    pub fn signaling(&self) -> Arc<dyn Signaling> {
+    pub(crate) fn signaling(&self) -> Arc<dyn Signaling> {
         Arc::clone(&self.signaling)
     }
 
     /// The server's processes: the first one and all it started.
-    pub fn processes(&self) -> Vec<u32> {
+    pub(crate) fn processes(&self) -> Vec<u32> {
         members(self.process.group())
     }
 
     /// Ends it, with everything it started.
-    pub fn stop(self) {
+    pub(crate) fn stop(self) {
         drop(self);
     }
 }
@@ -104,6 +104,13 @@ impl Process {
         let _ = kill_process_group(Pid::from_child(&self.child), signal);
     }
 
+    /// Orphans of the server become children of this process where it is the first of its process
+    /// namespace; nobody else would take note of their end.
+    fn bury(&self) {
+        let group = Pid::from_child(&self.child);
+        while let Ok(Some(_)) = waitpgid(group, WaitOptions::NOHANG) {}
+    }
+
     fn is_over(&mut self) -> bool {
         !matches!(self.child.try_wait(), Ok(None)) && members(self.child.id()).is_empty()
     }
@@ -118,6 +125,7 @@ impl Drop for Process {
         }
         self.signal(Signal::KILL);
         let _ = self.child.wait();
+        self.bury();
     }
 }
 

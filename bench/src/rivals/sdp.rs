@@ -24,7 +24,6 @@ pub(super) struct Local<'a> {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Remote {
     pub(super) credentials: Credentials,
-    pub(super) address: SocketAddr,
     pub(super) fingerprint: String,
     pub(super) receives: Receiving,
 }
@@ -76,10 +75,25 @@ pub(super) fn remote(description: &str) -> anyhow::Result<Remote> {
     })?;
     Ok(Remote {
         credentials: Credentials { ufrag: need("ice-ufrag")?, password: need("ice-pwd")? },
-        address: candidate(&session)?,
         fingerprint: fingerprint.to_owned(),
         receives: payload_types(&session),
     })
+}
+
+/// Where a description's first UDP host candidate is.
+pub(super) fn candidate(description: &str) -> Option<SocketAddr> {
+    let session = parse(description).ok()?;
+    let attributes = session.medias.iter().flat_map(|media| &media.attributes).chain(&session.attributes);
+    let mut lines = attributes.filter(|a| a.attribute == "candidate").filter_map(|a| a.value.as_deref());
+    lines.find_map(udp_host)
+}
+
+/// The address in a candidate of RTP's component, when it is UDP and a host's: RFC 8839 §5.1.
+pub(super) fn udp_host(line: &str) -> Option<SocketAddr> {
+    let fields: Vec<&str> = line.split_whitespace().collect();
+    let &[_, "1", protocol, _, address, port, "typ", "host", ..] = fields.as_slice() else { return None };
+    let address: IpAddr = address.parse().ok()?;
+    protocol.eq_ignore_ascii_case("udp").then_some(SocketAddr::new(address, port.parse().ok()?))
 }
 
 fn parse(text: &str) -> anyhow::Result<Session> {
@@ -132,7 +146,7 @@ fn stream_section(text: &mut String, mid: usize, stream: &Publish, local: &Local
 }
 
 /// Attributes of an offered section that stand unchanged in its answer.
-const KEPT: [&str; 6] = ["mid", "rtpmap", "fmtp", "rtcp-fb", "rtcp-mux", "sctp-port"];
+const KEPT: [&str; 7] = ["mid", "rtpmap", "fmtp", "rtcp-fb", "rtcp-mux", "sctp-port", "max-message-size"];
 
 fn answer_section(text: &mut String, media: &Media, local: &Local<'_>) {
     let Media { media: kind, proto, fmt, attributes, .. } = media;
@@ -150,19 +164,6 @@ fn answer_section(text: &mut String, media: &Media, local: &Local<'_>) {
     if kind != "application" {
         let _ = write!(text, "a={}\r\n", if has(attributes, "inactive") { "inactive" } else { "recvonly" });
     }
-}
-
-/// The first UDP host candidate of the RTP component: RFC 8839 §5.1.
-fn candidate(session: &Session) -> anyhow::Result<SocketAddr> {
-    let attributes = session.medias.iter().flat_map(|media| &media.attributes).chain(&session.attributes);
-    let values = attributes.filter(|a| a.attribute == "candidate").filter_map(|a| a.value.as_deref());
-    let udp = |line: &str| -> Option<SocketAddr> {
-        let fields: Vec<&str> = line.split_whitespace().collect();
-        let &[_, "1", protocol, _, address, port, "typ", "host", ..] = fields.as_slice() else { return None };
-        let address: IpAddr = address.parse().ok()?;
-        protocol.eq_ignore_ascii_case("udp").then_some(SocketAddr::new(address, port.parse().ok()?))
-    };
-    values.filter_map(udp).next().context("the server's description has no UDP host candidate")
 }
 
 fn payload_types(session: &Session) -> Receiving {
@@ -245,7 +246,7 @@ mod tests {
             a=fingerprint:sha-256 0A:0B\r\na=candidate:1 1 tcp 1 10.0.0.1 9 typ host tcptype passive\r\n\
             a=candidate:2 1 udp 2015363327 10.0.0.1 20042 typ host\r\n";
         let remote = remote(text).expect("complete");
-        assert_eq!(remote.address, "10.0.0.1:20042".parse().expect("an address"));
+        assert_eq!(candidate(text), Some("10.0.0.1:20042".parse().expect("an address")));
         assert_eq!(
             remote.credentials,
             Credentials { ufrag: "abcd".to_owned(), password: "secret".to_owned() }
@@ -254,10 +255,11 @@ mod tests {
     }
 
     #[test]
-    fn a_description_without_a_candidate_is_refused_by_name() {
+    fn what_a_connection_needs_is_missed_by_name() {
         let text = "v=0\r\no=- 1 1 IN IP4 1.1.1.1\r\ns=-\r\nt=0 0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\n\
-            a=ice-ufrag:abcd\r\na=ice-pwd:secret\r\na=fingerprint:sha-256 0A:0B\r\n";
-        let error = remote(text).expect_err("nothing to connect to");
-        assert!(error.to_string().contains("candidate"), "{error}");
+            a=ice-ufrag:abcd\r\na=fingerprint:sha-256 0A:0B\r\n";
+        let error = remote(text).expect_err("no password");
+        assert!(error.to_string().contains("ice-pwd"), "{error}");
+        assert_eq!(candidate(text), None);
     }
 }

@@ -1,4 +1,4 @@
-//! JSON over a WebSocket, as the servers' signaling speaks it. Does not know what the objects mean.
+//! A WebSocket as two channels of messages. Does not know what they mean.
 
 use anyhow::{Context, anyhow};
 use futures_util::stream::{SplitSink, SplitStream};
@@ -9,17 +9,18 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::tungstenite::http::header::SEC_WEBSOCKET_PROTOCOL;
-use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+
+pub(super) use tokio_tungstenite::tungstenite::Message;
 
 type Stream = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 /// Both directions of a WebSocket. It is closed when the sender is gone.
 pub(super) struct Ends {
-    /// Objects to the server.
-    pub(super) sender: UnboundedSender<Value>,
-    /// Objects from the server; ends with the connection.
-    pub(super) receiver: UnboundedReceiver<Value>,
+    /// To the server.
+    pub(super) sender: UnboundedSender<Message>,
+    /// From the server; ends with the connection.
+    pub(super) receiver: UnboundedReceiver<Message>,
 }
 
 /// Opens one, with the subprotocol that the server wants.
@@ -37,10 +38,20 @@ pub(super) async fn open(url: &str, protocol: Option<&str>) -> anyhow::Result<En
     Ok(Ends { sender, receiver })
 }
 
-async fn write(mut sink: SplitSink<Stream, Message>, mut outgoing: UnboundedReceiver<Value>) {
-    while let Some(object) = outgoing.recv().await {
-        let text = Utf8Bytes::from(object.to_string());
-        if let Err(error) = sink.send(Message::Text(text)).await {
+/// An object as a message.
+pub(super) fn from_json(object: &Value) -> Message {
+    Message::text(object.to_string())
+}
+
+/// The object in a message, where it holds one.
+pub(super) fn to_json(message: &Message) -> Option<Value> {
+    let object = serde_json::from_str(message.to_text().ok()?);
+    object.inspect_err(|error| tracing::warn!(%error, "a server sent what is no JSON")).ok()
+}
+
+async fn write(mut sink: SplitSink<Stream, Message>, mut outgoing: UnboundedReceiver<Message>) {
+    while let Some(message) = outgoing.recv().await {
+        if let Err(error) = sink.send(message).await {
             tracing::debug!(%error, "a server's WebSocket cannot be written");
             return;
         }
@@ -48,16 +59,10 @@ async fn write(mut sink: SplitSink<Stream, Message>, mut outgoing: UnboundedRece
     let _ = sink.close().await;
 }
 
-async fn read(mut source: SplitStream<Stream>, incoming: UnboundedSender<Value>) {
+async fn read(mut source: SplitStream<Stream>, incoming: UnboundedSender<Message>) {
     while let Some(Ok(message)) = source.next().await {
-        let Message::Text(text) = message else { continue };
-        match serde_json::from_str(&text) {
-            Ok(object) => {
-                if incoming.send(object).is_err() {
-                    return;
-                }
-            }
-            Err(error) => tracing::warn!(%error, "a server sent what is no JSON"),
+        if matches!(message, Message::Text(_) | Message::Binary(_)) && incoming.send(message).is_err() {
+            return;
         }
     }
 }

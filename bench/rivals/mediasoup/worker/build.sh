@@ -35,6 +35,11 @@ tar xzf source/libsrtp2_2.5.0.orig.tar.gz -C "$srtp/upstream" --strip-components
 cp "$srtp"/upstream/include/srtp.h "$srtp"/upstream/crypto/include/auth.h \
     "$srtp"/upstream/crypto/include/cipher.h "$srtp"/upstream/crypto/include/crypto_types.h "$srtp/include/srtp2"
 
+# Debian's OpenSSL can hand encryption to the kernel (KTLS) and asks every BIO whether it does. The
+# worker's callback means to pass results on and compares a flag with ==, so that every answer is yes,
+# and OpenSSL makes no buffer. In the OpenSSL that mediasoup builds KTLS is compiled out.
+sed -i 's/(operationType == BIO_CB_RETURN)/((operationType \& BIO_CB_RETURN) != 0)/' worker/src/RTC/DtlsTransport.cpp
+
 lib=$build/sysroot/usr/lib/x86_64-linux-gnu
 sed -i "s|^prefix=.*|prefix=$build/sysroot/usr|; s|=/usr/|=$build/sysroot/usr/|" "$lib"/pkgconfig/*.pc
 export PKG_CONFIG_PATH="$lib/pkgconfig"

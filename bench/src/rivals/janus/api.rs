@@ -1,6 +1,6 @@
 //! Janus's WebSocket API: a session, handles in it, requests and events. Knows no rooms.
 
-use crate::rivals::socket::Ends;
+use crate::rivals::socket::{self, Ends, Message};
 use anyhow::{Context, anyhow, bail};
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -92,7 +92,7 @@ impl Handle {
 }
 
 struct Wire {
-    requests: UnboundedSender<Value>,
+    requests: UnboundedSender<Message>,
     last: Arc<AtomicU64>,
     waiting: Waiting,
 }
@@ -104,7 +104,9 @@ impl Wire {
         request["transaction"] = Value::String(transaction.clone());
         let (reply, replied) = oneshot::channel();
         self.waiting.lock().transactions.insert(transaction, reply);
-        self.requests.send(request).map_err(|_| anyhow!("Janus has closed its WebSocket"))?;
+        self.requests
+            .send(socket::from_json(&request))
+            .map_err(|_| anyhow!("Janus has closed its WebSocket"))?;
         let reply = replied.await.map_err(|_| anyhow!("Janus closed its WebSocket; its log says why"))?;
         match reply["error"]["reason"].as_str() {
             Some(reason) => bail!("Janus: {reason}"),
@@ -129,8 +131,9 @@ impl Waiting {
     }
 }
 
-async fn hand_out(mut objects: UnboundedReceiver<Value>, waiting: Waiting) {
-    while let Some(object) = objects.recv().await {
+async fn hand_out(mut messages: UnboundedReceiver<Message>, waiting: Waiting) {
+    while let Some(message) = messages.recv().await {
+        let Some(object) = socket::to_json(&message) else { continue };
         // The answer to a request that takes time comes as an event with the same transaction.
         if object["janus"] == "ack" {
             continue;

@@ -33,6 +33,7 @@ pub(super) async fn start(folder: &Path, place: &dyn Place, log: &Path) -> anyho
     let address = place.address();
     let settings = folder.join("settings");
     configure(folder, &settings, address)?;
+    until_running(place);
     let mut command = place.command(folder.join(PROGRAM).as_os_str());
     command.arg(OsStr::new("--configs-folder")).arg(&settings).env("LD_LIBRARY_PATH", folder.join(LIBRARIES));
     let mut process = Process::spawn(command, log)?;
@@ -40,6 +41,17 @@ pub(super) async fn start(folder: &Path, place: &dyn Place, log: &Path) -> anyho
     let ends = process.answers(&url, Some("janus-protocol")).await?;
     let session = Session::open(ends).await?;
     Ok(Running::new(process, Arc::new(Janus::new(session))))
+}
+
+/// Janus takes no address of a device that is not `RUNNING` yet, and refuses all calls then; the
+/// kernel says so of a new device only after up to a second. On a machine with nothing but loopback
+/// this gives up.
+fn until_running(place: &dyn Place) {
+    const WAIT: &str = "until ip -o link show up | grep -v ' lo:' | grep -q 'state UP'; do sleep 0.05; done";
+    let waited = place.command(OsStr::new("timeout")).args(["3", "sh", "-c", WAIT]).status();
+    if !waited.is_ok_and(|status| status.success()) {
+        tracing::debug!("no network device says that it runs");
+    }
 }
 
 /// Writes Janus's configuration. Ports, plugins and logs are as the load needs them; what concerns

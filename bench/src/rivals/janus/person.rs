@@ -89,7 +89,7 @@ fn association(
         person: wish.person,
         local,
         remote: remote.credentials,
-        remote_address: remote.address,
+        remote_address: sdp::candidate(description).context("Janus names no UDP host candidate")?,
         remote_fingerprint: remote.fingerprint,
         // Janus is configured to be ICE-lite.
         controlling: true,
