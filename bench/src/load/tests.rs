@@ -16,7 +16,7 @@ use volley::control::types::{
     SrtpProfile,
 };
 use volley::io::{Io, IoConfig, bind_media_socket};
-use volley::shard::{Shard, ShardConfig};
+use volley::shard::{Datagram, Shard, ShardConfig};
 
 const OPUS: u8 = 111;
 const VP8: u8 = 96;
@@ -261,7 +261,8 @@ fn serve(
         shard.on_timeout(now, &mut Lossy { out: io.trains(), loses, lost: &mut lost });
         io.receive(|datagram, out| {
             let mut wire = Lossy { out, loses, lost: &mut lost };
-            shard.on_datagram(now, datagram.path, datagram.bytes, &mut wire);
+            let datagram = Datagram { path: datagram.path, arrived: now, bytes: datagram.bytes };
+            shard.on_datagram(now, datagram, &mut wire);
         });
         shard.depart(clock.now(), &mut Lossy { out: io.trains(), loses, lost: &mut lost });
         while shard.poll_event().is_some() {}
