@@ -1,0 +1,62 @@
+//! Flags of `swarm`.
+
+use super::seconds;
+use crate::scenario::contender::Name;
+use clap::Args;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+/// `swarm`.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Swarm {
+    /// HTTP address of a Volley that runs already; without it, one is started in namespaces
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(crate) server: Option<SocketAddr>,
+
+    /// The server to start
+    #[arg(long, value_enum, value_name = "SERVER", default_value_t = Name::Volley, conflicts_with = "server")]
+    pub(crate) start: Name,
+
+    /// Own address to send from [default: the one the kernel chooses]
+    #[arg(long, value_name = "ADDRESS", requires = "server")]
+    pub(crate) from: Option<IpAddr>,
+
+    /// Rooms
+    #[arg(long, value_name = "COUNT", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) rooms: u32,
+
+    /// People in each
+    #[arg(long, value_name = "COUNT", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) people: u32,
+
+    /// Of them, how many publish [default: all]
+    #[arg(long, value_name = "COUNT")]
+    pub(crate) publishers: Option<u32>,
+
+    /// Sound only
+    #[arg(long)]
+    pub(crate) no_video: bool,
+
+    /// Bits a second of each picture
+    #[arg(long, value_name = "BITS", default_value_t = 1_200_000, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) bitrate: u32,
+
+    /// Frames a second of each picture
+    #[arg(long, value_name = "FRAMES", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) frames: u32,
+
+    /// Share of the time that a publisher speaks
+    #[arg(long, value_name = "SHARE", default_value_t = 1.0)]
+    pub(crate) speaks: f64,
+
+    /// Seconds of load, after everybody has joined
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
+    pub(crate) seconds: Duration,
+}
+
+impl Swarm {
+    /// People in all.
+    pub(crate) fn participants(&self) -> u32 {
+        self.rooms * self.people
+    }
+}
