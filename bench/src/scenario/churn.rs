@@ -21,6 +21,9 @@ use tokio::time::sleep;
 const PEOPLE: u32 = 4;
 /// What has ended is forgotten by now: a transport nobody hears of lives for 30 s.
 const FORGET: Duration = Duration::from_secs(35);
+/// Sockets for so many full houses: one is used again only after seconds, when what the server sent
+/// to whoever had it before has long arrived.
+const HOUSES: u32 = 8;
 /// How often memory and descriptors are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 
@@ -63,7 +66,7 @@ async fn churn(
     progress: &Progress,
 ) -> anyhow::Result<Outcome> {
     let shape = Shape::meeting(PEOPLE, flags.bitrate);
-    let mut crowd = Crowd::new(place, shape, running.signaling(), flags.people)?;
+    let mut crowd = Crowd::new(place, shape, running.signaling(), flags.people * HOUSES)?;
     progress.say("a first full house comes and goes");
     crowd.become_many(flags.people).await?;
     sleep(LOOK_EVERY).await;
