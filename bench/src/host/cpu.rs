@@ -48,10 +48,11 @@ impl CpuUse {
         CpuUse { elapsed, busy, split }
     }
 
-    /// Share of the time that could be had in which the cores worked.
+    /// Share of the time that could be had in which the cores worked, programs of lower priority
+    /// left aside: they give way.
     pub(crate) fn busy_share(&self) -> f64 {
         let available = self.elapsed - self.split.steal;
-        if available > 0.0 { (self.busy + self.split.nice) / available } else { 0.0 }
+        if available > 0.0 { self.busy / available } else { 0.0 }
     }
 
     /// Share of the time that the hypervisor took.
@@ -191,7 +192,7 @@ mod tests {
         let after = CpuSplit { idle: 104.0, steal: 6.0, nice: 2.0, user: 3.0, ..CpuSplit::default() };
         let used = CpuUse::between(10.0, &before, &after);
         assert_eq!(used.busy, 4.0);
-        assert_eq!(used.busy_share(), 5.0 / 9.0);
+        assert_eq!(used.busy_share(), 4.0 / 9.0);
         assert_eq!(used.steal_share(), 0.1);
     }
 

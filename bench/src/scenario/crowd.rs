@@ -9,10 +9,15 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::time::sleep;
 use volley::io::IoChoice;
 
 /// Joins under way at a time: enough to keep a server busy, too few to make it refuse.
 const JOINS_AT_ONCE: usize = 32;
+/// Somebody who is refused tries again, as a person would: a server may be busy with the others.
+const ATTEMPTS: u32 = 4;
+/// After so long.
+const TRY_AGAIN: Duration = Duration::from_secs(2);
 /// How long transports may take to connect once all were asked to.
 const CONNECT_TIME: Duration = Duration::from_secs(15);
 /// How often one looks whether they have.
@@ -78,19 +83,44 @@ impl Crowd {
     /// Lets people join or leave until there are `target`, and waits until all are connected.
     ///
     /// # Errors
-    /// When somebody is refused, or does not connect in time.
+    /// When somebody is refused again and again, or does not connect in time.
     pub(crate) async fn become_many(&mut self, target: u32) -> anyhow::Result<()> {
         if target < self.joined {
             return self.shrink(target).await;
         }
-        let joins = self.shape.people(self.joined, target).map(|person| self.join(person));
+        let mut outside: Vec<Person> = self.shape.people(self.joined, target).collect();
         // Counted before: whoever did join when another was refused must leave, too.
-        let joins: Vec<_> = joins.collect();
-        let outcome: anyhow::Result<()> =
-            stream::iter(joins).buffer_unordered(JOINS_AT_ONCE).try_collect().await;
         self.joined = target;
-        outcome?;
+        for attempt in 1.. {
+            let (refused, why) = self.join_all(&outside).await;
+            let Some(why) = why else { break };
+            if attempt == ATTEMPTS {
+                return Err(why);
+            }
+            outside = refused;
+            sleep(TRY_AGAIN).await;
+        }
         self.connected().await.map(drop)
+    }
+
+    /// Who was refused, and the first reason.
+    async fn join_all(&self, people: &[Person]) -> (Vec<Person>, Option<anyhow::Error>) {
+        let joins: Vec<_> = people
+            .iter()
+            .map(|&person| {
+                let join = self.join(person);
+                async move { join.await.map_err(|error| (person, error)) }
+            })
+            .collect();
+        let mut outcomes = stream::iter(joins).buffer_unordered(JOINS_AT_ONCE);
+        let (mut refused, mut why) = (Vec::new(), None);
+        while let Some(outcome) = outcomes.next().await {
+            if let Err((person, error)) = outcome {
+                refused.push(person);
+                why = why.or(Some(error));
+            }
+        }
+        (refused, why)
     }
 
     /// One person joins; times count from now.
@@ -152,7 +182,7 @@ impl Crowd {
                     snapshot.problems.join("; ")
                 );
             }
-            tokio::time::sleep(LOOK_EVERY).await;
+            sleep(LOOK_EVERY).await;
         }
     }
 }
