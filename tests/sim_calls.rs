@@ -79,6 +79,17 @@ fn pictures_that_were_shed_are_back_a_second_after_there_is_room() {
 }
 
 #[test]
+fn a_seat_that_was_shed_shows_whoever_comes_later() {
+    let mut scenario = call_of(3);
+    scenario.actions.push((ms(2_000), Action::Shed(0)));
+    scenario.actions.push((ms(2_500), Action::Leave { who: 1, politely: true }));
+    scenario.actions.push((ms(3_000), Action::Shed(16)));
+    scenario.actions.push((ms(3_500), Action::Join(1)));
+    scenario.end = ms(6_000);
+    judge(scenario);
+}
+
+#[test]
 fn a_retransmission_of_a_packet_long_gone_never_seals_an_index_twice() {
     let mut scenario = call_of(3);
     scenario.actions.extend((0..10).map(|n| (ms(3_000 + 100 * n), lie(0, Lie::OldWithOtherContent))));

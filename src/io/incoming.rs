@@ -9,7 +9,7 @@ use crate::base::{Path, SocketIndex};
 use super::address::{LONGEST_ADDRESS, decode};
 use super::trains::Trains;
 
-/// Room for control messages: `UDP_GRO` takes 24 bytes, a time stamp would take 32.
+/// Room for control messages: `UDP_GRO` takes 24 bytes, a time stamp 32.
 pub(super) const CONTROL_BYTES: usize = 64;
 
 /// Room for the sender's address.

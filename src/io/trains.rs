@@ -154,6 +154,9 @@ impl Trains {
     }
 
     pub(super) fn flush_now(&mut self) {
+        if self.pending.is_empty() {
+            return;
+        }
         self.flush();
         self.submit_and_settle();
     }

@@ -18,8 +18,11 @@ const MAX_DRIFT_NS_PER_S: i64 = 500_000;
 /// offset would bend those lines apart for as long, a slope this small does not.
 const MAX_SLEW_NS_PER_S: i64 = 1_000_000;
 
-/// Beyond this the publisher's clock was set, and following it slowly would take minutes.
+/// Beyond this the publisher's clock was set forward, and following it slowly would take minutes.
 const CLOCK_WAS_SET: i128 = 1_000_000_000;
+
+/// A report that seems this late is not late: the publisher's clock was set back.
+const CLOCK_WAS_SET_BACK: i128 = 10_000_000_000;
 
 /// The offset from a publisher's NTP clock to the server's: the least seen, since delay only adds.
 ///
@@ -44,6 +47,7 @@ impl ClockOffset {
         let seen = wall.ntp(now).as_nanos() as i128 - theirs.as_nanos() as i128;
         let (least, in_use) = match self.estimate {
             None => (seen, seen),
+            Some(before) if seen - before.least > CLOCK_WAS_SET_BACK => (seen, seen),
             Some(before) => {
                 let least = seen.min(before.least + growth(MAX_DRIFT_NS_PER_S, before.at, now));
                 let slew = growth(MAX_SLEW_NS_PER_S, before.at, now);
@@ -151,5 +155,7 @@ mod tests {
         offset.on_sender_report(Time::from_millis(5_000), &wall, wall.ntp(Time::from_millis(5_000)));
         offset.on_sender_report(Time::from_millis(6_000), &wall, wall.ntp(Time::from_millis(9_000)));
         assert_eq!(offset.nanos(), Some(-3_000_000_000));
+        offset.on_sender_report(Time::from_millis(70_000), &wall, wall.ntp(Time::from_millis(7_000)));
+        assert_eq!(offset.nanos(), Some(63_000_000_000));
     }
 }

@@ -72,7 +72,7 @@ struct Run {
     first_in: u64,
     index_offset: u64,
     timestamp_offset: u32,
-    /// The codec of its last packet, which is nearly always the next one's, and its place.
+    /// The codec it began with, which is nearly always that of every packet, and its place.
     codec: (usize, OutCodec),
 }
 
@@ -210,11 +210,14 @@ impl Slot {
 
     /// Whether a picture is held back until a key frame comes.
     pub fn waits_for_key_frame(&self) -> bool {
-        self.kind == Kind::Video && self.showing.as_ref().is_some_and(|showing| showing.run.is_none())
+        let begins = self.showing.as_ref().is_some_and(|showing| showing.run.is_none());
+        self.kind == Kind::Video && begins && !self.shed
     }
 
     /// Shows the track with the shard's key `track`, whose codecs are `published`, or nothing.
+    /// Whether it is shed is to be decided anew.
     pub fn show(&mut self, track: Option<(u32, &[CodecParameters])>) {
+        self.shed = false;
         self.showing = track.map(|(track, published)| {
             let own = |published| self.open.codecs.iter().find(|own| same_format(own, published));
             let codecs = published.iter().map(|published| own(published).map(OutCodec::from)).collect();
@@ -222,12 +225,14 @@ impl Slot {
         });
     }
 
-    /// Lets its pictures go, or takes them up again with a key frame.
-    pub fn set_shed(&mut self, shed: bool) {
-        if shed && !self.shed {
+    /// Lets its pictures go, or takes them up again; true when they have just been taken up and
+    /// wait for a key frame.
+    pub fn set_shed(&mut self, shed: bool) -> bool {
+        let before = std::mem::replace(&mut self.shed, shed);
+        if shed && !before {
             self.interrupt();
         }
-        self.shed = shed;
+        before && !shed
     }
 
     /// Breaks the run: what comes next begins anew, a picture with a key frame.

@@ -13,6 +13,10 @@ pub const MAX_PLANNED: usize = 128;
 /// The count of padding is one byte and includes itself.
 const MAX_PADDING: u16 = 255;
 
+/// Nothing is padded beyond this: browsers keep their packets at it, and one publisher with larger
+/// ones must not push everybody else's over the MTU of a thin path.
+const PADDED_UP_TO: u16 = 1_200;
+
 /// A packet to be placed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Wagon {
@@ -81,7 +85,11 @@ impl Groups {
         // The longest of what is shorter than the last group's reach begins the next.
         while let Some(longest) = wagons.iter().map(|wagon| wagon.size).filter(|&size| size < ceiling).max() {
             sizes.push(longest);
-            ceiling = longest.saturating_sub(MAX_PADDING);
+            // No packet more than doubles.
+            ceiling = longest.saturating_sub(MAX_PADDING).max(longest / 2);
+            if longest > PADDED_UP_TO {
+                ceiling = ceiling.max(PADDED_UP_TO + 1);
+            }
         }
         let mut counts: ArrayVec<u8, MAX_PLANNED> = sizes.iter().map(|_| 0).collect();
         let of = wagons.iter().map(|wagon| {
@@ -109,7 +117,7 @@ impl Groups {
     fn place(&self, wagons: &[Wagon], start: usize, plan: &mut Plan) {
         for (group, &size) in self.sizes.iter().enumerate() {
             // One by itself is the shorter last of the train before, for nothing.
-            let pads = self.counts[group] > 1;
+            let pads = self.counts[group] > 1 && size <= PADDED_UP_TO;
             for (at, wagon) in wagons.iter().enumerate().filter(|&(at, _)| usize::from(self.of[at]) == group)
             {
                 let padding = if pads { (size - wagon.size) as u8 } else { 0 };
@@ -157,6 +165,21 @@ mod tests {
         let plan = plan(&wagons);
         assert_eq!(trains(&wagons, &plan), 1);
         assert!(plan.iter().all(|place| place.padding == 0));
+    }
+
+    #[test]
+    fn nobodys_packets_grow_beyond_what_browsers_send() {
+        let wagons = wagons(&[(1_400, 1), (1_190, 2), (1_100, 3)]);
+        let padded = |place: &Place| wagons[usize::from(place.wagon)].size + u16::from(place.padding);
+        let sizes: Vec<_> = plan(&wagons).iter().map(padded).collect();
+        assert_eq!(sizes, [1_400, 1_190, 1_190]);
+    }
+
+    #[test]
+    fn a_small_packet_no_more_than_doubles() {
+        let wagons = wagons(&[(345, 1), (100, 2), (90, 3)]);
+        let padding: Vec<_> = plan(&wagons).iter().map(|place| place.padding).collect();
+        assert_eq!(padding, [0, 0, 10]);
     }
 
     #[test]

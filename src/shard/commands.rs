@@ -16,10 +16,6 @@ type Outcome = Result<(), (u64, Reason)>;
 impl Shard {
     /// Carries out a command; one that cannot be is answered by [`Event::Refused`].
     pub fn on_command(&mut self, now: Time, command: Command, out: &mut impl Outbox) {
-        if takes_away(&command) {
-            // What came before it was asked for is sent as it was then.
-            self.depart_all(now, out);
-        }
         let outcome = match command {
             Command::OpenRoom { room } => self.open_room(room),
             Command::CloseRoom { room } => self.close_room(room, out),
@@ -32,7 +28,7 @@ impl Shard {
             Command::CloseTransport { transport } => self.close_transport(transport, Reason::Asked, out),
             Command::Publish(publish) => self.publish(*publish, out),
             Command::Unpublish { track } => self.unpublish(track, out),
-            Command::Mute { track, muted } => self.mute(track, muted),
+            Command::Mute { track, muted } => self.mute(track, muted, out),
             Command::OpenSlot(open) => self.open_slot(*open, out),
             Command::CloseSlot { slot } => self.close_slot(slot, out),
             Command::BindSlot { slot, track } => self.bind_slot(slot, track, out),
@@ -79,7 +75,7 @@ impl Shard {
         let leaving = self.participants.get(&participant).ok_or((participant.0, Reason::Unknown))?;
         let room = leaving.room;
         for link in leaving.links.clone() {
-            self.remove_link(link, Reason::Asked);
+            self.remove_link(link, Reason::Asked, out);
         }
         self.participants.remove(&participant);
         self.rooms[room].leave(participant);
@@ -171,13 +167,15 @@ impl Shard {
     fn unpublish(&mut self, track: TrackId, out: &mut impl Outbox) -> Outcome {
         let key = *self.track_keys.get(&track).ok_or((track.0, Reason::Unknown))?;
         let room = self.links[self.tracks[key].transport].room;
-        self.remove_track(key);
+        self.remove_track(key, out);
         self.reseat(room, out);
         Ok(())
     }
 
-    fn mute(&mut self, track: TrackId, muted: bool) -> Outcome {
+    fn mute(&mut self, track: TrackId, muted: bool, out: &mut impl Outbox) -> Outcome {
         let key = *self.track_keys.get(&track).ok_or((track.0, Reason::Unknown))?;
+        // What came before is sent as it was then, and nothing after.
+        self.depart_viewers(key, out);
         self.tracks[key].muted = muted;
         self.tracks[key].published.muted = muted;
         for layer in 0..self.tracks[key].layers.len() {
@@ -227,7 +225,7 @@ impl Shard {
     fn close_slot(&mut self, slot: SlotId, out: &mut impl Outbox) -> Outcome {
         let key = *self.slot_keys.get(&slot).ok_or((slot.0, Reason::Unknown))?;
         let room = self.links[self.slots[key].transport()].room;
-        self.remove_slot(key);
+        self.remove_slot(key, out);
         self.reseat(room, out);
         Ok(())
     }
@@ -324,18 +322,4 @@ fn statistics(track: &Track) -> TrackStats {
         nacks_sent: counters.nacks_sent,
         key_frame_requests: counters.key_frame_requests,
     }
-}
-/// Whether something that packets wait for may be gone after the command.
-fn takes_away(command: &Command) -> bool {
-    matches!(
-        command,
-        Command::CloseRoom { .. }
-            | Command::Leave { .. }
-            | Command::CloseTransport { .. }
-            | Command::Unpublish { .. }
-            | Command::Mute { .. }
-            | Command::CloseSlot { .. }
-            | Command::BindSlot { .. }
-            | Command::Pin { .. }
-    )
 }

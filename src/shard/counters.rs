@@ -85,8 +85,6 @@ causes! {
     NotConnected => "not-connected",
     /// Not sent: no buffer was free.
     NoBuffer => "no-buffer",
-    /// Not sent: its track or its seat was gone before its train left.
-    Withdrawn => "withdrawn",
     /// Not sent: it could not be sealed.
     NotSealed => "not-sealed",
     /// A retransmission that was not agreed on.

@@ -41,7 +41,7 @@ impl Shard {
         };
         match kind {
             Kind::Rtp => self.on_rtp(now, link, datagram, out),
-            Kind::Rtcp => self.on_rtcp(now, link, path, bytes, out),
+            Kind::Rtcp => self.on_rtcp(now, link, datagram, out),
             _ => self.on_dtls(now, link, path, bytes, out),
         }
     }

@@ -2,8 +2,9 @@
 
 use super::Shard;
 use super::counters::Drop;
+use super::demux::Datagram;
 use crate::base::id::Ssrc;
-use crate::base::{Outbox, Path, Time};
+use crate::base::{Outbox, Time};
 use crate::media::history::MAX_PACKET;
 use crate::media::sender_clock::SenderReference;
 use crate::transport::srtp::SrtpError;
@@ -20,38 +21,31 @@ const CARRY_INTERVAL: Duration = Duration::from_millis(200);
 
 impl Shard {
     /// An RTCP datagram came on the transport with the key `link`.
-    pub(super) fn on_rtcp(
-        &mut self,
-        now: Time,
-        link: u32,
-        path: Path,
-        datagram: &[u8],
-        out: &mut impl Outbox,
-    ) {
+    pub(super) fn on_rtcp(&mut self, now: Time, link: u32, datagram: Datagram<'_>, out: &mut impl Outbox) {
         let Some(srtp) = self.links[link].srtp.as_mut() else {
             return self.counters.drop(Drop::NoKeys);
         };
         let mut plain = [0; MAX_PACKET];
-        let len = match srtp.receiver.open_rtcp(datagram, &mut plain) {
+        let len = match srtp.receiver.open_rtcp(datagram.bytes, &mut plain) {
             Ok(len) => len,
             Err(SrtpError::Replayed) => return self.counters.drop(Drop::Replayed),
             Err(SrtpError::NotAuthentic) => return self.counters.drop(Drop::NotAuthentic),
             Err(_) => return self.counters.drop(Drop::RefusedSrtp),
         };
-        self.links[link].transport.on_authentic(now, &path);
+        self.links[link].transport.on_authentic(now, &datagram.path);
         let Ok(compound) = Compound::parse(&plain[..len]) else {
             return self.counters.drop(Drop::BadRtcp);
         };
         let mut resends = MAX_RESENDS;
         for packet in compound {
-            self.on_rtcp_packet(now, link, &packet, &mut resends, out);
+            self.on_rtcp_packet((now, datagram.arrived), link, &packet, &mut resends, out);
         }
         self.carry_sender_reports(now, link, out);
     }
 
     fn on_rtcp_packet(
         &mut self,
-        now: Time,
+        (now, arrived): (Time, Time),
         link: u32,
         packet: &RtcpPacket<'_>,
         resends: &mut usize,
@@ -59,7 +53,7 @@ impl Shard {
     ) {
         match packet {
             RtcpPacket::SenderReport(report) => {
-                self.on_sender_report(now, link, &report.info);
+                self.on_sender_report(arrived, link, &report.info);
                 report.blocks().for_each(|block| self.on_report_block(link, &block));
             }
             RtcpPacket::ReceiverReport(report) => {

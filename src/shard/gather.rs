@@ -266,8 +266,7 @@ fn payload_of<'a>(owed: &Owed, tracks: &'a Slab<Track>) -> Option<(&'a [u8], Tim
 }
 
 impl Shard {
-    /// How long a receiver's packets wait for one another. Nothing waits longer than the window
-    /// that was set when the first of them came.
+    /// How long a receiver's packets wait for one another, from when the first of them came.
     pub fn set_gathering_window(&mut self, window: Duration) {
         self.gathering.window = window;
     }
@@ -281,8 +280,8 @@ impl Shard {
     }
 
     /// See [`note_departures`](Self::note_departures).
-    pub fn noted_departures(&mut self) -> Vec<Time> {
-        self.noted.take().unwrap_or_default()
+    pub fn noted_departures(&mut self) -> Option<Vec<Time>> {
+        self.noted.take()
     }
 
     /// Sends what is due at the end of a turn. Allocates nothing.
@@ -310,17 +309,12 @@ impl Shard {
         }
     }
 
-    /// Takes back what cannot be sent any more: its track or its seat is going.
-    pub(super) fn withdraw(&mut self, gone: impl Fn(&Owed) -> bool) {
-        for &(_, link) in &self.gathering.due {
-            let Some(waiting) = self.links.get_mut(link).and_then(|link| link.waiting.as_mut()) else {
-                continue;
-            };
-            let before = waiting.owed.len();
-            waiting.owed.retain(|owed| !gone(owed));
-            let withdrawn = before - waiting.owed.len();
-            self.counters.waiting -= withdrawn as u64;
-            (0..withdrawn).for_each(|_| self.counters.drop(Drop::Withdrawn));
+    /// Sends what waits for the viewers of a track that is about to go or to begin anew.
+    pub(super) fn depart_viewers(&mut self, track: u32, out: &mut impl Outbox) {
+        let slots = self.tracks[track].layers.iter().flat_map(|layer| &layer.slots);
+        let viewers: Vec<u32> = slots.map(|&slot| self.slots[slot].transport()).collect();
+        for link in viewers {
+            self.yard().depart(link, out);
         }
     }
 

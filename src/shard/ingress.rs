@@ -77,7 +77,7 @@ impl Shard {
         self.counters.packets_in += 1;
         self.links[link].transport.on_authentic(now, &datagram.path);
         self.note_arrival(datagram.arrived, link, view, out);
-        let Some(ingress) = known.or_else(|| self.recognise(link, view)) else {
+        let Some(ingress) = known.or_else(|| self.recognise(link, view, out)) else {
             return self.counters.drop(Drop::UnknownTrack);
         };
         if ingress.rtx {
@@ -179,7 +179,7 @@ impl Shard {
 
     /// Which layer an SSRC belongs to that was not signalled: by MID and payload type (RFC 8843
     /// §9.2), or by the payload type alone when only one track has it. Only for authentic packets.
-    fn recognise(&mut self, link: u32, view: &RtpView<'_>) -> Option<Ingress> {
+    fn recognise(&mut self, link: u32, view: &RtpView<'_>, out: &mut impl Outbox) -> Option<Ingress> {
         let payload_type = view.payload_type();
         let tracks = &self.tracks;
         let candidates =
@@ -195,11 +195,15 @@ impl Shard {
             all.next().filter(|_| all.next().is_none() && !carries_mid())
         })?;
         let rtx = self.tracks[key].codec_of_rtx(payload_type).is_some();
-        Some(self.adopt(link, key, view.ssrc(), rtx))
+        Some(self.adopt(link, key, (view.ssrc(), rtx), out))
     }
 
     /// Gives an SSRC to the first layer of a track.
-    fn adopt(&mut self, link: u32, key: u32, ssrc: Ssrc, rtx: bool) -> Ingress {
+    fn adopt(&mut self, link: u32, key: u32, (ssrc, rtx): (Ssrc, bool), out: &mut impl Outbox) -> Ingress {
+        if !rtx {
+            // What waits is read from the history, which begins anew with a new SSRC.
+            self.depart_viewers(key, out);
+        }
         let clock_rate = self.tracks[key].clock_rate();
         let layer = &mut self.tracks[key].layers[0];
         if rtx {

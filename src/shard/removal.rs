@@ -9,19 +9,19 @@ impl Shard {
     /// Ends a transport by itself, the participant staying.
     pub(super) fn end_link(&mut self, link: u32, reason: Reason, out: &mut impl Outbox) {
         let (participant, room) = (self.links[link].participant, self.links[link].room);
-        self.remove_link(link, reason);
+        self.remove_link(link, reason, out);
         if let Some(participant) = self.participants.get_mut(&participant) {
             participant.links.retain(|&other| other != link);
         }
         self.reseat(room, out);
     }
 
-    pub(super) fn remove_link(&mut self, link: u32, reason: Reason) {
+    pub(super) fn remove_link(&mut self, link: u32, reason: Reason, out: &mut impl Outbox) {
         for track in self.links[link].tracks.clone() {
-            self.remove_track(track);
+            self.remove_track(track, out);
         }
         for slot in self.links[link].slots.clone() {
-            self.remove_slot(slot);
+            self.remove_slot(slot, out);
         }
         let Some(removed) = self.links.remove(link) else { return };
         self.gathering.forget(link, removed.waiting);
@@ -33,8 +33,10 @@ impl Shard {
         self.tell(Event::Transport { transport: removed.opened.transport, state });
     }
 
-    pub(super) fn remove_track(&mut self, key: u32) {
-        self.withdraw(|owed| owed.track == key);
+    pub(super) fn remove_track(&mut self, key: u32, out: &mut impl Outbox) {
+        if self.tracks.get(key).is_some() {
+            self.depart_viewers(key, out);
+        }
         let Some(track) = self.tracks.remove(key) else { return };
         self.track_keys.remove(&track.id);
         let link = &mut self.links[track.transport];
@@ -48,9 +50,10 @@ impl Shard {
         self.rooms[room].unpublish(track.id);
     }
 
-    pub(super) fn remove_slot(&mut self, key: u32) {
+    pub(super) fn remove_slot(&mut self, key: u32, out: &mut impl Outbox) {
         self.unpoint(key);
-        self.withdraw(|owed| owed.slot == key);
+        let link = self.slots[key].transport();
+        self.yard().depart(link, out);
         let Some(slot) = self.slots.remove(key) else { return };
         self.slot_keys.remove(&slot.id());
         let link = &mut self.links[slot.transport()];

@@ -12,6 +12,7 @@ impl Shard {
         for change in changes {
             self.point(change.slot, change.track, out);
         }
+        self.shed_in(room, out);
     }
 
     /// Points a seat at a track, or at nothing.

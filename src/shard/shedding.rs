@@ -2,7 +2,7 @@
 //! those worth least to their viewers first.
 
 use super::Shard;
-use crate::base::ParticipantId;
+use crate::base::{Outbox, ParticipantId};
 use crate::control::Event;
 use crate::control::message::ALL_PICTURES;
 use crate::control::types::{Kind, Source};
@@ -11,11 +11,11 @@ impl Shard {
     /// Forwards only `share` sixteenths of the pictures that each viewer is shown, and tells
     /// signaling, which then lets nobody new in. Screens and who is pinned go last, then the seats
     /// that a viewer opened first. What comes back begins with a key frame.
-    pub fn set_picture_share(&mut self, share: u8) {
+    pub fn set_picture_share(&mut self, share: u8, out: &mut impl Outbox) {
         self.picture_share = share.min(ALL_PICTURES);
         let links: Vec<u32> = self.links.iter().map(|(key, _)| key).collect();
         for link in links {
-            self.shed_on(link);
+            self.shed_on(link, out);
         }
         self.tell_load();
     }
@@ -24,26 +24,38 @@ impl Shard {
         self.tell(Event::Load { pictures: self.picture_share });
     }
 
-    /// Decides anew which pictures of the receiver `link` are shed.
-    fn shed_on(&mut self, link: u32) {
-        let viewer = self.links[link].participant;
-        let shown =
-            |&slot: &u32| self.slots[slot].kind() == Kind::Video && self.slots[slot].track().is_some();
-        let mut pictures: Vec<u32> = self.links[link].slots.iter().copied().filter(shown).collect();
-        // Stable: seats that were opened first stay before the others of their value.
-        pictures.sort_by_key(|&slot| !self.is_dear(slot, viewer));
-        let kept = kept(pictures.len(), self.picture_share, viewer);
-        for (place, slot) in pictures.into_iter().enumerate() {
-            self.slots[slot].set_shed(place >= kept);
+    /// Decides anew what is shed in a room whose seats have changed.
+    pub(super) fn shed_in(&mut self, room: u32, out: &mut impl Outbox) {
+        if self.picture_share == ALL_PICTURES {
+            return;
+        }
+        let here = self.links.iter().filter(|(_, link)| link.room == room);
+        let links: Vec<u32> = here.map(|(key, _)| key).collect();
+        for link in links {
+            self.shed_on(link, out);
         }
     }
 
-    fn is_dear(&self, slot: u32, viewer: ParticipantId) -> bool {
-        let Some(track) = self.slots[slot].track().and_then(|track| self.tracks.get(track)) else {
-            return false;
-        };
-        let room = &self.rooms[self.links[self.slots[slot].transport()].room];
-        track.source == Source::Screen || room.pinned_by(viewer) == Some(track.participant)
+    /// Decides anew which pictures of the receiver `link` are shed.
+    fn shed_on(&mut self, link: u32, out: &mut impl Outbox) {
+        let viewer = self.links[link].participant;
+        let pinned = self.rooms[self.links[link].room].pinned_by(viewer);
+        let shows_picture =
+            |&slot: &u32| self.slots[slot].kind() == Kind::Video && self.slots[slot].track().is_some();
+        let mut pictures: Vec<u32> = self.links[link].slots.iter().copied().filter(shows_picture).collect();
+        // Stable: seats that were opened first stay before the others of their value.
+        pictures.sort_by_cached_key(|&slot| !self.is_dear(slot, pinned));
+        let kept = kept(pictures.len(), self.picture_share, viewer);
+        for (place, slot) in pictures.into_iter().enumerate() {
+            if self.slots[slot].set_shed(place >= kept) {
+                self.begin(slot, out);
+            }
+        }
+    }
+
+    fn is_dear(&self, slot: u32, pinned: Option<ParticipantId>) -> bool {
+        let track = self.slots[slot].track().and_then(|track| self.tracks.get(track));
+        track.is_some_and(|track| track.source == Source::Screen || pinned == Some(track.participant))
     }
 }
 

@@ -4,14 +4,13 @@ use super::Shard;
 use crate::base::{Outbox, Time};
 
 impl Shard {
-    /// Does all that is due at `now`, departures included. Each transport is looked at once however much it is behind.
+    /// Does all that is due at `now` but departures, which end the turn. Each transport is looked at once however much it is behind.
     pub fn on_timeout(&mut self, now: Time, out: &mut impl Outbox) {
         while let Some(link) = self.timers.pop_due(now) {
             if self.links.get(link).is_some() {
                 self.tick(now, link, out);
             }
         }
-        self.depart(now, out);
     }
 
     fn tick(&mut self, now: Time, link: u32, out: &mut impl Outbox) {

@@ -38,7 +38,9 @@ impl World {
             Action::Strangers => self.strangers(now),
             Action::Renew(shard) => self.renew(now, shard % self.hosts.len()),
             Action::Shed(share) => {
-                self.hosts.iter_mut().for_each(|host| host.shard.set_picture_share(share));
+                for host in &mut self.hosts {
+                    host.shard.set_picture_share(share, &mut host.outbox);
+                }
             }
             Action::Heal => self.heal(),
         }

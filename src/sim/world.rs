@@ -170,7 +170,7 @@ impl World {
         }
         let host = &mut self.hosts[shard];
         host.tally.datagrams_in += 1;
-        host.shard.on_datagram(now, Datagram { path, arrived: now, bytes }, &mut host.outbox);
+        host.shard.on_datagram(now, Datagram { path, arrived: arrived(now, bytes), bytes }, &mut host.outbox);
         if self.scenario.turn.is_zero() {
             return self.end_turn(now, shard);
         }
@@ -368,6 +368,12 @@ impl Host {
             tally: Tally::default(),
         }
     }
+}
+
+/// A datagram lay in the socket for a while before the shard looked at it: up to a millisecond, by
+/// its length, so that the same run has the same lags.
+fn arrived(now: Time, bytes: &[u8]) -> Time {
+    Time::from_nanos(now.as_nanos().saturating_sub(bytes.len() as u64 * 7_919 % 1_000_000))
 }
 
 fn note_event(now: Time, event: Event, ends: &[Reason], ledger: &mut Ledger, violations: &mut Violations) {

@@ -5,7 +5,6 @@
 
 use crate::base::Time;
 use crate::control::handover::GatheringRange;
-use rustix::time::{ClockId, clock_gettime};
 use std::time::Duration;
 
 /// How often the window is thought over: two hundred datagrams at 20,000 a second.
@@ -26,27 +25,34 @@ pub(super) struct GatheringControl {
     range: GatheringRange,
     window: Duration,
     since: Time,
-    used: Duration,
+    slept: Duration,
 }
 
 impl GatheringControl {
     pub(super) fn new(range: GatheringRange) -> GatheringControl {
-        GatheringControl { range, window: range.least, since: Time::ZERO, used: Duration::ZERO }
+        GatheringControl { range, window: range.least, since: Time::ZERO, slept: Duration::ZERO }
     }
 
     pub(super) fn window(&self) -> Duration {
         self.window
     }
 
-    /// Thinks the window over when it is time; true when it has changed.
+    /// The worker slept, or sent and slept, for `slept` at the end of a turn.
+    pub(super) fn note_sleep(&mut self, slept: Duration) {
+        self.slept += slept;
+    }
+
+    /// Thinks the window over when it is time; true when it has changed. What the worker did not
+    /// sleep counts as use, whoever had the core: a thread's own clock leaves out interrupts, and
+    /// what others on the core take.
     pub(super) fn adapt(&mut self, now: Time) -> bool {
         let passed = now.since(self.since);
         if passed < INTERVAL || self.range.least == self.range.most {
             return false;
         }
-        let used = thread_time();
-        let share = used.saturating_sub(self.used).as_secs_f64() / passed.as_secs_f64();
-        (self.since, self.used) = (now, used);
+        let slept = std::mem::take(&mut self.slept);
+        let share = 1.0 - slept.as_secs_f64() / passed.as_secs_f64();
+        self.since = now;
         let window = next(self.window, share).clamp(self.range.least, self.range.most);
         std::mem::replace(&mut self.window, window) != window
     }
@@ -62,12 +68,6 @@ fn next(window: Duration, busy: f64) -> Duration {
     } else {
         window
     }
-}
-
-/// What the calling thread has used of its core, the kernel's work on its behalf included.
-fn thread_time() -> Duration {
-    let used = clock_gettime(ClockId::ThreadCPUTime);
-    Duration::new(used.tv_sec as u64, used.tv_nsec as u32)
 }
 
 #[cfg(test)]

@@ -105,6 +105,7 @@ impl Worker {
     }
 
     fn take_datagrams(&mut self) {
+        self.clock.compare();
         let now = self.clock.now();
         let Worker { shard, clock, overload, .. } = self;
         self.io.receive(|received, trains| {
@@ -122,25 +123,12 @@ impl Worker {
         }
         if let Some(share) = self.overload.adapt(now) {
             tracing::warn!(share, of = ALL_PICTURES, "the core's load changes what pictures are forwarded");
-            self.shard.set_picture_share(share);
+            self.shard.set_picture_share(share, self.io.trains());
         }
         if self.turns.is_multiple_of(SAMPLED_TURNS) {
-            return self.depart_and_measure(now);
+            self.shard.note_departures(std::mem::take(&mut self.notes));
         }
         self.shard.depart(now, self.io.trains());
-    }
-
-    /// Departs, and counts how long each packet has taken.
-    fn depart_and_measure(&mut self, now: Time) {
-        self.shard.note_departures(std::mem::take(&mut self.notes));
-        self.shard.depart(now, self.io.trains());
-        self.notes = self.shard.noted_departures();
-        if self.notes.is_empty() {
-            return;
-        }
-        self.io.flush();
-        let gone = self.clock.now();
-        self.notes.iter().for_each(|&came| self.delays.record(gone.since(came)));
     }
 
     fn send_events(&mut self) {
@@ -156,7 +144,6 @@ impl Worker {
         let now = self.clock.now();
         if now >= self.next_page {
             self.next_page = now + PAGE_INTERVAL;
-            self.clock.compare();
             let own =
                 page::Own { turns: self.turns, gathering: self.gathering.window(), delays: &self.delays };
             page::write(&self.channel, &self.shard, &self.io, &own);
@@ -164,12 +151,18 @@ impl Worker {
     }
 
     fn flush_and_wait(&mut self) -> Result<(), WorkerError> {
-        let may_sleep = self.channel.prepare_sleep();
+        self.io.flush();
         let now = self.clock.now();
+        if let Some(notes) = self.shard.noted_departures() {
+            notes.iter().for_each(|&came| self.delays.record(now.since(came)));
+            self.notes = notes;
+        }
+        let may_sleep = self.channel.prepare_sleep();
         let deadline = self.shard.next_deadline().map_or(Duration::MAX, |deadline| deadline.since(now));
         // Never longer than the page's interval: a reader tells a live worker by its turns.
         let timeout = if may_sleep { deadline.min(PAGE_INTERVAL) } else { Duration::ZERO };
         self.io.flush_and_wait(Some(timeout))?;
+        self.gathering.note_sleep(self.clock.now().since(now));
         self.channel.awake();
         Ok(())
     }

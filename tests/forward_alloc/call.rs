@@ -187,7 +187,11 @@ impl Call {
         }
         if self.shard.next_deadline().is_some_and(|at| at <= self.now) {
             let (shard, now, out) = (&mut self.shard, self.now, &mut self.out);
-            self.allocated.ticks += measure(|| shard.on_timeout(now, out)).count_total;
+            self.allocated.ticks += measure(|| {
+                shard.on_timeout(now, out);
+                shard.depart(now, out);
+            })
+            .count_total;
             self.tally.ticks += 1;
         }
         self.deliver();

@@ -54,6 +54,13 @@ impl State {
 
     fn enter(&mut self, socket: SocketId, request: &JoinRequest) -> Result<(), Refusal> {
         let name = check_name(&request.name)?;
+        // Before a room is made for it, which nobody would ever leave.
+        let media = self.rooms.get(&request.room_id).and_then(|room| room.media);
+        let worker = media.map_or_else(|| self.quietest_worker(), |media| media.worker);
+        if self.overloaded.contains(&worker) {
+            let text = "this server has more to forward than it can carry; try again in a few seconds";
+            return Err(("server-busy", text.to_owned()));
+        }
         if !self.rooms.contains_key(&request.room_id) {
             self.make_room(&request.room_id, &request.room_id, self.config.max_participants, false).map_err(
                 |_| ("server-busy", "this server has as many rooms as it takes; try again later".to_owned()),
@@ -66,11 +73,6 @@ impl State {
                 room.members.len()
             );
             return Err(("room-full", text));
-        }
-        let worker = room.media.map_or_else(|| self.quietest_worker(), |media| media.worker);
-        if self.overloaded.contains(&worker) {
-            let text = "this server has more to forward than it can carry; try again in a few seconds";
-            return Err(("server-busy", text.to_owned()));
         }
         let id = ParticipantId(self.ids.take());
         let participant = Participant {

@@ -16,7 +16,7 @@ pub struct Tally {
 }
 
 /// Why a packet × subscription may be withheld.
-const WITHHELD: [Drop; 11] = [
+const WITHHELD: [Drop; 10] = [
     Drop::Muted,
     Drop::WaitingForKeyFrame,
     Drop::BeforeTheStart,
@@ -25,7 +25,6 @@ const WITHHELD: [Drop; 11] = [
     Drop::NoBuffer,
     Drop::NotSealed,
     Drop::BadRtp,
-    Drop::Withdrawn,
     Drop::NotKept,
     Drop::Shed,
 ];
