@@ -3,6 +3,7 @@
 use anyhow::{Context as _, anyhow, bail};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
+use std::time::{Duration, Instant};
 use volley::io::bind_media_port;
 
 /// One worker's sockets, all on one port.
@@ -24,12 +25,28 @@ pub(crate) fn bind_media(base: u16, workers: u16) -> anyhow::Result<Vec<MediaPor
     (0..workers)
         .map(|worker| {
             let port = if base == 0 { 0 } else { base + worker };
-            MediaPort::bind(port).map_err(|error| explain(error, "UDP", port, "--udp-port", None))
+            MediaPort::bind_when_free(port).map_err(|error| explain(error, "UDP", port, "--udp-port", None))
         })
         .collect()
 }
 
+/// The kernel takes a ring apart some time after its process has ended, and keeps the sockets until
+/// then: who stops Volley and starts it again must not find its own port taken.
+const OWN_PORT_FREE_WITHIN: Duration = Duration::from_secs(3);
+
 impl MediaPort {
+    fn bind_when_free(port: u16) -> io::Result<MediaPort> {
+        let patience = Instant::now() + OWN_PORT_FREE_WITHIN;
+        loop {
+            match MediaPort::bind(port) {
+                Err(error) if error.kind() == io::ErrorKind::AddrInUse && Instant::now() < patience => {
+                    std::thread::sleep(Duration::from_millis(20));
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+
     fn bind(port: u16) -> io::Result<MediaPort> {
         let sockets = bind_media_port(port)?;
         let port =

@@ -33,6 +33,8 @@ fn start(channel: &ChannelFds, records: &Records) -> SocketAddr {
         records: records.fd().try_clone_to_owned().unwrap(),
         http,
         fingerprint: Fingerprint { hash: FingerprintHash::Sha256, value: [7; 32].into_iter().collect() },
+        max_rooms: 10,
+        max_participants: 10,
     };
     std::thread::spawn(move || volley_signaling::run(handover).unwrap());
     address

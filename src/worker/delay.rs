@@ -25,6 +25,19 @@ impl DelayHistogram {
         self.counts[bucket] += 1;
     }
 
+    /// The bound in microseconds that the share `quantile` of what was recorded since `before` does
+    /// not pass; `None` when nothing was, or when it lies beyond the last bound.
+    pub(super) fn quantile_since(&self, before: &DelayHistogram, quantile: f64) -> Option<u32> {
+        let counts: Vec<u64> = self.counts.iter().zip(&before.counts).map(|(now, then)| now - then).collect();
+        let rank = counts.iter().sum::<u64>() as f64 * quantile;
+        let mut seen = 0;
+        let bucket = counts.iter().position(|&count| {
+            seen += count;
+            count > 0 && seen as f64 >= rank
+        })?;
+        DELAY_BUCKETS_US.get(bucket).copied()
+    }
+
     /// The count of each bucket.
     pub(super) fn counts(&self) -> &[u64] {
         &self.counts
@@ -34,6 +47,18 @@ impl DelayHistogram {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_quantile_is_that_of_what_came_since() {
+        let mut histogram = DelayHistogram::default();
+        histogram.record(Duration::from_secs(1));
+        let before = histogram.clone();
+        assert_eq!(histogram.quantile_since(&before, 0.5), None);
+        (0..99).for_each(|_| histogram.record(Duration::from_micros(180)));
+        histogram.record(Duration::from_micros(900));
+        assert_eq!(histogram.quantile_since(&before, 0.95), Some(200));
+        assert_eq!(histogram.quantile_since(&before, 1.0), Some(900));
+    }
 
     #[test]
     fn a_delay_is_counted_under_the_first_bound_it_does_not_pass() {

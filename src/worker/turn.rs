@@ -15,6 +15,9 @@ use std::time::Duration;
 /// How often the counters that others read are brought up to date.
 const PAGE_INTERVAL: Duration = Duration::from_millis(100);
 
+/// How often the delay is told to who logs at debug level.
+const TELL_INTERVAL: Duration = Duration::from_secs(5);
+
 /// Commands carried out in one turn, so that a burst of joins does not hold up the packets: a join
 /// is some ten commands of a few microseconds each.
 const COMMANDS_PER_TURN: usize = 64;
@@ -40,6 +43,9 @@ pub(super) struct Worker {
     notes: Vec<Time>,
     turns: u64,
     next_page: Time,
+    /// What had been measured when it was last told, and when it is told next.
+    told: DelayHistogram,
+    next_told: Time,
 }
 
 impl Worker {
@@ -62,6 +68,8 @@ impl Worker {
             notes: Vec::new(),
             turns: 0,
             next_page: Time::ZERO,
+            told: DelayHistogram::default(),
+            next_told: Time::ZERO,
         }
     }
 
@@ -143,11 +151,23 @@ impl Worker {
         self.turns += 1;
         let now = self.clock.now();
         if now >= self.next_page {
+            self.tell_delays(now);
             self.next_page = now + PAGE_INTERVAL;
             let own =
                 page::Own { turns: self.turns, gathering: self.gathering.window(), delays: &self.delays };
             page::write(&self.channel, &self.shard, &self.io, &own);
         }
+    }
+
+    /// Logs what packets are delayed by; a quantile is missing when it is beyond 100 ms.
+    fn tell_delays(&mut self, now: Time) {
+        if now < self.next_told {
+            return;
+        }
+        self.next_told = now + TELL_INTERVAL;
+        let [p50, p95, p99] = [0.5, 0.95, 0.99].map(|share| self.delays.quantile_since(&self.told, share));
+        tracing::debug!(p50, p95, p99, window = ?self.gathering.window(), "delay added, in us");
+        self.told.clone_from(&self.delays);
     }
 
     fn flush_and_wait(&mut self) -> Result<(), WorkerError> {
