@@ -218,6 +218,28 @@ fn rooms_and_servers_fill_up() {
 }
 
 #[test]
+fn who_comes_while_a_core_is_overloaded_is_sent_away_and_leaves_nothing_behind() {
+    let mut lab = Lab::new();
+    lab.join(1, "room", "somebody");
+    for worker in 0..2 {
+        lab.event(worker, Event::Load { pictures: 14 });
+    }
+    lab.commands();
+    let late = lab.open(2);
+    for room in ["room", "second", "third", "fourth"] {
+        lab.say(late, json!({"type":"join","roomId":room,"participantName":"late"}));
+        assert_eq!(lab.error(late), "server-busy");
+    }
+    assert_eq!(lab.commands(), []);
+    for worker in 0..2 {
+        lab.event(worker, Event::Load { pictures: 16 });
+    }
+    // The lab's server takes three rooms: those that were refused do not count.
+    lab.join(3, "second", "x");
+    lab.join(4, "third", "x");
+}
+
+#[test]
 fn mute_chat_and_pin_reach_whom_they_concern() {
     let mut lab = Lab::new();
     let one = lab.call(1, "chromium-example-client");
