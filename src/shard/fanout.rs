@@ -68,8 +68,6 @@ impl Shard {
             links: &mut self.links,
             gathering: &mut self.gathering,
             counters: &mut self.counters,
-            begun: &mut self.begun,
-            noted: &mut self.noted,
         };
         for &slot in &layer.slots {
             let owed = Owed::new(slot, key, layer_number, index);
@@ -121,8 +119,6 @@ impl Shard {
             links: &mut self.links,
             gathering: &mut self.gathering,
             counters: &mut self.counters,
-            begun: &mut self.begun,
-            noted: &mut self.noted,
         };
         for index in run {
             let Some((bytes, stored)) = track.layers[layer].history.get(index) else { continue };

@@ -113,6 +113,10 @@ pub(super) struct Gathering {
     due: VecDeque<(Time, u32)>,
     /// Lists that are not in use: as many as there were ever receivers waiting at once.
     spare: Vec<Box<Waiting>>,
+    /// Seats that began to show something and are not told yet what it is in step with.
+    begun: Vec<u32>,
+    /// When what has departed had come, for turns that are looked at.
+    noted: Option<Vec<Time>>,
 }
 
 impl Gathering {
@@ -140,10 +144,6 @@ pub(super) struct Yard<'a> {
     pub(super) links: &'a mut Slab<Link>,
     pub(super) gathering: &'a mut Gathering,
     pub(super) counters: &'a mut Counters,
-    /// Seats that began to show something with what has just left.
-    pub(super) begun: &'a mut Vec<u32>,
-    /// When what has just left had come, if somebody asks.
-    pub(super) noted: &'a mut Option<Vec<Time>>,
 }
 
 impl Yard<'_> {
@@ -160,7 +160,7 @@ impl Yard<'_> {
         if self.links[link].waiting.as_ref().is_some_and(|waiting| waiting.is_full()) {
             self.depart(link, out);
         }
-        let Gathering { window, due, spare } = self.gathering;
+        let Gathering { window, due, spare, .. } = self.gathering;
         let link_entry = &mut self.links[link];
         let waiting = link_entry.waiting.get_or_insert_with(|| {
             due.push_back((now + *window, link));
@@ -181,8 +181,10 @@ impl Yard<'_> {
         let Some(waiting) = entry.waiting.take() else { return };
         match Train::to(link, entry) {
             Some(train) => {
-                train.load(&waiting, self.tracks, self.counters, self.noted, out);
-                self.begun.extend(waiting.owed.iter().filter(|owed| owed.begins).map(|owed| owed.slot));
+                train.load(&waiting, self.tracks, self.counters, &mut self.gathering.noted, out);
+                self.gathering
+                    .begun
+                    .extend(waiting.owed.iter().filter(|owed| owed.begins).map(|owed| owed.slot));
             }
             None => waiting.owed.iter().for_each(|_| self.counters.drop(Drop::NotConnected)),
         }
@@ -276,12 +278,12 @@ impl Shard {
     pub fn note_departures(&mut self, mut noted: Vec<Time>) {
         noted.clear();
         noted.reserve_exact(MOST_NOTED);
-        self.noted = Some(noted);
+        self.gathering.noted = Some(noted);
     }
 
     /// See [`note_departures`](Self::note_departures).
     pub fn noted_departures(&mut self) -> Option<Vec<Time>> {
-        self.noted.take()
+        self.gathering.noted.take()
     }
 
     /// Sends what is due at the end of a turn. Allocates nothing.
@@ -302,7 +304,7 @@ impl Shard {
             self.yard().depart(link, out);
         }
         // Reports are asked for by those who have just been shown something: few, and rarely.
-        while let Some(slot) = self.begun.pop() {
+        while let Some(slot) = self.gathering.begun.pop() {
             if self.slots.get(slot).is_some() {
                 self.send_pair_reports(now, slot, out);
             }
@@ -324,8 +326,6 @@ impl Shard {
             links: &mut self.links,
             gathering: &mut self.gathering,
             counters: &mut self.counters,
-            begun: &mut self.begun,
-            noted: &mut self.noted,
         }
     }
 }

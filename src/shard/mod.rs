@@ -95,12 +95,8 @@ pub struct Shard {
     by_ufrag: Map<ArrayString<MAX_UFRAG>, u32>,
     timers: Timers,
     gathering: Gathering,
-    /// Seats that began to show something and are not told yet what it is in step with.
-    begun: Vec<u32>,
     /// Sixteenths of the pictures that are forwarded.
     picture_share: u8,
-    /// When what has departed came, for turns that are looked at.
-    noted: Option<Vec<Time>>,
     events: VecDeque<Event>,
     events_lost: u64,
     counters: Counters,
@@ -129,9 +125,7 @@ impl Shard {
             by_ufrag: Map::default(),
             timers: Timers::default(),
             gathering: Gathering::default(),
-            begun: Vec::new(),
             picture_share: ALL_PICTURES,
-            noted: None,
             events: VecDeque::new(),
             events_lost: 0,
             counters: Counters::default(),

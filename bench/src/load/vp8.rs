@@ -3,14 +3,14 @@
 //! Servers tell key frames by it and may rewrite its picture id, so that a receiver must read it
 //! again instead of trusting its length.
 
-/// Bytes of the payload descriptor that [`write`] writes: two of flags, a picture id of 15 bits.
+/// Bytes of the payload descriptor that [`write()`] writes: two of flags, a picture id of 15 bits.
 const DESCRIPTOR_LEN: usize = 4;
 /// RFC 6386 §9.1: the frame tag of every frame …
 const TAG_LEN: usize = 3;
 /// … and start code and size behind it in a key frame.
 const KEY_HEADER_LEN: usize = 10;
 
-/// The longest that [`write`] writes.
+/// The longest that [`write()`] writes.
 pub(super) const LONGEST_HEADER: usize = DESCRIPTOR_LEN + KEY_HEADER_LEN;
 
 const EXTENDED: u8 = 0x80;
