@@ -136,7 +136,14 @@ impl Io {
     ///
     /// An error means that the back end is unusable, not that a datagram was lost.
     pub fn flush_and_wait(&mut self, timeout: Option<Duration>) -> io::Result<Woken> {
-        self.trains.flush_and_wait(timeout)
+        self.trains.flush_and_wait(timeout, Duration::ZERO)
+    }
+
+    /// The same, but what comes may wait up to `together` for more to come, so that a busy worker
+    /// is not woken for each datagram. Where the kernel cannot do that (before Linux 6.12, and
+    /// epoll), it returns with the first.
+    pub fn flush_and_wait_for_more(&mut self, timeout: Duration, together: Duration) -> io::Result<Woken> {
+        self.trains.flush_and_wait(Some(timeout), together)
     }
 
     /// What has happened since the start.

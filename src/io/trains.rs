@@ -161,23 +161,27 @@ impl Trains {
         self.submit_and_settle();
     }
 
-    pub(super) fn flush_and_wait(&mut self, timeout: Option<Duration>) -> io::Result<Woken> {
+    pub(super) fn flush_and_wait(
+        &mut self,
+        timeout: Option<Duration>,
+        together: Duration,
+    ) -> io::Result<Woken> {
         self.flush();
         if !self.wire.submits_while_waiting() {
             self.submit_and_settle();
         }
         // A ring wakes for the outcomes of the sends it was just given: they are there at once,
         // so the time already waited is nothing.
-        if self.wait(timeout)? {
-            self.wait(timeout)?;
+        if self.wait(timeout, together)? {
+            self.wait(timeout, together)?;
         }
         let news = self.wire.news();
         Ok(Woken { wake: std::mem::take(&mut news.woken) })
     }
 
     /// Sleeps until there are news; true when they were outcomes of sends and nothing else.
-    fn wait(&mut self, timeout: Option<Duration>) -> io::Result<bool> {
-        self.wire.wait(timeout)?;
+    fn wait(&mut self, timeout: Option<Duration>, together: Duration) -> io::Result<bool> {
+        self.wire.wait(timeout, together)?;
         let news = self.wire.news();
         let only_sent = !news.sent.is_empty() && !news.woken && !news.datagrams && news.writable.is_empty();
         self.settle_all();

@@ -89,10 +89,11 @@ impl Wire {
         }
     }
 
-    /// Sends what is queued and sleeps until there are news.
-    pub(super) fn wait(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+    /// Sends what is queued and sleeps until there are news; they may wait `together` for more of
+    /// them where the back end can do that.
+    pub(super) fn wait(&mut self, timeout: Option<Duration>, together: Duration) -> io::Result<()> {
         match self {
-            Wire::Ring(ring) => ring.wait(timeout),
+            Wire::Ring(ring) => ring.wait(timeout, together),
             Wire::Epoll(epoll) => epoll.wait(timeout),
         }
     }

@@ -25,8 +25,8 @@ const MAX_REPLAY: u64 = 64;
 
 impl Shard {
     /// Sends the packet `index` of a layer to every seat that shows the layer.
-    pub(super) fn forward(&mut self, now: Time, track: u32, layer: usize, index: u64, out: &mut impl Outbox) {
-        let fanned = self.fan_out(now, track, layer, index, out);
+    pub(super) fn forward(&mut self, track: u32, layer: usize, index: u64, out: &mut impl Outbox) {
+        let fanned = self.fan_out(track, layer, index, out);
         let counters = &mut self.tracks[track].counters;
         counters.forwarded += fanned.sent;
         counters.forwarded_bytes += fanned.bytes;
@@ -41,14 +41,7 @@ impl Shard {
     }
 
     /// Per seat: no hash, no allocation, no lock, and no look at the payload.
-    fn fan_out(
-        &mut self,
-        now: Time,
-        key: u32,
-        layer_number: usize,
-        index: u64,
-        out: &mut impl Outbox,
-    ) -> Fanned {
+    fn fan_out(&mut self, key: u32, layer_number: usize, index: u64, out: &mut impl Outbox) -> Fanned {
         let mut fanned = Fanned::default();
         let track = &self.tracks[key];
         let layer = &track.layers[layer_number];
@@ -71,7 +64,8 @@ impl Shard {
         };
         for &slot in &layer.slots {
             let owed = Owed::new(slot, key, layer_number, index);
-            let outcome = owe(now, &mut self.slots[slot], &packet, owed, &self.wall, &mut yard, out);
+            let came = stored.received;
+            let outcome = owe(came, &mut self.slots[slot], &packet, owed, &self.wall, &mut yard, out);
             fanned.sent += u64::from(outcome.kept);
             fanned.waiting |= outcome.waits;
             if outcome.begins {

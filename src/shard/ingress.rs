@@ -162,7 +162,7 @@ impl Shard {
         track.counters.bytes += len as u64;
         let deadline = layer.nacks.deadline().min(layer.key_requests.deadline());
         self.timers.set_at_most(track.transport, deadline);
-        self.forward(now, from.track, usize::from(from.layer), index, out);
+        self.forward(from.track, usize::from(from.layer), index, out);
     }
 
     /// Tells congestion control's bookkeeping of the packet.

@@ -19,6 +19,9 @@ const IDLE: f64 = 0.70;
 /// The first step up from nothing, and what is too little to wait for.
 const LEAST_STEP: Duration = Duration::from_micros(200);
 
+/// What answers to checks and handshakes may be late by.
+const MOST_PATIENCE: Duration = Duration::from_millis(1);
+
 /// The window's size, by how much of its core the worker uses.
 #[derive(Debug)]
 pub(super) struct GatheringControl {
@@ -35,6 +38,12 @@ impl GatheringControl {
 
     pub(super) fn window(&self) -> Duration {
         self.window
+    }
+
+    /// How long a datagram may lie before it wakes the worker: nothing leaves before the window is
+    /// over anyway, and each waking costs as much as sealing a dozen packets.
+    pub(super) fn patience(&self) -> Duration {
+        (self.window / 4).min(MOST_PATIENCE)
     }
 
     /// The worker slept, or sent and slept, for `slept` at the end of a turn.

@@ -181,7 +181,7 @@ impl Worker {
         let deadline = self.shard.next_deadline().map_or(Duration::MAX, |deadline| deadline.since(now));
         // Never longer than the page's interval: a reader tells a live worker by its turns.
         let timeout = if may_sleep { deadline.min(PAGE_INTERVAL) } else { Duration::ZERO };
-        self.io.flush_and_wait(Some(timeout))?;
+        self.io.flush_and_wait_for_more(timeout, self.gathering.patience())?;
         self.gathering.note_sleep(self.clock.now().since(now));
         self.channel.awake();
         Ok(())

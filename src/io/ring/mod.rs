@@ -36,6 +36,10 @@ enum Kind {
 /// No wait is longer, so that a time span from above never overflows the kernel's.
 const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 
+/// Completions that wake a waiter at once, however long it would wait for more: what a turn does in a
+/// tenth of a millisecond.
+const ENOUGH: usize = 64;
+
 /// A receive buffer the kernel has filled.
 #[derive(Clone, Copy, Debug)]
 struct Arrival {
@@ -57,6 +61,8 @@ pub(super) struct Ring {
     watching: Vec<bool>,
     /// The kernel reads only the lengths in it, when a receive is submitted.
     receive_template: Box<libc::msghdr>,
+    /// Whether the kernel can let completions wait for one another.
+    waits_together: bool,
     /// An error after which the ring cannot go on.
     broken: Option<i32>,
 }
@@ -75,8 +81,10 @@ impl Ring {
             .map(|socket| socket.as_raw_fd())
             .chain(wakes.iter().map(|wake| wake.as_fd().as_raw_fd()))
             .collect();
+        let opened = setup::open(&files, &buffers)?;
         let mut ring = Ring {
-            ring: setup::open(&files, &buffers)?,
+            waits_together: opened.params().is_feature_min_timeout(),
+            ring: opened,
             news: News::with_room_for(config.trains, sockets.len()),
             arrivals: VecDeque::with_capacity(buffers.count()),
             receive_buffers: buffers.count(),
@@ -109,13 +117,14 @@ impl Ring {
     }
 
     pub(super) fn submit(&mut self) {
-        self.enter(Some(Duration::ZERO));
+        self.enter(Some(Duration::ZERO), Duration::ZERO);
     }
 
-    pub(super) fn wait(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+    pub(super) fn wait(&mut self, timeout: Option<Duration>, together: Duration) -> io::Result<()> {
         self.arm();
         let ready = !self.arrivals.is_empty() || self.news.woken;
-        self.enter(if ready { Some(Duration::ZERO) } else { timeout });
+        let together = if self.waits_together { together } else { Duration::ZERO };
+        self.enter(if ready { Some(Duration::ZERO) } else { timeout }, together);
         self.news.datagrams = !self.arrivals.is_empty();
         self.broken.map_or(Ok(()), |error| Err(io::Error::from_raw_os_error(error)))
     }
@@ -170,13 +179,17 @@ impl Ring {
     }
 
     /// Submits everything, waits for one completion or the timeout, and reaps them all.
-    fn enter(&mut self, timeout: Option<Duration>) {
+    /// Submits and waits for one completion; with `together`, for [`ENOUGH`] of them during that
+    /// time, and for one from then on.
+    fn enter(&mut self, timeout: Option<Duration>, together: Duration) {
         let submitter = self.ring.submitter();
         let result = match timeout {
             None => submitter.submit_and_wait(1),
             Some(timeout) => {
                 let timespec = Timespec::from(timeout.min(LONGEST_WAIT));
-                submitter.submit_with_args(1, &SubmitArgs::new().timespec(&timespec))
+                let micros = together.as_micros().min(timeout.as_micros()) as u32;
+                let arguments = SubmitArgs::new().timespec(&timespec).min_wait_usec(micros);
+                submitter.submit_with_args(if micros > 0 { ENOUGH } else { 1 }, &arguments)
             }
         };
         self.reap();

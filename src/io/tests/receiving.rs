@@ -20,6 +20,7 @@ on_both_back_ends!(
     an_echo_is_pushed_from_within_the_visit,
     two_sockets_are_told_apart,
     one_back_end_feeds_another_with_trains,
+    fewer_datagrams_than_are_waited_for_are_shown_all_the_same,
 );
 
 fn send_train(socket: &std::net::UdpSocket, segment: usize, bytes: &[u8], to: std::net::SocketAddr) {
@@ -52,6 +53,21 @@ fn datagrams_of_many_peers_keep_their_paths(choice: IoChoice) {
         let path = Path { socket: SocketIndex(0), remote: *from };
         assert!(seen.contains(&(path, payload(n as u32, 100))));
     }
+}
+
+fn fewer_datagrams_than_are_waited_for_are_shown_all_the_same(choice: IoChoice) {
+    let (mut rig, (socket, _)) = (Rig::new(choice), peer());
+    for n in 0..3 {
+        socket.send_to(&payload(n, 100), rig.address).expect("loopback takes it");
+    }
+    let (began, mut seen) = (Instant::now(), 0);
+    while seen < 3 && began.elapsed() < PATIENCE {
+        let together = Duration::from_millis(5);
+        rig.io.flush_and_wait_for_more(PATIENCE, together).expect("the back end goes on");
+        rig.io.receive(|_, _| seen += 1);
+    }
+    assert_eq!(seen, 3);
+    assert!(began.elapsed() < PATIENCE, "it did not wait for what never comes");
 }
 
 fn an_empty_datagram_is_shown(choice: IoChoice) {
