@@ -5,6 +5,7 @@
 pub mod id;
 pub mod outbox;
 pub mod random;
+pub mod rate;
 pub mod seq;
 pub mod slab;
 pub mod time;
@@ -12,4 +13,5 @@ pub mod timer;
 
 pub use id::{ParticipantId, RoomId, SlotId, StreamId, TrackId, TransportId};
 pub use outbox::{Outbox, Path, Push, SocketIndex, TrainId};
+pub use rate::Bitrate;
 pub use time::{NtpTime, Time, WallClock};

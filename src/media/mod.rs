@@ -3,10 +3,12 @@
 //! Pure code over packets that are already authentic and decrypted. Knows no transport, no socket
 //! and no clock; `shard` brings it together with both.
 
+pub mod bwe;
 pub mod history;
 pub mod key_frame;
 pub mod key_request;
 pub mod nack;
+pub mod pacer;
 pub mod packet;
 pub mod reception;
 pub mod resend;

@@ -41,8 +41,8 @@ pub struct Feedback<'a> {
     pub base: u16,
     /// Counts the feedback messages, modulo 256.
     pub count: u8,
-    /// Arrival of each packet from `base` on, or `None` if it did not come; first and last are
-    /// never `None`.
+    /// Arrival of each packet from `base` on, or `None` if it did not come; the last is never
+    /// `None`. The first may be: what was lost behind the last feedback must be told, too.
     pub arrived: &'a [Option<Time>],
 }
 
@@ -83,10 +83,9 @@ impl Arrivals {
     pub fn take(&mut self, send: impl FnOnce(Feedback<'_>)) {
         self.due = Time::NEVER;
         let Some(base) = self.base else { return };
-        let Some(first) = self.arrived.iter().position(Option::is_some) else { return };
-        let last = self.arrived.iter().rposition(Option::is_some).unwrap_or(first);
+        let Some(last) = self.arrived.iter().rposition(Option::is_some) else { return };
         let count = self.next_count();
-        send(Feedback { base: (base + first as u64) as u16, count, arrived: &self.arrived[first..=last] });
+        send(Feedback { base: base as u16, count, arrived: &self.arrived[..=last] });
         self.arrived.fill(None);
         self.base = Some(base + last as u64 + 1);
     }
@@ -128,6 +127,15 @@ mod tests {
         assert_eq!(taken(&mut arrivals), None, "already spoken of as lost");
         arrivals.on_packet(Time::from_millis(61), 2);
         assert_eq!(taken(&mut arrivals), Some((2, vec![true])));
+    }
+
+    #[test]
+    fn what_was_lost_behind_the_last_feedback_is_told() {
+        let mut arrivals = Arrivals::default();
+        arrivals.on_packet(Time::from_millis(1), 7);
+        assert!(taken(&mut arrivals).is_some());
+        arrivals.on_packet(Time::from_millis(60), 10);
+        assert_eq!(taken(&mut arrivals), Some((8, vec![false, false, true])));
     }
 
     #[test]

@@ -133,6 +133,11 @@ impl Link {
         self.lost
     }
 
+    /// How long a datagram sent now would wait at the bottleneck.
+    pub fn wait(&self, now: Time) -> Duration {
+        self.bottleneck_free_at.since(now)
+    }
+
     /// Sends a datagram of `bytes` bytes.
     pub fn send(&mut self, now: Time, bytes: usize) -> Arrivals {
         let mut arrivals = Arrivals::new();

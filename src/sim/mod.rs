@@ -14,6 +14,7 @@ pub mod payload;
 pub mod peer;
 pub mod person;
 pub mod queue;
+pub mod rate;
 pub mod scenario;
 pub mod verdict;
 pub mod wiretap;

@@ -1,0 +1,212 @@
+//! The delay-based rate: up a little while the queue stays, down at once when it grows
+//! (draft-ietf-rmcat-gcc-02 §5.5, §5.6, with libwebrtc's later constants).
+
+use super::trend::Usage;
+use crate::base::{Bitrate, Time};
+use std::time::Duration;
+
+/// Of what arrived while the queue grew, this much is sent afterwards (draft §5.5: beta).
+const BACK_OFF: f64 = 0.85;
+/// Growth a second far from the known capacity (draft §5.5: 8 %).
+const GROWTH: f64 = 1.08;
+/// The rate never passes this much of what arrives: more has not been tried (draft §5.5).
+const UNTRIED: f64 = 1.5;
+const UNTRIED_OFFSET: Bitrate = Bitrate::from_kbps(10);
+/// Near the known capacity the rate grows by one packet in a response time (draft §5.5), which is
+/// a round trip and this.
+const DETECTION: Duration = Duration::from_millis(100);
+/// A full packet.
+const PACKET_BITS: f64 = 1_200.0 * 8.0;
+/// Share of the old value in what is known of the capacity (libwebrtc link capacity estimator: 5 %
+/// of a new one counts).
+const CAPACITY_SMOOTHING: f64 = 0.95;
+/// Deviations from the known capacity that still are the same capacity (draft §5.5: three).
+const SAME_CAPACITY: f64 = 3.0;
+/// A further step down within a round trip is for a link that has given way by half at least
+/// (libwebrtc `TimeToReduceFurther`).
+const COLLAPSE: f64 = 0.5;
+/// Bounds of the time between two steps down.
+const STEP_BOUNDS: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(200));
+
+/// What arrived when the queue grew: the link's capacity, as far as it is known.
+#[derive(Clone, Copy, Debug)]
+struct Capacity {
+    kbps: f64,
+    /// Variance, divided by the mean.
+    spread: f64,
+}
+
+impl Capacity {
+    fn deviation(&self) -> f64 {
+        (self.spread * self.kbps).sqrt()
+    }
+
+    fn agrees(&self, kbps: f64) -> bool {
+        (kbps - self.kbps).abs() <= SAME_CAPACITY * self.deviation()
+    }
+}
+
+/// What one update is decided by.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Seen {
+    /// How the link is used.
+    pub(super) usage: Usage,
+    /// What arrived of late.
+    pub(super) arriving: Option<Bitrate>,
+    /// There and back.
+    pub(super) round_trip: Duration,
+    /// Less is sent than may be, so that nothing is learnt by sending.
+    pub(super) app_limited: bool,
+}
+
+/// The delay-based rate of one transport.
+#[derive(Clone, Debug)]
+pub(super) struct Aimd {
+    rate: Bitrate,
+    grows: bool,
+    capacity: Option<Capacity>,
+    updated: Option<Time>,
+    stepped_down: Option<Time>,
+}
+
+impl Aimd {
+    /// Begins at `rate`.
+    pub(super) fn new(rate: Bitrate) -> Aimd {
+        Aimd { rate, grows: true, capacity: None, updated: None, stepped_down: None }
+    }
+
+    /// The rate.
+    pub(super) fn rate(&self) -> Bitrate {
+        self.rate
+    }
+
+    /// When it was last lowered.
+    pub(super) fn stepped_down(&self) -> Option<Time> {
+        self.stepped_down
+    }
+
+    /// A probe, or another part of the estimator, found that this is the rate.
+    pub(super) fn set(&mut self, now: Time, rate: Bitrate) {
+        self.rate = rate;
+        self.updated = Some(now);
+    }
+
+    /// Looks at the link once more.
+    pub(super) fn update(&mut self, now: Time, seen: &Seen, bounds: (Bitrate, Bitrate)) {
+        let passed = self.updated.map_or(Duration::ZERO, |at| now.since(at)).min(Duration::from_secs(1));
+        self.updated = Some(now);
+        match seen.usage {
+            Usage::Over => self.step_down(now, seen),
+            Usage::Under => self.grows = false,
+            // After the queue has drained the rate is held once, then grows (draft §5.5, table 1).
+            Usage::Normal if !self.grows => self.grows = true,
+            Usage::Normal => self.grow(passed, seen),
+        }
+        self.rate = self.rate.clamp(bounds.0, bounds.1);
+    }
+
+    fn grow(&mut self, passed: Duration, seen: &Seen) {
+        if seen.app_limited {
+            return;
+        }
+        let arriving = seen.arriving.map(|arriving| arriving.bps() as f64 / 1_000.0);
+        if let (Some(capacity), Some(kbps)) = (self.capacity, arriving)
+            && kbps > capacity.kbps + SAME_CAPACITY * capacity.deviation()
+        {
+            self.capacity = None;
+        }
+        let seconds = passed.as_secs_f64();
+        let grown = if self.capacity.is_some() {
+            let response = (seen.round_trip + DETECTION).as_secs_f64();
+            self.rate.plus(Bitrate::from_bps((PACKET_BITS / response * seconds) as u64))
+        } else {
+            self.rate
+                .times(GROWTH.powf(seconds))
+                .max(self.rate.plus(Bitrate::from_bps((seconds * 1e3) as u64)))
+        };
+        let most = seen.arriving.map(|arriving| arriving.times(UNTRIED).plus(UNTRIED_OFFSET));
+        self.rate = grown.min(most.unwrap_or(grown)).max(self.rate);
+    }
+
+    fn step_down(&mut self, now: Time, seen: &Seen) {
+        self.grows = false;
+        let arriving = seen.arriving.unwrap_or(self.rate.times(COLLAPSE));
+        let patience = seen.round_trip.clamp(STEP_BOUNDS.0, STEP_BOUNDS.1);
+        let too_soon = self.stepped_down.is_some_and(|at| now.since(at) < patience);
+        if too_soon && arriving > self.rate.times(COLLAPSE) {
+            return;
+        }
+        let kbps = arriving.bps() as f64 / 1_000.0;
+        if self.capacity.is_some_and(|capacity| !capacity.agrees(kbps)) {
+            self.capacity = None;
+        }
+        let lowered = arriving.times(BACK_OFF);
+        self.learn(kbps);
+        if lowered < self.rate {
+            self.rate = lowered;
+            self.stepped_down = Some(now);
+        }
+    }
+
+    fn learn(&mut self, kbps: f64) {
+        // The bounds of the spread are libwebrtc's.
+        let Some(capacity) = &mut self.capacity else {
+            self.capacity = Some(Capacity { kbps, spread: 0.4 });
+            return;
+        };
+        capacity.kbps = CAPACITY_SMOOTHING * capacity.kbps + (1.0 - CAPACITY_SMOOTHING) * kbps;
+        let error = capacity.kbps - kbps;
+        let spread = error * error / capacity.kbps.max(1.0);
+        let smoothed = CAPACITY_SMOOTHING * capacity.spread + (1.0 - CAPACITY_SMOOTHING) * spread;
+        capacity.spread = smoothed.clamp(0.4, 2.5);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BOUNDS: (Bitrate, Bitrate) = (Bitrate::from_kbps(10), Bitrate::from_kbps(50_000));
+
+    fn seen(usage: Usage, arriving: u64) -> Seen {
+        let arriving = Some(Bitrate::from_kbps(arriving));
+        Seen { usage, arriving, round_trip: Duration::from_millis(50), app_limited: false }
+    }
+
+    fn run(aimd: &mut Aimd, from_ms: u64, until_ms: u64, seen: Seen) {
+        for ms in (from_ms..until_ms).step_by(50) {
+            aimd.update(Time::from_millis(ms), &seen, BOUNDS);
+        }
+    }
+
+    #[test]
+    fn an_open_link_gives_eight_percent_a_second() {
+        let mut aimd = Aimd::new(Bitrate::from_kbps(1_000));
+        run(&mut aimd, 0, 1_050, seen(Usage::Normal, 1_000));
+        let kbps = aimd.rate().bps() / 1_000;
+        assert!((1_075..1_085).contains(&kbps), "{kbps}");
+    }
+
+    #[test]
+    fn a_growing_queue_brings_the_rate_below_what_arrives() {
+        let mut aimd = Aimd::new(Bitrate::from_kbps(5_000));
+        aimd.update(Time::ZERO, &seen(Usage::Over, 500), BOUNDS);
+        assert_eq!(aimd.rate(), Bitrate::from_kbps(425));
+    }
+
+    #[test]
+    fn near_the_capacity_growth_is_a_packet_in_a_response_time() {
+        let mut aimd = Aimd::new(Bitrate::from_kbps(1_000));
+        aimd.update(Time::ZERO, &seen(Usage::Over, 1_000), BOUNDS);
+        run(&mut aimd, 50, 1_150, seen(Usage::Normal, 850));
+        let grown = aimd.rate().bps() / 1_000 - 850;
+        assert!((60..70).contains(&grown), "{grown} kbit/s a second");
+    }
+
+    #[test]
+    fn nobody_learns_from_what_is_not_sent() {
+        let mut aimd = Aimd::new(Bitrate::from_kbps(1_000));
+        run(&mut aimd, 0, 5_000, Seen { app_limited: true, ..seen(Usage::Normal, 100) });
+        assert_eq!(aimd.rate(), Bitrate::from_kbps(1_000));
+    }
+}

@@ -1,0 +1,296 @@
+//! How much a receiver's link can carry, estimated from its transport-wide feedback.
+//!
+//! ```text
+//! packets leave ──► sent ◄── feedback
+//!                     │ each packet spoken of
+//!       ┌─────────────┼────────────┬───────────┐
+//!     delay      throughput      loss        probe
+//!  groups, queue      │            │           │ what a probe found
+//!       │             │            │           │
+//!     trend ──────► aimd ◄─────────┼───────────┘
+//!                     └── least ───┘──► estimate ──► target, less while a queue drains
+//! ```
+//!
+//! Delay-based and loss-based after Google Congestion Control (draft-ietf-rmcat-gcc-02) and its
+//! successors in libwebrtc; what is ours is said where it stands. Knows no clock and no packet:
+//! sizes, times and feedback come in; an estimate, and how much of a probe is due, go out.
+
+mod aimd;
+mod alr;
+mod delay;
+mod loss;
+mod probe;
+mod sent;
+mod throughput;
+mod trend;
+
+use crate::base::{Bitrate, Time};
+use crate::wire::rtcp::TransportFeedback;
+use aimd::{Aimd, Seen};
+use alr::AppLimited;
+use delay::{Groups, Queue};
+use loss::Loss;
+use probe::Prober;
+pub use probe::{PADDING_PACKET, STEP as PROBE_STEP};
+use sent::SentLog;
+use std::time::Duration;
+use throughput::Throughput;
+use trend::Trend;
+pub use trend::Usage;
+
+/// Where an estimate begins (libwebrtc `kDefaultStartBitrateBps`); the first probes go beyond it
+/// within a round trip.
+pub const START: Bitrate = Bitrate::from_kbps(300);
+
+/// The estimate stays within these: less than speech needs is no use, and more than a browser takes
+/// is not asked for.
+const BOUNDS: (Bitrate, Bitrate) = (Bitrate::from_kbps(30), Bitrate::from_kbps(100_000));
+
+/// A packet that waits this long stands in a queue: the link is full, and arrives what it carries.
+const QUEUE_STANDS_US: i64 = 30_000;
+
+/// A queue shorter than this needs no draining beyond what the rate does by itself.
+const DRAINED_US: i64 = 40_000;
+
+/// A queue of this length is given all of the link to drain; what is left is for sound.
+const DRAIN_WHOLE_US: f64 = 600_000.0;
+const DRAIN_LEAST: f64 = 0.25;
+
+/// Draining goes on for this long after the rate was lowered: a queue that stands longer is not
+/// ours.
+const DRAIN_FOR: Duration = Duration::from_secs(3);
+
+/// Nothing heard for this long while packets are out there: the link is gone, or nearly.
+const SILENCE: Duration = Duration::from_secs(1);
+/// What is sent into silence, by what was sent before, every [`SILENCE`].
+const INTO_SILENCE: f64 = 0.5;
+
+/// No probes while more than this is lost.
+const TOO_LOSSY: f64 = 0.15;
+
+/// Round trips before the first is measured.
+const FIRST_ROUND_TRIP: Duration = Duration::from_millis(200);
+
+/// See [`Estimator::explain`].
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Explanation {
+    /// The rate that the queue allows.
+    pub delay_based: Bitrate,
+    /// The rate that losses allow, where they set a limit.
+    pub loss_based: Option<Bitrate>,
+    /// What arrives.
+    pub arriving: Option<Bitrate>,
+    /// Whether the queue grows.
+    pub usage: Usage,
+    /// How fast, and from where on it counts, in milliseconds as the detector has them.
+    pub trend: (f64, f64),
+    /// What packets wait in the link's queue.
+    pub waits: Duration,
+    /// Less is sent than may be.
+    pub app_limited: bool,
+}
+
+/// The bandwidth estimate of one transport.
+#[derive(Clone, Debug)]
+pub struct Estimator {
+    log: SentLog,
+    groups: Groups,
+    queue: Queue,
+    trend: Trend,
+    throughput: Throughput,
+    aimd: Aimd,
+    loss: Loss,
+    prober: Prober,
+    alr: AppLimited,
+    /// What the receiver itself estimates (REMB).
+    remote: Option<Bitrate>,
+    wanted: Bitrate,
+    round_trip: Duration,
+    heard: Option<Time>,
+    silent_since: Time,
+}
+
+impl Estimator {
+    /// An estimator that knows nothing yet.
+    pub fn new(now: Time) -> Estimator {
+        Estimator {
+            log: SentLog::new(now),
+            groups: Groups::default(),
+            queue: Queue::default(),
+            trend: Trend::default(),
+            throughput: Throughput::default(),
+            aimd: Aimd::new(START),
+            loss: Loss::default(),
+            prober: Prober::new(now),
+            alr: AppLimited::new(now),
+            remote: None,
+            wanted: BOUNDS.1,
+            round_trip: FIRST_ROUND_TRIP,
+            heard: None,
+            silent_since: now,
+        }
+    }
+
+    /// A packet of `bytes` leaves; returns its transport-wide sequence number. `media`: it is no
+    /// probe.
+    pub fn on_sent(&mut self, now: Time, bytes: usize, media: bool) -> u16 {
+        let bytes = bytes.min(usize::from(u16::MAX)) as u16;
+        if self.log.in_flight() == 0 {
+            self.silent_since = now;
+        }
+        if media {
+            self.alr.on_sent(now, u64::from(bytes), self.estimate());
+        }
+        let probe = self.prober.on_sent(now, u64::from(bytes));
+        self.log.push(now, bytes, probe)
+    }
+
+    /// The receiver says what came.
+    pub fn on_feedback(&mut self, now: Time, feedback: &TransportFeedback<'_>) {
+        self.log.begin_feedback(feedback.base_sequence);
+        let mut newest_us = None;
+        for status in feedback.packets() {
+            let Some(spoken) = self.log.speak(status.sequence, status.arrival_ticks) else { continue };
+            let bytes = spoken.bytes;
+            self.loss.on_spoken(&spoken);
+            if spoken.probe != 0 {
+                self.prober.on_spoken(spoken.probe, spoken.arrived_us, u64::from(bytes));
+            }
+            let Some(arrived_us) = spoken.arrived_us else { continue };
+            newest_us = newest_us.max(Some(spoken.sent_us));
+            self.throughput.on_packet(arrived_us, bytes);
+            if let Some(sample) = self.groups.on_packet(spoken.sent_us, arrived_us) {
+                self.queue.on_sample(&sample);
+                self.trend.on_sample(&sample);
+            }
+        }
+        let Some(newest_us) = newest_us else { return };
+        self.heard = Some(now);
+        self.silent_since = now;
+        let back = now.since(Time::from_nanos(newest_us as u64 * 1_000));
+        self.round_trip = (self.round_trip * 7 + back) / 8;
+        self.update(now);
+    }
+
+    /// The receiver's own estimate (draft-alvestrand-rmcat-remb-03): a bound, and all there is where
+    /// transport-wide feedback was not agreed on.
+    pub fn on_remb(&mut self, bitrate: Bitrate) {
+        self.remote = Some(bitrate);
+    }
+
+    /// How much could be used at most: nothing is probed for beyond it.
+    pub fn set_wanted(&mut self, wanted: Bitrate) {
+        self.wanted = wanted.clamp(BOUNDS.0, BOUNDS.1);
+    }
+
+    fn update(&mut self, now: Time) {
+        let arriving = self.throughput.rate(self.queue.wait_us() > QUEUE_STANDS_US);
+        let seen = Seen {
+            usage: self.trend.usage(),
+            arriving,
+            round_trip: self.round_trip,
+            app_limited: self.alr.is_limited(),
+        };
+        let before = self.aimd.stepped_down();
+        self.aimd.update(now, &seen, BOUNDS);
+        self.loss.update(self.aimd.rate(), arriving);
+        if self.aimd.stepped_down() != before {
+            self.prober.on_decrease(now);
+        }
+        if let Some(found) = self.prober.take_result(self.wanted)
+            && seen.usage != Usage::Over
+            && found > self.aimd.rate()
+        {
+            self.aimd.set(now, found);
+            self.loss.raise(found);
+        }
+    }
+
+    /// Lets time pass: begins probes, and sends less into silence.
+    pub fn on_timeout(&mut self, now: Time) {
+        self.alr.on_sent(now, 0, self.estimate());
+        if self.heard.is_some() && self.log.in_flight() > 0 && now.since(self.silent_since) >= SILENCE {
+            self.silent_since = now;
+            self.aimd.set(now, self.aimd.rate().times(INTO_SILENCE).max(BOUNDS.0));
+            self.prober.on_decrease(now);
+        }
+        let calm = self.heard.is_some()
+            && self.trend.usage() != Usage::Over
+            && self.queue.wait_us() < DRAINED_US
+            && self.loss.average() < TOO_LOSSY;
+        self.prober.update(now, self.estimate(), self.wanted, calm);
+    }
+
+    /// When [`on_timeout`](Self::on_timeout) is due; `Time::NEVER` before anything was heard.
+    pub fn deadline(&self, now: Time) -> Time {
+        if self.heard.is_none() {
+            return Time::NEVER;
+        }
+        let silence = if self.log.in_flight() > 0 { self.silent_since + SILENCE } else { Time::NEVER };
+        self.prober.deadline(now, self.estimate(), self.wanted).min(silence)
+    }
+
+    /// What the link carries; [`START`] before anything is known.
+    pub fn estimate(&self) -> Bitrate {
+        let own = match self.heard {
+            None if self.remote.is_some() => BOUNDS.1,
+            _ => self.aimd.rate(),
+        };
+        let limits = [self.loss.limit(), self.remote];
+        limits.into_iter().flatten().fold(own, Bitrate::min).max(BOUNDS.0)
+    }
+
+    /// Whether anything is known of the link.
+    pub fn is_known(&self) -> bool {
+        self.heard.is_some() || self.remote.is_some()
+    }
+
+    /// What to send: the estimate, or less for as long as a queue of ours drains.
+    pub fn target(&self, now: Time) -> Bitrate {
+        let estimate = self.estimate();
+        let wait_us = self.queue.wait_us();
+        let lowered = self.aimd.stepped_down().is_some_and(|at| now.since(at) < DRAIN_FOR);
+        if !lowered || wait_us < DRAINED_US {
+            return estimate;
+        }
+        estimate.times((1.0 - wait_us as f64 / DRAIN_WHOLE_US).max(DRAIN_LEAST)).max(BOUNDS.0)
+    }
+
+    /// Bytes of a probe that should leave now.
+    pub fn probe_due(&self, now: Time) -> u64 {
+        self.prober.due(now)
+    }
+
+    /// The rate of the probe that is being sent, if there is one.
+    pub fn probe_rate(&self) -> Option<Bitrate> {
+        self.prober.rate()
+    }
+
+    /// Bytes sent of which nothing has been heard.
+    pub fn in_flight(&self) -> u64 {
+        self.log.in_flight()
+    }
+
+    /// There and back, feedback's own wait included.
+    pub fn round_trip(&self) -> Duration {
+        self.round_trip
+    }
+
+    /// What a person looks at who wonders why the estimate is what it is.
+    pub fn explain(&self) -> Explanation {
+        Explanation {
+            delay_based: self.aimd.rate(),
+            loss_based: self.loss.limit(),
+            arriving: self.throughput.rate(self.queue.wait_us() > QUEUE_STANDS_US),
+            usage: self.trend.usage(),
+            trend: self.trend.trend(),
+            waits: Duration::from_micros(self.queue.wait_us().max(0) as u64),
+            app_limited: self.alr.is_limited(),
+        }
+    }
+
+    /// Share of packets lost in the last seconds.
+    pub fn loss(&self) -> f64 {
+        self.loss.average()
+    }
+}

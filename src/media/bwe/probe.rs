@@ -1,0 +1,320 @@
+//! Probes: for a few hundredths of a second more is sent than the estimate, to see what arrives.
+//!
+//! What is sent may be padding or packets of the history; here only the rates and the times are
+//! decided. After libwebrtc's probe controller and probe bitrate estimator.
+
+use crate::base::{Bitrate, Time};
+use std::time::Duration;
+
+/// A probe's length: long beside the burst a token bucket lets through, short beside what a queue
+/// may stand (libwebrtc: 15 ms and at least five packets; trains leave in steps, so a little more).
+const LENGTH: Duration = Duration::from_millis(25);
+/// A probe leaves in steps of this: as trains of a few packets.
+pub const STEP: Duration = Duration::from_millis(5);
+/// A probe of fewer packets says nothing (libwebrtc `kMinClusterSize` and minimum probe packets).
+const LEAST_PACKETS: u32 = 5;
+/// A padding packet's size on the wire, nearly.
+pub const PADDING_PACKET: u64 = 270;
+/// Of a probe this much must arrive (libwebrtc `kMinReceivedProbesRatio`).
+const LEAST_SHARE: f64 = 0.8;
+/// What arrives this much slower than it was sent has filled the link, and a little less than what
+/// arrived is right (libwebrtc `kMinRatioForUnsaturatedLink`, `kTargetUtilizationFraction`).
+const UNSATURATED: f64 = 0.9;
+const UTILISATION: f64 = 0.95;
+/// What seems to arrive this much faster than it was sent is a fault of measurement
+/// (libwebrtc `kMaxValidRatio`).
+const MOST_SPEED_UP: f64 = 2.0;
+/// A probe that found this much of its rate is followed by the next at once (libwebrtc
+/// `further_probe_threshold`).
+const FURTHER: f64 = 0.7;
+/// The rate of the first probe and of all later ones, by the estimate (libwebrtc).
+const FIRST: f64 = 3.0;
+const NEXT: f64 = 2.0;
+/// Between probes while more is wanted than is estimated (libwebrtc `alr_probing_interval`).
+const INTERVAL: Duration = Duration::from_secs(5);
+/// The first probe after the rate went down: a short trouble must not cost a long time.
+const AFTER_DECREASE: Duration = Duration::from_secs(2);
+/// A probe's answer comes within a round trip and a feedback interval; afterwards it is given up
+/// (libwebrtc `kMaxWaitingTimeForProbingResult`).
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// One probe under way.
+#[derive(Clone, Copy, Debug)]
+struct Cluster {
+    id: u8,
+    rate: Bitrate,
+    began: Time,
+    goal: u64,
+    sent: u64,
+    sent_packets: u32,
+    /// Bytes sent in the last step: it has no end to be measured to.
+    last_step: (i64, u64),
+    first_sent_us: i64,
+    over: Option<Time>,
+    spoken_packets: u32,
+    arrived: u64,
+    arrived_packets: u32,
+    first_arrival: Option<(i64, u64)>,
+    last_arrival_us: i64,
+}
+
+impl Cluster {
+    fn new(id: u8, rate: Bitrate, now: Time) -> Cluster {
+        let goal = rate.bytes_in(LENGTH).max(u64::from(LEAST_PACKETS) * PADDING_PACKET);
+        Cluster {
+            id,
+            rate,
+            began: now,
+            goal,
+            sent: 0,
+            sent_packets: 0,
+            last_step: (0, 0),
+            first_sent_us: now.as_micros() as i64,
+            over: None,
+            spoken_packets: 0,
+            arrived: 0,
+            arrived_packets: 0,
+            first_arrival: None,
+            last_arrival_us: 0,
+        }
+    }
+
+    /// Bytes that should have left by now: those of the step that begins included.
+    fn due(&self, now: Time) -> u64 {
+        let soll = self.rate.bytes_in(now.since(self.began) + STEP);
+        soll.min(self.goal).saturating_sub(self.sent)
+    }
+
+    fn on_sent(&mut self, now: Time, bytes: u64) {
+        let now_us = now.as_micros() as i64;
+        if self.sent == 0 {
+            self.first_sent_us = now_us;
+        }
+        self.last_step = if self.last_step.0 == now_us && self.sent > 0 {
+            (now_us, self.last_step.1 + bytes)
+        } else {
+            (now_us, bytes)
+        };
+        self.sent += bytes;
+        self.sent_packets += 1;
+        if self.sent >= self.goal && self.sent_packets >= LEAST_PACKETS {
+            self.over = Some(now);
+        }
+    }
+
+    fn on_spoken(&mut self, arrived_us: Option<i64>, bytes: u64) {
+        self.spoken_packets += 1;
+        let Some(arrived_us) = arrived_us else { return };
+        self.arrived += bytes;
+        self.arrived_packets += 1;
+        match &mut self.first_arrival {
+            Some(first) if first.0 <= arrived_us => {}
+            first => *first = Some((arrived_us, bytes)),
+        }
+        self.last_arrival_us = self.last_arrival_us.max(arrived_us);
+    }
+
+    /// What it found, once all of it has been spoken of.
+    fn result(&self) -> Option<Bitrate> {
+        let enough = f64::from(self.arrived_packets) >= LEAST_SHARE * f64::from(self.sent_packets);
+        let (first_us, first_bytes) = self.first_arrival.filter(|_| enough)?;
+        let took = |micros: i64| (micros > 0).then(|| Duration::from_micros(micros as u64));
+        let sending = took(self.last_step.0 - self.first_sent_us)?;
+        let sent = Bitrate::of(self.sent - self.last_step.1, sending);
+        let Some(arriving) = took(self.last_arrival_us - first_us) else { return None };
+        let arrived = Bitrate::of(self.arrived - first_bytes, arriving);
+        if arrived > sent.times(MOST_SPEED_UP) {
+            return None;
+        }
+        if arrived < sent.times(UNSATURATED) {
+            Some(arrived.times(UTILISATION))
+        } else {
+            Some(sent.min(arrived))
+        }
+    }
+}
+
+/// When to probe and how fast, and what came of it.
+#[derive(Clone, Debug)]
+pub(super) struct Prober {
+    cluster: Option<Cluster>,
+    /// The rate of the next probe, when one follows at once.
+    follow: Option<Bitrate>,
+    /// Nothing was ever probed, nor was the rate lowered.
+    first: bool,
+    next_at: Time,
+    last_id: u8,
+}
+
+impl Prober {
+    /// A prober that begins as soon as it is asked.
+    pub(super) fn new(now: Time) -> Prober {
+        Prober { cluster: None, follow: None, first: true, next_at: now, last_id: 0 }
+    }
+
+    /// Begins, ends and gives up probes. `wanted`: what could be used at most.
+    pub(super) fn update(&mut self, now: Time, estimate: Bitrate, wanted: Bitrate, calm: bool) {
+        if let Some(cluster) = &self.cluster {
+            let stale = cluster.over.is_some_and(|at| now.since(at) > PATIENCE);
+            if stale || now.since(cluster.began) > 2 * PATIENCE {
+                self.cluster = None;
+                self.follow = None;
+            }
+        }
+        if self.cluster.is_some() {
+            return;
+        }
+        if let Some(rate) = self.follow.take() {
+            return self.begin(now, rate);
+        }
+        if now < self.next_at || estimate >= wanted || !calm {
+            return;
+        }
+        let factor = if std::mem::take(&mut self.first) { FIRST } else { NEXT };
+        self.begin(now, estimate.times(factor).min(wanted.times(1.0 / UTILISATION)));
+    }
+
+    fn begin(&mut self, now: Time, rate: Bitrate) {
+        self.last_id = self.last_id % u8::MAX + 1;
+        self.next_at = now + INTERVAL;
+        self.cluster = Some(Cluster::new(self.last_id, rate, now));
+    }
+
+    /// The rate was lowered: looks again soon, and not at once.
+    pub(super) fn on_decrease(&mut self, now: Time) {
+        self.follow = None;
+        self.cluster = None;
+        self.first = false;
+        self.next_at = now + AFTER_DECREASE;
+    }
+
+    /// Bytes of a probe that should leave now, beside what has left.
+    pub(super) fn due(&self, now: Time) -> u64 {
+        self.sending().map_or(0, |cluster| cluster.due(now))
+    }
+
+    /// The rate of the probe that is being sent.
+    pub(super) fn rate(&self) -> Option<Bitrate> {
+        self.sending().map(|cluster| cluster.rate)
+    }
+
+    /// When there is something to do.
+    pub(super) fn deadline(&self, now: Time, estimate: Bitrate, wanted: Bitrate) -> Time {
+        match &self.cluster {
+            Some(cluster) if cluster.over.is_none() => now + STEP,
+            Some(cluster) => cluster.began + 2 * PATIENCE,
+            None if estimate >= wanted => Time::NEVER,
+            None => self.next_at.max(now + STEP),
+        }
+    }
+
+    fn sending(&self) -> Option<&Cluster> {
+        self.cluster.as_ref().filter(|cluster| cluster.over.is_none())
+    }
+
+    /// A packet leaves; the id of the probe it is part of, or 0.
+    pub(super) fn on_sent(&mut self, now: Time, bytes: u64) -> u8 {
+        match self.cluster.as_mut().filter(|cluster| cluster.over.is_none()) {
+            Some(cluster) => {
+                cluster.on_sent(now, bytes);
+                cluster.id
+            }
+            None => 0,
+        }
+    }
+
+    /// Feedback spoke of a packet of the probe `id`; when it was the last one, what the probe found.
+    pub(super) fn on_spoken(&mut self, id: u8, arrived_us: Option<i64>, bytes: u64) {
+        if let Some(cluster) = self.cluster.as_mut().filter(|cluster| cluster.id == id) {
+            cluster.on_spoken(arrived_us, bytes);
+        }
+    }
+
+    /// What the probe found, when all of it has been spoken of. A good one is followed by the next.
+    pub(super) fn take_result(&mut self, wanted: Bitrate) -> Option<Bitrate> {
+        let cluster = self
+            .cluster
+            .filter(|cluster| cluster.over.is_some() && cluster.spoken_packets >= cluster.sent_packets)?;
+        self.cluster = None;
+        let found = cluster.result()?;
+        if found > cluster.rate.times(FURTHER) && found < wanted {
+            let next = found.times(NEXT).min(wanted.times(1.0 / UTILISATION));
+            self.follow = Some(next);
+        }
+        Some(found)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WANTED: Bitrate = Bitrate::from_kbps(10_000);
+
+    /// Sends one probe over a link of `capacity` and tells what it found.
+    fn probe(prober: &mut Prober, start: Time, estimate: Bitrate, capacity: Bitrate) -> Option<Bitrate> {
+        prober.update(start, estimate, WANTED, true);
+        let mut free_us = 0i64;
+        let mut arrivals = Vec::new();
+        let mut now = start;
+        while prober.rate().is_some() {
+            while prober.due(now) > 0 {
+                let id = prober.on_sent(now, PADDING_PACKET);
+                free_us = free_us.max(now.as_micros() as i64)
+                    + capacity.time_for(PADDING_PACKET).as_micros() as i64;
+                arrivals.push((id, free_us));
+            }
+            now += STEP;
+        }
+        arrivals.iter().for_each(|&(id, at)| prober.on_spoken(id, Some(at), PADDING_PACKET));
+        prober.take_result(WANTED)
+    }
+
+    #[test]
+    fn a_probe_finds_its_own_rate_on_an_open_link_and_the_links_on_a_narrow_one() {
+        let estimate = Bitrate::from_kbps(600);
+        let open = probe(&mut Prober::new(Time::ZERO), Time::ZERO, estimate, Bitrate::from_kbps(100_000));
+        let open = open.expect("all of it arrived").bps() / 1_000;
+        assert!((1_500..=2_000).contains(&open), "{open}");
+        let narrow = probe(&mut Prober::new(Time::ZERO), Time::ZERO, estimate, Bitrate::from_kbps(1_000));
+        let narrow = narrow.expect("all of it arrived").bps() / 1_000;
+        assert!((900..1_000).contains(&narrow), "{narrow}");
+    }
+
+    #[test]
+    fn a_good_probe_is_followed_at_once_and_a_poor_one_after_a_while() {
+        let mut prober = Prober::new(Time::ZERO);
+        probe(&mut prober, Time::ZERO, Bitrate::from_kbps(600), Bitrate::from_kbps(100_000));
+        prober.update(Time::from_millis(60), Bitrate::from_kbps(1_800), WANTED, true);
+        assert!(prober.rate().is_some());
+        let mut prober = Prober::new(Time::ZERO);
+        probe(&mut prober, Time::ZERO, Bitrate::from_kbps(600), Bitrate::from_kbps(700));
+        prober.update(Time::from_millis(60), Bitrate::from_kbps(650), WANTED, true);
+        assert_eq!(prober.rate(), None);
+        prober.update(Time::from_millis(5_060), Bitrate::from_kbps(650), WANTED, true);
+        assert!(prober.rate().is_some());
+    }
+
+    #[test]
+    fn who_wants_no_more_is_not_probed() {
+        let mut prober = Prober::new(Time::ZERO);
+        prober.update(Time::ZERO, WANTED, WANTED, true);
+        assert_eq!((prober.rate(), prober.due(Time::ZERO)), (None, 0));
+    }
+
+    #[test]
+    fn a_probe_whose_answer_never_comes_is_given_up() {
+        let mut prober = Prober::new(Time::ZERO);
+        prober.update(Time::ZERO, Bitrate::from_kbps(600), WANTED, true);
+        let mut now = Time::ZERO;
+        while prober.rate().is_some() {
+            prober.on_sent(now, PADDING_PACKET);
+            now += STEP;
+        }
+        prober.update(Time::from_millis(500), Bitrate::from_kbps(600), WANTED, true);
+        prober.update(Time::from_millis(4_000), Bitrate::from_kbps(600), WANTED, true);
+        assert!(prober.cluster.is_none(), "given up");
+        prober.update(Time::from_millis(6_000), Bitrate::from_kbps(600), WANTED, true);
+        assert!(prober.rate().is_some(), "and begun again");
+    }
+}

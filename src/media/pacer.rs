@@ -1,0 +1,103 @@
+//! How much of what a receiver is owed may leave now.
+//!
+//! A link whose estimate is comfortable never notices: what a picture needs is within the burst,
+//! and leaves at once as one train. Only what a thin link would have to queue waits here instead,
+//! where it can still be put in order or thrown away. Knows rates and bytes, not packets.
+
+use crate::base::{Bitrate, Time};
+use std::time::Duration;
+
+/// What leaves a second, by the estimate: media comes in pictures, and one that is larger than the
+/// others must not be late (libwebrtc `kDefaultPaceMultiplier`).
+const FACTOR: f64 = 2.5;
+
+/// What leaves at once, by that rate (libwebrtc's burst interval).
+const BURST: Duration = Duration::from_millis(40);
+
+/// Two packets leave at once whatever the rate is.
+const LEAST_BURST: u64 = 2_400;
+
+/// A packet is not worth sending after it waited for this long: a picture this late stands still
+/// on the screen, and what comes behind it is later.
+pub const MOST_WAIT: Duration = Duration::from_millis(300);
+
+/// Bytes that have left and not been earned yet.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Pacer {
+    debt: u64,
+    updated: Time,
+    rate: Bitrate,
+}
+
+impl Pacer {
+    /// Lets time pass at the estimate `estimate`, or at the rate of a probe where that is more.
+    pub fn update(&mut self, now: Time, estimate: Bitrate, probe: Option<Bitrate>) {
+        let rate = estimate.times(FACTOR).max(probe.unwrap_or_default());
+        self.debt = self.debt.saturating_sub(rate.bytes_in(now.since(self.updated)));
+        self.updated = now;
+        self.rate = rate;
+    }
+
+    /// Bytes that may leave now; the packet that passes it may still go.
+    pub fn grant(&self) -> u64 {
+        self.burst().saturating_sub(self.debt)
+    }
+
+    /// `bytes` leave.
+    pub fn spend(&mut self, bytes: u64) {
+        self.debt += bytes;
+    }
+
+    /// When half of a burst may leave again: waking for every packet would undo the trains.
+    pub fn ready_at(&self) -> Time {
+        self.updated + self.rate.time_for(self.debt.saturating_sub(self.burst() / 2))
+    }
+
+    fn burst(&self) -> u64 {
+        self.rate.bytes_in(BURST).max(LEAST_BURST)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Bytes that leave in a second when there is always something to send.
+    fn sent_in_a_second(kbps: u64) -> u64 {
+        let (mut pacer, mut sent) = (Pacer::default(), 0);
+        for ms in 0..1_000 {
+            pacer.update(Time::from_millis(ms), Bitrate::from_kbps(kbps), None);
+            while pacer.grant() > 0 {
+                pacer.spend(1_200);
+                sent += 1_200;
+            }
+        }
+        sent
+    }
+
+    #[test]
+    fn what_leaves_is_bounded_by_the_estimate() {
+        for kbps in [100, 1_000, 10_000] {
+            let most = kbps as f64 * 125.0 * FACTOR * 1.05 + 3_600.0;
+            assert!((sent_in_a_second(kbps) as f64) < most, "{kbps}");
+        }
+    }
+
+    #[test]
+    fn a_picture_on_a_comfortable_link_leaves_at_once() {
+        let mut pacer = Pacer::default();
+        pacer.update(Time::from_millis(1_000), Bitrate::from_kbps(3_000), None);
+        assert!(pacer.grant() >= 30_000);
+    }
+
+    #[test]
+    fn who_is_told_to_wait_may_send_when_the_time_has_come() {
+        let mut pacer = Pacer::default();
+        pacer.update(Time::from_millis(1_000), Bitrate::from_kbps(300), None);
+        pacer.spend(20_000);
+        assert_eq!(pacer.grant(), 0);
+        let at = pacer.ready_at();
+        pacer.update(at, Bitrate::from_kbps(300), None);
+        assert!(pacer.grant() >= 1_200);
+    }
+}
