@@ -14,6 +14,11 @@ const FACTOR: f64 = 2.5;
 /// What leaves at once, by that rate (libwebrtc's burst interval).
 const BURST: Duration = Duration::from_millis(40);
 
+/// Where packets are lost the queue may be shorter than a burst: pictures leave as slowly as they
+/// can without being late.
+const GENTLE_FACTOR: f64 = 1.5;
+const GENTLE_BURST: Duration = Duration::from_millis(5);
+
 /// Two packets leave at once whatever the rate is.
 const LEAST_BURST: u64 = 2_400;
 
@@ -27,12 +32,16 @@ pub struct Pacer {
     debt: u64,
     updated: Time,
     rate: Bitrate,
+    gentle: bool,
 }
 
 impl Pacer {
     /// Lets time pass at the estimate `estimate`, or at the rate of a probe where that is more.
-    pub fn update(&mut self, now: Time, estimate: Bitrate, probe: Option<Bitrate>) {
-        let rate = estimate.times(FACTOR).max(probe.unwrap_or_default());
+    /// `lossy`: the link loses packets.
+    pub fn update(&mut self, now: Time, estimate: Bitrate, probe: Option<Bitrate>, lossy: bool) {
+        let factor = if lossy { GENTLE_FACTOR } else { FACTOR };
+        let rate = estimate.times(factor).max(probe.unwrap_or_default());
+        self.gentle = lossy;
         self.debt = self.debt.saturating_sub(rate.bytes_in(now.since(self.updated)));
         self.updated = now;
         self.rate = rate;
@@ -54,7 +63,7 @@ impl Pacer {
     }
 
     fn burst(&self) -> u64 {
-        self.rate.bytes_in(BURST).max(LEAST_BURST)
+        self.rate.bytes_in(if self.gentle { GENTLE_BURST } else { BURST }).max(LEAST_BURST)
     }
 }
 
@@ -66,7 +75,7 @@ mod tests {
     fn sent_in_a_second(kbps: u64) -> u64 {
         let (mut pacer, mut sent) = (Pacer::default(), 0);
         for ms in 0..1_000 {
-            pacer.update(Time::from_millis(ms), Bitrate::from_kbps(kbps), None);
+            pacer.update(Time::from_millis(ms), Bitrate::from_kbps(kbps), None, false);
             while pacer.grant() > 0 {
                 pacer.spend(1_200);
                 sent += 1_200;
@@ -86,18 +95,18 @@ mod tests {
     #[test]
     fn a_picture_on_a_comfortable_link_leaves_at_once() {
         let mut pacer = Pacer::default();
-        pacer.update(Time::from_millis(1_000), Bitrate::from_kbps(3_000), None);
+        pacer.update(Time::from_millis(1_000), Bitrate::from_kbps(3_000), None, false);
         assert!(pacer.grant() >= 30_000);
     }
 
     #[test]
     fn who_is_told_to_wait_may_send_when_the_time_has_come() {
         let mut pacer = Pacer::default();
-        pacer.update(Time::from_millis(1_000), Bitrate::from_kbps(300), None);
+        pacer.update(Time::from_millis(1_000), Bitrate::from_kbps(300), None, false);
         pacer.spend(20_000);
         assert_eq!(pacer.grant(), 0);
         let at = pacer.ready_at();
-        pacer.update(at, Bitrate::from_kbps(300), None);
+        pacer.update(at, Bitrate::from_kbps(300), None, false);
         assert!(pacer.grant() >= 1_200);
     }
 }

@@ -47,7 +47,13 @@ pub const START: Bitrate = Bitrate::from_kbps(300);
 const BOUNDS: (Bitrate, Bitrate) = (Bitrate::from_kbps(30), Bitrate::from_kbps(100_000));
 
 /// A packet that waits this long stands in a queue: the link is full, and arrives what it carries.
-const QUEUE_STANDS_US: i64 = 30_000;
+const QUEUE_STANDS_US: i64 = 25_000;
+
+/// A queue that grows is left alone while it is shorter than this: a few pictures in a row that are
+/// larger than the ones before make a trend, too. In and just after a probe more is borne: that
+/// queue is the probe's own, and will not last.
+const BORNE_US: i64 = 25_000;
+const BORNE_IN_PROBE_US: i64 = 80_000;
 
 /// A queue shorter than this needs no draining beyond what the rate does by itself.
 const DRAINED_US: i64 = 40_000;
@@ -65,6 +71,8 @@ const SILENCE: Duration = Duration::from_secs(1);
 /// What is sent into silence, by what was sent before, every [`SILENCE`].
 const INTO_SILENCE: f64 = 0.5;
 
+/// More than this is no accident.
+const LOSSY: f64 = 0.005;
 /// No probes while more than this is lost.
 const TOO_LOSSY: f64 = 0.15;
 
@@ -186,7 +194,7 @@ impl Estimator {
     fn update(&mut self, now: Time) {
         let arriving = self.throughput.rate(self.queue.wait_us() > QUEUE_STANDS_US);
         let seen = Seen {
-            usage: self.trend.usage(),
+            usage: self.usage(now),
             arriving,
             round_trip: self.round_trip,
             app_limited: self.alr.is_limited(),
@@ -203,6 +211,16 @@ impl Estimator {
         {
             self.aimd.set(now, found);
             self.loss.raise(found);
+        }
+    }
+
+    /// Whether the queue grows beyond what is borne.
+    fn usage(&self, now: Time) -> Usage {
+        let own = self.prober.touches(now, self.round_trip);
+        let borne = if own { BORNE_IN_PROBE_US } else { BORNE_US };
+        match self.trend.usage() {
+            Usage::Over if self.queue.wait_us() < borne => Usage::Under,
+            usage => usage,
         }
     }
 
@@ -287,6 +305,11 @@ impl Estimator {
             waits: Duration::from_micros(self.queue.wait_us().max(0) as u64),
             app_limited: self.alr.is_limited(),
         }
+    }
+
+    /// Whether so much is lost that packets should leave more slowly.
+    pub fn is_lossy(&self) -> bool {
+        self.loss.average() > LOSSY
     }
 
     /// Share of packets lost in the last seconds.

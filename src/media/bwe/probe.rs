@@ -34,6 +34,8 @@ const NEXT: f64 = 2.0;
 const INTERVAL: Duration = Duration::from_secs(5);
 /// The first probe after the rate went down: a short trouble must not cost a long time.
 const AFTER_DECREASE: Duration = Duration::from_secs(2);
+/// The smoothed delay shows a probe for so much longer than its own round trip.
+const AFTERMATH: Duration = Duration::from_millis(300);
 /// A probe's answer comes within a round trip and a feedback interval; afterwards it is given up
 /// (libwebrtc `kMaxWaitingTimeForProbingResult`).
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -144,12 +146,14 @@ pub(super) struct Prober {
     first: bool,
     next_at: Time,
     last_id: u8,
+    /// When the last one began.
+    began: Option<Time>,
 }
 
 impl Prober {
     /// A prober that begins as soon as it is asked.
     pub(super) fn new(now: Time) -> Prober {
-        Prober { cluster: None, follow: None, first: true, next_at: now, last_id: 0 }
+        Prober { cluster: None, follow: None, first: true, next_at: now, last_id: 0, began: None }
     }
 
     /// Begins, ends and gives up probes. `wanted`: what could be used at most.
@@ -177,6 +181,7 @@ impl Prober {
     fn begin(&mut self, now: Time, rate: Bitrate) {
         self.last_id = self.last_id % u8::MAX + 1;
         self.next_at = now + INTERVAL;
+        self.began = Some(now);
         self.cluster = Some(Cluster::new(self.last_id, rate, now));
     }
 
@@ -186,6 +191,11 @@ impl Prober {
         self.cluster = None;
         self.first = false;
         self.next_at = now + AFTER_DECREASE;
+    }
+
+    /// Whether what is heard now may still be the last probe's doing.
+    pub(super) fn touches(&self, now: Time, round_trip: Duration) -> bool {
+        self.began.is_some_and(|at| now.since(at) < LENGTH + round_trip + AFTERMATH)
     }
 
     /// Bytes of a probe that should leave now, beside what has left.

@@ -96,7 +96,12 @@ impl Flow {
     pub(super) fn depart(&mut self, now: Time) -> Vec<(u16, Packet)> {
         self.drop_the_late(now);
         self.estimator.on_timeout(now);
-        self.pacer.update(now, self.estimator.estimate(), self.estimator.probe_rate());
+        self.pacer.update(
+            now,
+            self.estimator.estimate(),
+            self.estimator.probe_rate(),
+            self.estimator.is_lossy(),
+        );
         let mut departing = Vec::new();
         while let Some(packet) = self.first.pop_front() {
             self.send(now, packet, &mut departing);
