@@ -19,6 +19,9 @@ const BURST: Duration = Duration::from_millis(40);
 const GENTLE_FACTOR: f64 = 1.5;
 const GENTLE_BURST: Duration = Duration::from_millis(5);
 
+/// A debt is forgiven beyond what this long earns.
+const MOST_DEBT: Duration = Duration::from_millis(50);
+
 /// Two packets leave at once whatever the rate is.
 const LEAST_BURST: u64 = 2_400;
 
@@ -45,6 +48,8 @@ impl Pacer {
         self.debt = self.debt.saturating_sub(rate.bytes_in(now.since(self.updated)));
         self.updated = now;
         self.rate = rate;
+        // What left when the rate was higher, or was sound, must not hold up what comes.
+        self.debt = self.debt.min(self.burst() + rate.bytes_in(MOST_DEBT));
     }
 
     /// Bytes that may leave now; the packet that passes it may still go.

@@ -42,10 +42,13 @@ pub(super) struct Flow {
     pub(super) pacer: Pacer,
     pub(super) source: Source,
     pub(super) viewer: Viewer,
-    first: VecDeque<Packet>,
+    sound: VecDeque<Packet>,
+    again: VecDeque<Packet>,
     pictures: VecDeque<Packet>,
     under_way: BTreeMap<u16, Packet>,
     next_picture: u64,
+    /// The last key frame: pictures before it are not sent again.
+    last_key: u64,
     pub(super) top_since: Option<Time>,
 }
 
@@ -56,7 +59,9 @@ impl Flow {
             pacer: Pacer::default(),
             source: Source::new(content, seed),
             viewer: Viewer::default(),
-            first: VecDeque::new(),
+            sound: VecDeque::new(),
+            again: VecDeque::new(),
+            last_key: 0,
             pictures: VecDeque::new(),
             under_way: BTreeMap::new(),
             next_picture: 0,
@@ -66,7 +71,7 @@ impl Flow {
 
     /// Sound comes.
     pub(super) fn sound(&mut self, now: Time) {
-        self.first.push_back(Packet { bytes: SOUND_BYTES, part: None, came: now, kind: Kind::Sound });
+        self.sound.push_back(Packet { bytes: SOUND_BYTES, part: None, came: now, kind: Kind::Sound });
     }
 
     /// A picture comes, if it is its turn.
@@ -81,6 +86,9 @@ impl Flow {
         match self.source.is_at_top() {
             true => drop(self.top_since.get_or_insert(now)),
             false => self.top_since = None,
+        }
+        if picture.key {
+            self.last_key = self.next_picture;
         }
         let parts = picture.bytes.div_ceil(PAYLOAD);
         for part in 0..parts {
@@ -103,11 +111,11 @@ impl Flow {
             self.estimator.is_lossy(),
         );
         let mut departing = Vec::new();
-        while let Some(packet) = self.first.pop_front() {
+        while let Some(packet) = self.sound.pop_front() {
             self.send(now, packet, &mut departing);
         }
         while self.pacer.grant() > 0
-            && let Some(packet) = self.pictures.pop_front()
+            && let Some(packet) = self.again.pop_front().or_else(|| self.pictures.pop_front())
         {
             self.send(now, packet, &mut departing);
         }
@@ -129,6 +137,10 @@ impl Flow {
 
     /// What waited too long goes, and all behind it: it could not be shown without.
     fn drop_the_late(&mut self, now: Time) {
+        let last_key = self.last_key;
+        self.again.retain(|packet| {
+            now.since(packet.came) < TOO_LATE && packet.part.is_some_and(|part| part.picture >= last_key)
+        });
         let late = self.pictures.front().is_some_and(|packet| now.since(packet.came) > MOST_WAIT);
         if late {
             self.pictures.clear();
@@ -138,7 +150,7 @@ impl Flow {
 
     /// When there is something to do, besides what comes from the publisher.
     pub(super) fn deadline(&self, now: Time) -> Time {
-        let paced = if self.pictures.is_empty() { Time::NEVER } else { self.pacer.ready_at() };
+        let paced = if self.pictures.is_empty() && self.again.is_empty() { Time::NEVER } else { self.pacer.ready_at() };
         paced.min(self.estimator.deadline(now)).max(now + Duration::from_millis(1))
     }
 
@@ -149,9 +161,8 @@ impl Flow {
             self.estimator.on_feedback(now, &feedback);
             for status in feedback.packets() {
                 let Some(packet) = self.under_way.remove(&status.sequence) else { continue };
-                let late = now.since(packet.came) > TOO_LATE;
-                if status.arrival_ticks.is_none() && !late && packet.kind != Kind::Sound {
-                    self.first.push_back(Packet { kind: Kind::Again, ..packet });
+                if status.arrival_ticks.is_none() && packet.kind != Kind::Sound {
+                    self.again.push_back(Packet { kind: Kind::Again, ..packet });
                 }
             }
         }
