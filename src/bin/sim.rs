@@ -45,7 +45,7 @@ fn course(plan: &Plan) {
             kbps(plan.capacity_at(now)),
             wait.as_millis()
         );
-        for estimator in estimators.iter().take(2) {
+        for estimator in estimators {
             let why = estimator.explain();
             print!("  | target {:5} delay {:5}", kbps(estimator.target(now)), kbps(why.delay_based));
             print!(" loss {:5}", why.loss_based.map_or("-".to_owned(), |rate| kbps(rate).to_string()));

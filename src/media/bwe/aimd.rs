@@ -15,6 +15,9 @@ const UNTRIED_OFFSET: Bitrate = Bitrate::from_kbps(10);
 /// Near the known capacity the rate grows by one packet in a response time (draft §5.5), which is
 /// a round trip and this.
 const DETECTION: Duration = Duration::from_millis(100);
+/// For so long after a step down the capacity is taken to be near, even where what arrives varies:
+/// on a link that is shared it does, and who has most must not grow the most.
+const NEAR_FOR: Duration = Duration::from_secs(10);
 /// A full packet.
 const PACKET_BITS: f64 = 1_200.0 * 8.0;
 /// Share of the old value in what is known of the capacity (libwebrtc link capacity estimator: 5 %
@@ -25,8 +28,10 @@ const SAME_CAPACITY: f64 = 3.0;
 /// A further step down within a round trip is for a link that has given way by half at least
 /// (libwebrtc `TimeToReduceFurther`).
 const COLLAPSE: f64 = 0.5;
-/// Bounds of the time between two steps down.
+/// Otherwise the next step waits until what the last one did can be seen: a round trip within these
+/// bounds, and this. On a shared link what arrives is our own part, so that steps would add up.
 const STEP_BOUNDS: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(200));
+const SEEN_AFTER: Duration = Duration::from_millis(150);
 
 /// What arrived when the queue grew: the link's capacity, as far as it is known.
 #[derive(Clone, Copy, Debug)]
@@ -100,23 +105,25 @@ impl Aimd {
             Usage::Under => self.grows = false,
             // After the queue has drained the rate is held once, then grows (draft §5.5, table 1).
             Usage::Normal if !self.grows => self.grows = true,
-            Usage::Normal => self.grow(passed, seen),
+            Usage::Normal => self.grow(now, passed, seen),
         }
         self.rate = self.rate.clamp(bounds.0, bounds.1);
     }
 
-    fn grow(&mut self, passed: Duration, seen: &Seen) {
+    fn grow(&mut self, now: Time, passed: Duration, seen: &Seen) {
         if seen.app_limited {
             return;
         }
         let arriving = seen.arriving.map(|arriving| arriving.bps() as f64 / 1_000.0);
+        let lately = self.stepped_down.is_some_and(|at| now.since(at) < NEAR_FOR);
         if let (Some(capacity), Some(kbps)) = (self.capacity, arriving)
             && kbps > capacity.kbps + SAME_CAPACITY * capacity.deviation()
+            && !lately
         {
             self.capacity = None;
         }
         let seconds = passed.as_secs_f64();
-        let grown = if self.capacity.is_some() {
+        let grown = if self.capacity.is_some() || lately {
             let response = (seen.round_trip + DETECTION).as_secs_f64();
             self.rate.plus(Bitrate::from_bps((PACKET_BITS / response * seconds) as u64))
         } else {
@@ -131,7 +138,7 @@ impl Aimd {
     fn step_down(&mut self, now: Time, seen: &Seen) {
         self.grows = false;
         let arriving = seen.arriving.unwrap_or(self.rate.times(COLLAPSE));
-        let patience = seen.round_trip.clamp(STEP_BOUNDS.0, STEP_BOUNDS.1);
+        let patience = seen.round_trip.clamp(STEP_BOUNDS.0, STEP_BOUNDS.1) + SEEN_AFTER;
         let too_soon = self.stepped_down.is_some_and(|at| now.since(at) < patience);
         if too_soon && arriving > self.rate.times(COLLAPSE) {
             return;

@@ -66,6 +66,9 @@ const DRAIN_LEAST: f64 = 0.25;
 /// ours.
 const DRAIN_FOR: Duration = Duration::from_secs(3);
 
+/// After a step down the link is taken to be full for so long, if a probe fills it.
+const SHARED_FOR: Duration = Duration::from_secs(10);
+
 /// Nothing heard for this long while packets are out there: the link is gone, or nearly.
 const SILENCE: Duration = Duration::from_secs(1);
 /// What is sent into silence, by what was sent before, every [`SILENCE`].
@@ -205,12 +208,15 @@ impl Estimator {
         if self.aimd.stepped_down() != before {
             self.prober.on_decrease(now);
         }
+        // A full link gives a burst more than its share. Who knows that it is full does not take it.
+        let lately = self.aimd.stepped_down().is_some_and(|at| now.since(at) < SHARED_FOR);
         if let Some(found) = self.prober.take_result(self.wanted)
             && seen.usage != Usage::Over
-            && found > self.aimd.rate()
+            && found.rate > self.aimd.rate()
+            && !(found.saturated && lately)
         {
-            self.aimd.set(now, found);
-            self.loss.raise(found);
+            self.aimd.set(now, found.rate);
+            self.loss.raise(found.rate);
         }
     }
 

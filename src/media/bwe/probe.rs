@@ -40,6 +40,15 @@ const AFTERMATH: Duration = Duration::from_millis(300);
 /// (libwebrtc `kMaxWaitingTimeForProbingResult`).
 const PATIENCE: Duration = Duration::from_secs(1);
 
+/// What a probe found.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Found {
+    /// What the link carries, at least.
+    pub(super) rate: Bitrate,
+    /// It carries no more than that at the moment.
+    pub(super) saturated: bool,
+}
+
 /// One probe under way.
 #[derive(Clone, Copy, Debug)]
 struct Cluster {
@@ -117,7 +126,7 @@ impl Cluster {
     }
 
     /// What it found, once all of it has been spoken of.
-    fn result(&self) -> Option<Bitrate> {
+    fn result(&self) -> Option<Found> {
         let enough = f64::from(self.arrived_packets) >= LEAST_SHARE * f64::from(self.sent_packets);
         let (first_us, first_bytes) = self.first_arrival.filter(|_| enough)?;
         let took = |micros: i64| (micros > 0).then(|| Duration::from_micros(micros as u64));
@@ -128,11 +137,9 @@ impl Cluster {
         if arrived > sent.times(MOST_SPEED_UP) {
             return None;
         }
-        if arrived < sent.times(UNSATURATED) {
-            Some(arrived.times(UTILISATION))
-        } else {
-            Some(sent.min(arrived))
-        }
+        let saturated = arrived < sent.times(UNSATURATED);
+        let rate = if saturated { arrived.times(UTILISATION) } else { sent.min(arrived) };
+        Some(Found { rate, saturated })
     }
 }
 
@@ -241,14 +248,14 @@ impl Prober {
     }
 
     /// What the probe found, when all of it has been spoken of. A good one is followed by the next.
-    pub(super) fn take_result(&mut self, wanted: Bitrate) -> Option<Bitrate> {
+    pub(super) fn take_result(&mut self, wanted: Bitrate) -> Option<Found> {
         let cluster = self
             .cluster
             .filter(|cluster| cluster.over.is_some() && cluster.spoken_packets >= cluster.sent_packets)?;
         self.cluster = None;
         let found = cluster.result()?;
-        if found > cluster.rate.times(FURTHER) && found < wanted {
-            let next = found.times(NEXT).min(wanted.times(1.0 / UTILISATION));
+        if found.rate > cluster.rate.times(FURTHER) && found.rate < wanted {
+            let next = found.rate.times(NEXT).min(wanted.times(1.0 / UTILISATION));
             self.follow = Some(next);
         }
         Some(found)
@@ -277,7 +284,7 @@ mod tests {
             now += STEP;
         }
         arrivals.iter().for_each(|&(id, at)| prober.on_spoken(id, Some(at), PADDING_PACKET));
-        prober.take_result(WANTED)
+        prober.take_result(WANTED).map(|found| found.rate)
     }
 
     #[test]

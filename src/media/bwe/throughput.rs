@@ -7,9 +7,11 @@ use std::time::Duration;
 const BIN_US: i64 = 25_000;
 /// A second and a bit of them.
 const BINS: usize = 44;
-/// What arrives from a link that is full is measured over this (libwebrtc `kRateWindow`, 150 ms):
-/// it comes without pause.
-const FULL_BINS: i64 = 6;
+/// What arrives from a link that is full comes without pause, and is measured over this (libwebrtc
+/// `kRateWindow`, 150 ms), or over the next longer one that holds enough to be measured by: a packet
+/// more or less makes a tenth of it.
+const FULL_BINS: [i64; 2] = [6, 10];
+const ENOUGH: u64 = 10 * 1_200;
 /// Otherwise frames come with pauses in between: half a second holds seven of 15 a second.
 const OPEN_BINS: i64 = 20;
 
@@ -47,15 +49,17 @@ impl Throughput {
 
     /// What arrived of late; `None` until there is a window's worth. `full`: the link's queue stands.
     pub(super) fn rate(&self, full: bool) -> Option<Bitrate> {
-        let window = if full { FULL_BINS } else { OPEN_BINS };
-        let first = self.first?;
-        // The newest bin is not over yet.
+        let shorter = FULL_BINS.iter().filter(|_| full).copied();
+        let enough = |&bins: &i64| self.bytes_in(bins).is_some_and(|bytes| bytes >= ENOUGH);
+        let bins = shorter.into_iter().find(enough).unwrap_or(OPEN_BINS);
+        self.bytes_in(bins).map(|bytes| Bitrate::of(bytes, Duration::from_micros((bins * BIN_US) as u64)))
+    }
+
+    /// What came in the last so many bins but the newest, which is not over yet.
+    fn bytes_in(&self, bins: i64) -> Option<u64> {
         let end = self.newest;
-        if end - first < window {
-            return None;
-        }
-        let bytes: u64 = (end - window..end).map(|bin| u64::from(self.bin(bin))).sum();
-        Some(Bitrate::of(bytes, Duration::from_micros((window * BIN_US) as u64)))
+        let there = end - self.first? >= bins;
+        there.then(|| (end - bins..end).map(|bin| u64::from(self.bin(bin))).sum())
     }
 
     fn bin(&self, bin: i64) -> u32 {
@@ -63,7 +67,7 @@ impl Throughput {
     }
 }
 
-const _: () = assert!(OPEN_BINS < BINS as i64 && FULL_BINS < OPEN_BINS);
+const _: () = assert!(OPEN_BINS < BINS as i64 && FULL_BINS[1] < OPEN_BINS);
 
 #[cfg(test)]
 mod tests {

@@ -150,7 +150,11 @@ impl Flow {
 
     /// When there is something to do, besides what comes from the publisher.
     pub(super) fn deadline(&self, now: Time) -> Time {
-        let paced = if self.pictures.is_empty() && self.again.is_empty() { Time::NEVER } else { self.pacer.ready_at() };
+        let paced = if self.pictures.is_empty() && self.again.is_empty() {
+            Time::NEVER
+        } else {
+            self.pacer.ready_at()
+        };
         paced.min(self.estimator.deadline(now)).max(now + Duration::from_millis(1))
     }
 
