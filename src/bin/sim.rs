@@ -1,5 +1,5 @@
-//! The simulator's command line: `sim scoreboard [part of a row's name]` prints how rate control
-//! does, `sim course <part of a row's name>` prints one row's course, to see why.
+//! The simulator's command line: `sim scoreboard [part of a row's name] [seed]` prints how rate control
+//! does, `sim course <part of a row's name> [seed]` prints one row's course, to see why.
 
 use std::process::ExitCode;
 use volley::sim::rate::plan::Plan;
@@ -13,32 +13,35 @@ fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
     let command = arguments.next().unwrap_or_default();
     let part = arguments.next().unwrap_or_default();
+    let seed = arguments.next().and_then(|seed| seed.parse().ok()).unwrap_or(SEED);
     let plans = Plan::all();
     let mut plans = plans.iter().filter(|plan| plan.name.contains(&part));
     match command.as_str() {
         "scoreboard" => {
             println!("{HEAD}");
-            plans.for_each(|plan| println!("{}", run(plan, SEED)));
+            plans.for_each(|plan| println!("{}", run(plan, seed)));
         }
         "course" => match plans.next() {
-            Some(plan) => course(plan),
+            Some(plan) => course(plan, seed),
             None => {
                 eprintln!("no row of the scoreboard has \"{part}\" in its name");
                 return ExitCode::from(2);
             }
         },
         _ => {
-            eprintln!("usage: sim scoreboard [part of a row's name] | sim course <part of a row's name>");
+            eprintln!(
+                "usage: sim scoreboard [part of a row's name] [seed] | sim course <part of a row's name> [seed]"
+            );
             return ExitCode::from(2);
         }
     }
     ExitCode::SUCCESS
 }
 
-fn course(plan: &Plan) {
+fn course(plan: &Plan, seed: u64) {
     println!("{}: rates in kbit/s, waits in ms", plan.name);
     let kbps = |rate: volley::base::Bitrate| rate.bps() / 1_000;
-    let score = run_watched(plan, SEED, |now, estimators, wait| {
+    let score = run_watched(plan, seed, |now, estimators, wait| {
         print!(
             "{:6.1} s  link {:5} waits {:3}",
             now.as_millis() as f64 / 1e3,

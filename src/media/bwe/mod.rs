@@ -206,7 +206,7 @@ impl Estimator {
         self.aimd.update(now, &seen, BOUNDS);
         self.loss.update(self.aimd.rate(), arriving);
         if self.aimd.stepped_down() != before {
-            self.prober.on_decrease(now);
+            self.prober.on_decrease(now, self.aimd.rate());
         }
         // A full link gives a burst more than its share. Who knows that it is full does not take it.
         let lately = self.aimd.stepped_down().is_some_and(|at| now.since(at) < SHARED_FOR);
@@ -236,13 +236,13 @@ impl Estimator {
         if self.heard.is_some() && self.log.in_flight() > 0 && now.since(self.silent_since) >= SILENCE {
             self.silent_since = now;
             self.aimd.set(now, self.aimd.rate().times(INTO_SILENCE).max(BOUNDS.0));
-            self.prober.on_decrease(now);
+            self.prober.on_decrease(now, self.aimd.rate());
         }
         let calm = self.heard.is_some()
             && self.trend.usage() != Usage::Over
             && self.queue.wait_us() < DRAINED_US
             && self.loss.average() < TOO_LOSSY;
-        self.prober.update(now, self.estimate(), self.wanted, calm);
+        self.prober.update(now, self.estimate(), self.wanted, calm, !self.alr.is_limited());
     }
 
     /// When [`on_timeout`](Self::on_timeout) is due; `Time::NEVER` before anything was heard.

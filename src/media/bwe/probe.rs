@@ -32,8 +32,16 @@ const FIRST: f64 = 3.0;
 const NEXT: f64 = 2.0;
 /// Between probes while more is wanted than is estimated (libwebrtc `alr_probing_interval`).
 const INTERVAL: Duration = Duration::from_secs(5);
-/// The first probe after the rate went down: a short trouble must not cost a long time.
-const AFTER_DECREASE: Duration = Duration::from_secs(2);
+/// After the rate went down a little the link is simply full: who uses all of the estimate does not
+/// probe for so long. Growth tries the link anyway, and what others have just given up must not go
+/// to whoever probes first.
+const FULL_FOR: Duration = Duration::from_secs(20);
+/// The first probe after the rate went down to less than this share of what it was of late: a short
+/// trouble must not cost a long time.
+const AFTER_DEEP_DECREASE: Duration = Duration::from_secs(2);
+const DEEP: f64 = 0.6;
+/// Of late: the highest estimate fades by half in this.
+const FADES_IN: Duration = Duration::from_secs(10);
 /// The smoothed delay shows a probe for so much longer than its own round trip.
 const AFTERMATH: Duration = Duration::from_millis(300);
 /// A probe's answer comes within a round trip and a feedback interval; afterwards it is given up
@@ -155,16 +163,33 @@ pub(super) struct Prober {
     last_id: u8,
     /// When the last one began.
     began: Option<Time>,
+    /// The highest estimate of late, and when it was looked at.
+    peak: Bitrate,
+    looked: Time,
+    full_until: Time,
 }
 
 impl Prober {
     /// A prober that begins as soon as it is asked.
     pub(super) fn new(now: Time) -> Prober {
-        Prober { cluster: None, follow: None, first: true, next_at: now, last_id: 0, began: None }
+        Prober {
+            cluster: None,
+            follow: None,
+            first: true,
+            next_at: now,
+            last_id: 0,
+            began: None,
+            peak: Bitrate::ZERO,
+            looked: now,
+            full_until: now,
+        }
     }
 
     /// Begins, ends and gives up probes. `wanted`: what could be used at most.
-    pub(super) fn update(&mut self, now: Time, estimate: Bitrate, wanted: Bitrate, calm: bool) {
+    pub(super) fn update(&mut self, now: Time, estimate: Bitrate, wanted: Bitrate, calm: bool, in_use: bool) {
+        let faded = 0.5f64.powf(now.since(self.looked).as_secs_f64() / FADES_IN.as_secs_f64());
+        self.peak = self.peak.times(faded).max(estimate);
+        self.looked = now;
         if let Some(cluster) = &self.cluster {
             let stale = cluster.over.is_some_and(|at| now.since(at) > PATIENCE);
             if stale || now.since(cluster.began) > 2 * PATIENCE {
@@ -178,7 +203,7 @@ impl Prober {
         if let Some(rate) = self.follow.take() {
             return self.begin(now, rate);
         }
-        if now < self.next_at || estimate >= wanted || !calm {
+        if now < self.next_at || estimate >= wanted || !calm || in_use && now < self.full_until {
             return;
         }
         let factor = if std::mem::take(&mut self.first) { FIRST } else { NEXT };
@@ -193,11 +218,13 @@ impl Prober {
     }
 
     /// The rate was lowered: looks again soon, and not at once.
-    pub(super) fn on_decrease(&mut self, now: Time) {
+    pub(super) fn on_decrease(&mut self, now: Time, estimate: Bitrate) {
         self.follow = None;
         self.cluster = None;
         self.first = false;
-        self.next_at = now + AFTER_DECREASE;
+        let deep = estimate < self.peak.times(DEEP);
+        self.next_at = now + if deep { AFTER_DEEP_DECREASE } else { INTERVAL };
+        self.full_until = if deep { now } else { now + FULL_FOR };
     }
 
     /// Whether what is heard now may still be the last probe's doing.
@@ -270,7 +297,7 @@ mod tests {
 
     /// Sends one probe over a link of `capacity` and tells what it found.
     fn probe(prober: &mut Prober, start: Time, estimate: Bitrate, capacity: Bitrate) -> Option<Bitrate> {
-        prober.update(start, estimate, WANTED, true);
+        prober.update(start, estimate, WANTED, true, false);
         let mut free_us = 0i64;
         let mut arrivals = Vec::new();
         let mut now = start;
@@ -302,36 +329,36 @@ mod tests {
     fn a_good_probe_is_followed_at_once_and_a_poor_one_after_a_while() {
         let mut prober = Prober::new(Time::ZERO);
         probe(&mut prober, Time::ZERO, Bitrate::from_kbps(600), Bitrate::from_kbps(100_000));
-        prober.update(Time::from_millis(60), Bitrate::from_kbps(1_800), WANTED, true);
+        prober.update(Time::from_millis(60), Bitrate::from_kbps(1_800), WANTED, true, false);
         assert!(prober.rate().is_some());
         let mut prober = Prober::new(Time::ZERO);
         probe(&mut prober, Time::ZERO, Bitrate::from_kbps(600), Bitrate::from_kbps(700));
-        prober.update(Time::from_millis(60), Bitrate::from_kbps(650), WANTED, true);
+        prober.update(Time::from_millis(60), Bitrate::from_kbps(650), WANTED, true, false);
         assert_eq!(prober.rate(), None);
-        prober.update(Time::from_millis(5_060), Bitrate::from_kbps(650), WANTED, true);
+        prober.update(Time::from_millis(5_060), Bitrate::from_kbps(650), WANTED, true, false);
         assert!(prober.rate().is_some());
     }
 
     #[test]
     fn who_wants_no_more_is_not_probed() {
         let mut prober = Prober::new(Time::ZERO);
-        prober.update(Time::ZERO, WANTED, WANTED, true);
+        prober.update(Time::ZERO, WANTED, WANTED, true, false);
         assert_eq!((prober.rate(), prober.due(Time::ZERO)), (None, 0));
     }
 
     #[test]
     fn a_probe_whose_answer_never_comes_is_given_up() {
         let mut prober = Prober::new(Time::ZERO);
-        prober.update(Time::ZERO, Bitrate::from_kbps(600), WANTED, true);
+        prober.update(Time::ZERO, Bitrate::from_kbps(600), WANTED, true, false);
         let mut now = Time::ZERO;
         while prober.rate().is_some() {
             prober.on_sent(now, PADDING_PACKET);
             now += STEP;
         }
-        prober.update(Time::from_millis(500), Bitrate::from_kbps(600), WANTED, true);
-        prober.update(Time::from_millis(4_000), Bitrate::from_kbps(600), WANTED, true);
+        prober.update(Time::from_millis(500), Bitrate::from_kbps(600), WANTED, true, false);
+        prober.update(Time::from_millis(4_000), Bitrate::from_kbps(600), WANTED, true, false);
         assert!(prober.cluster.is_none(), "given up");
-        prober.update(Time::from_millis(6_000), Bitrate::from_kbps(600), WANTED, true);
+        prober.update(Time::from_millis(6_000), Bitrate::from_kbps(600), WANTED, true, false);
         assert!(prober.rate().is_some(), "and begun again");
     }
 }
