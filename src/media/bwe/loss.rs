@@ -19,7 +19,7 @@ const FADE: f64 = 0.9;
 /// Candidates, by the rate so far.
 const STEPS: [f64; 3] = [1.02, 1.0, 0.95];
 /// Beyond this loss lower rates are preferred; the softness of the turn.
-const TURN: f64 = 0.15;
+const TURN: f64 = 0.25;
 const TURN_SOFTNESS: f64 = 0.002;
 /// How much higher rates are preferred: by kbit/s and by their logarithm.
 const BIAS: f64 = 0.0002;
@@ -27,7 +27,7 @@ const LOG_BIAS: f64 = 0.02;
 /// Loss that may be the path's own: this much, and more at small rates, where a stream must live
 /// with it.
 const LEAST_INHERENT: f64 = 0.001;
-const MOST_INHERENT: f64 = 0.05;
+const MOST_INHERENT: f64 = 0.12;
 const INHERENT_BALANCE_KBPS: f64 = 75.0;
 /// Steps towards the best inherent loss, and how far each goes.
 const NEWTON_STEPS: u32 = 2;

@@ -55,6 +55,9 @@ const QUEUE_STANDS_US: i64 = 25_000;
 const BORNE_US: i64 = 25_000;
 const BORNE_IN_PROBE_US: i64 = 80_000;
 
+/// A queue that stands this long is too long, even if it does not grow.
+const STANDING_US: i64 = 100_000;
+
 /// A queue shorter than this needs no draining beyond what the rate does by itself.
 const DRAINED_US: i64 = 40_000;
 
@@ -225,6 +228,7 @@ impl Estimator {
         let own = self.prober.touches(now, self.round_trip);
         let borne = if own { BORNE_IN_PROBE_US } else { BORNE_US };
         match self.trend.usage() {
+            Usage::Normal if self.queue.wait_us() > STANDING_US && !own => Usage::Over,
             Usage::Over if self.queue.wait_us() < borne => Usage::Under,
             usage => usage,
         }
