@@ -12,6 +12,9 @@ const GROWTH: f64 = 1.08;
 /// The rate never passes this much of what arrives: more has not been tried (draft §5.5).
 const UNTRIED: f64 = 1.5;
 const UNTRIED_OFFSET: Bitrate = Bitrate::from_kbps(10);
+/// What arrives while no queue grows is carried, whatever was estimated: a publisher's picture does
+/// not wait for an estimate to grow. A little less, since arrivals are lumpy.
+const PROVEN: f64 = 0.9;
 /// Near the known capacity the rate grows by so much in a response time (draft §5.5), which is
 /// a round trip and this.
 const DETECTION: Duration = Duration::from_millis(100);
@@ -112,11 +115,14 @@ impl Aimd {
     }
 
     fn grow(&mut self, now: Time, passed: Duration, seen: &Seen) {
+        let lately = self.stepped_down.is_some_and(|at| now.since(at) < NEAR_FOR);
+        if !lately {
+            self.rate = self.rate.max(seen.arriving.unwrap_or_default().times(PROVEN));
+        }
         if seen.app_limited {
             return;
         }
         let arriving = seen.arriving.map(|arriving| arriving.bps() as f64 / 1_000.0);
-        let lately = self.stepped_down.is_some_and(|at| now.since(at) < NEAR_FOR);
         if let (Some(capacity), Some(kbps)) = (self.capacity, arriving)
             && kbps > capacity.kbps + SAME_CAPACITY * capacity.deviation()
             && !lately

@@ -72,6 +72,9 @@ const DRAIN_FOR: Duration = Duration::from_secs(3);
 /// After a step down the link is taken to be full for so long, if a probe fills it.
 const SHARED_FOR: Duration = Duration::from_secs(10);
 
+/// A link that was full stays tight for so long.
+const TIGHT_FOR: Duration = Duration::from_secs(30);
+
 /// Nothing heard for this long while packets are out there: the link is gone, or nearly.
 const SILENCE: Duration = Duration::from_secs(1);
 /// What is sent into silence, by what was sent before, every [`SILENCE`].
@@ -125,10 +128,10 @@ pub struct Estimator {
 }
 
 impl Estimator {
-    /// An estimator that knows nothing yet.
-    pub fn new(now: Time) -> Estimator {
+    /// An estimator that knows nothing yet; its first packet has the sequence number `first`.
+    pub fn new(now: Time, first: u16) -> Estimator {
         Estimator {
-            log: SentLog::new(now),
+            log: SentLog::new(now, first),
             groups: Groups::default(),
             queue: Queue::default(),
             trend: Trend::default(),
@@ -145,18 +148,24 @@ impl Estimator {
         }
     }
 
-    /// A packet of `bytes` leaves; returns its transport-wide sequence number. `media`: it is no
-    /// probe.
-    pub fn on_sent(&mut self, now: Time, bytes: usize, media: bool) -> u16 {
+    /// The transport-wide sequence number of the next packet.
+    pub fn next_sequence(&self) -> u16 {
+        self.log.next_sequence()
+    }
+
+    /// A packet of `bytes` leaves; returns its transport-wide sequence number.
+    pub fn on_sent(&mut self, now: Time, bytes: usize) -> u16 {
         let bytes = bytes.min(usize::from(u16::MAX)) as u16;
         if self.log.in_flight() == 0 {
             self.silent_since = now;
         }
-        if media {
-            self.alr.on_sent(now, u64::from(bytes), self.estimate());
-        }
         let probe = self.prober.on_sent(now, u64::from(bytes));
         self.log.push(now, bytes, probe)
+    }
+
+    /// Of what left just now, `bytes` were no probe.
+    pub fn on_media(&mut self, now: Time, bytes: u64) {
+        self.alr.on_sent(now, bytes, self.estimate());
     }
 
     /// The receiver says what came.
@@ -250,12 +259,12 @@ impl Estimator {
     }
 
     /// When [`on_timeout`](Self::on_timeout) is due; `Time::NEVER` before anything was heard.
-    pub fn deadline(&self, now: Time) -> Time {
+    pub fn deadline(&self) -> Time {
         if self.heard.is_none() {
             return Time::NEVER;
         }
         let silence = if self.log.in_flight() > 0 { self.silent_since + SILENCE } else { Time::NEVER };
-        self.prober.deadline(now, self.estimate(), self.wanted).min(silence)
+        self.prober.deadline(self.estimate(), self.wanted).min(silence)
     }
 
     /// What the link carries; [`START`] before anything is known.
@@ -282,6 +291,18 @@ impl Estimator {
             return estimate;
         }
         estimate.times((1.0 - wait_us as f64 / DRAIN_WHOLE_US).max(DRAIN_LEAST)).max(BOUNDS.0)
+    }
+
+    /// Whether the link has shown of late that it carries no more: one that has not needs no pacing,
+    /// whatever the estimate is.
+    pub fn is_tight(&self, now: Time) -> bool {
+        let lately = self.aimd.stepped_down().is_some_and(|at| now.since(at) < TIGHT_FOR);
+        lately || self.is_lossy() || self.remote.is_some()
+    }
+
+    /// The probe has sent what is due, or cannot.
+    pub fn probe_stepped(&mut self, now: Time) {
+        self.prober.step(now);
     }
 
     /// Bytes of a probe that should leave now.

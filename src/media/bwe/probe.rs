@@ -66,6 +66,8 @@ struct Cluster {
     goal: u64,
     sent: u64,
     sent_packets: u32,
+    /// When the next step is due.
+    next_step: Time,
     /// Bytes sent in the last step: it has no end to be measured to.
     last_step: (i64, u64),
     first_sent_us: i64,
@@ -87,6 +89,7 @@ impl Cluster {
             goal,
             sent: 0,
             sent_packets: 0,
+            next_step: now,
             last_step: (0, 0),
             first_sent_us: now.as_micros() as i64,
             over: None,
@@ -100,8 +103,13 @@ impl Cluster {
 
     /// Bytes that should have left by now: those of the step that begins included.
     fn due(&self, now: Time) -> u64 {
-        let soll = self.rate.bytes_in(now.since(self.began) + STEP);
-        soll.min(self.goal).saturating_sub(self.sent)
+        if now < self.next_step {
+            return 0;
+        }
+        let by_now = self.rate.bytes_in(now.since(self.began) + STEP);
+        // Small packets fill the goal late, few packets never.
+        let goal = if self.sent_packets < LEAST_PACKETS { self.goal.max(self.sent + 1) } else { self.goal };
+        by_now.min(goal).saturating_sub(self.sent)
     }
 
     fn on_sent(&mut self, now: Time, bytes: u64) {
@@ -232,6 +240,14 @@ impl Prober {
         self.began.is_some_and(|at| now.since(at) < LENGTH + round_trip + AFTERMATH)
     }
 
+    /// What was due has left, or cannot: the next step comes later.
+    pub(super) fn step(&mut self, now: Time) {
+        let sending = self.cluster.as_mut().filter(|cluster| cluster.over.is_none());
+        if let Some(cluster) = sending.filter(|cluster| cluster.next_step <= now) {
+            cluster.next_step = now + STEP;
+        }
+    }
+
     /// Bytes of a probe that should leave now, beside what has left.
     pub(super) fn due(&self, now: Time) -> u64 {
         self.sending().map_or(0, |cluster| cluster.due(now))
@@ -243,12 +259,12 @@ impl Prober {
     }
 
     /// When there is something to do.
-    pub(super) fn deadline(&self, now: Time, estimate: Bitrate, wanted: Bitrate) -> Time {
+    pub(super) fn deadline(&self, estimate: Bitrate, wanted: Bitrate) -> Time {
         match &self.cluster {
-            Some(cluster) if cluster.over.is_none() => now + STEP,
+            Some(cluster) if cluster.over.is_none() => cluster.next_step,
             Some(cluster) => cluster.began + 2 * PATIENCE,
             None if estimate >= wanted => Time::NEVER,
-            None => self.next_at.max(now + STEP),
+            None => self.next_at.max(self.looked + STEP),
         }
     }
 
@@ -281,8 +297,8 @@ impl Prober {
             .filter(|cluster| cluster.over.is_some() && cluster.spoken_packets >= cluster.sent_packets)?;
         self.cluster = None;
         let found = cluster.result()?;
-        if found.rate > cluster.rate.times(FURTHER) && found.rate < wanted {
-            let next = found.rate.times(NEXT).min(wanted.times(1.0 / UTILISATION));
+        let next = found.rate.times(NEXT).min(wanted.times(1.0 / UTILISATION));
+        if found.rate > cluster.rate.times(FURTHER) && next > cluster.rate {
             self.follow = Some(next);
         }
         Some(found)
@@ -308,6 +324,7 @@ mod tests {
                     + capacity.time_for(PADDING_PACKET).as_micros() as i64;
                 arrivals.push((id, free_us));
             }
+            prober.step(now);
             now += STEP;
         }
         arrivals.iter().for_each(|&(id, at)| prober.on_spoken(id, Some(at), PADDING_PACKET));

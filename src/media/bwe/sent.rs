@@ -71,16 +71,21 @@ pub(super) struct SentLog {
 }
 
 impl SentLog {
-    /// A log that begins at `now`.
-    pub(super) fn new(now: Time) -> SentLog {
+    /// A log that begins at `now` with the sequence number `first`.
+    pub(super) fn new(now: Time, first: u16) -> SentLog {
         SentLog {
             entries: vec![NOTHING; FIRST_PLACES],
-            next: 0,
-            spoken: 0,
+            next: u64::from(first),
+            spoken: u64::from(first),
             in_flight: 0,
             newest: now,
             last_tick: None,
         }
+    }
+
+    /// The sequence number of the next packet.
+    pub(super) fn next_sequence(&self) -> u16 {
+        self.next as u16
     }
 
     /// A packet of `bytes` leaves; returns its transport-wide sequence number. Allocates only while
@@ -199,7 +204,7 @@ mod tests {
     use super::*;
 
     fn log_of(packets: u64) -> SentLog {
-        let mut log = SentLog::new(Time::ZERO);
+        let mut log = SentLog::new(Time::ZERO, 0);
         for n in 0..packets {
             assert_eq!(log.push(Time::from_millis(n), 100, 0), n as u16);
         }
@@ -229,7 +234,7 @@ mod tests {
 
     #[test]
     fn the_log_grows_with_what_is_under_way_and_no_further() {
-        let mut log = SentLog::new(Time::ZERO);
+        let mut log = SentLog::new(Time::ZERO, 0);
         for n in 0..100_000u64 {
             log.push(Time::from_nanos(n * 1_000), 100, 0);
         }

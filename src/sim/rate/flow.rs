@@ -55,7 +55,7 @@ pub(super) struct Flow {
 impl Flow {
     pub(super) fn new(now: Time, content: Content, seed: u64) -> Flow {
         Flow {
-            estimator: Estimator::new(now),
+            estimator: Estimator::new(now, 0),
             pacer: Pacer::default(),
             source: Source::new(content, seed),
             viewer: Viewer::default(),
@@ -104,6 +104,7 @@ impl Flow {
     pub(super) fn depart(&mut self, now: Time) -> Vec<(u16, Packet)> {
         self.drop_the_late(now);
         self.estimator.on_timeout(now);
+        let tight = self.estimator.is_tight(now);
         self.pacer.update(
             now,
             self.estimator.estimate(),
@@ -114,7 +115,7 @@ impl Flow {
         while let Some(packet) = self.sound.pop_front() {
             self.send(now, packet, &mut departing);
         }
-        while self.pacer.grant() > 0
+        while (self.pacer.grant() > 0 || !tight)
             && let Some(packet) = self.again.pop_front().or_else(|| self.pictures.pop_front())
         {
             self.send(now, packet, &mut departing);
@@ -123,13 +124,15 @@ impl Flow {
             let packet = Packet { bytes: PADDING_PACKET, part: None, came: now, kind: Kind::Probe };
             self.send(now, packet, &mut departing);
         }
+        self.estimator.probe_stepped(now);
         departing
     }
 
     fn send(&mut self, now: Time, packet: Packet, departing: &mut Vec<(u16, Packet)>) {
         self.pacer.spend(packet.bytes);
-        let sequence = self.estimator.on_sent(now, packet.bytes as usize, packet.kind != Kind::Probe);
+        let sequence = self.estimator.on_sent(now, packet.bytes as usize);
         if packet.kind != Kind::Probe {
+            self.estimator.on_media(now, packet.bytes);
             self.under_way.insert(sequence, packet);
         }
         departing.push((sequence, packet));
@@ -155,7 +158,7 @@ impl Flow {
         } else {
             self.pacer.ready_at()
         };
-        paced.min(self.estimator.deadline(now)).max(now + Duration::from_millis(1))
+        paced.min(self.estimator.deadline()).max(now + Duration::from_millis(1))
     }
 
     /// Feedback came.
