@@ -57,6 +57,11 @@ impl Pacer {
         self.burst().saturating_sub(self.debt)
     }
 
+    /// Bytes that have left beyond what could be granted.
+    pub fn overdrawn(&self) -> u64 {
+        self.debt.saturating_sub(self.burst())
+    }
+
     /// `bytes` leave.
     pub fn spend(&mut self, bytes: u64) {
         self.debt += bytes;

@@ -27,6 +27,9 @@ const FIRST_SEQUENCE_BELOW: u64 = 1 << 15;
 /// wrong after one of 2^15 (RFC 3711 §3.3.1), and several lost ones add up; NACK gives up as early.
 const MAX_LEAP: u64 = 1_000;
 
+/// The elements of one header: the seat's own two, and what is carried.
+type Elements<'a> = ArrayVec<Element<'a>, { Extension::ALL.len() + 2 }>;
+
 /// What a seat puts into a packet's header, besides what is carried through.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Outgoing {
@@ -352,21 +355,68 @@ impl Slot {
             timestamp: outgoing.timestamp,
             ssrc: outgoing.ssrc,
         };
-        if self.announced && packet.carried.is_empty() {
-            return header.write(&[], out);
-        }
-        let mut elements = ArrayVec::<Element<'_>, { Extension::ALL.len() + 1 }>::new();
-        let OpenSlot { extensions, mid, .. } = &*self.open;
-        // Chromium drops packets of an SSRC it does not know without MID, once there are several
-        // video m-lines; so MID is sent until a receiver report names the SSRC.
-        if let Some(id) = extensions.mid.filter(|_| !self.announced) {
-            elements.push(Element { id, data: mid.as_bytes() });
-        }
+        let OpenSlot { extensions, .. } = &*self.open;
+        let mut elements = self.own_elements();
         let carried = packet.carried.iter();
         elements.extend(
             carried.filter_map(|&(extension, data)| Some(Element { id: extension.id(extensions)?, data })),
         );
         header.write(&elements, out)
+    }
+
+    /// What the seat puts into every header. The transport-wide sequence number comes first: its
+    /// value is written when the packet leaves.
+    fn own_elements(&self) -> Elements<'_> {
+        let OpenSlot { extensions, mid, .. } = &*self.open;
+        let mut elements = Elements::new();
+        elements.extend(extensions.transport_cc.map(|id| Element { id, data: &[0, 0] }));
+        // Chromium drops packets of an SSRC it does not know without MID, once there are several
+        // video m-lines; so MID is sent until a receiver report names the SSRC.
+        if let Some(id) = extensions.mid.filter(|_| !self.announced) {
+            elements.push(Element { id, data: mid.as_bytes() });
+        }
+        elements
+    }
+
+    /// Whether its packets have transport-wide sequence numbers.
+    pub fn is_numbered(&self) -> bool {
+        self.open.extensions.transport_cc.is_some()
+    }
+
+    /// Whether packets that carry nothing may go under its retransmission SSRC.
+    pub fn can_probe(&self) -> bool {
+        self.is_numbered() && self.open.rtx_ssrc.is_some() && self.probe_payload_type().is_some()
+    }
+
+    /// How a packet that carries nothing goes out, as a retransmission of nothing.
+    pub fn probe(&mut self) -> Option<Outgoing> {
+        let outgoing = Outgoing {
+            index: self.next_rtx_index,
+            ssrc: self.open.rtx_ssrc?,
+            payload_type: self.probe_payload_type()?,
+            timestamp: self.last.map_or(0, |(timestamp, _)| timestamp),
+            begins: false,
+        };
+        self.next_rtx_index += 1;
+        Some(outgoing)
+    }
+
+    fn probe_payload_type(&self) -> Option<PayloadType> {
+        let run = self.showing.as_ref().and_then(|showing| showing.run);
+        let shown = run.and_then(|run| run.codec.1.rtx);
+        shown.or_else(|| self.open.codecs.iter().find_map(|codec| codec.rtx))
+    }
+
+    /// Writes the header of a packet that carries nothing; returns its length.
+    pub fn write_bare_header(&self, outgoing: &Outgoing, out: &mut [u8]) -> Option<usize> {
+        let header = RtpHeader {
+            marker: false,
+            payload_type: outgoing.payload_type,
+            sequence: outgoing.index as u16,
+            timestamp: outgoing.timestamp,
+            ssrc: outgoing.ssrc,
+        };
+        header.write(&self.own_elements(), out)
     }
 }
 

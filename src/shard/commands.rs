@@ -1,6 +1,7 @@
 //! What signaling tells the shard, carried out.
 
 use super::link::{Ingress, Link};
+use super::rate::Rate;
 use super::{Participant, Shard};
 use crate::base::{Outbox, ParticipantId, RoomId, SlotId, Time, TrackId, TransportId};
 use crate::control::message::{OpenSlot, OpenTransport, Publish};
@@ -29,7 +30,7 @@ impl Shard {
             Command::Publish(publish) => self.publish(*publish, out),
             Command::Unpublish { track } => self.unpublish(track, out),
             Command::Mute { track, muted } => self.mute(track, muted, out),
-            Command::OpenSlot(open) => self.open_slot(*open, out),
+            Command::OpenSlot(open) => self.open_slot(now, *open, out),
             Command::CloseSlot { slot } => self.close_slot(slot, out),
             Command::BindSlot { slot, track } => self.bind_slot(slot, track, out),
             Command::Pin { viewer, target } => self.pin(viewer, target, out),
@@ -191,7 +192,7 @@ impl Shard {
         Ok(())
     }
 
-    fn open_slot(&mut self, open: OpenSlot, out: &mut impl Outbox) -> Outcome {
+    fn open_slot(&mut self, now: Time, open: OpenSlot, out: &mut impl Outbox) -> Outcome {
         let id = open.slot;
         let link = self.link_of(open.transport).map_err(|_| (id.0, Reason::Unknown))?;
         let ssrcs: Vec<_> = [Some(open.ssrc), open.rtx_ssrc].into_iter().flatten().collect();
@@ -215,6 +216,9 @@ impl Shard {
         let key = self.slots.insert(Slot::new(open, link, &mut self.random));
         self.slot_keys.insert(id, key);
         self.links[link].slots.push(key);
+        if self.slots[key].is_numbered() {
+            self.links[link].rate.get_or_insert_with(|| Rate::new(now, 0));
+        }
         if let Some(seats) = self.rooms[room].seats_mut(participant) {
             seats.open(id, stream, kind);
         }

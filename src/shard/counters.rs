@@ -87,6 +87,10 @@ causes! {
     NoBuffer => "no-buffer",
     /// Not sent: it could not be sealed.
     NotSealed => "not-sealed",
+    /// Not sent: it waited too long for its receiver's link.
+    Late => "late",
+    /// A retransmission that the receiver's link cannot carry now.
+    LinkFull => "link-full",
     /// A retransmission that was not agreed on.
     NoRtx => "no-rtx",
     /// A retransmission of what is not kept any more, or was never sent.
@@ -150,6 +154,10 @@ pub struct Counters {
     pub resent: u64,
     /// Packets a late joiner was given from the history.
     pub replayed_from_history: u64,
+    /// Packets of padding that probed a link.
+    pub probes: u64,
+    /// Times a train waited for its receiver's link.
+    pub held: u64,
     /// RTCP datagrams sent.
     pub rtcp_out: u64,
     /// Key frames asked for.
@@ -168,6 +176,8 @@ impl Default for Counters {
             padding: 0,
             resent: 0,
             replayed_from_history: 0,
+            probes: 0,
+            held: 0,
             rtcp_out: 0,
             key_frame_requests: 0,
         }

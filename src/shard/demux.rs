@@ -30,6 +30,7 @@ impl Shard {
     /// understood or not authentic is counted by cause and dropped.
     pub fn on_datagram(&mut self, now: Time, datagram: Datagram<'_>, out: &mut impl Outbox) {
         self.counters.datagrams += 1;
+        self.gathering.now = now;
         let Datagram { path, bytes, .. } = datagram;
         let kind = match classify(bytes) {
             Kind::Unknown => return self.counters.drop(Drop::UnknownProtocol),

@@ -138,17 +138,19 @@ impl Shard {
         let Some((outgoing, original)) = slot.resend(&packet) else {
             return self.counters.drop(Drop::NoRtx);
         };
-        let Some(train) = Train::to(slot.transport(), &self.links[slot.transport()]) else {
-            return self.counters.drop(Drop::NotConnected);
-        };
         let mut header = [0; MAX_HEADER];
         let Some(header_len) = slot.write_header(&outgoing, &packet, &mut header) else {
             return self.counters.drop(Drop::NotSealed);
         };
+        let (link, numbered) = (slot.transport(), slot.is_numbered());
         let original = original.to_be_bytes();
         let payload = Payload { head: &original, body: packet.payload, padding: 0 };
-        if train.seal(outgoing.index, &header[..header_len], payload, &mut self.counters, out) {
+        let Some(mut train) = Train::to(now, link, &mut self.links[link]) else {
+            return self.counters.drop(Drop::NotConnected);
+        };
+        if train.seal(outgoing.index, &header[..header_len], payload, numbered, &mut self.counters, out) {
             self.counters.resent += 1;
+            train.end();
         }
     }
 
@@ -202,6 +204,8 @@ fn owe(
             owed.payload = (packet.payload_start, packet.payload.len() as u16);
             owed.begins = outgoing.begins;
             owed.index = outgoing.index;
+            owed.is_numbered = slot.is_numbered();
+            owed.is_sound = slot.kind() == Kind::Audio;
             let kept = yard.owe(now, link, owed, |room| slot.write_header(&outgoing, packet, room), out);
             Outcome { kept, begins: outgoing.begins, waits: false }
         }

@@ -62,13 +62,10 @@ impl Shard {
             RtcpPacket::Nack(nack) => self.on_nack(now, link, nack, resends, out),
             RtcpPacket::Pli(pli) => self.on_key_frame_wish(link, pli.media),
             RtcpPacket::Fir(fir) => fir.entries().for_each(|entry| self.on_key_frame_wish(link, entry.media)),
-            // What a receiver estimates is of use to send-side adaptation, which reads it there; a
-            // publisher's goodbye is followed by signaling or by silence.
-            RtcpPacket::Remb(_)
-            | RtcpPacket::TransportFeedback(_)
-            | RtcpPacket::Sdes(_)
-            | RtcpPacket::Bye(_)
-            | RtcpPacket::Other { .. } => {}
+            RtcpPacket::TransportFeedback(feedback) => self.on_transport_feedback(now, link, feedback),
+            RtcpPacket::Remb(remb) => self.on_remb(now, link, remb),
+            // A publisher's goodbye is followed by signaling or by silence.
+            RtcpPacket::Sdes(_) | RtcpPacket::Bye(_) | RtcpPacket::Other { .. } => {}
         }
     }
 
@@ -109,7 +106,9 @@ impl Shard {
         let lost: ArrayVec<u16, MAX_RESENDS> = nack.lost().take(*resends).collect();
         *resends -= lost.len();
         for sequence in lost {
-            self.resend(now, slot, sequence, out);
+            if self.may_resend(now, link) {
+                self.resend(now, slot, sequence, out);
+            }
         }
     }
 

@@ -8,11 +8,14 @@
 use super::Shard;
 use super::counters::{Counters, Drop};
 use super::link::{Link, Srtp};
+use super::rate::Rate;
 use crate::base::slab::Slab;
 use crate::base::{Outbox, Path, Push, Time, TrainId};
+use crate::media::pacer::MOST_WAIT;
 use crate::media::track::Track;
 use crate::media::train_plan::{MAX_PLANNED, Wagon, plan};
 use crate::transport::srtp::{Payload, SrtpSender};
+use crate::wire::extension::stamp_transport_sequence;
 use arrayvec::ArrayVec;
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -22,6 +25,11 @@ const HEADER_BYTES: usize = 8 * 1024;
 
 /// Room for an RTP header we write: 12 bytes, MID and what is carried.
 pub(super) const MAX_HEADER: usize = 320;
+
+/// What waits for its link is looked at again between these: not for every packet, and often enough
+/// that sound does not notice.
+const LEAST_HOLD: Duration = Duration::from_millis(1);
+const MOST_HOLD: Duration = Duration::from_millis(10);
 
 /// Departures of one turn that are noted at most; more say nothing more.
 const MOST_NOTED: usize = 4096;
@@ -39,6 +47,10 @@ pub(super) struct Owed {
     pub(super) begins: bool,
     /// It comes from the history, for somebody late.
     pub(super) replayed: bool,
+    /// It is sound, which waits for no pacer.
+    pub(super) is_sound: bool,
+    /// It has a transport-wide sequence number, which is written when it leaves.
+    pub(super) is_numbered: bool,
     /// Index in the layer's history.
     pub(super) published: u64,
     /// Index in the seat's sequence.
@@ -53,17 +65,20 @@ pub(super) struct Owed {
 #[derive(Debug)]
 pub(super) struct Waiting {
     owed: ArrayVec<Owed, MAX_PLANNED>,
+    /// Bytes of all of them, headers included.
+    bytes: u64,
     headers: Box<[u8; HEADER_BYTES]>,
     headers_len: usize,
 }
 
 impl Waiting {
     fn new() -> Box<Waiting> {
-        Box::new(Waiting { owed: ArrayVec::new(), headers: Box::new([0; HEADER_BYTES]), headers_len: 0 })
+        Box::new(Waiting { owed: ArrayVec::new(), bytes: 0, headers: Box::new([0; HEADER_BYTES]), headers_len: 0 })
     }
 
     fn clear(&mut self) {
         self.owed.clear();
+        self.bytes = 0;
         self.headers_len = 0;
     }
 
@@ -77,8 +92,50 @@ impl Waiting {
         let Some(len) = write(room) else { return false };
         (owed.header_start, owed.header_len) = (self.headers_len as u16, len as u16);
         self.headers_len += len;
+        self.bytes += owed.size();
         self.owed.push(owed);
         true
+    }
+
+    /// Leaves here what may go with a grant of `grant` bytes: all sound, and pictures in their order;
+    /// the rest goes to `staying`.
+    fn split(&mut self, grant: u64, staying: &mut Waiting) {
+        let sound: u64 = self.owed.iter().filter(|owed| owed.is_sound).map(Owed::size).sum();
+        let mut left = grant.saturating_sub(sound);
+        let mut leaving = ArrayVec::<Owed, MAX_PLANNED>::new();
+        for owed in &self.owed {
+            if owed.is_sound || left > 0 {
+                left = if owed.is_sound { left } else { left.saturating_sub(owed.size()) };
+                leaving.push(*owed);
+            } else {
+                let header = self.header(owed);
+                staying.push(*owed, |room| {
+                    room[..header.len()].copy_from_slice(header);
+                    Some(header.len())
+                });
+            }
+        }
+        self.keep(leaving);
+    }
+
+    /// Whether more than half of the room is taken by pictures.
+    fn is_crowded(&self) -> bool {
+        let pictures = || self.owed.iter().filter(|owed| !owed.is_sound);
+        let headers: usize = pictures().map(|owed| usize::from(owed.header_len)).sum();
+        2 * pictures().count() > MAX_PLANNED || 2 * headers > HEADER_BYTES
+    }
+
+    /// Throws away all pictures of the seat that waits longest; says which.
+    fn cut_oldest_picture(&mut self) -> Option<u32> {
+        let slot = self.owed.iter().find(|owed| !owed.is_sound)?.slot;
+        let kept = self.owed.iter().filter(|owed| owed.slot != slot).copied().collect();
+        self.keep(kept);
+        Some(slot)
+    }
+
+    fn keep(&mut self, kept: ArrayVec<Owed, MAX_PLANNED>) {
+        self.bytes = kept.iter().map(Owed::size).sum();
+        self.owed = kept;
     }
 
     fn header(&self, owed: &Owed) -> &[u8] {
@@ -88,6 +145,11 @@ impl Waiting {
 }
 
 impl Owed {
+    /// Bytes of header and payload.
+    fn size(&self) -> u64 {
+        u64::from(self.header_len) + u64::from(self.payload.1)
+    }
+
     /// A packet of `track` for `slot`; the rest is filled in when it is kept.
     pub(super) fn new(slot: u32, track: u32, layer: usize, published: u64) -> Owed {
         Owed {
@@ -96,6 +158,8 @@ impl Owed {
             layer: layer as u8,
             begins: false,
             replayed: false,
+            is_sound: false,
+            is_numbered: false,
             published,
             index: 0,
             header_start: 0,
@@ -103,6 +167,17 @@ impl Owed {
             payload: (0, 0),
         }
     }
+}
+
+/// What leaves.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Departure {
+    /// What the pacer grants; the rest waits on.
+    Granted,
+    /// The same, and there must be room for more afterwards.
+    Full,
+    /// Everything: what it was made from is about to go.
+    All,
 }
 
 /// Who waits, and for how long.
@@ -115,6 +190,10 @@ pub(super) struct Gathering {
     spare: Vec<Box<Waiting>>,
     /// Seats that began to show something and are not told yet what it is in step with.
     begun: Vec<u32>,
+    /// Seats whose pictures were thrown away for their link's sake.
+    pub(super) cut: Vec<u32>,
+    /// The time of what goes on now.
+    pub(super) now: Time,
     /// When what has departed had come, for turns that are looked at.
     noted: Option<Vec<Time>>,
 }
@@ -130,6 +209,15 @@ impl Gathering {
         if let Some(waiting) = waiting {
             self.give_back(waiting);
         }
+    }
+
+    /// The receiver `link` is owed something that leaves at `at`.
+    fn wait_until(&mut self, at: Time, link: u32) {
+        let place = match self.due.back() {
+            Some(&(last, _)) if last > at => self.due.partition_point(|&(other, _)| other <= at),
+            _ => self.due.len(),
+        };
+        self.due.insert(place, (at, link));
     }
 
     fn give_back(&mut self, mut waiting: Box<Waiting>) {
@@ -158,13 +246,12 @@ impl Yard<'_> {
         out: &mut impl Outbox,
     ) -> bool {
         if self.links[link].waiting.as_ref().is_some_and(|waiting| waiting.is_full()) {
-            self.depart(link, out);
+            self.depart(link, Departure::Full, out);
         }
-        let Gathering { window, due, spare, .. } = self.gathering;
-        let link_entry = &mut self.links[link];
-        let waiting = link_entry.waiting.get_or_insert_with(|| {
-            due.push_back((now + *window, link));
-            spare.pop().unwrap_or_else(Waiting::new)
+        let gathering = &mut *self.gathering;
+        let waiting = self.links[link].waiting.get_or_insert_with(|| {
+            gathering.wait_until(now + gathering.window, link);
+            gathering.spare.pop().unwrap_or_else(Waiting::new)
         });
         let kept = waiting.push(owed, write_header);
         if kept {
@@ -175,13 +262,21 @@ impl Yard<'_> {
         kept
     }
 
-    /// Seals all that `link` is owed into trains of equal packets.
-    pub(super) fn depart(&mut self, link: u32, out: &mut impl Outbox) {
+    /// Seals what `link` is owed into trains of equal packets: all of it, or what its pacer grants.
+    pub(super) fn depart(&mut self, link: u32, departure: Departure, out: &mut impl Outbox) {
         let Some(entry) = self.links.get_mut(link) else { return };
-        let Some(waiting) = entry.waiting.take() else { return };
-        match Train::to(link, entry) {
-            Some(train) => {
+        let Some(mut waiting) = entry.waiting.take() else { return };
+        let now = self.gathering.now;
+        if departure != Departure::All
+            && let Some(grant) = entry.rate.as_mut().and_then(|rate| rate.grant(now))
+            && waiting.bytes > grant
+        {
+            self.hold_back(link, &mut waiting, grant, departure);
+        }
+        match Train::to(now, link, &mut self.links[link]) {
+            Some(mut train) => {
                 train.load(&waiting, self.tracks, self.counters, &mut self.gathering.noted, out);
+                train.end();
                 self.gathering
                     .begun
                     .extend(waiting.owed.iter().filter(|owed| owed.begins).map(|owed| owed.slot));
@@ -191,6 +286,36 @@ impl Yard<'_> {
         self.counters.waiting -= waiting.owed.len() as u64;
         self.gathering.give_back(waiting);
     }
+
+    /// Takes out of `waiting` what its link cannot carry yet, and has it wait on; what waited too
+    /// long, or has no place to wait, is thrown away, and so is all of that seat behind it.
+    fn hold_back(&mut self, link: u32, waiting: &mut Waiting, grant: u64, departure: Departure) {
+        let now = self.gathering.now;
+        let before = waiting.owed.len();
+        while self.oldest_is_late(now, waiting) || departure == Departure::Full && waiting.is_crowded() {
+            let Some(slot) = waiting.cut_oldest_picture() else { break };
+            self.gathering.cut.push(slot);
+        }
+        let thrown = before - waiting.owed.len();
+        self.counters.waiting -= thrown as u64;
+        (0..thrown).for_each(|_| self.counters.drop(Drop::Late));
+        let mut staying = self.gathering.spare.pop().unwrap_or_else(Waiting::new);
+        waiting.split(grant, &mut staying);
+        if staying.owed.is_empty() {
+            return self.gathering.give_back(staying);
+        }
+        self.counters.held += 1;
+        let entry = &mut self.links[link];
+        let ready = entry.rate.as_ref().map_or(now, |rate| rate.ready_at());
+        entry.waiting = Some(staying);
+        self.gathering.wait_until(ready.clamp(now + LEAST_HOLD, now + MOST_HOLD), link);
+    }
+
+    fn oldest_is_late(&self, now: Time, waiting: &Waiting) -> bool {
+        let oldest = waiting.owed.iter().find(|owed| !owed.is_sound && !owed.replayed);
+        let came = oldest.and_then(|owed| payload_of(owed, self.tracks)).map(|(_, came)| came);
+        came.is_some_and(|came| now.since(came) > MOST_WAIT)
+    }
 }
 
 /// One receiver's train.
@@ -198,17 +323,28 @@ pub(super) struct Train<'a> {
     id: TrainId,
     path: Path,
     sender: &'a SrtpSender,
+    rate: Option<&'a mut Rate>,
+    /// When it leaves.
+    at: Time,
 }
 
 impl<'a> Train<'a> {
-    /// The train of the receiver under `key`, once it is connected.
-    pub(super) fn to(key: u32, link: &'a Link) -> Option<Train<'a>> {
-        let Some(Srtp { sender, .. }) = &link.srtp else { return None };
-        Some(Train { id: TrainId(key), path: link.transport.path()?, sender })
+    /// The train of the receiver under `key` that leaves at `now`, once it is connected.
+    pub(super) fn to(now: Time, key: u32, link: &'a mut Link) -> Option<Train<'a>> {
+        let Link { srtp, transport, rate, .. } = link;
+        let Some(Srtp { sender, .. }) = srtp else { return None };
+        Some(Train { id: TrainId(key), path: transport.path()?, sender, rate: rate.as_deref_mut(), at: now })
+    }
+
+    /// All of it was media.
+    pub(super) fn end(self) {
+        if let Some(rate) = self.rate {
+            rate.on_train(self.at);
+        }
     }
 
     fn load(
-        &self,
+        &mut self,
         waiting: &Waiting,
         tracks: &Slab<Track>,
         counters: &mut Counters,
@@ -228,7 +364,7 @@ impl<'a> Train<'a> {
                 noted.push(received);
             }
             let payload = Payload { head: &[], body: payload, padding: place.padding };
-            if self.seal(owed.index, waiting.header(owed), payload, counters, out) {
+            if self.seal(owed.index, waiting.header(owed), payload, owed.is_numbered, counters, out) {
                 counters.padding += u64::from(place.padding);
                 let sent =
                     if owed.replayed { &mut counters.replayed_from_history } else { &mut counters.forwarded };
@@ -237,22 +373,34 @@ impl<'a> Train<'a> {
         }
     }
 
-    /// Reserves room in the train and seals header and payload into it.
+    /// Reserves room in the train and seals header and payload into it. With `is_numbered` the
+    /// transport-wide sequence number is written into the header.
     pub(super) fn seal(
-        &self,
+        &mut self,
         index: u64,
         header: &[u8],
         payload: Payload<'_>,
+        is_numbered: bool,
         counters: &mut Counters,
         out: &mut impl Outbox,
     ) -> bool {
         let capacity = header.len() + payload.len() + self.sender.overhead();
+        let rate = self.rate.as_deref_mut().filter(|_| is_numbered);
+        let number = rate.as_ref().map(|rate| rate.estimator.next_sequence());
         let pushed = out.push(self.id, &self.path, capacity, |room| {
             room[..header.len()].copy_from_slice(header);
+            if let Some(number) = number {
+                stamp_transport_sequence(&mut room[..header.len()], number);
+            }
             self.sender.seal_rtp(index, header.len(), payload, room).ok()
         });
         match pushed {
-            Push::Committed => return true,
+            Push::Committed => {
+                if let Some(rate) = rate {
+                    rate.on_sent(self.at, capacity);
+                }
+                return true;
+            }
             Push::RolledBack => counters.drop(Drop::NotSealed),
             Push::Full => counters.drop(Drop::NoBuffer),
         }
@@ -297,11 +445,16 @@ impl Shard {
     }
 
     fn depart_until(&mut self, now: Time, limit: Time, out: &mut impl Outbox) {
+        self.gathering.now = now;
+        let departure = if limit == Time::NEVER { Departure::All } else { Departure::Granted };
         while let Some(&(at, link)) = self.gathering.due.front()
             && at <= limit
         {
             self.gathering.due.pop_front();
-            self.yard().depart(link, out);
+            self.yard().depart(link, departure, out);
+        }
+        while let Some(slot) = self.gathering.cut.pop() {
+            self.begin_anew(slot);
         }
         // Reports are asked for by those who have just been shown something: few, and rarely.
         while let Some(slot) = self.gathering.begun.pop() {
@@ -316,7 +469,7 @@ impl Shard {
         let slots = self.tracks[track].layers.iter().flat_map(|layer| &layer.slots);
         let viewers: Vec<u32> = slots.map(|&slot| self.slots[slot].transport()).collect();
         for link in viewers {
-            self.yard().depart(link, out);
+            self.yard().depart(link, Departure::All, out);
         }
     }
 

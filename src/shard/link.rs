@@ -1,6 +1,7 @@
 //! A transport as its shard keeps it: the association itself and what goes through it.
 
 use super::gather::Waiting;
+use super::rate::Rate;
 use crate::base::id::Ssrc;
 use crate::base::{ParticipantId, Time};
 use crate::control::message::OpenTransport;
@@ -105,6 +106,8 @@ pub(super) struct Link {
     /// SSRCs of seats that were closed: their indices are used up under these keys.
     pub(super) spent: Vec<Ssrc>,
     pub(super) next_report: Time,
+    /// What its receiver's link carries, once a seat has transport-wide numbers or the receiver told.
+    pub(super) rate: Option<Box<Rate>>,
     /// What its receiver is owed, while there is something.
     pub(super) waiting: Option<Box<Waiting>>,
     /// A sender report came that has not been carried over.
@@ -129,6 +132,7 @@ impl Link {
             transport_cc: None,
             spent: Vec::new(),
             next_report: now + REPORT_INTERVAL,
+            rate: None,
             waiting: None,
             carry: false,
             next_carry: Time::ZERO,

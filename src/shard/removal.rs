@@ -1,6 +1,7 @@
 //! Taking things out of the shard, with all that hangs on them.
 
 use super::Shard;
+use super::gather::Departure;
 use crate::base::Outbox;
 use crate::control::Event;
 use crate::control::types::{Reason, TransportState};
@@ -53,7 +54,7 @@ impl Shard {
     pub(super) fn remove_slot(&mut self, key: u32, out: &mut impl Outbox) {
         self.unpoint(key);
         let link = self.slots[key].transport();
-        self.yard().depart(link, out);
+        self.yard().depart(link, Departure::All, out);
         let Some(slot) = self.slots.remove(key) else { return };
         self.slot_keys.remove(&slot.id());
         let link = &mut self.links[slot.transport()];

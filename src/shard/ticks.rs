@@ -24,6 +24,7 @@ impl Shard {
         if self.links[link].next_report <= now {
             self.send_receiver_reports(now, link, out);
         }
+        self.drive_rate(now, link, out);
         self.links[link].transport.on_timeout(now);
         self.drive(link, out);
     }
@@ -33,7 +34,8 @@ impl Shard {
         let entry = &self.links[link];
         let tracks = entry.tracks.iter().map(|&track| self.tracks[track].deadline());
         let report = if entry.tracks.is_empty() { Time::NEVER } else { entry.next_report };
-        let own = entry.transport.next_deadline().min(entry.arrivals.deadline()).min(report);
+        let rate = entry.rate.as_ref().map_or(Time::NEVER, |rate| rate.estimator.deadline());
+        let own = entry.transport.next_deadline().min(entry.arrivals.deadline()).min(report).min(rate);
         self.timers.set(link, tracks.min().unwrap_or(Time::NEVER).min(own));
     }
 }

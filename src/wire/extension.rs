@@ -128,6 +128,14 @@ pub fn write_transport_sequence(sequence: u16) -> [u8; 2] {
     sequence.to_be_bytes()
 }
 
+/// Writes `sequence` into a header that was written with a transport-wide sequence number as its
+/// first element and without CSRCs.
+pub fn stamp_transport_sequence(header: &mut [u8], sequence: u16) {
+    // Fixed header, "defined by profile" and length, then one or two bytes of element header.
+    let value = if be16(header, 12) == ONE_BYTE_PROFILE { 17 } else { 18 };
+    header[value..value + 2].copy_from_slice(&write_transport_sequence(sequence));
+}
+
 /// When a packet left its sender: seconds modulo 64 as 6.18 fixed point.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct AbsSendTime(u32);
@@ -248,6 +256,20 @@ mod tests {
         let block = [1, 0, 0, 200, 2, 7, 8, 0];
         assert_eq!(Elements::check(Form::TwoByte, &block), Ok(()));
         assert_eq!(all(Form::TwoByte, &block), [(1, vec![]), (200, vec![7, 8])]);
+    }
+
+    #[test]
+    fn a_stamp_goes_into_the_first_element_of_either_form() {
+        use crate::wire::rtp::{RtpHeader, RtpView};
+        for other in [&[1u8, 2][..], &[7; 20]] {
+            let elements = [Element { id: 3, data: &[0, 0] }, Element { id: 5, data: other }];
+            let mut header = [0; 80];
+            let len = RtpHeader::default().write(&elements, &mut header).expect("there is room");
+            stamp_transport_sequence(&mut header[..len], 0xabcd);
+            let view = RtpView::parse_header(&header[..len]).expect("a header");
+            assert_eq!(view.extension(Some(3)).and_then(read_transport_sequence), Some(0xabcd));
+            assert_eq!(view.extension(Some(5)), Some(other));
+        }
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::shard::counters::Drop;
 use std::time::Duration;
 
 /// The figures before the drops, in their order.
-pub const FIGURES: [&str; 16] = [
+pub const FIGURES: [&str; 18] = [
     "turns",
     "rooms",
     "participants",
@@ -27,6 +27,8 @@ pub const FIGURES: [&str; 16] = [
     "key-frame-requests",
     "waiting",
     "padding-bytes",
+    "probes",
+    "held",
     "gathering-window-ns",
 ];
 
@@ -94,6 +96,8 @@ pub(super) fn write(channel: &WorkerChannel, shard: &Shard, io: &Io, own: &Own<'
         counters.key_frame_requests,
         counters.waiting,
         counters.padding,
+        counters.probes,
+        counters.held,
         own.gathering.as_nanos() as u64,
     ];
     channel.set_counters(&figures);

@@ -29,7 +29,7 @@ const GAUGES: [Row; 6] = [
     ("waiting", "packets_waiting", "Packets that wait for their train to leave."),
 ];
 
-const COUNTS: [Row; 12] = [
+const COUNTS: [Row; 14] = [
     ("turns", "turns_total", "Turns of the worker's loop."),
     ("io-datagrams-in", "datagrams_received_total", "UDP datagrams received."),
     ("io-datagrams-out", "datagrams_sent_total", "UDP datagrams the kernel took."),
@@ -42,6 +42,8 @@ const COUNTS: [Row; 12] = [
     ("rtcp-out", "rtcp_sent_total", "RTCP datagrams sent."),
     ("key-frame-requests", "key_frame_requests_total", "Key frames asked for."),
     ("padding-bytes", "padding_bytes_total", "Bytes of padding that made packets of a train equal."),
+    ("probes", "probe_packets_total", "Packets of padding that probed receivers' links."),
+    ("held", "trains_held_total", "Trains that waited, in part, for their receiver's link."),
 ];
 
 const DROPS: &str = "dropped-";

@@ -47,14 +47,13 @@ const KNOWN: [(&str, Field); 10] = [
     ("http://www.webrtc.org/experiments/rtp-hdrext/color-space", |ids| &mut ids.color_space),
 ];
 
-/// The ids of packets that go one way. What we send carries no transport-wide numbers yet: nobody
-/// here reads the feedback on them.
+/// The ids of packets that go one way.
 pub fn extension_ids(extensions: &[OfferedExtension], toward: Toward) -> ExtensionIds {
     let mut ids = ExtensionIds::default();
     for extension in extensions {
         let goes_there = match toward {
             Toward::Server => extension.in_sent,
-            Toward::Peer => extension.in_received && extension.uri != TRANSPORT_CC,
+            Toward::Peer => extension.in_received,
         };
         if let Some((_, field)) = KNOWN.iter().find(|(uri, _)| *uri == extension.uri).filter(|_| goes_there) {
             *field(&mut ids) = Some(extension.id);

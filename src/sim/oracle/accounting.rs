@@ -16,7 +16,7 @@ pub struct Tally {
 }
 
 /// Why a packet × subscription may be withheld.
-const WITHHELD: [Drop; 10] = [
+const WITHHELD: [Drop; 11] = [
     Drop::Muted,
     Drop::WaitingForKeyFrame,
     Drop::BeforeTheStart,
@@ -27,6 +27,7 @@ const WITHHELD: [Drop; 10] = [
     Drop::BadRtp,
     Drop::NotKept,
     Drop::Shed,
+    Drop::Late,
 ];
 
 /// Compares a shard's counters with what was seen of it.
@@ -38,7 +39,7 @@ pub fn check(at: Time, tally: &Tally, counters: &Counters, violations: &mut Viol
     };
     compare("datagrams in", counters.datagrams, tally.datagrams_in);
     compare("RTCP out", counters.rtcp_out, tally.rtcp_out);
-    let rtp = counters.forwarded + counters.replayed_from_history + counters.resent;
+    let rtp = counters.forwarded + counters.replayed_from_history + counters.resent + counters.probes;
     compare("RTP out", rtp, tally.rtp_out);
     let withheld: u64 = WITHHELD.iter().map(|cause| counters.dropped(*cause)).sum();
     let accounted = counters.forwarded + counters.waiting + withheld;

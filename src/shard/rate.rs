@@ -1,0 +1,188 @@
+//! What each receiver's link carries: its estimator and pacer, fed from feedback and asked when
+//! packets leave; and the probes that go with them.
+
+use super::Shard;
+use super::counters::Drop;
+use super::gather::{MAX_HEADER, Train};
+use crate::base::{Bitrate, Outbox, Time};
+use crate::media::bwe::Estimator;
+use crate::media::pacer::Pacer;
+use crate::transport::srtp::Payload;
+use crate::wire::rtcp::{Remb, TransportFeedback};
+use std::time::Duration;
+
+/// Until somebody says what could be used, this much more than what is sent is looked for, so that
+/// a picture may grow; and no less than a small call needs.
+const GROWTH: f64 = 1.5;
+const LEAST_WANTED: Bitrate = Bitrate::from_kbps(1_000);
+
+/// Over this what is sent is measured.
+const MEASURED_OVER: Duration = Duration::from_secs(1);
+
+/// Padding in a probe's packet: the most its count can say (RFC 3550 §5.1).
+const PADDING: u8 = u8::MAX;
+
+/// A retransmission leaves beyond the pacer's grant by as much as this; what the link cannot carry
+/// in that time is asked for again.
+const RESEND_AHEAD: Duration = Duration::from_millis(40);
+
+/// Estimator and pacer of one receiver.
+#[derive(Debug)]
+pub(super) struct Rate {
+    pub(super) estimator: Estimator,
+    pacer: Pacer,
+    /// What could be used at most, as far as somebody said.
+    wanted: Option<Bitrate>,
+    /// Since when, and how much: what is sent, measured.
+    measured: (Time, u64),
+    /// Media of the train that is being sealed.
+    in_train: u64,
+}
+
+impl Rate {
+    /// Nothing is known yet; the first packet has the transport-wide sequence number `first`.
+    pub(super) fn new(now: Time, first: u16) -> Box<Rate> {
+        Box::new(Rate {
+            estimator: Estimator::new(now, first),
+            pacer: Pacer::default(),
+            wanted: None,
+            measured: (now, 0),
+            in_train: 0,
+        })
+    }
+
+    /// Bytes that may leave now; `None`: as many as there are, since the link has not been full of
+    /// late.
+    pub(super) fn grant(&mut self, now: Time) -> Option<u64> {
+        if !self.estimator.is_tight(now) {
+            return None;
+        }
+        let (estimate, probe) = (self.estimator.estimate(), self.estimator.probe_rate());
+        self.pacer.update(now, estimate, probe, self.estimator.is_lossy());
+        Some(self.pacer.grant())
+    }
+
+    /// When there is a grant again.
+    pub(super) fn ready_at(&self) -> Time {
+        self.pacer.ready_at()
+    }
+
+    /// Whether a retransmission may leave now.
+    fn may_resend(&mut self, now: Time) -> bool {
+        let ahead = self.estimator.estimate().bytes_in(RESEND_AHEAD);
+        self.grant(now).is_none_or(|grant| grant > 0 || self.pacer.overdrawn() <= ahead)
+    }
+
+    /// A packet of `bytes` has left under the next transport-wide sequence number.
+    pub(super) fn on_sent(&mut self, now: Time, bytes: usize) {
+        self.estimator.on_sent(now, bytes);
+        self.pacer.spend(bytes as u64);
+        self.in_train += bytes as u64;
+    }
+
+    /// What left since the last time was media.
+    pub(super) fn on_train(&mut self, now: Time) {
+        let bytes = std::mem::take(&mut self.in_train);
+        self.estimator.on_media(now, bytes);
+        self.measured.1 += bytes;
+    }
+
+    fn measure(&mut self, now: Time) {
+        let (since, bytes) = self.measured;
+        let passed = now.since(since);
+        if passed < MEASURED_OVER {
+            return;
+        }
+        self.measured = (now, 0);
+        let guess = Bitrate::of(bytes, passed).times(GROWTH).max(LEAST_WANTED);
+        self.estimator.set_wanted(self.wanted.unwrap_or(guess));
+    }
+}
+
+impl Shard {
+    /// The receiver `link` says what came and when.
+    pub(super) fn on_transport_feedback(
+        &mut self,
+        now: Time,
+        link: u32,
+        feedback: &TransportFeedback<'_>,
+    ) {
+        let Some(rate) = &mut self.links[link].rate else {
+            return self.counters.drop(Drop::UnknownRtcp);
+        };
+        rate.estimator.on_feedback(now, feedback);
+        rate.measure(now);
+        rate.estimator.on_timeout(now);
+        self.follow_estimate(now, link);
+    }
+
+    /// The receiver `link` says what it thinks its link carries.
+    pub(super) fn on_remb(&mut self, now: Time, link: u32, remb: &Remb<'_>) {
+        let rate = self.links[link].rate.get_or_insert_with(|| Rate::new(now, 0));
+        rate.estimator.on_remb(Bitrate::from_bps(remb.bitrate_bps));
+        self.follow_estimate(now, link);
+    }
+
+    /// Sends what is due of a probe, and lets the estimator's time pass.
+    pub(super) fn drive_rate(&mut self, now: Time, link: u32, out: &mut impl Outbox) {
+        let Some(rate) = self.links[link].rate.as_mut().filter(|rate| rate.estimator.deadline() <= now)
+        else {
+            return;
+        };
+        rate.estimator.on_timeout(now);
+        while self.links[link].rate.as_ref().is_some_and(|rate| rate.estimator.probe_due(now) > 0) {
+            if !self.send_probe(now, link, out) {
+                break;
+            }
+        }
+        if let Some(rate) = &mut self.links[link].rate {
+            rate.estimator.probe_stepped(now);
+        }
+        self.follow_estimate(now, link);
+    }
+
+    /// One packet of nothing but padding, under the retransmission SSRC of a seat, as libwebrtc
+    /// probes: the sequence of what is shown stays whole. False when no seat can.
+    fn send_probe(&mut self, now: Time, link: u32, out: &mut impl Outbox) -> bool {
+        let slots = &self.links[link].slots;
+        let able = slots.iter().copied().find(|&slot| self.slots[slot].can_probe());
+        let Some((slot, outgoing)) = able.and_then(|slot| Some((slot, self.slots[slot].probe()?))) else {
+            return false;
+        };
+        let mut header = [0; MAX_HEADER];
+        let Some(len) = self.slots[slot].write_bare_header(&outgoing, &mut header) else { return false };
+        let Some(mut train) = Train::to(now, link, &mut self.links[link]) else { return false };
+        let payload = Payload { padding: PADDING, ..Payload::default() };
+        let sent = train.seal(outgoing.index, &header[..len], payload, true, &mut self.counters, out);
+        self.counters.probes += u64::from(sent);
+        if let Some(rate) = &mut self.links[link].rate {
+            rate.in_train = 0;
+        }
+        sent
+    }
+
+    /// Whether a retransmission may leave to `link`; it is counted if not.
+    pub(super) fn may_resend(&mut self, now: Time, link: u32) -> bool {
+        let Some(rate) = &mut self.links[link].rate else { return true };
+        let may = rate.may_resend(now);
+        if !may {
+            self.counters.drop(Drop::LinkFull);
+        }
+        may
+    }
+
+    /// Pictures of a seat were thrown away for its link's sake: the next one must stand by itself.
+    pub(super) fn begin_anew(&mut self, slot: u32) {
+        let Some(entry) = self.slots.get_mut(slot) else { return };
+        entry.interrupt();
+        if let Some(track) = entry.track() {
+            self.want_key_frame(track, 0);
+        }
+    }
+
+    fn follow_estimate(&mut self, _now: Time, link: u32) {
+        if let Some(rate) = &self.links[link].rate {
+            self.timers.set_at_most(link, rate.estimator.deadline());
+        }
+    }
+}
