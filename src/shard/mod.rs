@@ -17,6 +17,7 @@ mod feedback;
 mod gather;
 mod ingress;
 mod link;
+mod redundancy;
 mod removal;
 mod reports;
 mod seating;
