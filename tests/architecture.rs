@@ -22,6 +22,7 @@ const TYPES: &str = "control::types";
 const COMMANDS: [&str; 4] = [TYPES, "control::message", "control::Command", "control::Event"];
 
 const RULES: &[Rule] = &[
+    Rule { module: "bin", may_use: &[], why: "a program uses the library by its name, like anybody" },
     Rule { module: "base", may_use: &[], why: "what everything is counted in depends on nothing" },
     Rule { module: "wire", may_use: &["base"], why: "views over bytes have no state and no opinions" },
     Rule { module: "io", may_use: &["base"], why: "the only unsafe code must be readable alone" },

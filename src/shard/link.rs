@@ -110,6 +110,8 @@ pub(super) struct Link {
     pub(super) rate: Option<Box<Rate>>,
     /// What its receiver is owed, while there is something.
     pub(super) waiting: Option<Box<Waiting>>,
+    /// Its receiver reported loss not long ago: until then sounds go out twice.
+    pub(super) lossy_until: Time,
     /// A sender report came that has not been carried over.
     pub(super) carry: bool,
     /// When its sender reports may be carried over again.
@@ -134,6 +136,7 @@ impl Link {
             next_report: now + REPORT_INTERVAL,
             rate: None,
             waiting: None,
+            lossy_until: Time::ZERO,
             carry: false,
             next_carry: Time::ZERO,
         }

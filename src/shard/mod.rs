@@ -18,6 +18,7 @@ mod gather;
 mod ingress;
 mod link;
 mod rate;
+mod redundancy;
 mod removal;
 mod reports;
 mod seating;

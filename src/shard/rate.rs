@@ -101,12 +101,7 @@ impl Rate {
 
 impl Shard {
     /// The receiver `link` says what came and when.
-    pub(super) fn on_transport_feedback(
-        &mut self,
-        now: Time,
-        link: u32,
-        feedback: &TransportFeedback<'_>,
-    ) {
+    pub(super) fn on_transport_feedback(&mut self, now: Time, link: u32, feedback: &TransportFeedback<'_>) {
         let Some(rate) = &mut self.links[link].rate else {
             return self.counters.drop(Drop::UnknownRtcp);
         };

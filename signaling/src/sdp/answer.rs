@@ -1,5 +1,6 @@
 //! The answer: what was made of each m-line, written down.
 
+use crate::sdp::codec::REMB;
 use crate::sdp::{LocalIce, OfferedCodec, RtpSection, Section};
 use sdp_types::{Attribute, Connection, Media, Origin, Session, Time};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -117,7 +118,7 @@ impl Answer<'_> {
         if offered.reduced_size {
             lines.flag("rtcp-rsize");
         }
-        offered.codecs.iter().for_each(|codec| write_codec(&mut lines, codec, receives));
+        offered.codecs.iter().for_each(|codec| write_codec(&mut lines, codec, seat.is_some()));
         if let Some(seat) = seat {
             self.write_sources(&mut lines, seat);
         }
@@ -216,18 +217,20 @@ fn nowhere() -> Connection {
 fn payload_types(codecs: &[OfferedCodec]) -> String {
     let each = codecs.iter().flat_map(|codec| {
         let parameters = &codec.parameters;
-        std::iter::once(parameters.payload_type).chain(parameters.rtx)
+        // In front of its codec: what comes first in an answer is what publishers send.
+        parameters.red.into_iter().chain([parameters.payload_type]).chain(parameters.rtx)
     });
     each.map(|payload_type| payload_type.0.to_string()).collect::<Vec<_>>().join(" ")
 }
 
-fn write_codec(lines: &mut Lines, codec: &OfferedCodec, receives: bool) {
+fn write_codec(lines: &mut Lines, codec: &OfferedCodec, sends: bool) {
     let parameters = &codec.parameters;
     let (pt, clock) = (parameters.payload_type.0, parameters.clock_rate);
     let channels = if parameters.codec == volley::control::types::Codec::Opus { "/2" } else { "" };
     lines.value("rtpmap", format!("{pt} {}/{clock}{channels}", codec.name));
     let feedback = [
-        (parameters.transport_cc && receives, "transport-cc"),
+        (parameters.transport_cc, "transport-cc"),
+        (codec.remb && sends, REMB),
         (parameters.fir, "ccm fir"),
         (parameters.nack, "nack"),
         (parameters.pli, "nack pli"),
@@ -237,6 +240,10 @@ fn write_codec(lines: &mut Lines, codec: &OfferedCodec, receives: bool) {
     }
     if let Some(fmtp) = &codec.answer_fmtp {
         lines.value("fmtp", format!("{pt} {fmtp}"));
+    }
+    if let Some(red) = parameters.red {
+        lines.value("rtpmap", format!("{} red/{clock}{channels}", red.0));
+        lines.value("fmtp", format!("{} {pt}/{pt}", red.0));
     }
     if let Some(rtx) = parameters.rtx {
         lines.value("rtpmap", format!("{} rtx/{clock}", rtx.0));

@@ -5,6 +5,9 @@ use sdp_types::{Fmtp, Media, RtcpFb, RtcpFbCcm, RtcpFbNack, RtcpFbPt, RtcpFbVal,
 use volley::base::id::PayloadType;
 use volley::control::types::{Codec, CodecParameters, Kind, MAX_CODECS};
 
+/// How `a=rtcp-fb` names the receiver's own estimate (draft-alvestrand-rmcat-remb-03 §2.3).
+pub(super) const REMB: &str = "goog-remb";
+
 /// A codec of an offer that we forward.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct OfferedCodec {
@@ -14,17 +17,8 @@ pub struct OfferedCodec {
     pub name: String,
     /// The format parameters of the answer.
     pub answer_fmtp: Option<String>,
-}
-
-/// What the media process is told of codecs that go in one direction. `reports_arrival`: whether our
-/// side reports arrival times (transport-cc is for what we receive; what we send is not paced
-/// by it yet).
-pub fn codec_parameters(codecs: &[OfferedCodec], reports_arrival: bool) -> Vec<CodecParameters> {
-    let adapt = |codec: &OfferedCodec| CodecParameters {
-        transport_cc: codec.parameters.transport_cc && reports_arrival,
-        ..codec.parameters.clone()
-    };
-    codecs.iter().map(adapt).collect()
+    /// The peer would rather tell its own estimate (draft-alvestrand-rmcat-remb-03) than arrival times.
+    pub remb: bool,
 }
 
 /// The codecs of `media` that we forward, in the peer's order of preference (RFC 3264 §6.1: the
@@ -47,14 +41,15 @@ pub(super) fn read(media: &Media, kind: Kind) -> Vec<OfferedCodec> {
             format,
             payload_type: PayloadType(payload_type),
             rtx: find_rtx(&maps, &formats, map),
+            red: find_red(&maps, &formats, map),
             clock_rate: map.clock_rate,
             nack: false,
             pli: false,
             fir: false,
             transport_cc: false,
         };
-        read_feedback(&mut parameters, &feedback);
-        codecs.push(OfferedCodec { parameters, name: map.encoding_name.clone(), answer_fmtp });
+        let remb = read_feedback(&mut parameters, &feedback) && !parameters.transport_cc;
+        codecs.push(OfferedCodec { parameters, name: map.encoding_name.clone(), answer_fmtp, remb });
     }
     h264::drop_shadowed_baseline(&mut codecs);
     codecs.truncate(MAX_CODECS);
@@ -132,7 +127,27 @@ fn find_rtx(maps: &[RtpMap], formats: &[Fmtp], codec: &RtpMap) -> Option<Payload
     maps.iter().find(of_codec).map(|map| PayloadType(map.payload_type))
 }
 
-fn read_feedback(parameters: &mut CodecParameters, feedback: &[RtcpFb]) {
+/// RFC 2198 §5: the payload type whose format parameters list the codec's own and nothing else, at the
+/// same clock rate. Only for sound: browsers' `red` for pictures is another thing, meant for ULPFEC.
+fn find_red(maps: &[RtpMap], formats: &[Fmtp], codec: &RtpMap) -> Option<PayloadType> {
+    let own = codec.payload_type.to_string();
+    let of_codec = |map: &&RtpMap| {
+        let only_own = |fmtp: &Fmtp| {
+            let [one] = &fmtp.format_specific_params[..] else { return false };
+            one.val.is_none() && one.param.split('/').all(|listed| listed.trim() == own)
+        };
+        map.encoding_name.eq_ignore_ascii_case("red")
+            && codec.encoding_name.eq_ignore_ascii_case("opus")
+            && map.clock_rate == codec.clock_rate
+            && is_dynamic(map.payload_type)
+            && formats.iter().any(|fmtp| fmtp.fmt == map.payload_type && only_own(fmtp))
+    };
+    maps.iter().find(of_codec).map(|map| PayloadType(map.payload_type))
+}
+
+/// Whether REMB is offered is returned: the media process reads it wherever it comes.
+fn read_feedback(parameters: &mut CodecParameters, feedback: &[RtcpFb]) -> bool {
+    let mut remb = false;
     for one in feedback {
         let ours = match one.pt {
             RtcpFbPt::Fmt(pt) => pt == parameters.payload_type.0,
@@ -146,7 +161,9 @@ fn read_feedback(parameters: &mut CodecParameters, feedback: &[RtcpFb]) {
             RtcpFbVal::Nack(Some(RtcpFbNack::Pli)) => parameters.pli = true,
             RtcpFbVal::Ccm(RtcpFbCcm::Fir) => parameters.fir = true,
             RtcpFbVal::TransportCc => parameters.transport_cc = true,
+            RtcpFbVal::Other(ref name) if name == REMB => remb = true,
             _ => {}
         }
     }
+    remb
 }

@@ -12,7 +12,7 @@ mod offer;
 mod section;
 
 pub use answer::{Answer, AnswerSection, Seat};
-pub use codec::{OfferedCodec, codec_parameters};
+pub use codec::OfferedCodec;
 pub use extension::{OfferedExtension, Toward, extension_ids};
 pub use ice::{LocalIce, Peer, RemoteIce};
 pub use offer::{Offer, OfferError};

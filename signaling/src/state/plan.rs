@@ -4,7 +4,7 @@
 //! so it is worked out from the old and the new offer and compared.
 
 use crate::protocol::{MediaKind, TrackSource, TrackView};
-use crate::sdp::{Offer, RtpSection, Toward, codec_parameters, extension_ids};
+use crate::sdp::{Offer, RtpSection, Toward, extension_ids};
 use crate::state::ids::{Ids, Raw};
 use crate::state::model::{Line, SeatLine, Track};
 use crate::state::secret;
@@ -225,7 +225,7 @@ fn publish(transport: TransportId, section: &RtpSection, track: &Track) -> Comma
         mid: section.mid,
         muted: track.muted,
         encodings: [encoding].into_iter().collect(),
-        codecs: codecs(section, true),
+        codecs: codecs(section),
         extensions: extension_ids(&section.extensions, Toward::Server),
     }))
 }
@@ -239,15 +239,15 @@ fn open_slot(transport: TransportId, section: &RtpSection, seat: &SeatLine) -> C
         mid: section.mid,
         ssrc: Ssrc(seat.ssrc),
         rtx_ssrc: seat.rtx_ssrc.map(Ssrc),
-        codecs: codecs(section, false),
+        codecs: codecs(section),
         extensions: extension_ids(&section.extensions, Toward::Peer),
     }))
 }
 
 /// In the order of payload types: a browser that changes its preference means the same codecs.
-fn codecs(section: &RtpSection, reports_arrival: bool) -> ArrayVec<CodecParameters, MAX_CODECS> {
-    let mut codecs: ArrayVec<_, MAX_CODECS> =
-        codec_parameters(&section.codecs, reports_arrival).into_iter().take(MAX_CODECS).collect();
+fn codecs(section: &RtpSection) -> ArrayVec<CodecParameters, MAX_CODECS> {
+    let known = section.codecs.iter().map(|codec| codec.parameters.clone());
+    let mut codecs: ArrayVec<_, MAX_CODECS> = known.take(MAX_CODECS).collect();
     codecs.sort_by_key(|codec| codec.payload_type.0);
     codecs
 }

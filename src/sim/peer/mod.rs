@@ -4,6 +4,7 @@
 //! second time here. It knows nothing of rooms beyond what stands in its options, and it is told
 //! nothing by the simulator that a page would not know.
 
+pub mod arrivals;
 pub mod dtls;
 pub mod format;
 pub mod ice;
@@ -19,6 +20,7 @@ use crate::base::id::Ssrc;
 use crate::base::random::Random;
 use crate::base::{SlotId, Time, TrackId, WallClock};
 use crate::control::types::{IceCredentials, Kind};
+use arrivals::Arrivals;
 use dtls::{DtlsClient, Keys};
 use ice::IceAgent;
 use publisher::{Outgoing, Publisher, PublisherOptions};
@@ -79,6 +81,7 @@ pub struct Peer {
     publishers: Vec<Publisher>,
     seats: Vec<Seat>,
     wide_sequence: u16,
+    arrivals: Arrivals,
     next_report: Time,
     next_requests: Time,
     sealed: VecDeque<(Ssrc, u16, Vec<u8>)>,
@@ -101,6 +104,7 @@ impl Peer {
             publishers: Vec::new(),
             seats: Vec::new(),
             wide_sequence: random.next_u32() as u16,
+            arrivals: Arrivals::default(),
             next_report: now + REPORT_INTERVAL,
             next_requests: Time::NEVER,
             sealed: VecDeque::new(),
@@ -192,6 +196,7 @@ impl Peer {
         if self.srtp.is_some() {
             let media = self.publishers.iter().map(Publisher::next_deadline).min();
             at = at.min(media.unwrap_or(Time::NEVER)).min(self.next_report).min(self.next_requests);
+            at = at.min(self.arrivals.deadline());
         }
         at
     }
@@ -209,6 +214,11 @@ impl Peer {
         self.send_media(now);
         if now >= self.next_requests {
             self.send_requests(now);
+        }
+        if now >= self.arrivals.deadline() {
+            let packet = self.arrivals.take(self.options.ssrc);
+            let message = packet.map(|packet| Message::TransportWide { packet });
+            self.send_compound(message.as_slice());
         }
         if now >= self.next_report {
             self.next_report = now + REPORT_INTERVAL;
@@ -251,6 +261,10 @@ impl Peer {
         let Some(seat) = self.seats.iter_mut().find(|seat| seat.takes(packet.header.ssrc)) else {
             return self.observed.push(Observed::Wrong(None, Wrong::Mid));
         };
+        let wide = packet.header.extension(seat.options().extensions.transport_cc);
+        if let Some(sequence) = wide.and_then(|wide| wide.try_into().ok()) {
+            self.arrivals.on_packet(now, u16::from_be_bytes(sequence));
+        }
         match seat.on_packet(now, &packet, index) {
             Ok(Some(heard)) => self.observed.push(Observed::Media(heard)),
             Ok(None) => {}
