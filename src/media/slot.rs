@@ -246,6 +246,20 @@ impl Slot {
         before && !shed
     }
 
+    /// The index of the packet that comes next, if none is late.
+    pub fn next_index(&self) -> u64 {
+        self.next_index
+    }
+
+    /// Breaks the run, and has the sequence go on at `index`: what was numbered from there on was
+    /// thrown away before it was sealed, `packets` of it.
+    pub fn take_back(&mut self, index: u64, packets: u32) {
+        debug_assert!(index <= self.next_index, "only what was given out is taken back");
+        self.next_index = self.next_index.min(index);
+        self.sent.packets = self.sent.packets.wrapping_sub(packets);
+        self.interrupt();
+    }
+
     /// Breaks the run: what comes next begins anew, a picture with a key frame.
     pub fn interrupt(&mut self) {
         if let Some(showing) = &mut self.showing {
@@ -594,6 +608,19 @@ mod tests {
         assert_eq!(after.index, index + 1);
         assert_eq!(after.timestamp, timestamp.wrapping_add(9_000));
         assert_eq!(after.payload_type, PayloadType(96));
+    }
+
+    #[test]
+    fn what_is_taken_back_leaves_no_hole() {
+        let mut slot = slot();
+        slot.show(Some((7, &[vp8(100)])));
+        let admit = |slot: &mut Slot, index, key| slot.admit(Time::ZERO, &packet(index, 0, key), || None);
+        let first = admit(&mut slot, 70_000, true).expect("key").index;
+        admit(&mut slot, 70_001, false).expect("running");
+        slot.take_back(first + 1, 1);
+        assert_eq!(admit(&mut slot, 70_002, false).err(), Some(Withheld::WaitingForKeyFrame));
+        assert_eq!(admit(&mut slot, 70_003, true).expect("key").index, first + 1);
+        assert_eq!(slot.sent().packets, 2);
     }
 
     #[test]

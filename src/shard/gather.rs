@@ -50,6 +50,8 @@ pub(super) struct Owed {
     pub(super) replayed: bool,
     /// It is sound, which waits for no pacer.
     pub(super) is_sound: bool,
+    /// Nothing of its seat has a higher index but what came after it.
+    pub(super) is_newest: bool,
     /// It has a transport-wide sequence number, which is written when it leaves.
     pub(super) is_numbered: bool,
     /// Index in the layer's history.
@@ -126,19 +128,13 @@ impl Waiting {
         self.keep(leaving);
     }
 
-    /// Whether more than half of the room is taken by pictures.
-    fn is_crowded(&self) -> bool {
-        let pictures = || self.owed.iter().filter(|owed| !owed.is_sound);
-        let headers: usize = pictures().map(|owed| usize::from(owed.header_len)).sum();
-        2 * pictures().count() > MAX_PLANNED || 2 * headers > HEADER_BYTES
-    }
-
-    /// Throws away all pictures of the seat that waits longest; says which.
-    fn cut_oldest_picture(&mut self) -> Option<u32> {
-        let slot = self.owed.iter().find(|owed| !owed.is_sound)?.slot;
+    /// Throws away all pictures of the seat `slot`.
+    fn cut(&mut self, slot: u32) -> Cut {
+        let mut cut = Cut::of(slot);
+        self.owed.iter().filter(|owed| owed.slot == slot).for_each(|owed| cut.add(owed));
         let kept = self.owed.iter().filter(|owed| owed.slot != slot).copied().collect();
         self.keep(kept);
-        Some(slot)
+        cut
     }
 
     fn keep(&mut self, kept: ArrayVec<Owed, MAX_PLANNED>) {
@@ -167,6 +163,7 @@ impl Owed {
             begins: false,
             replayed: false,
             is_sound: false,
+            is_newest: false,
             is_numbered: false,
             published,
             index: 0,
@@ -178,13 +175,34 @@ impl Owed {
     }
 }
 
+/// Pictures of a seat that were thrown away before they were sealed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Cut {
+    pub(super) slot: u32,
+    /// The first index that was given to one of them while it was the newest: it and all behind it
+    /// have not been used. `u64::MAX` for none.
+    pub(super) from: u64,
+    pub(super) packets: u32,
+}
+
+impl Cut {
+    fn of(slot: u32) -> Cut {
+        Cut { slot, from: u64::MAX, packets: 0 }
+    }
+
+    fn add(&mut self, owed: &Owed) {
+        self.packets += 1;
+        if owed.is_newest {
+            self.from = self.from.min(owed.index);
+        }
+    }
+}
+
 /// What leaves.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Departure {
     /// What the pacer grants; the rest waits on.
     Granted,
-    /// The same, and there must be room for more afterwards.
-    Full,
     /// Everything: what it was made from is about to go.
     All,
 }
@@ -200,7 +218,7 @@ pub(super) struct Gathering {
     /// Seats that began to show something and are not told yet what it is in step with.
     begun: Vec<u32>,
     /// Seats whose pictures were thrown away for their link's sake.
-    pub(super) cut: Vec<u32>,
+    pub(super) cut: Vec<Cut>,
     /// The time of what goes on now.
     pub(super) now: Time,
     /// When what has departed had come, for turns that are looked at.
@@ -229,6 +247,20 @@ impl Gathering {
         self.due.insert(place, (at, link));
     }
 
+    /// Whether pictures of the seat have been thrown away in this turn: what comes behind them goes
+    /// the same way.
+    fn is_cut(&self, slot: u32) -> bool {
+        !self.cut.is_empty() && self.cut.iter().any(|cut| cut.slot == slot)
+    }
+
+    fn cut_one(&mut self, owed: &Owed) {
+        let place = self.cut.iter().position(|cut| cut.slot == owed.slot).unwrap_or(self.cut.len());
+        if place == self.cut.len() {
+            self.cut.push(Cut::of(owed.slot));
+        }
+        self.cut[place].add(owed);
+    }
+
     fn give_back(&mut self, mut waiting: Box<Waiting>) {
         waiting.clear();
         self.spare.push(waiting);
@@ -254,8 +286,15 @@ impl Yard<'_> {
         write_header: impl FnOnce(&mut [u8]) -> Option<usize>,
         out: &mut impl Outbox,
     ) -> bool {
-        if self.links[link].waiting.as_ref().is_some_and(|waiting| waiting.is_full()) {
-            self.depart(link, Departure::Full, out);
+        let is_full =
+            |links: &Slab<Link>| links[link].waiting.as_ref().is_some_and(|waiting| waiting.is_full());
+        if is_full(self.links) {
+            self.depart(link, Departure::Granted, out);
+        }
+        if is_full(self.links) || self.gathering.is_cut(owed.slot) {
+            self.gathering.cut_one(&owed);
+            self.counters.drop(Drop::Late);
+            return false;
         }
         let gathering = &mut *self.gathering;
         let waiting = self.links[link].waiting.get_or_insert_with(|| {
@@ -280,7 +319,7 @@ impl Yard<'_> {
             && let Some(grant) = entry.rate.as_mut().and_then(|rate| rate.grant(now))
             && waiting.bytes > grant
         {
-            self.hold_back(link, &mut waiting, grant, departure);
+            self.hold_back(link, &mut waiting, grant);
         }
         match Train::to(now, link, &mut self.links[link]) {
             Some(mut train) => {
@@ -297,17 +336,15 @@ impl Yard<'_> {
     }
 
     /// Takes out of `waiting` what its link cannot carry yet, and has it wait on; what waited too
-    /// long, or has no place to wait, is thrown away, and so is all of that seat behind it.
-    fn hold_back(&mut self, link: u32, waiting: &mut Waiting, grant: u64, departure: Departure) {
+    /// long is thrown away, and so is all of that seat behind it.
+    fn hold_back(&mut self, link: u32, waiting: &mut Waiting, grant: u64) {
         let now = self.gathering.now;
-        let before = waiting.owed.len();
-        while self.oldest_is_late(now, waiting) || departure == Departure::Full && waiting.is_crowded() {
-            let Some(slot) = waiting.cut_oldest_picture() else { break };
-            self.gathering.cut.push(slot);
+        while let Some(slot) = self.late_seat(now, waiting) {
+            let cut = waiting.cut(slot);
+            self.counters.waiting -= u64::from(cut.packets);
+            (0..cut.packets).for_each(|_| self.counters.drop(Drop::Late));
+            self.gathering.cut.push(cut);
         }
-        let thrown = before - waiting.owed.len();
-        self.counters.waiting -= thrown as u64;
-        (0..thrown).for_each(|_| self.counters.drop(Drop::Late));
         let mut staying = self.gathering.spare.pop().unwrap_or_else(Waiting::new);
         waiting.split(grant, &mut staying);
         if staying.owed.is_empty() {
@@ -320,10 +357,22 @@ impl Yard<'_> {
         self.gathering.wait_until(ready.clamp(now + LEAST_HOLD, now + MOST_HOLD), link);
     }
 
-    fn oldest_is_late(&self, now: Time, waiting: &Waiting) -> bool {
-        let oldest = waiting.owed.iter().find(|owed| !owed.is_sound && !owed.replayed);
-        let came = oldest.and_then(|owed| payload_of(owed, self.tracks)).map(|(_, came)| came);
-        came.is_some_and(|came| now.since(came) > MOST_WAIT)
+    /// The seat whose picture waits longest, if that is too long.
+    fn late_seat(&self, now: Time, waiting: &Waiting) -> Option<u32> {
+        let oldest = waiting.owed.iter().find(|owed| !owed.is_sound && !owed.replayed)?;
+        let (_, came) = payload_of(oldest, self.tracks)?;
+        (now.since(came) > MOST_WAIT).then_some(oldest.slot)
+    }
+
+    /// Throws away what else waits for a seat that was cut.
+    pub(super) fn finish(&mut self, cut: Cut, link: u32) -> Cut {
+        let Some(waiting) = self.links.get_mut(link).and_then(|link| link.waiting.as_mut()) else {
+            return cut;
+        };
+        let rest = waiting.cut(cut.slot);
+        self.counters.waiting -= u64::from(rest.packets);
+        (0..rest.packets).for_each(|_| self.counters.drop(Drop::Late));
+        Cut { slot: cut.slot, from: cut.from.min(rest.from), packets: cut.packets + rest.packets }
     }
 }
 
@@ -479,8 +528,8 @@ impl Shard {
             self.gathering.due.pop_front();
             self.yard().depart(link, departure, out);
         }
-        while let Some(slot) = self.gathering.cut.pop() {
-            self.begin_anew(slot);
+        while let Some(cut) = self.gathering.cut.pop() {
+            self.begin_anew(cut);
         }
         // Reports are asked for by those who have just been shown something: few, and rarely.
         while let Some(slot) = self.gathering.begun.pop() {

@@ -3,7 +3,7 @@
 
 use super::Shard;
 use super::counters::Drop;
-use super::gather::{MAX_HEADER, Train};
+use super::gather::{Cut, MAX_HEADER, Train};
 use crate::base::{Bitrate, Outbox, Time};
 use crate::media::bwe::Estimator;
 use crate::media::pacer::Pacer;
@@ -167,10 +167,13 @@ impl Shard {
     }
 
     /// Pictures of a seat were thrown away for its link's sake: the next one must stand by itself.
-    pub(super) fn begin_anew(&mut self, slot: u32) {
-        let Some(entry) = self.slots.get_mut(slot) else { return };
-        entry.interrupt();
-        if let Some(track) = entry.track() {
+    pub(super) fn begin_anew(&mut self, cut: Cut) {
+        let Some(slot) = self.slots.get(cut.slot) else { return };
+        let link = slot.transport();
+        let cut = self.yard().finish(cut, link);
+        let slot = &mut self.slots[cut.slot];
+        slot.take_back(cut.from.min(slot.next_index()), cut.packets);
+        if let Some(track) = slot.track() {
             self.want_key_frame(track, 0);
         }
     }
