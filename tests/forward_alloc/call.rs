@@ -16,6 +16,7 @@ use volley::sim::ledger::Ledger;
 use volley::sim::link::LinkOptions;
 use volley::sim::payload;
 use volley::sim::peer::Observed;
+use volley::sim::peer::arrivals::Arrivals;
 use volley::sim::peer::format::{Shape, descriptor_len};
 use volley::sim::peer::rtcp::{self, Block, Message};
 use volley::sim::peer::rtp::{self, Header};
@@ -68,7 +69,7 @@ counters! {
     /// What went in and came out.
     Tally {
         video_in, audio_in, video_out, audio_out, recovered, asked_again, resent, key_frames_asked,
-        reports_out, wide_feedback, ticks, checks,
+        reports_out, wide_feedback, arrivals_told, probes_out, ticks, checks,
     }
 }
 
@@ -79,6 +80,8 @@ struct Member {
     srtp: Option<Srtp>,
     /// The last sequence numbers of the picture he was sent.
     seen: VecDeque<u16>,
+    /// What he has not told yet of the arrival of packets.
+    arrivals: Arrivals,
 }
 
 /// A call at work. The first member publishes, the others watch.
@@ -171,7 +174,7 @@ impl Call {
                 }
             }
             let path = Path { socket: SocketIndex(0), remote: address };
-            self.members.push(Member { person, path, srtp: None, seen: VecDeque::new() });
+            self.members.push(Member { person, path, srtp: None, seen: VecDeque::new(), arrivals: Arrivals::default() });
         }
         self.sources.sort_by_key(|source| source.options.codec == Codec::Opus);
     }
@@ -323,6 +326,11 @@ impl Call {
             let blocks = vec![Block { ssrc, ..Block::default() }];
             messages.push(Message::ReceiverReport { ssrc: Ssrc(9), blocks });
         }
+        if self.members[who].arrivals.deadline() <= self.now {
+            let packet = self.members[who].arrivals.take(Ssrc(9));
+            messages.extend(packet.map(|packet| Message::TransportWide { packet }));
+            self.tally.arrivals_told += 1;
+        }
         self.send_rtcp(who, &messages);
     }
 
@@ -371,7 +379,12 @@ impl Call {
         let (packet, _) = member.srtp().open_rtp(bytes).expect("media is authentic");
         let ((video, rtx), (audio, _)) = (member.seat(Kind::Video), member.seat(Kind::Audio));
         let (ssrc, mut media) = (packet.header.ssrc, &packet.payload[..]);
+        member.note_arrival(self.now, &packet.header);
         let resent = Some(ssrc) == rtx;
+        if resent && media.is_empty() {
+            self.tally.probes_out += 1;
+            return;
+        }
         if resent {
             media = &media[2..];
         }
@@ -390,6 +403,14 @@ impl Call {
 impl Member {
     fn srtp(&mut self) -> &mut Srtp {
         self.srtp.as_mut().expect("the handshake is done")
+    }
+
+    fn note_arrival(&mut self, now: Time, header: &Header) {
+        let mut seats = self.person.peer.seats().iter().map(|seat| seat.options());
+        let id = seats.find_map(|seat| seat.extensions.transport_cc);
+        let wide = header.extension(id).expect("every packet has a transport-wide sequence number");
+        let wide = wide.try_into().expect("of two bytes");
+        self.arrivals.on_packet(now, u16::from_be_bytes(wide));
     }
 
     /// The SSRCs of his seat of a kind.
