@@ -65,6 +65,7 @@ struct Supervisor {
     gathering: GatheringRange,
     max_rooms: u32,
     max_participants: u32,
+    spread_rooms_over: u32,
     unix_nanos_at_zero: u64,
     ready: bool,
 }
@@ -91,6 +92,7 @@ impl Supervisor {
             gathering: flags.gathering.0,
             max_rooms: flags.max_rooms,
             max_participants: flags.max_participants,
+            spread_rooms_over: flags.spread_rooms_over,
             unix_nanos_at_zero: unix_nanos_at_zero(),
             ready: false,
         })
@@ -198,6 +200,7 @@ impl Supervisor {
             fingerprint: self.fingerprint.clone(),
             max_rooms: self.max_rooms,
             max_participants: self.max_participants,
+            spread_rooms_over: self.spread_rooms_over,
         };
         self.signaling.start(|socket| handover.send(socket))
     }

@@ -16,4 +16,4 @@ mod serve;
 pub mod state;
 pub mod store;
 
-pub use serve::{IDLE_TIMEOUT, MAX_PARTICIPANTS, MAX_ROOMS, run, serve};
+pub use serve::{IDLE_TIMEOUT, MAX_PARTICIPANTS, MAX_ROOMS, SPREAD_ROOMS_OVER, run, serve};

@@ -229,6 +229,7 @@ mod tests {
             media_start: 1,
             max_rooms: 1,
             max_participants: 2,
+            spread_rooms_over: 2,
             idle_timeout: Duration::from_secs(1),
         };
         let clock = Clock::start();
