@@ -130,3 +130,53 @@ impl MeshEnd {
         &self.shared.lanes[from * self.workers() + to]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+    fn is_woken(end: &MeshEnd) -> bool {
+        let mut fds = [PollFd::from_borrowed_fd(end.wake_fd(), PollFlags::IN)];
+        poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })).unwrap() == 1
+    }
+
+    fn received(end: &MeshEnd) -> Vec<u16> {
+        let mut from = Vec::new();
+        end.receive(|worker, _| from.push(worker.0));
+        from
+    }
+
+    #[test]
+    fn a_batch_reaches_the_one_it_is_for() {
+        let ends = connect(3).unwrap();
+        ends[0].send(WorkerId(2), &mut MeshBatch::default());
+        ends[1].send(WorkerId(2), &mut MeshBatch::default());
+        assert_eq!((received(&ends[0]), received(&ends[1])), (vec![], vec![]));
+        assert_eq!(received(&ends[2]), [0, 1]);
+        assert_eq!(received(&ends[2]), [0; 0], "once");
+    }
+
+    #[test]
+    fn only_who_sleeps_is_woken() {
+        let ends = connect(2).unwrap();
+        ends[0].send(WorkerId(1), &mut MeshBatch::default());
+        assert!(!is_woken(&ends[1]), "awake");
+        assert!(!ends[1].prepare_sleep(), "something is there");
+        received(&ends[1]);
+        assert!(ends[1].prepare_sleep());
+        ends[0].send(WorkerId(1), &mut MeshBatch::default());
+        assert!(is_woken(&ends[1]) && !is_woken(&ends[0]));
+    }
+
+    #[test]
+    fn who_does_not_read_is_sent_no_more_than_the_queue_holds() {
+        let ends = connect(2).unwrap();
+        for _ in 0..2 * BATCHES {
+            ends[0].send(WorkerId(1), &mut MeshBatch::default());
+        }
+        assert_eq!(received(&ends[1]).len(), BATCHES);
+        ends[0].send(WorkerId(1), &mut MeshBatch::default());
+        assert_eq!(received(&ends[1]).len(), 1);
+    }
+}
