@@ -61,9 +61,16 @@ fn every_answer_follows_its_offer_line_by_line() {
                 assert_eq!(has(offered, "a=rtcp-rsize"), has(answered, "a=rtcp-rsize"));
                 assert_eq!(has(offered, "a=sendonly"), !answered.contains("a=msid:"));
             }
-            for unwanted in
-                ["goog-remb", "red/90000", "ulpfec", "telephone-event", "flexfec", "G722", "a=rid", "a=simulcast"]
-            {
+            for unwanted in [
+                "goog-remb",
+                "red/90000",
+                "ulpfec",
+                "telephone-event",
+                "flexfec",
+                "G722",
+                "a=rid",
+                "a=simulcast",
+            ] {
                 assert!(!answered.contains(unwanted), "{unwanted}: {answered}");
             }
         }

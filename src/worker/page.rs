@@ -11,7 +11,7 @@ use crate::shard::counters::Drop;
 use std::time::Duration;
 
 /// The figures before the drops, in their order.
-pub const FIGURES: [&str; 18] = [
+pub const FIGURES: [&str; 21] = [
     "turns",
     "rooms",
     "participants",
@@ -30,6 +30,9 @@ pub const FIGURES: [&str; 18] = [
     "waiting",
     "padding-bytes",
     "gathering-window-ns",
+    "remote-tracks",
+    "crossed-out",
+    "crossed-in",
 ];
 
 /// The figures of the back end, behind the drops.
@@ -99,6 +102,9 @@ pub(super) fn write(channel: &WorkerChannel, shard: &Shard, io: &Io, own: &Own<'
         counters.waiting,
         counters.padding,
         own.gathering.as_nanos() as u64,
+        population.remote_tracks as u64,
+        counters.crossed,
+        counters.crossed_in,
     ];
     channel.set_counters(&figures);
     for &cause in Drop::ALL {
