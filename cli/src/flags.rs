@@ -76,6 +76,11 @@ pub(crate) struct Flags {
           default_value_t = volley_signaling::MAX_PARTICIPANTS, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) max_participants: u32,
 
+    /// From how many people of a room on one core the next ones go to another, whatever the load
+    #[arg(long, env = "VOLLEY_SPREAD_ROOMS_OVER", value_name = "COUNT",
+          default_value_t = volley_signaling::SPREAD_ROOMS_OVER, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) spread_rooms_over: u32,
+
     /// What to log: error, warn, info, debug, trace; also LOG_LEVEL [default: info]
     #[arg(long, env = "VOLLEY_LOG_LEVEL", value_name = "LEVEL")]
     log_level: Option<String>,

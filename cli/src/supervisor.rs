@@ -66,6 +66,7 @@ struct Supervisor {
     gathering: GatheringRange,
     max_rooms: u32,
     max_participants: u32,
+    spread_rooms_over: u32,
     unix_nanos_at_zero: u64,
     ready: bool,
 }
@@ -94,6 +95,7 @@ impl Supervisor {
             gathering: flags.gathering.0,
             max_rooms: flags.max_rooms,
             max_participants: flags.max_participants,
+            spread_rooms_over: flags.spread_rooms_over,
             unix_nanos_at_zero: unix_nanos_at_zero(),
             ready: false,
         })
@@ -202,6 +204,7 @@ impl Supervisor {
             fingerprint: self.fingerprint.clone(),
             max_rooms: self.max_rooms,
             max_participants: self.max_participants,
+            spread_rooms_over: self.spread_rooms_over,
         };
         self.signaling.start(|socket| handover.send(socket))
     }

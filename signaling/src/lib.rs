@@ -19,4 +19,4 @@ pub mod state;
 pub mod store;
 
 pub use metrics::MetricsPort;
-pub use serve::{IDLE_TIMEOUT, MAX_PARTICIPANTS, MAX_ROOMS, run, serve};
+pub use serve::{IDLE_TIMEOUT, MAX_PARTICIPANTS, MAX_ROOMS, SPREAD_ROOMS_OVER, run, serve};

@@ -26,6 +26,9 @@ const LAST_REQUESTS: Duration = Duration::from_millis(500);
 pub const MAX_ROOMS: u32 = 1000;
 /// Most people in a room, unless configured otherwise.
 pub const MAX_PARTICIPANTS: u32 = 100;
+/// From how many people of a room on one worker the next ones go to another, unless configured
+/// otherwise: meetings of nine pictures each with so many people are about half a core.
+pub const SPREAD_ROOMS_OVER: u32 = 100;
 /// How long an empty room made over REST stays, unless configured otherwise.
 pub const IDLE_TIMEOUT: Duration = Duration::from_secs(3600);
 
@@ -57,6 +60,7 @@ async fn serve_handover(handover: SignalingHandover) -> anyhow::Result<()> {
         media_start: handover.media_start,
         max_rooms: handover.max_rooms as usize,
         max_participants: handover.max_participants as usize,
+        spread_rooms_over: handover.spread_rooms_over as usize,
         idle_timeout: IDLE_TIMEOUT,
     };
     let records = Records::attach(handover.records).context("the records")?;

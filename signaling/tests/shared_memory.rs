@@ -36,6 +36,7 @@ fn start(channel: &ChannelFds, records: &Records) -> SocketAddr {
         fingerprint: Fingerprint { hash: FingerprintHash::Sha256, value: [7; 32].into_iter().collect() },
         max_rooms: 10,
         max_participants: 10,
+        spread_rooms_over: 10,
     };
     std::thread::spawn(move || volley_signaling::run(handover).unwrap());
     address

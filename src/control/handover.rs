@@ -108,6 +108,8 @@ pub struct SignalingHandover {
     pub max_rooms: u32,
     /// Most people in a room.
     pub max_participants: u32,
+    /// From how many people of a room on one worker the next ones go to another.
+    pub spread_rooms_over: u32,
 }
 
 /// Why a handover failed.

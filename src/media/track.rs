@@ -6,9 +6,9 @@ use super::nack::Nacks;
 use super::packet::Extension;
 use super::reception::Reception;
 use super::seen::Seen;
-use super::sender_clock::SenderReference;
+use super::sender_clock::{ClockOffset, SenderReference};
 use crate::base::id::{PayloadType, Ssrc};
-use crate::base::{ParticipantId, StreamId, Time, TrackId};
+use crate::base::{ParticipantId, StreamId, Time, TrackId, WorkerId};
 use crate::control::message::Publish;
 use crate::control::types::{CodecParameters, Encoding, Kind, MAX_CODECS, MAX_ENCODINGS, Mid, Source};
 use arrayvec::ArrayVec;
@@ -42,6 +42,17 @@ pub struct Layer {
     pub highest: Option<u64>,
     /// The shard's keys of the seats that show it.
     pub slots: Vec<u32>,
+    /// Other workers that have seats which show it.
+    pub watchers: Vec<Watcher>,
+}
+
+/// Another worker, and the key under which its shard has the track.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Watcher {
+    /// Which worker.
+    pub worker: WorkerId,
+    /// Its key of the track.
+    pub key: u32,
 }
 
 impl Layer {
@@ -58,7 +69,13 @@ impl Layer {
             reference: None,
             highest: None,
             slots: Vec::new(),
+            watchers: Vec::new(),
         }
+    }
+
+    /// Whether anybody is shown it, on this worker or another.
+    pub fn is_shown(&self) -> bool {
+        !self.slots.is_empty() || !self.watchers.is_empty()
     }
 
     /// A packet came in which a key frame starts. The parameter sets of H.264 go before the picture
@@ -74,9 +91,17 @@ impl Layer {
     /// The publisher began a new SSRC: nothing of the old one's sequence holds any more.
     pub fn restart(&mut self, ssrc: Ssrc, clock_rate: u32) {
         let slots = std::mem::take(&mut self.slots);
-        let wants_key_frame = self.key_requests.clone();
+        let watchers = std::mem::take(&mut self.watchers);
+        let key_requests = self.key_requests.clone();
         let encoding = Encoding { ssrc: Some(ssrc), rtx_ssrc: None, rid: None };
-        *self = Layer { slots, key_requests: wants_key_frame, ..Layer::new(&encoding, clock_rate) };
+        *self = Layer { slots, watchers, key_requests, ..Layer::new(&encoding, clock_rate) };
+    }
+
+    /// Nobody is shown it any more and nothing of it comes: what came means nothing to who is shown
+    /// it later.
+    pub fn forget(&mut self, clock_rate: u32) {
+        let encoding = Encoding { ssrc: self.ssrc, rtx_ssrc: self.rtx_ssrc, rid: None };
+        *self = Layer::new(&encoding, clock_rate);
     }
 }
 
@@ -97,6 +122,19 @@ pub struct TrackCounters {
     pub key_frame_requests: u64,
 }
 
+/// Where a track comes from that is published on another worker.
+#[derive(Clone, Copy, Debug)]
+pub struct Home {
+    /// Which worker.
+    pub worker: WorkerId,
+    /// This shard's key of the room.
+    pub room: u32,
+    /// The clock of its publisher, as estimated there.
+    pub clock: ClockOffset,
+    /// A bit for each layer that is asked for there.
+    pub watched: u8,
+}
+
 /// One published medium.
 #[derive(Debug)]
 pub struct Track {
@@ -106,8 +144,10 @@ pub struct Track {
     pub participant: ParticipantId,
     /// What it plays in step with.
     pub stream: StreamId,
-    /// The shard's key of the transport it comes in on.
+    /// The shard's key of the transport it comes in on; means nothing when its home is elsewhere.
     pub transport: u32,
+    /// The worker it is published on, when that is another one.
+    pub home: Option<Home>,
     /// Sound or picture.
     pub kind: Kind,
     /// What it shows.
@@ -145,6 +185,7 @@ impl Track {
             participant,
             stream: publish.stream,
             transport,
+            home: None,
             kind: publish.kind,
             source: publish.source,
             mid: publish.mid,
@@ -155,6 +196,16 @@ impl Track {
             counters: TrackCounters::default(),
             extensions,
         }
+    }
+
+    /// A track as it was published on another worker.
+    pub fn published_there(publish: Publish, participant: ParticipantId, home: Home) -> Track {
+        Track { home: Some(home), ..Track::new(publish, participant, u32::MAX) }
+    }
+
+    /// Whether it is published on that other worker.
+    pub fn is_from(&self, worker: WorkerId) -> bool {
+        self.home.is_some_and(|home| home.worker == worker)
     }
 
     /// Ticks a second of its time stamps.

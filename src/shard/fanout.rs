@@ -27,6 +27,7 @@ const MAX_REPLAY: u64 = 64;
 impl Shard {
     /// Sends the packet `index` of a layer to every seat that shows the layer.
     pub(super) fn forward(&mut self, track: u32, layer: usize, index: u64, out: &mut impl Outbox) {
+        self.cross_packet(track, layer, index);
         let fanned = self.fan_out(track, layer, index, out);
         let counters = &mut self.tracks[track].counters;
         counters.forwarded += fanned.sent;
@@ -88,16 +89,18 @@ impl Shard {
         if track.kind == Kind::Audio || track.muted || !self.slots[slot].waits_for_key_frame() {
             return;
         }
-        let layer = &track.layers[0];
-        let run = layer.last_key_frame.zip(layer.highest).map(|((first, _), last)| first..=last);
-        let whole = run.filter(|run| {
-            run.end() - run.start() < MAX_REPLAY
-                && run.clone().all(|index| layer.history.get(index).is_some())
-        });
-        let Some(run) = whole else {
-            return self.want_key_frame(key, 0);
-        };
-        self.replay(slot, key, 0, run, out);
+        match self.replayable(key, 0) {
+            Some(run) => self.replay(slot, key, 0, run, out),
+            None => self.want_key_frame(key, 0),
+        }
+    }
+
+    /// The run since the last key frame of a layer, when all of it is there and it is short.
+    pub(super) fn replayable(&self, track: u32, layer: usize) -> Option<RangeInclusive<u64>> {
+        let layer = &self.tracks[track].layers[layer];
+        let run = layer.last_key_frame.zip(layer.highest).map(|((first, _), last)| first..=last)?;
+        let is_short = run.end() - run.start() < MAX_REPLAY;
+        (is_short && run.clone().all(|index| layer.history.get(index).is_some())).then_some(run)
     }
 
     /// Sends packets that came before to one seat, each as at the time it came, so that the seat's
@@ -159,11 +162,11 @@ impl Shard {
 
     /// Somebody who is shown this layer needs a key frame.
     pub(super) fn want_key_frame(&mut self, track: u32, layer: usize) {
-        let track = &mut self.tracks[track];
-        if track.kind == Kind::Video {
-            track.layers[layer].key_requests.want();
-            let deadline = track.layers[layer].key_requests.deadline();
-            self.timers.set_at_most(track.transport, deadline);
+        let entry = &mut self.tracks[track];
+        if entry.kind == Kind::Video {
+            entry.layers[layer].key_requests.want();
+            let deadline = entry.layers[layer].key_requests.deadline();
+            self.ask_at_most(track, deadline);
         }
     }
 }
@@ -232,7 +235,7 @@ fn owe(
 
 /// The track's own time stamp for the moment `at`, as far as its publisher has reported.
 pub(super) fn published_at(at: Time, track: &Track, links: &Slab<Link>, wall: &WallClock) -> Option<u32> {
-    let offset = &links[track.transport].clock;
+    let offset = track.home.as_ref().map_or_else(|| &links[track.transport].clock, |home| &home.clock);
     track.layers[0].reference?.timestamp_at(at, wall, offset, track.clock_rate())
 }
 

@@ -90,6 +90,7 @@ impl Shard {
         let entry = &mut self.links[link];
         if std::mem::take(&mut entry.carry) && now >= entry.next_carry {
             entry.next_carry = now + CARRY_INTERVAL;
+            self.tell_reports(link);
             self.send_all_sender_reports(now, link, out);
         }
     }

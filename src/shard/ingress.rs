@@ -173,7 +173,7 @@ impl Shard {
         track.counters.packets += 1;
         track.counters.bytes += len as u64;
         let deadline = layer.nacks.deadline().min(layer.key_requests.deadline());
-        self.timers.set_at_most(track.transport, deadline);
+        self.ask_at_most(from.track, deadline);
         self.forward(from.track, usize::from(from.layer), index, out);
     }
 
@@ -227,6 +227,7 @@ impl Shard {
                 self.slots[slot].interrupt();
             }
             self.links[link].ingress.retire(key, 0, false);
+            self.tell_restarted(key, 0, ssrc);
             self.want_key_frame(key, 0);
         }
         let ingress = Ingress { ssrc, track: key, layer: 0, rtx, retired: false };

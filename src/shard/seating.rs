@@ -26,6 +26,7 @@ impl Shard {
                 track.layers[0].slots.push(slot);
                 self.slots[slot].show(Some((key, &track.codecs)));
                 self.begin(slot, out);
+                self.touch(key);
             }
             None => self.slots[slot].show(None),
         }
@@ -34,11 +35,11 @@ impl Shard {
 
     /// Takes a seat off the list of the track it shows.
     pub(super) fn unpoint(&mut self, slot: u32) {
-        let Some(track) = self.slots[slot].track().and_then(|track| self.tracks.get_mut(track)) else {
-            return;
-        };
+        let shown = self.slots[slot].track();
+        let Some((key, track)) = shown.and_then(|key| Some((key, self.tracks.get_mut(key)?))) else { return };
         for layer in &mut track.layers {
             layer.slots.retain(|&other| other != slot);
         }
+        self.touch(key);
     }
 }

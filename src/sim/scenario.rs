@@ -1,6 +1,7 @@
 //! What happens in a run: everything follows from the seed.
 
 use super::link::LinkOptions;
+use super::mesh::MeshPlan;
 use super::peer::misbehaviour::Lie;
 use crate::base::Time;
 use crate::base::random::Random;
@@ -129,6 +130,10 @@ pub struct Scenario {
     pub rooms: usize,
     /// How many shards serve them.
     pub shards: usize,
+    /// Whether the people of a room are spread over all shards; otherwise each room is on one.
+    pub spreads: bool,
+    /// What carries packets between shards.
+    pub mesh: MeshPlan,
     /// Datagrams to a shard that come within this are one turn.
     pub turn: Duration,
     /// How long packets wait for one another.
@@ -157,6 +162,8 @@ impl Scenario {
             seed,
             rooms,
             shards: 1 + random.below(2) as usize,
+            spreads: false,
+            mesh: MeshPlan::CALM,
             turn,
             gathering: Duration::ZERO,
             people,
@@ -168,6 +175,10 @@ impl Scenario {
         if random.chance(0.5) {
             scenario.gathering = Duration::from_micros(random.below(10_000));
         }
+        if random.chance(0.5) {
+            (scenario.spreads, scenario.mesh) = (true, MeshPlan::draw(&mut random));
+            scenario.shards = 2 + random.below(3) as usize;
+        }
         scenario
     }
 
@@ -176,6 +187,7 @@ impl Scenario {
         let mut scenario = Scenario::from_seed(seed);
         scenario.rooms = 1;
         scenario.shards = 1;
+        (scenario.spreads, scenario.mesh) = (false, MeshPlan::CALM);
         scenario.people.truncate(2);
         for plan in &mut scenario.people {
             *plan = PersonPlan { room: 0, pairs: 1, video: Some(Codec::Vp8), ..plan.clone() };
@@ -188,7 +200,13 @@ impl Scenario {
 
     /// The same on another number of shards.
     pub fn on_shards(mut self, shards: usize) -> Scenario {
-        self.shards = shards;
+        (self.shards, self.spreads) = (shards, false);
+        self
+    }
+
+    /// The same with the people of each room spread over so many shards.
+    pub fn spread_over(mut self, shards: usize, mesh: MeshPlan) -> Scenario {
+        (self.shards, self.spreads, self.mesh) = (shards, true, mesh);
         self
     }
 

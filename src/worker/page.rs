@@ -11,7 +11,7 @@ use crate::shard::counters::Drop;
 use std::time::Duration;
 
 /// The figures before the drops, in their order.
-pub const FIGURES: [&str; 20] = [
+pub const FIGURES: [&str; 23] = [
     "turns",
     "rooms",
     "participants",
@@ -32,6 +32,9 @@ pub const FIGURES: [&str; 20] = [
     "probes",
     "held",
     "gathering-window-ns",
+    "remote-tracks",
+    "crossed-out",
+    "crossed-in",
 ];
 
 /// The figures of the back end, behind the drops.
@@ -103,6 +106,9 @@ pub(super) fn write(channel: &WorkerChannel, shard: &Shard, io: &Io, own: &Own<'
         counters.probes,
         counters.held,
         own.gathering.as_nanos() as u64,
+        population.remote_tracks as u64,
+        counters.crossed,
+        counters.crossed_in,
     ];
     channel.set_counters(&figures);
     for &cause in Drop::ALL {

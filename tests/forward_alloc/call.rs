@@ -174,7 +174,13 @@ impl Call {
                 }
             }
             let path = Path { socket: SocketIndex(0), remote: address };
-            self.members.push(Member { person, path, srtp: None, seen: VecDeque::new(), arrivals: Arrivals::default() });
+            self.members.push(Member {
+                person,
+                path,
+                srtp: None,
+                seen: VecDeque::new(),
+                arrivals: Arrivals::default(),
+            });
         }
         self.sources.sort_by_key(|source| source.options.codec == Codec::Opus);
     }

@@ -20,16 +20,17 @@ const NANOSECONDS: f64 = 1e9;
 /// Figure, metric without its prefix, meaning.
 type Row = (&'static str, &'static str, &'static str);
 
-const GAUGES: [Row; 6] = [
+const GAUGES: [Row; 7] = [
     ("rooms", "worker_rooms", "Rooms with somebody in them."),
     ("participants", "worker_participants", "People with media."),
     ("transports", "worker_transports", "ICE, DTLS and SRTP associations."),
     ("tracks", "worker_tracks", "Published tracks."),
+    ("remote-tracks", "remote_tracks", "Tracks of people on other workers that are seen here."),
     ("slots", "worker_seats", "Receiving m-lines."),
     ("waiting", "packets_waiting", "Packets that wait for their train to leave."),
 ];
 
-const COUNTS: [Row; 16] = [
+const COUNTS: [Row; 18] = [
     ("turns", "turns_total", "Turns of the worker's loop."),
     ("io-datagrams-in", "datagrams_received_total", "UDP datagrams received."),
     ("io-datagrams-out", "datagrams_sent_total", "UDP datagrams the kernel took."),
@@ -41,6 +42,8 @@ const COUNTS: [Row; 16] = [
     ("resent", "packets_resent_total", "Retransmissions sealed for a receiver."),
     ("healed", "sounds_healed_total", "Lost sounds found in front of the next (RFC 2198)."),
     ("redundant", "sounds_sent_twice_total", "Sounds sent in front of the next, on links that lose packets."),
+    ("crossed-out", "packets_crossed_out_total", "Packets handed to other workers."),
+    ("crossed-in", "packets_crossed_in_total", "Packets taken from other workers."),
     ("rtcp-out", "rtcp_sent_total", "RTCP datagrams sent."),
     ("key-frame-requests", "key_frame_requests_total", "Key frames asked for."),
     ("padding-bytes", "padding_bytes_total", "Bytes of padding that made packets of a train equal."),

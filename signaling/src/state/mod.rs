@@ -11,6 +11,7 @@ mod messages;
 pub(crate) mod model;
 mod offers;
 mod output;
+mod placement;
 mod plan;
 mod records;
 mod rooms;
@@ -26,6 +27,7 @@ use crate::protocol::{MediaKind, Receive, ServerMessage, SlotView};
 use events::Resync;
 use ids::Ids;
 use model::{Participant, Room};
+use placement::WorkerLoad;
 use socket::Sockets;
 use std::collections::{BTreeSet, HashMap};
 use std::net::SocketAddr;
@@ -50,6 +52,8 @@ pub struct Config {
     pub max_rooms: usize,
     /// Most people in a room, whatever the room itself allows.
     pub max_participants: usize,
+    /// From how many people of a room on one worker the next ones go to another.
+    pub spread_rooms_over: usize,
     /// A room made over REST ends when nobody was in it for so long.
     pub idle_timeout: Duration,
 }
@@ -66,8 +70,8 @@ pub struct State {
     owners: HashMap<u64, ParticipantId>,
     sockets: Sockets,
     resyncs: Vec<Resync>,
-    /// Workers that have more to forward than their core can carry.
-    overloaded: Vec<usize>,
+    /// By the worker's number.
+    loads: Vec<WorkerLoad>,
     out: Output,
     dirty: Dirty,
 }
@@ -167,12 +171,6 @@ impl State {
             let is_there = participant.socket.is_some() || participant.is_live();
             participant.alone_since = if is_there { None } else { participant.alone_since.or(Some(now)) };
         }
-    }
-
-    /// The worker of the room that somebody is in.
-    fn worker_of(&self, id: ParticipantId) -> Option<usize> {
-        let room = self.rooms.get(&self.participants.get(&id)?.room)?;
-        Some(room.media?.worker)
     }
 
     fn ask_for_growth(&mut self, key: &str) {

@@ -197,6 +197,7 @@ impl Handover for SignalingHandover {
         self.fingerprint.write(to);
         self.max_rooms.write(to);
         self.max_participants.write(to);
+        self.spread_rooms_over.write(to);
     }
 
     fn read(from: &mut Reader<'_>, files: &mut Files) -> Result<SignalingHandover, Corrupt> {
@@ -214,6 +215,7 @@ impl Handover for SignalingHandover {
             fingerprint: Fingerprint::read(from)?,
             max_rooms: u32::read(from)?,
             max_participants: u32::read(from)?,
+            spread_rooms_over: u32::read(from)?,
         })
     }
 }

@@ -6,9 +6,19 @@
 //! queue stands from train to train, and not because one picture is bigger than the one before.
 //! libwebrtc takes the last packet of a group, which sees its own group's size.
 
+use crate::base::Bitrate;
+use std::time::Duration;
+
 /// Packets that left within this of the group's first are of the group (libwebrtc
 /// `kSendTimeGroupLength`).
 const GROUP_US: i64 = 5_000;
+
+/// A train says how fast the link is by how it comes apart: by so many packets at least, over so
+/// long, without a pause of more than this part of it. A radio link that stalls makes one long pause,
+/// a slow one makes many short ones.
+const CRAWL_PACKETS: u32 = 5;
+const CRAWL_US: i64 = 50_000;
+const CRAWL_PAUSE: i64 = 3;
 
 /// A queue is measured from the shortest way within this long, in two halves: less than what
 /// clocks drift apart by a few milliseconds in (100 ppm), longer than any queue stands.
@@ -28,18 +38,58 @@ pub(super) struct Sample {
     pub(super) delay_us: i64,
 }
 
+/// How one train comes out of the link.
+#[derive(Clone, Copy, Debug)]
+struct Apart {
+    first_us: i64,
+    last_us: i64,
+    longest_pause_us: i64,
+    packets: u32,
+    /// Without those of the first packet.
+    bytes: u64,
+}
+
+impl Apart {
+    fn new(arrived_us: i64) -> Apart {
+        Apart { first_us: arrived_us, last_us: arrived_us, longest_pause_us: 0, packets: 1, bytes: 0 }
+    }
+
+    fn add(&mut self, arrived_us: i64, bytes: u16) {
+        self.longest_pause_us = self.longest_pause_us.max(arrived_us - self.last_us);
+        self.last_us = self.last_us.max(arrived_us);
+        self.packets += 1;
+        self.bytes += u64::from(bytes);
+    }
+
+    fn crawl(&self) -> Option<Bitrate> {
+        let took = self.last_us - self.first_us;
+        let slow = took >= CRAWL_US && self.packets >= CRAWL_PACKETS;
+        let even = self.longest_pause_us * CRAWL_PAUSE <= took;
+        (slow && even).then(|| Bitrate::of(self.bytes, Duration::from_micros(took as u64)))
+    }
+}
+
 /// Makes groups of packets.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Groups {
     current: Option<(i64, Sample)>,
+    apart: Option<Apart>,
 }
 
 impl Groups {
+    /// The rate at which the last train crawls out of the link, if it does.
+    pub(super) fn take_crawl(&mut self) -> Option<Bitrate> {
+        let crawl = self.apart?.crawl()?;
+        self.apart = None;
+        Some(crawl)
+    }
+
     /// A packet came; the group before it, when it is the first of another.
-    pub(super) fn on_packet(&mut self, sent_us: i64, arrived_us: i64) -> Option<Sample> {
+    pub(super) fn on_packet(&mut self, sent_us: i64, arrived_us: i64, bytes: u16) -> Option<Sample> {
         let sample = Sample { sent_us, arrived_us, delay_us: arrived_us - sent_us };
         let Some((began, least)) = &mut self.current else {
             self.current = Some((sent_us, sample));
+            self.apart = Some(Apart::new(arrived_us));
             return None;
         };
         let leapt = (sample.delay_us - least.delay_us).abs() > LEAP_US;
@@ -51,8 +101,12 @@ impl Groups {
             if sample.delay_us < least.delay_us {
                 *least = sample;
             }
+            if let Some(apart) = &mut self.apart {
+                apart.add(arrived_us, bytes);
+            }
             return None;
         }
+        self.apart = Some(Apart::new(arrived_us));
         self.current.replace((sent_us, sample)).map(|(_, least)| least)
     }
 }
@@ -103,7 +157,7 @@ mod tests {
         for train in 0..10i64 {
             let sent = train * 33_000;
             for packet in 0..=train {
-                samples.extend(groups.on_packet(sent, 40_000 + sent + packet * 2_000));
+                samples.extend(groups.on_packet(sent, 40_000 + sent + packet * 2_000, 1_200));
             }
         }
         assert_eq!(samples.len(), 9);
@@ -111,12 +165,28 @@ mod tests {
     }
 
     #[test]
+    fn a_train_that_comes_apart_evenly_tells_the_links_rate_and_one_that_stalls_does_not() {
+        let apart = |pauses: &[i64]| {
+            let (mut groups, mut arrived) = (Groups::default(), 0);
+            groups.on_packet(0, 0, 1_200);
+            for pause in pauses {
+                arrived += pause;
+                groups.on_packet(0, arrived, 1_200);
+            }
+            groups.take_crawl()
+        };
+        assert_eq!(apart(&[19_200; 5]), Some(Bitrate::from_kbps(500)));
+        assert_eq!(apart(&[1_000, 1_000, 70_000, 1_000, 1_000]), None);
+        assert_eq!(apart(&[1_000; 5]), None, "as fast as a queue of a link that is not slow");
+    }
+
+    #[test]
     fn a_packet_that_was_overtaken_by_a_later_train_is_no_sample() {
         let mut groups = Groups::default();
-        assert_eq!(groups.on_packet(0, 10_000), None);
-        assert!(groups.on_packet(20_000, 30_000).is_some());
-        assert_eq!(groups.on_packet(0, 35_000), None);
-        let next = groups.on_packet(40_000, 50_000).expect("the train before is complete");
+        assert_eq!(groups.on_packet(0, 10_000, 1_200), None);
+        assert!(groups.on_packet(20_000, 30_000, 1_200).is_some());
+        assert_eq!(groups.on_packet(0, 35_000, 1_200), None);
+        let next = groups.on_packet(40_000, 50_000, 1_200).expect("the train before is complete");
         assert_eq!(next.delay_us, 10_000);
     }
 

@@ -58,6 +58,9 @@ const BORNE_IN_PROBE_US: i64 = 80_000;
 /// A queue that stands this long is too long, even if it does not grow.
 const STANDING_US: i64 = 100_000;
 
+/// A train that comes out at less than this share of the estimate says that the link has given way.
+const GIVEN_WAY: f64 = 0.5;
+
 /// A queue shorter than this needs no draining beyond what the rate does by itself.
 const DRAINED_US: i64 = 40_000;
 
@@ -182,7 +185,7 @@ impl Estimator {
             let Some(arrived_us) = spoken.arrived_us else { continue };
             newest_us = newest_us.max(Some(spoken.sent_us));
             self.throughput.on_packet(arrived_us, bytes);
-            if let Some(sample) = self.groups.on_packet(spoken.sent_us, arrived_us) {
+            if let Some(sample) = self.groups.on_packet(spoken.sent_us, arrived_us, bytes) {
                 self.queue.on_sample(&sample);
                 self.trend.on_sample(&sample);
             }
@@ -208,12 +211,11 @@ impl Estimator {
 
     fn update(&mut self, now: Time) {
         let arriving = self.throughput.rate(self.queue.wait_us() > QUEUE_STANDS_US);
-        let seen = Seen {
-            usage: self.usage(now),
-            arriving,
-            round_trip: self.round_trip,
-            app_limited: self.alr.is_limited(),
-        };
+        // A link that has given way shows it in the first train, long before a line of trains does.
+        let crawl = self.groups.take_crawl().filter(|&rate| rate < self.aimd.rate().times(GIVEN_WAY));
+        let usage = if crawl.is_some() { Usage::Over } else { self.usage(now) };
+        let arriving = crawl.or(arriving);
+        let seen = Seen { usage, arriving, round_trip: self.round_trip, app_limited: self.alr.is_limited() };
         let before = self.aimd.stepped_down();
         self.aimd.update(now, &seen, BOUNDS);
         self.loss.update(self.aimd.rate(), arriving);
