@@ -7,6 +7,10 @@ use std::time::Duration;
 
 /// Of what arrived while the queue grew, this much is sent afterwards (draft §5.5: beta).
 const BACK_OFF: f64 = 0.85;
+/// What arrives is measured over a few pictures: beyond this share of the rate it is taken for no less
+/// than the other.
+const NEAR: f64 = 0.75;
+const NEAREST: f64 = 0.95;
 /// Growth a second far from the known capacity (draft §5.5: 8 %).
 const GROWTH: f64 = 1.08;
 /// The rate never passes this much of what arrives: more has not been tried (draft §5.5).
@@ -23,7 +27,7 @@ const DETECTION: Duration = Duration::from_millis(100);
 const NEAR_FOR: Duration = Duration::from_secs(10);
 /// Two full packets: the draft has one, and with two those who share a link come to equal parts
 /// twice as fast and a lone one is back at the capacity in half the time.
-const PACKETS_BITS: f64 = 2.0 * 1_200.0 * 8.0;
+const PACKETS_BITS: f64 = 3.0 * 1_200.0 * 8.0;
 /// Share of the old value in what is known of the capacity (libwebrtc link capacity estimator: 5 %
 /// of a new one counts).
 const CAPACITY_SMOOTHING: f64 = 0.95;
@@ -154,7 +158,11 @@ impl Aimd {
         if self.capacity.is_some_and(|capacity| !capacity.agrees(kbps)) {
             self.capacity = None;
         }
-        let lowered = arriving.times(BACK_OFF);
+        // Near the rate itself what arrives is the rate and the luck of where pictures fall, and who
+        // share a link must not come apart by luck.
+        let near = arriving > self.rate.times(NEAR);
+        let carried = if near { arriving.max(self.rate.times(NEAREST)) } else { arriving };
+        let lowered = carried.times(BACK_OFF);
         self.learn(kbps);
         if lowered < self.rate {
             self.rate = lowered;
