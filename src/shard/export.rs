@@ -5,6 +5,7 @@
 //! statistics, and tracks of other workers, which tell of them anew. Seats that show a picture begin anew with a key frame, which is asked for at once.
 
 use super::link::{Ingress, Link, Srtp};
+use super::rate::Rate;
 use super::{Participant, Shard};
 use crate::base::id::Ssrc;
 use crate::base::{Outbox, ParticipantId, RoomId, Time};
@@ -31,6 +32,8 @@ struct LinkState {
     transport: Snapshot,
     srtp: Option<SrtpState>,
     tracks: Vec<TrackState>,
+    /// The next transport-wide sequence number: a receiver takes a leap back for packets it has told of.
+    wide_sequence: Option<u16>,
     slots: Vec<(OpenSlot, SlotState)>,
 }
 
@@ -54,7 +57,7 @@ pub enum ImportError {
 
 impl ShardState {
     /// Rises when the meaning of a field changes.
-    pub const VERSION: u16 = 3;
+    pub const VERSION: u16 = 4;
 }
 
 impl Shard {
@@ -85,6 +88,7 @@ impl Shard {
             transport: link.transport.export(now),
             srtp: link.srtp.as_ref().map(|srtp| SrtpState::export(&srtp.receiver, &srtp.sender)),
             tracks: link.tracks.iter().map(track).collect(),
+            wide_sequence: link.rate.as_ref().map(|rate| rate.estimator.next_sequence()),
             slots: link.slots.iter().map(slot).collect(),
         }
     }
@@ -131,6 +135,7 @@ impl Shard {
         let ufrag = state.opened.local.ufrag;
         let mut link = Link::new(transport, state.opened, participant.room, now);
         link.srtp = srtp.map(|(receiver, sender)| Srtp { receiver, sender });
+        link.rate = state.wide_sequence.map(|next| Rate::new(now, next));
         let key = self.links.insert(link);
         participant.links.push(key);
         self.link_keys.insert(id, key);

@@ -25,8 +25,9 @@ const DETECTION: Duration = Duration::from_millis(100);
 /// For so long after a step down the capacity is taken to be near, even where what arrives varies:
 /// on a link that is shared it does, and who has most must not grow the most.
 const NEAR_FOR: Duration = Duration::from_secs(10);
-/// Two full packets: the draft has one, and with two those who share a link come to equal parts
-/// twice as fast and a lone one is back at the capacity in half the time.
+/// Three full packets: the draft has one, and with three those who share a link come to equal parts
+/// three times as fast (in the scoreboard's plans 0.9 to 1.1 of the mean instead of 0.8 to 1.2), and a
+/// lone one is back at the capacity in a third of the time.
 const PACKETS_BITS: f64 = 3.0 * 1_200.0 * 8.0;
 /// Share of the old value in what is known of the capacity (libwebrtc link capacity estimator: 5 %
 /// of a new one counts).
@@ -217,12 +218,12 @@ mod tests {
     }
 
     #[test]
-    fn near_the_capacity_growth_is_two_packets_in_a_response_time() {
+    fn near_the_capacity_growth_is_three_packets_in_a_response_time() {
         let mut aimd = Aimd::new(Bitrate::from_kbps(1_000));
         aimd.update(Time::ZERO, &seen(Usage::Over, 1_000), BOUNDS);
         run(&mut aimd, 50, 1_150, seen(Usage::Normal, 850));
         let grown = aimd.rate().bps() / 1_000 - 850;
-        assert!((120..140).contains(&grown), "{grown} kbit/s a second");
+        assert!((190..210).contains(&grown), "{grown} kbit/s a second");
     }
 
     #[test]

@@ -82,6 +82,14 @@ impl Loss {
         self.average
     }
 
+    /// Share of packets lost just now, once there are enough to say.
+    pub(super) fn just_now(&self) -> f64 {
+        let Partial { packets, lost, .. } = self.partial;
+        let (packets, lost) = (f64::from(packets), f64::from(lost));
+        let last = self.observations.last().copied().unwrap_or_default();
+        (lost + last.lost) / (packets + last.packets).max(f64::from(LEAST_PACKETS))
+    }
+
     /// The limit that losses set, if they do.
     pub(super) fn limit(&self) -> Option<Bitrate> {
         self.kbps.map(from_kbps)

@@ -58,6 +58,11 @@ const BORNE_IN_PROBE_US: i64 = 80_000;
 /// A queue that stands this long is too long, even if it does not grow.
 const STANDING_US: i64 = 100_000;
 
+/// A queue that is as short as this and loses so much more than the path does on the average
+/// overflows: it is shallow.
+const SHALLOW_US: i64 = 12_000;
+const OVERFLOWS: f64 = 0.03;
+
 /// A train that comes out at less than this share of the estimate says that the link has given way.
 const GIVEN_WAY: f64 = 0.5;
 
@@ -240,6 +245,12 @@ impl Estimator {
         let borne = if own { BORNE_IN_PROBE_US } else { BORNE_US };
         match self.trend.usage() {
             Usage::Normal if self.queue.wait_us() > STANDING_US && !own => Usage::Over,
+            _ if self.queue.wait_us() > SHALLOW_US
+                && self.loss.just_now() > self.loss.average() + OVERFLOWS
+                && !own =>
+            {
+                Usage::Over
+            }
             Usage::Over if self.queue.wait_us() < borne => Usage::Under,
             usage => usage,
         }

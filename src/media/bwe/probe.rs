@@ -148,8 +148,7 @@ impl Cluster {
         let took = |micros: i64| (micros > 0).then(|| Duration::from_micros(micros as u64));
         let sending = took(self.last_step.0 - self.first_sent_us)?;
         let sent = Bitrate::of(self.sent - self.last_step.1, sending);
-        let Some(arriving) = took(self.last_arrival_us - first_us) else { return None };
-        let arrived = Bitrate::of(self.arrived - first_bytes, arriving);
+        let arrived = Bitrate::of(self.arrived - first_bytes, took(self.last_arrival_us - first_us)?);
         if arrived > sent.times(MOST_SPEED_UP) {
             return None;
         }

@@ -156,7 +156,7 @@ fn turning_points(plan: &Plan) -> (Option<Time>, Option<Time>) {
     let steps = || plan.capacity.windows(2);
     let shrinks = steps().filter(|pair| ratio(pair) < 0.6).min_by(|a, b| ratio(a).total_cmp(&ratio(b)));
     let shrinks = shrinks.map(|pair| pair[1].from);
-    let returns = steps().filter(|pair| ratio(pair) > 1.6 && Some(pair[1].from) > shrinks).last();
+    let returns = steps().rfind(|pair| ratio(pair) > 1.6 && Some(pair[1].from) > shrinks);
     (shrinks, returns.map(|pair| pair[1].from).filter(|_| shrinks.is_some()))
 }
 
