@@ -136,6 +136,15 @@ pub struct Slot {
     resends: Box<Resends>,
 }
 
+/// A place in a seat's sequence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mark {
+    /// The index of the packet that came next.
+    pub index: u64,
+    /// The last time stamp and when it was sent.
+    last: Option<(u32, Time)>,
+}
+
 /// What the seat's last sender report said: this time stamp belongs to that moment.
 ///
 /// Receivers fit a line through many reports, so what the seat shows next goes on along it.
@@ -246,16 +255,16 @@ impl Slot {
         before && !shed
     }
 
-    /// The index of the packet that comes next, if none is late.
-    pub fn next_index(&self) -> u64 {
-        self.next_index
+    /// Where the sequence stands: what [`take_back`](Self::take_back) brings back.
+    pub fn mark(&self) -> Mark {
+        Mark { index: self.next_index, last: self.last }
     }
 
-    /// Breaks the run, and has the sequence go on at `index`: what was numbered from there on was
-    /// thrown away before it was sealed, `packets` of it.
-    pub fn take_back(&mut self, index: u64, packets: u32) {
-        debug_assert!(index <= self.next_index, "only what was given out is taken back");
-        self.next_index = self.next_index.min(index);
+    /// Breaks the run, and has the sequence go on from `mark`: what was numbered since then was thrown
+    /// away before it was sealed, `packets` of it.
+    pub fn take_back(&mut self, mark: Mark, packets: u32) {
+        debug_assert!(mark.index <= self.next_index, "only what was given out is taken back");
+        (self.next_index, self.last) = (self.next_index.min(mark.index), mark.last);
         self.sent.packets = self.sent.packets.wrapping_sub(packets);
         self.interrupt();
     }
@@ -616,8 +625,9 @@ mod tests {
         slot.show(Some((7, &[vp8(100)])));
         let admit = |slot: &mut Slot, index, key| slot.admit(Time::ZERO, &packet(index, 0, key), || None);
         let first = admit(&mut slot, 70_000, true).expect("key").index;
+        let mark = slot.mark();
         admit(&mut slot, 70_001, false).expect("running");
-        slot.take_back(first + 1, 1);
+        slot.take_back(mark, 1);
         assert_eq!(admit(&mut slot, 70_002, false).err(), Some(Withheld::WaitingForKeyFrame));
         assert_eq!(admit(&mut slot, 70_003, true).expect("key").index, first + 1);
         assert_eq!(slot.sent().packets, 2);

@@ -204,7 +204,7 @@ fn owe(
         yard.counters.drop(Drop::NotConnected);
         return Outcome::default();
     }
-    let next = slot.next_index();
+    let mark = slot.mark();
     let published_now = || published_at(now, &yard.tracks[owed.track], yard.links, wall);
     match slot.admit(now, packet, published_now) {
         Ok(mut outgoing) => {
@@ -220,7 +220,7 @@ fn owe(
             owed.payload = (packet.payload_start, packet.payload.len() as u16);
             owed.begins = outgoing.begins;
             owed.index = outgoing.index;
-            owed.is_newest = outgoing.index >= next;
+            owed.mark = (outgoing.index >= mark.index).then_some(mark);
             owed.is_numbered = slot.is_numbered();
             owed.is_sound = slot.kind() == Kind::Audio;
             let kept = yard.owe(now, link, owed, |room| slot.write_header(&outgoing, packet, room), out);

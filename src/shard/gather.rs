@@ -13,6 +13,7 @@ use super::redundancy::{Head, Older};
 use crate::base::slab::Slab;
 use crate::base::{Outbox, Path, Push, Time, TrainId};
 use crate::media::pacer::MOST_WAIT;
+use crate::media::slot::Mark;
 use crate::media::track::Track;
 use crate::media::train_plan::{MAX_PLANNED, Wagon, plan};
 use crate::transport::srtp::{Payload, SrtpSender};
@@ -50,8 +51,8 @@ pub(super) struct Owed {
     pub(super) replayed: bool,
     /// It is sound, which waits for no pacer.
     pub(super) is_sound: bool,
-    /// Nothing of its seat has a higher index but what came after it.
-    pub(super) is_newest: bool,
+    /// Where its seat's sequence stood before it, if nothing with a higher index had come.
+    pub(super) mark: Option<Mark>,
     /// It has a transport-wide sequence number, which is written when it leaves.
     pub(super) is_numbered: bool,
     /// Index in the layer's history.
@@ -163,7 +164,7 @@ impl Owed {
             begins: false,
             replayed: false,
             is_sound: false,
-            is_newest: false,
+            mark: None,
             is_numbered: false,
             published,
             index: 0,
@@ -179,23 +180,25 @@ impl Owed {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Cut {
     pub(super) slot: u32,
-    /// The first index that was given to one of them while it was the newest: it and all behind it
-    /// have not been used. `u64::MAX` for none.
-    pub(super) from: u64,
+    /// Where the seat's sequence stood before the first of them that was the newest: no index from
+    /// there on has been used.
+    pub(super) mark: Option<Mark>,
     pub(super) packets: u32,
 }
 
 impl Cut {
     fn of(slot: u32) -> Cut {
-        Cut { slot, from: u64::MAX, packets: 0 }
+        Cut { slot, mark: None, packets: 0 }
     }
 
     fn add(&mut self, owed: &Owed) {
         self.packets += 1;
-        if owed.is_newest {
-            self.from = self.from.min(owed.index);
-        }
+        self.mark = earlier(self.mark, owed.mark);
     }
+}
+
+fn earlier(one: Option<Mark>, other: Option<Mark>) -> Option<Mark> {
+    one.into_iter().chain(other).min_by_key(|mark| mark.index)
 }
 
 /// What leaves.
@@ -372,7 +375,7 @@ impl Yard<'_> {
         let rest = waiting.cut(cut.slot);
         self.counters.waiting -= u64::from(rest.packets);
         (0..rest.packets).for_each(|_| self.counters.drop(Drop::Late));
-        Cut { slot: cut.slot, from: cut.from.min(rest.from), packets: cut.packets + rest.packets }
+        Cut { mark: earlier(cut.mark, rest.mark), packets: cut.packets + rest.packets, ..cut }
     }
 }
 

@@ -172,7 +172,10 @@ impl Shard {
         let link = slot.transport();
         let cut = self.yard().finish(cut, link);
         let slot = &mut self.slots[cut.slot];
-        slot.take_back(cut.from.min(slot.next_index()), cut.packets);
+        match cut.mark {
+            Some(mark) => slot.take_back(mark, cut.packets),
+            None => slot.interrupt(),
+        }
         if let Some(track) = slot.track() {
             self.want_key_frame(track, 0);
         }
