@@ -90,8 +90,8 @@ fn the_same_seed_twice_is_the_same_run() {
 #[test]
 fn one_shard_and_four_serve_the_same_people() {
     for seed in 100..116 {
-        let one = judge(&Scenario::from_seed(seed).on_shards(1));
-        let four = judge(&Scenario::from_seed(seed).on_shards(4));
+        let one = judge(&Scenario::from_seed(seed).quiet().on_shards(1));
+        let four = judge(&Scenario::from_seed(seed).quiet().on_shards(4));
         assert_eq!(one.seats, four.seats, "seed {seed}");
         assert_eq!(one.served, four.served, "seed {seed}");
     }

@@ -7,6 +7,7 @@ use super::packet::Extension;
 use super::reception::Reception;
 use super::seen::Seen;
 use super::sender_clock::{ClockOffset, SenderReference};
+use super::voice::Voice;
 use crate::base::id::{PayloadType, Ssrc};
 use crate::base::{ParticipantId, StreamId, Time, TrackId, WorkerId};
 use crate::control::message::Publish;
@@ -162,6 +163,8 @@ pub struct Track {
     pub layers: ArrayVec<Layer, MAX_ENCODINGS>,
     /// The message it was published with, for an export.
     pub published: Publish,
+    /// Whether its owner speaks.
+    pub voice: Voice,
     /// Counters.
     pub counters: TrackCounters,
     extensions: [Option<Extension>; MAX_EXTENSION_ID + 1],
@@ -193,6 +196,7 @@ impl Track {
             codecs: publish.codecs.clone(),
             layers: publish.encodings.iter().map(|encoding| Layer::new(encoding, clock_rate)).collect(),
             published: publish,
+            voice: Voice::default(),
             counters: TrackCounters::default(),
             extensions,
         }

@@ -147,7 +147,7 @@ impl Shard {
             return Err((id.0, Reason::Invalid));
         }
         let (participant, room) = (self.links[link].participant, self.links[link].room);
-        let (stream, kind) = (publish.stream, publish.kind);
+        let (stream, kind, source) = (publish.stream, publish.kind, publish.source);
         let transport_cc = publish.extensions.transport_cc;
         let track = Track::new(publish, participant, link);
         let signalled: Vec<_> = track.layers.iter().map(|layer| (layer.ssrc, layer.rtx_ssrc)).collect();
@@ -162,7 +162,7 @@ impl Shard {
                 }
             }
         }
-        self.rooms[room].publish(participant, stream, kind, id);
+        self.rooms[room].publish((participant, stream), (kind, source), id);
         self.tell_published(room, key);
         self.schedule(link);
         self.reseat(room, out);
@@ -189,6 +189,9 @@ impl Shard {
         self.depart_viewers(key, out);
         self.tracks[key].muted = muted;
         self.tracks[key].published.muted = muted;
+        if self.tracks[key].home.is_none() && muted && self.tracks[key].voice.mute() {
+            self.on_voice(key, false, out);
+        }
         for layer in 0..self.tracks[key].layers.len() {
             // What came while muted is nobody's: a late joiner is not to begin with it.
             self.tracks[key].layers[layer].last_key_frame = None;

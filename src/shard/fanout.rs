@@ -89,7 +89,8 @@ impl Shard {
         if track.kind == Kind::Audio || track.muted || !self.slots[slot].waits_for_key_frame() {
             return;
         }
-        match self.replayable(key, 0) {
+        let run = self.replayable(key, 0).filter(|run| !self.slots[slot].has_shown(key, *run.start()));
+        match run {
             Some(run) => self.replay(slot, key, 0, run, out),
             None => self.want_key_frame(key, 0),
         }

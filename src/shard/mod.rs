@@ -24,6 +24,7 @@ mod reports;
 mod seating;
 mod shedding;
 mod ticks;
+mod voices;
 
 use crate::base::random::Random;
 use crate::base::slab::Slab;

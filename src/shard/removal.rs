@@ -34,7 +34,11 @@ impl Shard {
     }
 
     pub(super) fn remove_track(&mut self, key: u32, out: &mut impl Outbox) {
-        if self.tracks.get(key).is_some() {
+        if let Some(track) = self.tracks.get_mut(key) {
+            let spoke = track.voice.mute();
+            if spoke {
+                self.on_voice(key, false, out);
+            }
             self.depart_viewers(key, out);
         }
         let Some(track) = self.tracks.remove(key) else { return };
