@@ -77,21 +77,56 @@ enum MeshValue {
     /// The room begins on the worker that says so, or begins anew.
     Told(Box<Told>),
     /// The room has ended on the worker that says so.
-    Ended { room: RoomId },
-    Joined { room: RoomId, participant: ParticipantId },
-    Left { room: RoomId, participant: ParticipantId },
-    Hidden { room: RoomId, participant: ParticipantId, hidden: bool },
-    Published { room: RoomId, published: Box<Published> },
-    Unpublished { track: TrackId },
-    Muted { track: TrackId, muted: bool },
+    Ended {
+        room: RoomId,
+    },
+    Joined {
+        room: RoomId,
+        participant: ParticipantId,
+    },
+    Left {
+        room: RoomId,
+        participant: ParticipantId,
+    },
+    Hidden {
+        room: RoomId,
+        participant: ParticipantId,
+        hidden: bool,
+    },
+    Published {
+        room: RoomId,
+        published: Box<Published>,
+    },
+    Unpublished {
+        track: TrackId,
+    },
+    Muted {
+        track: TrackId,
+        muted: bool,
+    },
     Packet(Crossed),
     /// The publisher went over to another SSRC.
-    Restarted { track: There, layer: u8, ssrc: Ssrc },
+    Restarted {
+        track: There,
+        layer: u8,
+        ssrc: Ssrc,
+    },
     Report(Box<Report>),
     /// To the track's home: from now on send its packets, or do not any more.
-    Watch { track: There, layer: u8, on: bool },
-    WantKeyFrame { track: TrackId, layer: u8 },
-    Resend { track: TrackId, layer: u8, index: u64 },
+    Watch {
+        track: There,
+        layer: u8,
+        on: bool,
+    },
+    WantKeyFrame {
+        track: TrackId,
+        layer: u8,
+    },
+    Resend {
+        track: TrackId,
+        layer: u8,
+        index: u64,
+    },
 }
 
 /// Values on their way from one shard to another, in order.
@@ -236,7 +271,9 @@ impl Shard {
             MeshValue::Told(told) => moved.extend(self.on_room_told(from, *told, out)),
             MeshValue::Ended { room } => moved.extend(self.on_room_ended(from, room, out)),
             MeshValue::Joined { room, participant } => self.on_joined_there(from, room, participant),
-            MeshValue::Left { room, participant } => moved.extend(self.on_left_there(from, room, participant, out)),
+            MeshValue::Left { room, participant } => {
+                moved.extend(self.on_left_there(from, room, participant, out))
+            }
             MeshValue::Hidden { room, participant, hidden } => {
                 moved.extend(self.on_hidden_there(from, room, participant, hidden));
             }
@@ -246,7 +283,9 @@ impl Shard {
             MeshValue::Unpublished { track } => moved.extend(self.on_unpublished_there(from, track, out)),
             MeshValue::Muted { track, muted } => self.on_muted_there(from, track, muted, out),
             MeshValue::Packet(_) => {}
-            MeshValue::Restarted { track, layer, ssrc } => self.on_restarted_there(from, track, layer, ssrc, out),
+            MeshValue::Restarted { track, layer, ssrc } => {
+                self.on_restarted_there(from, track, layer, ssrc, out)
+            }
             MeshValue::Report(report) => self.on_report_there(now, from, &report, out),
             MeshValue::Watch { track, layer, on } => self.on_watch(from, track, layer, on),
             MeshValue::WantKeyFrame { track, layer } => self.on_key_frame_wanted_there(track, layer),

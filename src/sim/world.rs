@@ -87,6 +87,7 @@ pub struct World {
     pub(super) drops: BTreeMap<&'static str, u64>,
     pub(super) packets_in: u64,
     pub(super) crossed_in: u64,
+    pub(super) key_frame_requests: u64,
     pub(super) renewals: u64,
 }
 
@@ -116,6 +117,7 @@ impl World {
             drops: BTreeMap::new(),
             packets_in: 0,
             crossed_in: 0,
+            key_frame_requests: 0,
             renewals: 0,
             scenario,
         };
@@ -251,6 +253,7 @@ impl World {
         accounting::check(now, &host.tally, counters, &mut self.violations);
         self.packets_in += counters.packets_in;
         self.crossed_in += counters.crossed_in;
+        self.key_frame_requests += counters.key_frame_requests;
         for cause in Drop::ALL {
             *self.drops.entry(cause.label()).or_default() += counters.dropped(*cause);
         }

@@ -50,7 +50,8 @@ pub(super) struct MeshEnd {
 
 /// The ends of all workers, by their number.
 pub(super) fn connect(workers: usize) -> io::Result<Vec<MeshEnd>> {
-    let sleeper = |_| Ok(Sleeper { sleeps: AtomicBool::new(false), wake: eventfd(0, EventfdFlags::CLOEXEC)? });
+    let sleeper =
+        |_| Ok(Sleeper { sleeps: AtomicBool::new(false), wake: eventfd(0, EventfdFlags::CLOEXEC)? });
     let lane = |_| Lane { filled: ArrayQueue::new(BATCHES), emptied: ArrayQueue::new(BATCHES) };
     let shared = Arc::new(Shared {
         sleepers: (0..workers).map(sleeper).collect::<io::Result<_>>()?,

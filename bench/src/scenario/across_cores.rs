@@ -11,13 +11,13 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
+use volley::control::ChannelFds;
 use volley::control::channel::SignalingChannel;
 use volley::control::handover::{
     GatheringRange, IdentityDer, IoChoice, MediaHandover, SignalingHandover, SignalingWorker, WorkerFds,
 };
 use volley::control::records::Records;
 use volley::control::types::{Fingerprint, FingerprintHash};
-use volley::control::ChannelFds;
 use volley::io::bind_media_port;
 use volley::transport::dtls::Identity;
 use volley::worker::page;

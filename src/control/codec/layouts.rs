@@ -3,7 +3,9 @@
 #[cfg(test)]
 use super::Sampler;
 use super::{Corrupt, Layout, Reader, Writer};
-use crate::base::id::{ParticipantId, PayloadType, RoomId, SlotId, Ssrc, StreamId, TrackId, TransportId, WorkerId};
+use crate::base::id::{
+    ParticipantId, PayloadType, RoomId, SlotId, Ssrc, StreamId, TrackId, TransportId, WorkerId,
+};
 use crate::control::message::{Command, Event, MAX_CNAME, OpenSlot, OpenTransport, Publish};
 use crate::control::types::{
     Codec, CodecParameters, DtlsVersion, Encoding, ExtensionIds, Fingerprint, FingerprintHash,

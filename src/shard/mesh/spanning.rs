@@ -13,7 +13,11 @@ use crate::shard::Shard;
 
 impl Shard {
     /// There are, or will be, people of a room on another worker too.
-    pub(in crate::shard) fn span_room(&mut self, room: RoomId, worker: WorkerId) -> Result<(), (u64, Reason)> {
+    pub(in crate::shard) fn span_room(
+        &mut self,
+        room: RoomId,
+        worker: WorkerId,
+    ) -> Result<(), (u64, Reason)> {
         let key = *self.room_keys.get(&room).ok_or((room.0, Reason::Unknown))?;
         if self.mesh.batch(worker).is_none() {
             return Err((room.0, Reason::Invalid));
@@ -37,7 +41,8 @@ impl Shard {
     /// A room ends here: what stands here of elsewhere goes.
     pub(in crate::shard) fn unspan(&mut self, room: u32, out: &mut impl Outbox) {
         self.tell_workers(room, |room| MeshValue::Ended { room });
-        let of_elsewhere = self.tracks.iter().filter(|(_, track)| track.home.is_some_and(|home| home.room == room));
+        let of_elsewhere =
+            self.tracks.iter().filter(|(_, track)| track.home.is_some_and(|home| home.room == room));
         let tracks: Vec<u32> = of_elsewhere.map(|(key, _)| key).collect();
         for track in tracks {
             self.remove_track(track, out);
@@ -118,7 +123,12 @@ impl Shard {
     }
 
     /// A room has ended on another worker.
-    pub(super) fn on_room_ended(&mut self, from: WorkerId, room: RoomId, out: &mut impl Outbox) -> Option<u32> {
+    pub(super) fn on_room_ended(
+        &mut self,
+        from: WorkerId,
+        room: RoomId,
+        out: &mut impl Outbox,
+    ) -> Option<u32> {
         let room = self.room_with(from, room)?;
         self.forget_watchers(room, from);
         let tracks: Vec<_> = self.rooms[room].tracks_from(from).collect();
@@ -192,7 +202,8 @@ impl Shard {
         self.rooms[room].publish(participant, stream, kind, id);
         // After an import, seats may wait for it.
         let mut waiting = Vec::new();
-        self.rooms[room].shown(|change| waiting.extend(Some(change.slot).filter(|_| change.track == Some(id))));
+        self.rooms[room]
+            .shown(|change| waiting.extend(Some(change.slot).filter(|_| change.track == Some(id))));
         for slot in waiting {
             self.point(slot, Some(id), out);
         }
