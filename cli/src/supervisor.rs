@@ -54,6 +54,7 @@ struct Supervisor {
     media: Process,
     signaling: Process,
     http: TcpListener,
+    metrics: Option<TcpListener>,
     ports: Vec<MediaPort>,
     addresses: Vec<IpAddr>,
     channels: Vec<ChannelFds>,
@@ -73,6 +74,7 @@ struct Supervisor {
 impl Supervisor {
     fn new(flags: &Flags) -> anyhow::Result<Supervisor> {
         let http = sockets::bind_http(flags.host, flags.port)?;
+        let metrics = sockets::bind_metrics(flags.host, flags.metrics_port)?;
         let ports = sockets::bind_media(flags.udp_port, flags.worker_count())?;
         let addresses = addresses::candidates(&flags.announce, flags.host);
         tracing::info!(workers = ports.len(), ?addresses, "Volley {} starts", env!("CARGO_PKG_VERSION"));
@@ -82,6 +84,7 @@ impl Supervisor {
             signaling: Process::new(Role::Signaling, flags.log_level()),
             channels: Vec::new(),
             http,
+            metrics,
             ports,
             addresses,
             media_start: 1,
@@ -197,6 +200,7 @@ impl Supervisor {
             media_start: self.media_start,
             records: self.records.fd().try_clone_to_owned()?,
             http: self.http.try_clone()?,
+            metrics: self.metrics.as_ref().map(TcpListener::try_clone).transpose()?,
             fingerprint: self.fingerprint.clone(),
             max_rooms: self.max_rooms,
             max_participants: self.max_participants,

@@ -158,6 +158,10 @@ pub struct Counters {
     pub crossed: u64,
     /// Packets taken from other workers.
     pub crossed_in: u64,
+    /// Lost sounds that came in front of another one (RFC 2198).
+    pub healed: u64,
+    /// Sounds that left in front of another one (RFC 2198).
+    pub redundant: u64,
     /// RTCP datagrams sent.
     pub rtcp_out: u64,
     /// Key frames asked for.
@@ -178,6 +182,8 @@ impl Default for Counters {
             replayed_from_history: 0,
             crossed: 0,
             crossed_in: 0,
+            healed: 0,
+            redundant: 0,
             rtcp_out: 0,
             key_frame_requests: 0,
         }

@@ -18,6 +18,7 @@ mod gather;
 mod ingress;
 mod link;
 mod mesh;
+mod redundancy;
 mod removal;
 mod reports;
 mod seating;

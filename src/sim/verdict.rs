@@ -37,6 +37,10 @@ pub struct Verdict {
     pub media_heard: u64,
     /// Packets sent again to each of the scenario's people.
     pub resent: BTreeMap<usize, u64>,
+    /// Sounds that were found in front of another one when they had been lost.
+    pub healed: u64,
+    /// Sounds that were sent in front of another one.
+    pub redundant: u64,
     /// Why shards dropped something, and how often.
     pub drops: BTreeMap<&'static str, u64>,
 }
@@ -81,6 +85,8 @@ impl World {
             key_frame_requests: self.key_frame_requests,
             holes: self.people.iter().map(|person| (person.who, person.wiretap.sequence.holes())).collect(),
             media_heard: self.media_heard,
+            healed: self.healed,
+            redundant: self.redundant,
             drops: self.drops,
             renewals: self.renewals,
         }

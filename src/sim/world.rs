@@ -88,6 +88,8 @@ pub struct World {
     pub(super) packets_in: u64,
     pub(super) crossed_in: u64,
     pub(super) key_frame_requests: u64,
+    pub(super) healed: u64,
+    pub(super) redundant: u64,
     pub(super) renewals: u64,
 }
 
@@ -118,6 +120,8 @@ impl World {
             packets_in: 0,
             crossed_in: 0,
             key_frame_requests: 0,
+            healed: 0,
+            redundant: 0,
             renewals: 0,
             scenario,
         };
@@ -254,6 +258,8 @@ impl World {
         self.packets_in += counters.packets_in;
         self.crossed_in += counters.crossed_in;
         self.key_frame_requests += counters.key_frame_requests;
+        self.healed += counters.healed;
+        self.redundant += counters.redundant;
         for cause in Drop::ALL {
             *self.drops.entry(cause.label()).or_default() += counters.dropped(*cause);
         }

@@ -23,7 +23,7 @@ pub use records::{Loaded, RECORD_VERSION};
 pub use rooms::{RoomRefusal, RoomView, TrackOwner};
 pub use socket::SocketId;
 
-use crate::protocol::{Receive, ServerMessage, SlotView};
+use crate::protocol::{MediaKind, Receive, ServerMessage, SlotView};
 use events::Resync;
 use ids::Ids;
 use model::{Participant, Room};
@@ -130,6 +130,15 @@ impl State {
         (self.rooms.len(), self.participants.len())
     }
 
+    /// How many sounds and pictures are published.
+    pub fn published(&self) -> (usize, usize) {
+        let lines = self.participants.values().flat_map(|p| p.tracks().map(|(line, _)| line.kind));
+        lines.fold((0, 0), |(audio, video), kind| match kind {
+            MediaKind::Audio => (audio + 1, video),
+            MediaKind::Video => (audio, video + 1),
+        })
+    }
+
     /// What the server is and allows.
     pub fn config(&self) -> &Config {
         &self.config
@@ -220,5 +229,5 @@ impl State {
 /// Pairs of seats somebody has: what is missing to a whole pair is missing.
 fn pairs(participant: &Participant) -> usize {
     let of = |kind| participant.seats().filter(|(line, _)| line.kind == kind).count();
-    of(crate::protocol::MediaKind::Audio).min(of(crate::protocol::MediaKind::Video))
+    of(MediaKind::Audio).min(of(MediaKind::Video))
 }

@@ -156,6 +156,7 @@ fn signaling(workers: usize) -> SignalingHandover {
         media_start: 7,
         records: records.fd().as_fd().try_clone_to_owned().unwrap(),
         http: TcpListener::bind("127.0.0.1:0").unwrap(),
+        metrics: Some(TcpListener::bind("127.0.0.1:0").unwrap()),
         fingerprint: Fingerprint { hash: FingerprintHash::Sha256, value: [9; 32].into_iter().collect() },
         max_rooms: 11,
         max_participants: 12,
