@@ -33,8 +33,8 @@ pub fn check(at: Time, viewer: ParticipantId, heard: &Heard, ledger: &Ledger, vi
         return wrong("what signaling was not told of");
     }
     let elsewhere_since = Time::from_nanos(at.as_nanos().saturating_sub(MESH_SLACK.as_nanos() as u64));
-    let was_heard = track.muted.held_at(at, false)
-        || ledger.is_spread && track.muted.held_since(elsewhere_since, false);
+    let was_heard =
+        track.muted.held_at(at, false) || ledger.is_spread && track.muted.held_since(elsewhere_since, false);
     if !was_heard && !heard.resent {
         wrong("a muted track");
     }
