@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 use volley::base::Time;
-use volley::control::types::{Reason, TransportState};
+use volley::control::types::{Kind, Reason, TransportState};
 use volley::sim::link::LinkOptions;
 use volley::sim::mesh::MeshPlan;
 use volley::sim::peer::misbehaviour::Lie;
@@ -188,6 +188,20 @@ fn what_is_lost_between_shards_is_made_good() {
     assert!(lost > 50, "{:?}", verdict.drops);
     let missing: u64 = verdict.holes.values().sum();
     assert_eq!(missing, 0, "of {lost} that were lost on the way");
+}
+
+#[test]
+fn what_is_missing_from_before_a_mute_does_not_come_after_it() {
+    let mut scenario = call_of(6).spread_over(2, MeshPlan::TIGHT);
+    scenario.people.iter_mut().for_each(|plan| plan.pairs = 5);
+    for n in 0..80 {
+        let (who, at) = (n % 6, 1_500 + 53 * n as u64);
+        let mute = |at, muted| (ms(at), Action::Mute { who, kind: Kind::Audio, muted });
+        scenario.actions.extend([mute(at, true), mute(at + 110, false)]);
+    }
+    scenario.end = ms(7_000);
+    let verdict = judge_as_it_is(scenario);
+    assert!(dropped("mesh-full", &verdict) > 50, "{:?}", verdict.drops);
 }
 
 #[test]
