@@ -41,6 +41,9 @@ pub struct Layer {
     pub reference: Option<SenderReference>,
     /// Highest index so far.
     pub highest: Option<u64>,
+    /// Packets up to this one are from before the end of a mute: nobody is sent them any more, late
+    /// as they may come.
+    pub hushed: Option<u64>,
     /// The shard's keys of the seats that show it.
     pub slots: Vec<u32>,
     /// Other workers that have seats which show it.
@@ -69,9 +72,15 @@ impl Layer {
             last_key_frame: None,
             reference: None,
             highest: None,
+            hushed: None,
             slots: Vec::new(),
             watchers: Vec::new(),
         }
+    }
+
+    /// Whether a packet is from before the end of a mute.
+    pub fn is_hushed(&self, index: u64) -> bool {
+        self.hushed.is_some_and(|last| index <= last)
     }
 
     /// Whether anybody is shown it, on this worker or another.

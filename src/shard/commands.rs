@@ -6,6 +6,7 @@ use crate::base::{Outbox, ParticipantId, RoomId, SlotId, Time, TrackId, Transpor
 use crate::control::message::{OpenSlot, OpenTransport, Publish};
 use crate::control::types::{IceCredentials, Reason, TrackStats};
 use crate::control::{Command, Event};
+use crate::media::nack::Nacks;
 use crate::media::slot::Slot;
 use crate::media::track::Track;
 use crate::room::Room;
@@ -194,7 +195,14 @@ impl Shard {
         }
         for layer in 0..self.tracks[key].layers.len() {
             // What came while muted is nobody's: a late joiner is not to begin with it.
-            self.tracks[key].layers[layer].last_key_frame = None;
+            let is_elsewhere = self.tracks[key].home.is_some();
+            let entry = &mut self.tracks[key].layers[layer];
+            entry.last_key_frame = None;
+            entry.hushed = if muted { entry.hushed } else { entry.highest };
+            if is_elsewhere {
+                // What comes meanwhile does not cross, and is not missed.
+                entry.nacks = Nacks::default();
+            }
             for &slot in &self.tracks[key].layers[layer].slots {
                 self.slots[slot].interrupt();
             }

@@ -27,6 +27,9 @@ const MAX_REPLAY: u64 = 64;
 impl Shard {
     /// Sends the packet `index` of a layer to every seat that shows the layer.
     pub(super) fn forward(&mut self, track: u32, layer: usize, index: u64, out: &mut impl Outbox) {
+        if self.tracks[track].layers[layer].is_hushed(index) {
+            return self.counters.drop(Drop::Muted);
+        }
         self.cross_packet(track, layer, index);
         let fanned = self.fan_out(track, layer, index, out);
         let counters = &mut self.tracks[track].counters;
