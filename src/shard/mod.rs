@@ -4,10 +4,11 @@
 //! simulator another. A packet's way through it: [`demux`] finds the transport by address, the one
 //! hash; [`ingress`] opens the packet straight into the history of its layer; [`fanout`] puts it on
 //! the list of every seat that shows the layer; [`gather`] seals what a receiver is owed into one
-//! train. Everything else is off that way: [`commands`] from
-//! signaling, [`feedback`] from peers, [`reports`] to peers, [`ticks`] of the clock, and [`export`]
+//! train. Everything else is off that way: [`aside`] for
+//! what DTLS has to do, [`commands`] from signaling, [`feedback`] from peers, [`reports`] to peers, [`ticks`] of the clock, and [`export`]
 //! of the whole for a process that takes over.
 
+mod aside;
 mod commands;
 pub mod counters;
 mod demux;
@@ -36,8 +37,9 @@ use crate::media::track::Track;
 use crate::room::Room;
 use crate::transport::dtls::{DtlsContext, Identity};
 use arrayvec::ArrayString;
+use aside::Aside;
 use counters::Counters;
-pub use demux::Datagram;
+pub use demux::{Came, Datagram};
 use gather::Gathering;
 use hashbrown::HashMap;
 use link::Link;
@@ -92,9 +94,12 @@ pub struct Shard {
     track_keys: Map<TrackId, u32>,
     slot_keys: Map<SlotId, u32>,
     by_path: Map<Path, u32>,
+    /// Who has proved a path that another still uses: theirs once DTLS is done.
+    claims: Map<Path, u32>,
     by_ufrag: Map<ArrayString<MAX_UFRAG>, u32>,
     timers: Timers,
     gathering: Gathering,
+    aside: Aside,
     /// Sixteenths of the pictures that are forwarded.
     picture_share: u8,
     events: VecDeque<Event>,
@@ -122,9 +127,11 @@ impl Shard {
             track_keys: Map::default(),
             slot_keys: Map::default(),
             by_path: Map::default(),
+            claims: Map::default(),
             by_ufrag: Map::default(),
             timers: Timers::default(),
             gathering: Gathering::default(),
+            aside: Aside::default(),
             picture_share: ALL_PICTURES,
             events: VecDeque::new(),
             events_lost: 0,
@@ -135,8 +142,8 @@ impl Shard {
 
     /// When [`on_timeout`](Self::on_timeout) wants to be called; `None` when nothing is pending.
     pub fn next_deadline(&self) -> Option<Time> {
-        let departs = self.gathering.next_deadline();
-        self.timers.next().into_iter().chain(departs).min()
+        let (departs, aside) = (self.gathering.next_deadline(), self.aside.next_deadline());
+        self.timers.next().into_iter().chain(departs).chain(aside).min()
     }
 
     /// The oldest event signaling has not been told yet.
