@@ -127,7 +127,7 @@ impl Worker {
 
     fn depart(&mut self) {
         let now = self.clock.now();
-        if self.gathering.adapt(now) {
+        if self.gathering.adapt(now, self.overload.is_late()) {
             self.shard.set_gathering_window(self.gathering.window());
         }
         if let Some(share) = self.overload.adapt(now) {
