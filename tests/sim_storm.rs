@@ -201,6 +201,7 @@ fn plan(room: usize) -> PersonPlan {
         audio_seats: 0,
         video: Some(Codec::Vp8),
         rtx: true,
+        red: false,
         announces_ssrcs: true,
         dtls_13: true,
         transport_cc: true,

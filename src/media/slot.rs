@@ -36,6 +36,8 @@ pub struct Outgoing {
     pub ssrc: Ssrc,
     /// As the subscriber knows the codec.
     pub payload_type: PayloadType,
+    /// The same for a packet with an older one in front (RFC 2198), if the subscriber takes such.
+    pub red: Option<PayloadType>,
     /// In step with the seat.
     pub timestamp: u32,
     /// Whether a run begins here: the receiver wants a sender report soon.
@@ -80,6 +82,7 @@ struct Run {
 struct OutCodec {
     payload_type: PayloadType,
     rtx: Option<PayloadType>,
+    red: Option<PayloadType>,
     clock_rate: u32,
 }
 
@@ -203,6 +206,11 @@ impl Slot {
         self.showing.as_ref().map(|showing| showing.track)
     }
 
+    /// So many payload bytes more than the packets admitted had were sent with them.
+    pub fn note_redundancy(&mut self, bytes: u16) {
+        self.sent.octets = self.sent.octets.wrapping_add(u32::from(bytes));
+    }
+
     /// Counters for its sender report.
     pub fn sent(&self) -> Sent {
         self.sent
@@ -292,7 +300,8 @@ impl Slot {
         }
         self.sent.packets = self.sent.packets.wrapping_add(1);
         self.sent.octets = self.sent.octets.wrapping_add(packet.payload.len() as u32);
-        Ok(Outgoing { index, ssrc: self.ssrc, payload_type: codec.payload_type, timestamp, begins })
+        let (payload_type, red) = (codec.payload_type, codec.red);
+        Ok(Outgoing { index, ssrc: self.ssrc, payload_type, red, timestamp, begins })
     }
 
     /// Which published packet the subscriber means by `sequence` of this seat, if it may be sent
@@ -325,6 +334,7 @@ impl Slot {
             index: self.next_rtx_index,
             ssrc: self.open.rtx_ssrc?,
             payload_type: codec.rtx?,
+            red: None,
             timestamp: packet.timestamp.wrapping_add(run.timestamp_offset),
             begins: false,
         };
@@ -415,7 +425,7 @@ impl Slot {
 
 impl From<&CodecParameters> for OutCodec {
     fn from(own: &CodecParameters) -> OutCodec {
-        OutCodec { payload_type: own.payload_type, rtx: own.rtx, clock_rate: own.clock_rate }
+        OutCodec { payload_type: own.payload_type, rtx: own.rtx, red: own.red, clock_rate: own.clock_rate }
     }
 }
 
@@ -469,6 +479,7 @@ mod tests {
             format: 0,
             payload_type: PayloadType(payload_type),
             rtx: Some(PayloadType(payload_type + 1)),
+            red: None,
             clock_rate: 90_000,
             nack: true,
             pli: true,

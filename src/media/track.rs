@@ -172,6 +172,11 @@ impl Track {
         self.codecs.iter().position(|codec| codec.rtx == Some(payload_type))
     }
 
+    /// The codec whose redundant packets have this payload type.
+    pub fn codec_of_red(&self, payload_type: PayloadType) -> Option<usize> {
+        self.codecs.iter().position(|codec| codec.red == Some(payload_type))
+    }
+
     /// What an extension id means on this track's m-line, if it is carried through.
     pub fn extension(&self, id: u8) -> Option<Extension> {
         self.extensions.get(usize::from(id)).copied().flatten()

@@ -152,6 +152,10 @@ pub struct Counters {
     pub resent: u64,
     /// Packets a late joiner was given from the history.
     pub replayed_from_history: u64,
+    /// Lost sounds that came in front of another one (RFC 2198).
+    pub healed: u64,
+    /// Sounds that left in front of another one (RFC 2198).
+    pub redundant: u64,
     /// RTCP datagrams sent.
     pub rtcp_out: u64,
     /// Key frames asked for.
@@ -170,6 +174,8 @@ impl Default for Counters {
             padding: 0,
             resent: 0,
             replayed_from_history: 0,
+            healed: 0,
+            redundant: 0,
             rtcp_out: 0,
             key_frame_requests: 0,
         }

@@ -4,6 +4,7 @@ use super::Shard;
 use super::counters::Drop;
 use super::gather::{MAX_HEADER, Owed, Train, Yard};
 use super::link::Link;
+use super::redundancy::{Older, older_of};
 use crate::base::slab::Slab;
 use crate::base::{Outbox, Time, WallClock};
 use crate::control::types::Kind;
@@ -62,8 +63,10 @@ impl Shard {
             gathering: &mut self.gathering,
             counters: &mut self.counters,
         };
+        let older = older_of(track, layer, index, packet.timestamp);
         for &slot in &layer.slots {
-            let owed = Owed::new(slot, key, layer_number, index);
+            let mut owed = Owed::new(slot, key, layer_number, index);
+            owed.older = older;
             let came = stored.received;
             let outcome = owe(came, &mut self.slots[slot], &packet, owed, &self.wall, &mut yard, out);
             fanned.sent += u64::from(outcome.kept);
@@ -198,7 +201,16 @@ fn owe(
     }
     let published_now = || published_at(now, &yard.tracks[owed.track], yard.links, wall);
     match slot.admit(now, packet, published_now) {
-        Ok(outgoing) => {
+        Ok(mut outgoing) => {
+            owed.older = owed.older.filter(|_| !outgoing.begins && now < yard.links[link].lossy_until);
+            match (owed.older, outgoing.red) {
+                (Some(older), Some(red)) => {
+                    owed.older = Some(Older { payload_type: outgoing.payload_type, ..older });
+                    outgoing.payload_type = red;
+                    slot.note_redundancy(older.len());
+                }
+                _ => owed.older = None,
+            }
             owed.payload = (packet.payload_start, packet.payload.len() as u16);
             owed.begins = outgoing.begins;
             owed.index = outgoing.index;

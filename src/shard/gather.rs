@@ -8,6 +8,7 @@
 use super::Shard;
 use super::counters::{Counters, Drop};
 use super::link::{Link, Srtp};
+use super::redundancy::{Head, Older};
 use crate::base::slab::Slab;
 use crate::base::{Outbox, Path, Push, Time, TrainId};
 use crate::media::track::Track;
@@ -51,6 +52,8 @@ pub(super) struct Owed {
     header_len: u16,
     /// Where the payload lies in the stored packet.
     pub(super) payload: (u16, u16),
+    /// What rides in front of the payload.
+    pub(super) older: Option<Older>,
 }
 
 /// What one receiver is owed, in the order it came.
@@ -105,6 +108,7 @@ impl Owed {
             header_start: 0,
             header_len: 0,
             payload: (0, 0),
+            older: None,
         }
     }
 }
@@ -231,7 +235,7 @@ impl<'a> Train<'a> {
         noted: &mut Option<Vec<Time>>,
         out: &mut impl Outbox,
     ) {
-        let size = |owed: &Owed| owed.header_len + owed.payload.1;
+        let size = |owed: &Owed| owed.header_len + owed.older.map_or(0, Older::len) + owed.payload.1;
         let wagons: ArrayVec<Wagon, MAX_PLANNED> =
             waiting.owed.iter().map(|owed| Wagon { size: size(owed), stream: owed.slot }).collect();
         for place in plan(&wagons) {
@@ -243,9 +247,20 @@ impl<'a> Train<'a> {
             if let Some(noted) = noted.as_mut().filter(|noted| !owed.replayed && noted.len() < MOST_NOTED) {
                 noted.push(received);
             }
-            let payload = Payload { head: &[], body: payload, padding: place.padding };
+            let head = owed.older.map(|older| head_of(older, owed, tracks));
+            let head = match &head {
+                None => &[][..],
+                Some(Some(head)) => head,
+                // The header says that there is one.
+                Some(None) => {
+                    counters.drop(Drop::NotKept);
+                    continue;
+                }
+            };
+            let payload = Payload { head, body: payload, padding: place.padding };
             if self.seal(owed.index, waiting.header(owed), payload, counters, out) {
                 counters.padding += u64::from(place.padding);
+                counters.redundant += u64::from(owed.older.is_some());
                 let sent =
                     if owed.replayed { &mut counters.replayed_from_history } else { &mut counters.forwarded };
                 *sent += 1;
@@ -281,6 +296,12 @@ fn payload_of<'a>(owed: &Owed, tracks: &'a Slab<Track>) -> Option<(&'a [u8], Tim
         tracks.get(owed.track)?.layers[usize::from(owed.layer)].history.get(owed.published)?;
     let (start, len) = (usize::from(owed.payload.0), usize::from(owed.payload.1));
     Some((bytes.get(start..start + len)?, stored.received))
+}
+
+fn head_of(older: Older, owed: &Owed, tracks: &Slab<Track>) -> Option<Head> {
+    let track = tracks.get(owed.track)?;
+    let layer = &track.layers[usize::from(owed.layer)];
+    older.head(layer, owed.published)
 }
 
 impl Shard {

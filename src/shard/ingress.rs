@@ -27,10 +27,18 @@ impl Shard {
         };
         match self.links[link].ingress.find(view.ssrc()) {
             Some(ingress) if ingress.retired => self.counters.drop(Drop::RetiredSsrc),
+            Some(ingress) if self.is_redundant(ingress, &view) => {
+                self.on_aside(now, (link, datagram), Some(ingress), &view, out)
+            }
             Some(ingress) if !ingress.rtx => self.on_media(now, (link, datagram), ingress, &view, out),
             Some(ingress) => self.on_aside(now, (link, datagram), Some(ingress), &view, out),
             None => self.on_aside(now, (link, datagram), None, &view, out),
         }
+    }
+
+    fn is_redundant(&self, ingress: Ingress, view: &RtpView<'_>) -> bool {
+        let track = &self.tracks[ingress.track];
+        track.kind == Kind::Audio && track.codec_of_red(view.payload_type()).is_some()
     }
 
     /// A packet of a known layer: opened in its place in the history.
@@ -58,7 +66,8 @@ impl Shard {
         self.store(now, Some(datagram.arrived), from, (opened.index, opened.len), out);
     }
 
-    /// A retransmission, or an SSRC seen for the first time: opened beside, then put in its place.
+    /// A retransmission, redundant sound, or an SSRC seen for the first time: opened beside, then put in
+    /// its place.
     fn on_aside(
         &mut self,
         now: Time,
@@ -82,6 +91,9 @@ impl Shard {
         };
         if ingress.rtx {
             return self.on_retransmission(now, ingress, opened.len, out);
+        }
+        if self.is_redundant(ingress, view) {
+            return self.on_redundant(now, datagram.arrived, ingress, (opened.index, opened.len), out);
         }
         let room = self.tracks[ingress.track].layers[usize::from(ingress.layer)].history.reserve(now);
         room[..opened.len].copy_from_slice(&self.scratch[..opened.len]);
@@ -120,7 +132,7 @@ impl Shard {
 
     /// Commits the packet that stands in the layer's reservation, and forwards it. It `arrived` by
     /// itself, or else was recovered.
-    fn store(
+    pub(super) fn store(
         &mut self,
         now: Time,
         arrived: Option<Time>,
@@ -224,7 +236,8 @@ impl Shard {
 }
 
 fn takes(track: &Track, payload_type: PayloadType) -> bool {
-    track.codec_of(payload_type).or(track.codec_of_rtx(payload_type)).is_some()
+    let codec = track.codec_of(payload_type).or(track.codec_of_rtx(payload_type));
+    codec.or(track.codec_of_red(payload_type)).is_some()
 }
 
 /// Makes a retransmission's header the original's again.

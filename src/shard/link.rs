@@ -113,6 +113,8 @@ pub(super) struct Link {
     pub(super) pending: Pending,
     /// Our user fragments that lead here: the one now, and during a restart the one before.
     pub(super) ufrags: ArrayVec<ArrayString<MAX_UFRAG>, 2>,
+    /// Its receiver reported loss not long ago: until then sounds go out twice.
+    pub(super) lossy_until: Time,
     /// A sender report came that has not been carried over.
     pub(super) carry: bool,
     /// When its sender reports may be carried over again.
@@ -137,6 +139,7 @@ impl Link {
             waiting: None,
             pending: Pending::default(),
             ufrags: ArrayVec::from_iter([opened.local.ufrag]),
+            lossy_until: Time::ZERO,
             carry: false,
             next_carry: Time::ZERO,
             opened,

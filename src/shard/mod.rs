@@ -18,6 +18,7 @@ mod feedback;
 mod gather;
 mod ingress;
 mod link;
+mod redundancy;
 mod removal;
 mod reports;
 mod seating;

@@ -26,6 +26,8 @@ pub struct PersonPlan {
     pub video: Option<Codec>,
     /// Whether retransmissions were agreed on.
     pub rtx: bool,
+    /// Whether redundant sound (RFC 2198) was agreed on.
+    pub red: bool,
     /// Whether SSRCs stand in the signalling; otherwise packets are found by MID.
     pub announces_ssrcs: bool,
     /// Whether DTLS 1.3 is offered.
@@ -261,6 +263,7 @@ impl PersonPlan {
             audio_seats: random.below(2) as usize,
             video: random.chance(0.85).then_some(video),
             rtx: random.chance(0.8),
+            red: random.chance(0.6),
             announces_ssrcs: random.chance(0.6),
             dtls_13: random.chance(0.6),
             transport_cc: random.chance(0.8),

@@ -29,6 +29,10 @@ pub struct Verdict {
     pub media_heard: u64,
     /// Packets sent again to each of the scenario's people.
     pub resent: BTreeMap<usize, u64>,
+    /// Sounds that were found in front of another one when they had been lost.
+    pub healed: u64,
+    /// Sounds that were sent in front of another one.
+    pub redundant: u64,
     /// Why shards dropped something, and how often.
     pub drops: BTreeMap<&'static str, u64>,
 }
@@ -69,6 +73,8 @@ impl World {
                 .collect(),
             violations: self.violations.found().to_vec(),
             media_heard: self.media_heard,
+            healed: self.healed,
+            redundant: self.redundant,
             drops: self.drops,
             renewals: self.renewals,
         }

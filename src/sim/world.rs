@@ -81,6 +81,8 @@ pub struct World {
     pub(super) uplink_lost: u64,
     pub(super) media_heard: u64,
     pub(super) drops: BTreeMap<&'static str, u64>,
+    pub(super) healed: u64,
+    pub(super) redundant: u64,
     pub(super) renewals: u64,
 }
 
@@ -107,6 +109,8 @@ impl World {
             uplink_lost: 0,
             media_heard: 0,
             drops: BTreeMap::new(),
+            healed: 0,
+            redundant: 0,
             renewals: 0,
             scenario,
         };
@@ -214,6 +218,8 @@ impl World {
     pub(super) fn retire(&mut self, now: Time, host: &Host) {
         let counters = host.shard.counters();
         accounting::check(now, &host.tally, counters, &mut self.violations);
+        self.healed += counters.healed;
+        self.redundant += counters.redundant;
         for cause in Drop::ALL {
             *self.drops.entry(cause.label()).or_default() += counters.dropped(*cause);
         }

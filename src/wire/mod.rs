@@ -3,6 +3,7 @@
 pub(crate) mod bytes;
 pub mod demux;
 pub mod extension;
+pub mod red;
 pub mod rtcp;
 pub mod rtp;
 pub mod stun;

@@ -11,7 +11,7 @@ use crate::shard::counters::Drop;
 use std::time::Duration;
 
 /// The figures before the drops, in their order.
-pub const FIGURES: [&str; 16] = [
+pub const FIGURES: [&str; 18] = [
     "turns",
     "rooms",
     "participants",
@@ -23,6 +23,8 @@ pub const FIGURES: [&str; 16] = [
     "owed",
     "forwarded",
     "resent",
+    "healed",
+    "redundant",
     "rtcp-out",
     "key-frame-requests",
     "waiting",
@@ -90,6 +92,8 @@ pub(super) fn write(channel: &WorkerChannel, shard: &Shard, io: &Io, own: &Own<'
         counters.owed,
         counters.forwarded,
         counters.resent,
+        counters.healed,
+        counters.redundant,
         counters.rtcp_out,
         counters.key_frame_requests,
         counters.waiting,

@@ -408,6 +408,7 @@ fn plan(publishes: bool) -> PersonPlan {
         audio_seats: 0,
         video: publishes.then_some(Codec::Vp8),
         rtx: true,
+        red: true,
         announces_ssrcs: true,
         dtls_13: false,
         transport_cc: true,

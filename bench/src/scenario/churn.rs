@@ -21,9 +21,9 @@ use tokio::time::sleep;
 const PEOPLE: u32 = 4;
 /// What has ended is forgotten by now: a transport nobody hears of lives for 30 s.
 const FORGET: Duration = Duration::from_secs(35);
-/// Sockets for so many full houses: one is used again only after a wave, when what the server sent
+/// Sockets for so many full houses: one is used again only after seconds, when what the server sent
 /// to whoever had it before has long arrived.
-const HOUSES: u32 = 2;
+const HOUSES: u32 = 8;
 /// How often memory and descriptors are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 

@@ -29,7 +29,7 @@ const GAUGES: [Row; 6] = [
     ("waiting", "packets_waiting", "Packets that wait for their train to leave."),
 ];
 
-const COUNTS: [Row; 12] = [
+const COUNTS: [Row; 14] = [
     ("turns", "turns_total", "Turns of the worker's loop."),
     ("io-datagrams-in", "datagrams_received_total", "UDP datagrams received."),
     ("io-datagrams-out", "datagrams_sent_total", "UDP datagrams the kernel took."),
@@ -39,6 +39,8 @@ const COUNTS: [Row; 12] = [
     ("owed", "packets_owed_total", "Packets times the seats that show their track."),
     ("forwarded", "packets_forwarded_total", "Packets sealed for a receiver."),
     ("resent", "packets_resent_total", "Retransmissions sealed for a receiver."),
+    ("healed", "sounds_healed_total", "Lost sounds found in front of the next (RFC 2198)."),
+    ("redundant", "sounds_sent_twice_total", "Sounds sent in front of the next, on links that lose packets."),
     ("rtcp-out", "rtcp_sent_total", "RTCP datagrams sent."),
     ("key-frame-requests", "key_frame_requests_total", "Key frames asked for."),
     ("padding-bytes", "padding_bytes_total", "Bytes of padding that made packets of a train equal."),

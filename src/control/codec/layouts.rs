@@ -129,6 +129,7 @@ layout!(CodecParameters {
     format: u32,
     payload_type: PayloadType,
     rtx: Option<PayloadType>,
+    red: Option<PayloadType>,
     clock_rate: u32,
     nack: bool,
     pli: bool,
