@@ -129,6 +129,8 @@ pub struct Slot {
     next_index: u64,
     next_rtx_index: u64,
     last: Option<(u32, Time)>,
+    /// The newest packet it has shown, by the shard's key of the track.
+    newest: Option<(u32, u64)>,
     reported: Option<Reported>,
     announced: bool,
     shed: bool,
@@ -170,6 +172,7 @@ impl Slot {
             next_index: random.below(FIRST_SEQUENCE_BELOW),
             next_rtx_index: random.below(FIRST_SEQUENCE_BELOW),
             last: None,
+            newest: None,
             reported: None,
             announced: false,
             shed: false,
@@ -226,6 +229,12 @@ impl Slot {
     /// Counters for its sender report.
     pub fn sent(&self) -> Sent {
         self.sent
+    }
+
+    /// Whether it has shown the packet `index` of a track, or a newer one, and nothing else since: to
+    /// begin there again would take the viewer back in time.
+    pub fn has_shown(&self, track: u32, index: u64) -> bool {
+        self.newest.is_some_and(|(same, newest)| same == track && newest >= index)
     }
 
     /// Whether a picture is held back until a key frame comes.
@@ -323,6 +332,7 @@ impl Slot {
         if index >= self.next_index {
             self.next_index = index + 1;
             self.last = Some((timestamp, now));
+            self.newest = Some((showing.track, packet.index));
         }
         self.sent.packets = self.sent.packets.wrapping_add(1);
         self.sent.octets = self.sent.octets.wrapping_add(packet.payload.len() as u32);

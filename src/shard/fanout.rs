@@ -27,6 +27,9 @@ const MAX_REPLAY: u64 = 64;
 impl Shard {
     /// Sends the packet `index` of a layer to every seat that shows the layer.
     pub(super) fn forward(&mut self, track: u32, layer: usize, index: u64, out: &mut impl Outbox) {
+        if self.tracks[track].layers[layer].is_hushed(index) {
+            return self.counters.drop(Drop::Muted);
+        }
         self.cross_packet(track, layer, index);
         let fanned = self.fan_out(track, layer, index, out);
         let counters = &mut self.tracks[track].counters;
@@ -89,7 +92,8 @@ impl Shard {
         if track.kind == Kind::Audio || track.muted || !self.slots[slot].waits_for_key_frame() {
             return;
         }
-        match self.replayable(key, 0) {
+        let run = self.replayable(key, 0).filter(|run| !self.slots[slot].has_shown(key, *run.start()));
+        match run {
             Some(run) => self.replay(slot, key, 0, run, out),
             None => self.want_key_frame(key, 0),
         }

@@ -1,6 +1,7 @@
 //! Carries the room's choice of seats over to the tracks and slots, and tells signaling.
 
 use super::Shard;
+use super::gather::Departure;
 use crate::base::{Outbox, SlotId, TrackId};
 use crate::control::Event;
 
@@ -18,6 +19,11 @@ impl Shard {
     /// Points a seat at a track, or at nothing.
     pub(super) fn point(&mut self, slot_id: SlotId, track: Option<TrackId>, out: &mut impl Outbox) {
         let Some(&slot) = self.slot_keys.get(&slot_id) else { return };
+        if self.slots[slot].track().is_some() {
+            // What waits was for the seat as it was.
+            let link = self.slots[slot].transport();
+            self.yard().depart(link, Departure::All, out);
+        }
         self.unpoint(slot);
         let key = track.and_then(|track| self.track_keys.get(&track).copied());
         match key {
