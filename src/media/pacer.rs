@@ -22,6 +22,10 @@ const GENTLE_BURST: Duration = Duration::from_millis(5);
 /// A debt is forgiven beyond what this long earns.
 const MOST_DEBT: Duration = Duration::from_millis(50);
 
+/// No link is paced more slowly than this: a key frame of the smallest picture, 10 to 15 kB, must pass
+/// before it has waited too long, or nothing is ever shown. Beyond it the link's own queue decides.
+const LEAST_RATE: Bitrate = Bitrate::from_kbps(500);
+
 /// Two packets leave at once whatever the rate is.
 const LEAST_BURST: u64 = 2_400;
 
@@ -43,7 +47,7 @@ impl Pacer {
     /// `lossy`: the link loses packets.
     pub fn update(&mut self, now: Time, estimate: Bitrate, probe: Option<Bitrate>, lossy: bool) {
         let factor = if lossy { GENTLE_FACTOR } else { FACTOR };
-        let rate = estimate.times(factor).max(probe.unwrap_or_default());
+        let rate = estimate.times(factor).max(probe.unwrap_or_default()).max(LEAST_RATE);
         self.gentle = lossy;
         self.debt = self.debt.saturating_sub(rate.bytes_in(now.since(self.updated)));
         self.updated = now;
@@ -97,7 +101,7 @@ mod tests {
     #[test]
     fn what_leaves_is_bounded_by_the_estimate() {
         for kbps in [100, 1_000, 10_000] {
-            let most = kbps as f64 * 125.0 * FACTOR * 1.05 + 3_600.0;
+            let most = (kbps as f64 * FACTOR).max(500.0) * 125.0 * 1.05 + 3_600.0;
             assert!((sent_in_a_second(kbps) as f64) < most, "{kbps}");
         }
     }

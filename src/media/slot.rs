@@ -129,6 +129,8 @@ pub struct Slot {
     next_index: u64,
     next_rtx_index: u64,
     last: Option<(u32, Time)>,
+    /// The time stamp offset that a run of the same track goes on with.
+    resumes: Option<u32>,
     /// The newest packet it has shown, by the shard's key of the track.
     newest: Option<(u32, u64)>,
     reported: Option<Reported>,
@@ -172,6 +174,7 @@ impl Slot {
             next_index: random.below(FIRST_SEQUENCE_BELOW),
             next_rtx_index: random.below(FIRST_SEQUENCE_BELOW),
             last: None,
+            resumes: None,
             newest: None,
             reported: None,
             announced: false,
@@ -247,6 +250,7 @@ impl Slot {
     /// Whether it is shed is to be decided anew.
     pub fn show(&mut self, track: Option<(u32, &[CodecParameters])>) {
         self.shed = false;
+        self.resumes = None;
         self.showing = track.map(|(track, published)| {
             let own = |published| self.open.codecs.iter().find(|own| same_format(own, published));
             let codecs = published.iter().map(|published| own(published).map(OutCodec::from)).collect();
@@ -274,12 +278,16 @@ impl Slot {
     pub fn take_back(&mut self, mark: Mark, packets: u32) {
         debug_assert!(mark.index <= self.next_index, "only what was given out is taken back");
         (self.next_index, self.last) = (self.next_index.min(mark.index), mark.last);
+        let run = self.showing.as_ref().and_then(|showing| showing.run);
+        let resumes = run.map(|run| run.timestamp_offset).or(self.resumes);
         self.sent.packets = self.sent.packets.wrapping_sub(packets);
         self.interrupt();
+        self.resumes = resumes;
     }
 
     /// Breaks the run: what comes next begins anew, a picture with a key frame.
     pub fn interrupt(&mut self) {
+        self.resumes = None;
         if let Some(showing) = &mut self.showing {
             showing.run = None;
         }
@@ -314,7 +322,9 @@ impl Slot {
             }
             None => {
                 let behind = published_now().map(|then| then.wrapping_sub(packet.timestamp));
-                let timestamp = in_step(self.reported, self.last, now, behind, codec.clock_rate)
+                let resumed = self.resumes.take().map(|offset| packet.timestamp.wrapping_add(offset));
+                let timestamp = resumed
+                    .or_else(|| in_step(self.reported, self.last, now, behind, codec.clock_rate))
                     .or_else(|| next_timestamp(self.last, now, codec.clock_rate));
                 *showing.run.insert(Run {
                     first_in: packet.index,
