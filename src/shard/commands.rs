@@ -121,11 +121,14 @@ impl Shard {
         }
         // The previous user fragment goes on being answered until the new path is validated; the
         // one before that is forgotten.
-        let opened = &mut self.links[link].opened;
+        let Link { opened, ufrags, .. } = &mut self.links[link];
         let previous = opened.local.ufrag;
         opened.local = local.clone();
         opened.remote = remote.clone();
-        self.by_ufrag.retain(|ufrag, key| *key != link || *ufrag == previous);
+        for forgotten in ufrags.drain(..).filter(|&ufrag| ufrag != previous) {
+            self.by_ufrag.remove(&forgotten);
+        }
+        ufrags.extend([previous, local.ufrag]);
         self.by_ufrag.insert(local.ufrag, link);
         self.links[link].transport.restart_ice(now, local, remote);
         self.schedule(link);
