@@ -243,7 +243,7 @@ fn who_comes_while_a_core_is_overloaded_is_sent_away_and_leaves_nothing_behind()
 fn who_comes_while_a_core_sheds_an_eighth_for_a_moment_is_let_in() {
     let mut lab = Lab::new();
     for worker in 0..2 {
-        lab.event(worker, Event::Load { pictures: 14 });
+        lab.event(worker, Event::Load { pictures: 14, busy: 100 });
     }
     let late = lab.open(1);
     lab.say(late, json!({"type":"join","roomId":"room","participantName":"late"}));
