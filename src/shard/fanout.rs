@@ -16,6 +16,7 @@ use crate::transport::srtp::Payload;
 use crate::wire::rtp::RtpView;
 use arrayvec::ArrayVec;
 use std::ops::RangeInclusive;
+use std::time::Duration;
 
 /// Seats that begin with one packet and are given at once what came after it.
 const MAX_BEGUN: usize = 8;
@@ -23,6 +24,9 @@ const MAX_BEGUN: usize = 8;
 /// A run since the last key frame is replayed to a late joiner while it has at most this many
 /// packets; a longer one is dearer than a new key frame.
 const MAX_REPLAY: u64 = 64;
+
+/// … and no more than this has passed since: what is seen in fast motion is to be over soon.
+const MAX_REPLAY_SPAN: Duration = Duration::from_secs(1);
 
 impl Shard {
     /// Sends the packet `index` of a layer to every seat that shows the layer.
@@ -103,7 +107,9 @@ impl Shard {
     pub(super) fn replayable(&self, track: u32, layer: usize) -> Option<RangeInclusive<u64>> {
         let layer = &self.tracks[track].layers[layer];
         let run = layer.last_key_frame.zip(layer.highest).map(|((first, _), last)| first..=last)?;
-        let is_short = run.end() - run.start() < MAX_REPLAY;
+        let received = |index: &u64| layer.history.get(*index).map(|(_, stored)| stored.received);
+        let (began, last) = received(run.start()).zip(received(run.end()))?;
+        let is_short = run.end() - run.start() < MAX_REPLAY && last.since(began) < MAX_REPLAY_SPAN;
         (is_short && run.clone().all(|index| layer.history.get(index).is_some())).then_some(run)
     }
 
