@@ -25,9 +25,8 @@ const MAX_BEGUN: usize = 8;
 /// packets; a longer one is dearer than a new key frame.
 const MAX_REPLAY: u64 = 64;
 
-/// Older pictures are not replayed: they come late by their age, and a receiver that believes its
-/// path to be so slow delays all that follows.
-const MAX_REPLAY_AGE: Duration = Duration::from_secs(1);
+/// … and no more than this has passed since: what is seen in fast motion is to be over soon.
+const MAX_REPLAY_SPAN: Duration = Duration::from_secs(1);
 
 impl Shard {
     /// Sends the packet `index` of a layer to every seat that shows the layer.
@@ -108,9 +107,9 @@ impl Shard {
     pub(super) fn replayable(&self, track: u32, layer: usize) -> Option<RangeInclusive<u64>> {
         let layer = &self.tracks[track].layers[layer];
         let run = layer.last_key_frame.zip(layer.highest).map(|((first, _), last)| first..=last)?;
-        let came = |index: u64| Some(layer.history.get(index)?.1.received);
-        let is_short = run.end() - run.start() < MAX_REPLAY
-            && came(*run.end())?.since(came(*run.start())?) <= MAX_REPLAY_AGE;
+        let received = |index: &u64| layer.history.get(*index).map(|(_, stored)| stored.received);
+        let (began, last) = received(run.start()).zip(received(run.end()))?;
+        let is_short = run.end() - run.start() < MAX_REPLAY && last.since(began) < MAX_REPLAY_SPAN;
         (is_short && run.clone().all(|index| layer.history.get(index).is_some())).then_some(run)
     }
 
