@@ -2,6 +2,7 @@
 
 use super::history::History;
 use super::key_request::KeyRequests;
+use super::meter::Meter;
 use super::nack::Nacks;
 use super::packet::Extension;
 use super::reception::Reception;
@@ -12,10 +13,18 @@ use crate::base::{ParticipantId, StreamId, Time, TrackId};
 use crate::control::message::Publish;
 use crate::control::types::{CodecParameters, Encoding, Kind, MAX_CODECS, MAX_ENCODINGS, Mid, Source};
 use arrayvec::ArrayVec;
+use std::time::Duration;
 
 /// Ids up to this are found in a track's table of extensions; one-byte headers have no more, and
 /// browsers number from 1.
 const MAX_EXTENSION_ID: usize = 15;
+
+/// A layer of which nothing came for so long while others did has been paused by its encoder. Three
+/// frames at five a second; a person notices a picture that stands still for much longer.
+const SILENT_AFTER: Duration = Duration::from_millis(500);
+
+/// All layers wanted.
+pub const EVERYTHING: u8 = u8::MAX;
 
 /// One encoding of a track.
 #[derive(Debug)]
@@ -40,6 +49,14 @@ pub struct Layer {
     pub reference: Option<SenderReference>,
     /// Highest index so far.
     pub highest: Option<u64>,
+    /// When something of it came last.
+    pub last_came: Option<Time>,
+    /// Whether it comes now, as far as the other layers tell: see [`Track::note_flow`].
+    pub flows: bool,
+    /// How much of it comes.
+    pub meter: Meter,
+    /// When somebody wanted it last.
+    pub last_wanted: Time,
     /// The shard's keys of the seats that show it.
     pub slots: Vec<u32>,
 }
@@ -57,6 +74,10 @@ impl Layer {
             last_key_frame: None,
             reference: None,
             highest: None,
+            last_came: None,
+            flows: false,
+            meter: Meter::default(),
+            last_wanted: Time::ZERO,
             slots: Vec::new(),
         }
     }
@@ -75,8 +96,10 @@ impl Layer {
     pub fn restart(&mut self, ssrc: Ssrc, clock_rate: u32) {
         let slots = std::mem::take(&mut self.slots);
         let wants_key_frame = self.key_requests.clone();
+        let last_wanted = self.last_wanted;
         let encoding = Encoding { ssrc: Some(ssrc), rtx_ssrc: None, rid: None };
-        *self = Layer { slots, key_requests: wants_key_frame, ..Layer::new(&encoding, clock_rate) };
+        let fresh = Layer::new(&encoding, clock_rate);
+        *self = Layer { slots, key_requests: wants_key_frame, last_wanted, ..fresh };
     }
 }
 
@@ -124,6 +147,10 @@ pub struct Track {
     pub published: Publish,
     /// Counters.
     pub counters: TrackCounters,
+    /// When what comes of it is looked at again.
+    pub next_look: Time,
+    /// The layers that somebody watches, a bit each, as its publisher was told.
+    pub told_wanted: u8,
     extensions: [Option<Extension>; MAX_EXTENSION_ID + 1],
 }
 
@@ -153,6 +180,8 @@ impl Track {
             layers: publish.encodings.iter().map(|encoding| Layer::new(encoding, clock_rate)).collect(),
             published: publish,
             counters: TrackCounters::default(),
+            next_look: Time::ZERO,
+            told_wanted: EVERYTHING,
             extensions,
         }
     }
@@ -177,10 +206,85 @@ impl Track {
         self.extensions.get(usize::from(id)).copied().flatten()
     }
 
+    /// An SSRC its publisher knows.
+    pub fn any_ssrc(&self) -> Option<Ssrc> {
+        self.layers.iter().find_map(|layer| layer.ssrc)
+    }
+
+    /// Tells which layers come now and which have paused: a layer is silent only in comparison, since
+    /// a still screen lets all of them be silent. True when that has changed.
+    pub fn note_flow(&mut self) -> bool {
+        let newest = self.layers.iter().filter_map(|layer| layer.last_came).max();
+        let mut changed = false;
+        for layer in &mut self.layers {
+            let behind = newest.zip(layer.last_came).map(|(newest, last)| newest.since(last));
+            let flows = behind.is_some_and(|behind| behind < SILENT_AFTER);
+            changed |= std::mem::replace(&mut layer.flows, flows) != flows;
+            if !flows {
+                layer.meter.pause();
+            }
+        }
+        changed
+    }
+
     /// When something is to be sent to its publisher because of it.
     pub fn deadline(&self) -> Time {
         let layers =
             self.layers.iter().map(|layer| layer.nacks.deadline().min(layer.key_requests.deadline()));
         layers.min().unwrap_or(Time::NEVER)
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod testing {
+    use super::*;
+    use crate::base::TransportId;
+    use crate::control::types::{Codec, ExtensionIds};
+
+    /// A track of VP8 with so many encodings of which nothing came yet.
+    pub(crate) fn track_of(encodings: usize, source: Source) -> Track {
+        let codec = CodecParameters {
+            codec: Codec::Vp8,
+            format: 0,
+            payload_type: PayloadType(96),
+            rtx: None,
+            clock_rate: 90_000,
+            nack: true,
+            pli: true,
+            fir: false,
+            transport_cc: true,
+        };
+        let publish = Publish {
+            transport: TransportId(1),
+            track: TrackId(1),
+            stream: StreamId(1),
+            kind: Kind::Video,
+            source,
+            mid: Mid::from("1").expect("short"),
+            muted: false,
+            encodings: std::iter::repeat_n(Encoding::default(), encodings).collect(),
+            codecs: [codec].into_iter().collect(),
+            extensions: ExtensionIds::default(),
+        };
+        Track::new(publish, ParticipantId(1), 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::testing::track_of;
+    use super::*;
+
+    #[test]
+    fn a_layer_is_silent_only_while_others_are_not() {
+        let mut track = track_of(2, Source::Camera);
+        track.layers[0].last_came = Some(Time::from_millis(1_000));
+        assert!(track.note_flow());
+        assert_eq!((track.layers[0].flows, track.layers[1].flows), (true, false));
+        track.layers[1].last_came = Some(Time::from_millis(1_400));
+        assert!(track.note_flow() && track.layers[0].flows && track.layers[1].flows);
+        track.layers[1].last_came = Some(Time::from_millis(1_600));
+        assert!(track.note_flow() && !track.layers[0].flows);
+        assert!(!track.note_flow());
     }
 }

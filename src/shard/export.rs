@@ -54,7 +54,7 @@ pub enum ImportError {
 
 impl ShardState {
     /// Rises when the meaning of a field changes.
-    pub const VERSION: u16 = 2;
+    pub const VERSION: u16 = 3;
 }
 
 impl Shard {

@@ -10,6 +10,7 @@ use super::counters::{Counters, Drop};
 use super::link::{Link, Srtp};
 use crate::base::slab::Slab;
 use crate::base::{Outbox, Path, Push, Time, TrainId};
+use crate::media::pictures::Head;
 use crate::media::track::Track;
 use crate::media::train_plan::{MAX_PLANNED, Wagon, plan};
 use crate::transport::srtp::{Payload, SrtpSender};
@@ -45,7 +46,9 @@ pub(super) struct Owed {
     pub(super) index: u64,
     header_start: u16,
     header_len: u16,
-    /// Where the payload lies in the stored packet.
+    /// What goes before it in place of the payload's first bytes.
+    pub(super) head: Head,
+    /// Where the rest of the payload lies in the stored packet.
     pub(super) payload: (u16, u16),
 }
 
@@ -100,6 +103,7 @@ impl Owed {
             index: 0,
             header_start: 0,
             header_len: 0,
+            head: Head::default(),
             payload: (0, 0),
         }
     }
@@ -215,7 +219,7 @@ impl<'a> Train<'a> {
         noted: &mut Option<Vec<Time>>,
         out: &mut impl Outbox,
     ) {
-        let size = |owed: &Owed| owed.header_len + owed.payload.1;
+        let size = |owed: &Owed| owed.header_len + owed.head.bytes().len() as u16 + owed.payload.1;
         let wagons: ArrayVec<Wagon, MAX_PLANNED> =
             waiting.owed.iter().map(|owed| Wagon { size: size(owed), stream: owed.slot }).collect();
         for place in plan(&wagons) {
@@ -227,7 +231,7 @@ impl<'a> Train<'a> {
             if let Some(noted) = noted.as_mut().filter(|noted| !owed.replayed && noted.len() < MOST_NOTED) {
                 noted.push(received);
             }
-            let payload = Payload { head: &[], body: payload, padding: place.padding };
+            let payload = Payload { head: owed.head.bytes(), body: payload, padding: place.padding };
             if self.seal(owed.index, waiting.header(owed), payload, counters, out) {
                 counters.padding += u64::from(place.padding);
                 let sent =

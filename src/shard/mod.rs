@@ -5,9 +5,10 @@
 //! hash; [`ingress`] opens the packet straight into the history of its layer; [`fanout`] puts it on
 //! the list of every seat that shows the layer; [`gather`] seals what a receiver is owed into one
 //! train. Everything else is off that way: [`commands`] from
-//! signaling, [`feedback`] from peers, [`reports`] to peers, [`ticks`] of the clock, and [`export`]
-//! of the whole for a process that takes over.
+//! signaling, [`feedback`] from peers, [`reports`] to peers, [`ticks`] of the clock, [`allocate`]
+//! of what each receiver is shown, and [`export`] of the whole for a process that takes over.
 
+mod allocate;
 mod commands;
 pub mod counters;
 mod demux;
@@ -35,6 +36,7 @@ use crate::media::slot::Slot;
 use crate::media::track::Track;
 use crate::room::Room;
 use crate::transport::dtls::{DtlsContext, Identity};
+use allocate::Workbench;
 use arrayvec::ArrayString;
 use counters::Counters;
 pub use demux::Datagram;
@@ -95,6 +97,7 @@ pub struct Shard {
     by_ufrag: Map<ArrayString<MAX_UFRAG>, u32>,
     timers: Timers,
     gathering: Gathering,
+    workbench: Workbench,
     /// Sixteenths of the pictures that are forwarded.
     picture_share: u8,
     events: VecDeque<Event>,
@@ -125,6 +128,7 @@ impl Shard {
             by_ufrag: Map::default(),
             timers: Timers::default(),
             gathering: Gathering::default(),
+            workbench: Workbench::default(),
             picture_share: ALL_PICTURES,
             events: VecDeque::new(),
             events_lost: 0,

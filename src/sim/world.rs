@@ -402,7 +402,8 @@ fn note_event(now: Time, event: Event, ends: &[Reason], ledger: &mut Ledger, vio
         | Event::TrackStats { .. }
         | Event::Answered { .. }
         | Event::Lost { .. }
-        | Event::Load { .. } => {}
+        | Event::Load { .. }
+        | Event::Layers { .. } => {}
     }
 }
 

@@ -1,4 +1,5 @@
-//! Checked views over STUN, RTP, header extensions and RTCP: no state, no allocation.
+//! Checked views over STUN, RTP, header extensions, RTCP and payload descriptors: no state, no
+//! allocation.
 
 pub(crate) mod bytes;
 pub mod demux;
@@ -6,3 +7,5 @@ pub mod extension;
 pub mod rtcp;
 pub mod rtp;
 pub mod stun;
+pub mod vp8;
+pub mod vp9;

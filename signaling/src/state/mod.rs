@@ -12,6 +12,7 @@ pub(crate) mod model;
 mod offers;
 mod output;
 mod plan;
+mod quality;
 mod records;
 mod rooms;
 mod secret;
@@ -93,6 +94,7 @@ impl State {
         }
         for id in std::mem::take(&mut self.dirty.slots) {
             self.tell_slots(id);
+            self.apply_wishes(id);
         }
         self.save_dirty();
         std::mem::take(&mut self.out)

@@ -209,6 +209,7 @@ variants!(Command {
     13 => Pin { viewer: ParticipantId, target: Option<ParticipantId> },
     14 => QueryRoom { request: u64, room: RoomId },
     15 => Resync { request: u64 },
+    16 => Limit { slot: SlotId, max_height: Option<u16> },
 });
 variants!(Event {
     0 => Ready { worker: u16 },
@@ -219,4 +220,5 @@ variants!(Event {
     5 => Answered { request: u64 },
     6 => Lost { events: u64 },
     7 => Load { pictures: u8 },
+    8 => Layers { track: TrackId, wanted: u8 },
 });
