@@ -2,6 +2,7 @@
 //! numbers, and the place among temporal and spatial layers.
 
 use crate::control::types::Codec;
+use crate::wire::dependency::Described;
 use crate::wire::{vp8, vp9};
 
 /// The payload descriptor of a codec whose pictures are numbered.
@@ -31,6 +32,9 @@ pub struct Frame {
     pub ends: bool,
     /// How many temporal layers more may be shown from this frame on.
     pub rise: Rise,
+    /// What the dependency descriptor says, where there is one that can be read: it goes before all
+    /// that payload descriptors say.
+    pub described: Option<Described>,
 }
 
 /// Where more temporal layers may begin to be shown.
@@ -64,6 +68,7 @@ impl Frame {
             begins: read.begins_picture(),
             ends: marker,
             rise: if read.is_sync() { Rise::ThisLayer } else { Rise::None },
+            described: None,
         }
     }
 
@@ -75,7 +80,15 @@ impl Frame {
             begins: read.begins_frame(),
             ends: read.ends_frame(),
             rise: if read.is_switching_point() { Rise::AllAbove } else { Rise::None },
+            described: None,
         }
+    }
+
+    /// The same with what a dependency descriptor says.
+    pub fn described_as(self, described: Option<Described>) -> Frame {
+        let Some(said) = described else { return self };
+        let Described { begins, ends, spatial, temporal, .. } = said;
+        Frame { begins, ends, spatial, temporal, described, ..self }
     }
 
     /// The published number of its picture and how many bits that has.

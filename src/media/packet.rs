@@ -2,6 +2,7 @@
 
 use super::frame::Frame;
 use crate::control::types::ExtensionIds;
+use crate::wire::dependency::Structure;
 use arrayvec::ArrayVec;
 
 /// Header extensions that mean the same to every receiver and are carried through.
@@ -73,6 +74,8 @@ pub struct Packet<'a> {
     pub starts_key_frame: bool,
     /// Its place in the picture, and that picture's among others.
     pub frame: Frame,
+    /// What the frames of its layer are like, where a dependency descriptor told.
+    pub structure: Option<&'a Structure>,
     /// What is carried through of its header.
     pub carried: Carried<'a>,
     /// The payload without padding.

@@ -1,8 +1,10 @@
-//! The numbers of pictures that stand in a payload descriptor, continued over whatever a seat shows
-//! one after another and whatever is left out of it.
+//! The numbers of pictures that stand in a payload descriptor, and of frames in a dependency
+//! descriptor, continued over whatever a seat shows one after another and whatever is left out of it.
 
 use super::frame::{Descriptor, Frame};
 use super::numbering::Numbering;
+use super::packet::{Extension, Packet};
+use crate::wire::dependency::Described;
 use crate::wire::{vp8, vp9};
 
 /// The bytes a payload goes out with in place of its own first ones.
@@ -42,6 +44,8 @@ pub struct Counted {
     pub tl0_index: u8,
     /// Key frames, modulo 32.
     pub key_index: u8,
+    /// Frames by their dependency descriptors, modulo 2^16, once there were any.
+    pub frame: Option<u16>,
 }
 
 /// The picture numbers of one seat.
@@ -51,6 +55,7 @@ pub struct Pictures {
     numbering: Numbering,
     tl0_offset: u8,
     key_offset: u8,
+    frame_offset: u16,
     is_numbered: bool,
 }
 
@@ -72,9 +77,13 @@ impl Pictures {
         self.counted = counted;
     }
 
-    /// A run begins with `frame`.
-    pub fn begin(&mut self, frame: &Frame) {
-        let Counted { picture, tl0_index, key_index } = self.counted;
+    /// A run begins with `packet`.
+    pub fn begin(&mut self, packet: &Packet<'_>) {
+        let frame = &packet.frame;
+        let Counted { picture, tl0_index, key_index, frame: last } = self.counted;
+        if let Some(published) = published_frame(packet) {
+            self.frame_offset = last.map_or(0, |last| last.wrapping_add(1).wrapping_sub(published));
+        }
         self.is_numbered = frame.picture().is_some();
         if let Some((published, _)) = frame.picture() {
             // A seat's first picture keeps its number, so that nothing has to be written anew.
@@ -98,6 +107,17 @@ impl Pictures {
         if let (Descriptor::Vp8(_), Some(picture)) = (frame.descriptor, self.unwrap(frame)) {
             self.numbering.skip(picture);
         }
+    }
+
+    /// The number that the frame of `packet` goes out with in its dependency descriptor. None is left
+    /// out: who needs a frame tells how far back it is.
+    pub fn frame_number(&mut self, packet: &Packet<'_>) -> Option<u16> {
+        let number = published_frame(packet)?.wrapping_add(self.frame_offset);
+        let is_news = self.counted.frame.is_none_or(|last| (number.wrapping_sub(last) as i16) > 0);
+        if is_news {
+            self.counted.frame = Some(number);
+        }
+        Some(number)
     }
 
     /// What a payload of `frame` begins with when it is sent; `None` when its picture was left out.
@@ -154,6 +174,12 @@ impl Pictures {
     }
 }
 
+fn published_frame(packet: &Packet<'_>) -> Option<u16> {
+    let mut carried = packet.carried.iter();
+    let (_, descriptor) = carried.find(|(extension, _)| *extension == Extension::DependencyDescriptor)?;
+    Described::number_of(descriptor)
+}
+
 /// Unwrapped pictures begin above this, so that those before the first have a number as well. A
 /// multiple of what 15 bits can say.
 const FIRST: u64 = 1 << 16;
@@ -172,6 +198,29 @@ mod tests {
         Frame::read(Codec::Vp8, payload, true)
     }
 
+    fn begin(pictures: &mut Pictures, payload: &[u8]) {
+        let descriptor = [0x80, 0, payload[0]];
+        let mut carried = crate::media::packet::Carried::new();
+        carried.push((Extension::DependencyDescriptor, &descriptor));
+        pictures.begin(&packet(payload, carried));
+    }
+
+    fn packet<'a>(payload: &'a [u8], carried: crate::media::packet::Carried<'a>) -> Packet<'a> {
+        Packet {
+            layer: 0,
+            index: 0,
+            timestamp: 0,
+            marker: true,
+            codec: 0,
+            starts_key_frame: true,
+            frame: read(payload),
+            structure: None,
+            carried,
+            payload,
+            payload_start: 12,
+        }
+    }
+
     fn sent(pictures: &mut Pictures, payload: &[u8]) -> (u16, u8) {
         let frame = read(payload);
         let head = pictures.head(&frame, payload).expect("it was not left out");
@@ -186,12 +235,12 @@ mod tests {
     fn the_first_run_goes_out_as_it_is_and_the_next_goes_on_from_it() {
         let mut pictures = Pictures::default();
         let key = vp8(32_766, 250, 0, true);
-        pictures.begin(&read(&key));
+        begin(&mut pictures, &key);
         assert_eq!(pictures.head(&read(&key), &key), Some(Head::default()));
         assert_eq!(sent(&mut pictures, &vp8(32_767, 251, 0, false)), (32_767, 251));
         assert_eq!(sent(&mut pictures, &vp8(0, 252, 0, false)), (0, 252));
         let other = vp8(500, 7, 0, true);
-        pictures.begin(&read(&other));
+        begin(&mut pictures, &other);
         assert_eq!(sent(&mut pictures, &other), (1, 253));
         assert_eq!(sent(&mut pictures, &vp8(502, 8, 0, false)), (3, 254), "501 may come yet");
         assert_eq!(sent(&mut pictures, &vp8(501, 7, 1, false)), (2, 253));
@@ -201,7 +250,7 @@ mod tests {
     fn pictures_of_a_layer_that_is_left_out_leave_no_hole() {
         let mut pictures = Pictures::default();
         let key = vp8(10, 0, 0, true);
-        pictures.begin(&read(&key));
+        begin(&mut pictures, &key);
         assert_eq!(sent(&mut pictures, &key), (10, 0));
         pictures.skip(&read(&vp8(11, 0, 1, false)));
         pictures.skip(&read(&vp8(11, 0, 1, false)));
@@ -213,7 +262,7 @@ mod tests {
     fn numbers_of_seven_bits_wrap_and_go_out_with_fifteen() {
         let mut pictures = Pictures::default();
         let short = |picture: u8| vec![0x90, 0x80, picture, 0];
-        pictures.begin(&read(&short(126)));
+        begin(&mut pictures, &short(126));
         let mut numbers = Vec::new();
         for picture in [126, 127, 0, 1] {
             let payload = short(picture);
@@ -227,13 +276,13 @@ mod tests {
     fn a_run_without_numbers_is_left_alone_and_the_next_goes_on_from_the_one_before() {
         let mut pictures = Pictures::default();
         let key = vp8(10, 3, 0, true);
-        pictures.begin(&read(&key));
+        begin(&mut pictures, &key);
         sent(&mut pictures, &key);
         let bare = [0x10, 0];
-        pictures.begin(&read(&bare));
+        begin(&mut pictures, &bare);
         assert_eq!(pictures.head(&read(&bare), &bare), Some(Head::default()));
         let next = vp8(900, 77, 0, true);
-        pictures.begin(&read(&next));
+        begin(&mut pictures, &next);
         assert_eq!(sent(&mut pictures, &next), (11, 4));
     }
 }

@@ -18,6 +18,7 @@ use crate::base::random::Random;
 use crate::base::{SlotId, StreamId, Time};
 use crate::control::message::OpenSlot;
 use crate::control::types::{CodecParameters, Kind};
+use crate::wire::dependency::Described;
 use crate::wire::extension::Element;
 use crate::wire::rtp::RtpHeader;
 use arrayvec::ArrayVec;
@@ -27,6 +28,9 @@ use std::time::Duration;
 /// that misses the packets around an early wrap guesses the roll-over counter wrong (RFC 3711
 /// §3.3.1, appendix A).
 const FIRST_SEQUENCE_BELOW: u64 = 1 << 15;
+
+/// Longest dependency descriptor: what a two-byte extension header can carry.
+const MAX_DESCRIPTOR: usize = 255;
 
 /// A leap ahead in the published sequence that ends a run. A receiver guesses the roll-over counter
 /// wrong after one of 2^15 (RFC 3711 §3.3.1), and several lost ones add up; NACK gives up as early.
@@ -51,6 +55,8 @@ pub struct Outgoing {
     pub head: Head,
     /// Nothing of the payload is sent: the number was reserved for a packet that is not wanted.
     pub is_empty: bool,
+    /// The frame's number in its dependency descriptor, where it has one.
+    pub frame_number: Option<u16>,
 }
 
 /// Why a packet is not sent to a subscriber.
@@ -105,6 +111,8 @@ struct Showing {
     run: Option<Run>,
     /// What it is to show of the track; nothing for now.
     aim: Option<Choice>,
+    /// The layer of the last run: what comes of it after a break is newer than what was sent.
+    last_layer: Option<u8>,
     /// By the place of the published codec.
     codecs: Box<[Option<OutCodec>]>,
 }
@@ -292,6 +300,11 @@ impl Slot {
         self.kind == Kind::Video && begins && !self.shed
     }
 
+    /// Whether it has shown anything of its track: what came before is past.
+    pub fn has_begun(&self) -> bool {
+        self.showing.as_ref().is_some_and(|showing| showing.last_layer.is_some())
+    }
+
     /// Whether it would show more of what it aims at if a key frame of `layer` came.
     pub fn misses_key_frame_of(&self, layer: u8) -> bool {
         let is_aim = self.aimed_at().is_some_and(|aim| aim.layer == layer);
@@ -327,7 +340,7 @@ impl Slot {
         self.showing = track.map(|(track, published)| {
             let own = |published| self.open.codecs.iter().find(|own| same_format(own, published));
             let codecs = published.iter().map(|published| own(published).map(OutCodec::from)).collect();
-            Showing { track, codecs, run: None, aim: None }
+            Showing { track, codecs, run: None, aim: None, last_layer: None }
         });
     }
 
@@ -339,6 +352,14 @@ impl Slot {
             self.interrupt();
         }
         before && !shed
+    }
+
+    /// The layer begins anew with other indices.
+    pub fn restart(&mut self) {
+        self.interrupt();
+        if let Some(showing) = &mut self.showing {
+            showing.last_layer = None;
+        }
     }
 
     /// Breaks the run: what comes next begins anew, a picture with a key frame.
@@ -373,6 +394,10 @@ impl Slot {
             Some(run) if run.layer == packet.layer => self.go_on(now, run, codec, packet, false),
             _ if packet.layer != aim.layer => Err(Withheld::OtherLayer),
             _ if self.kind == Kind::Video && !packet.starts_key_frame => Err(Withheld::WaitingForKeyFrame),
+            // A key frame that comes late shows nothing that is not past already.
+            _ if showing.last_layer == Some(packet.layer) && packet.index <= self.numbering.highest() => {
+                Err(Withheld::BeforeTheStart)
+            }
             _ => {
                 let run = self.begin(now, codec, packet, published_now(), aim);
                 self.go_on(now, run, codec, packet, true)
@@ -400,9 +425,9 @@ impl Slot {
         self.numbering.begin(packet.index, self.next_index);
         self.selection.want(aim.sublayers);
         self.selection.begin(packet.index);
-        self.pictures.begin(&packet.frame);
+        self.pictures.begin(packet);
         if let Some(showing) = &mut self.showing {
-            showing.run = Some(run);
+            (showing.run, showing.last_layer) = (Some(run), Some(run.layer));
         }
         run
     }
@@ -420,10 +445,13 @@ impl Slot {
             return Err(Withheld::BeforeTheStart);
         }
         if packet.index > self.numbering.highest() {
-            self.selection.advance(packet.index, &packet.frame, packet.starts_key_frame);
+            self.selection.advance(packet.index, packet);
         }
-        let shown = self.selection.shows(packet.index, &packet.frame);
+        let shown = self.selection.shows(packet.index, packet);
         let head = if shown { self.pictures.head(&packet.frame, packet.payload) } else { None };
+        if head.is_some() {
+            self.selection.note_shown(packet);
+        }
         let index = match head {
             Some(_) => self.numbering.number(packet.index).ok_or(Withheld::BeforeTheStart)?,
             None => self.leave_out(packet)?,
@@ -444,6 +472,7 @@ impl Slot {
             begins,
             head: head.unwrap_or_default(),
             is_empty: head.is_none(),
+            frame_number: self.pictures.frame_number(packet),
         })
     }
 
@@ -459,7 +488,7 @@ impl Slot {
     }
 
     fn is_marked(&self, packet: &Packet<'_>) -> bool {
-        packet.marker || self.selection.ends_picture(packet.index, &packet.frame)
+        packet.marker || self.selection.ends_picture(packet.index, packet)
     }
 
     /// Which published packet the subscriber means by `sequence` of this seat, if it may be sent
@@ -487,7 +516,7 @@ impl Slot {
         let run = showing.run.filter(|run| run.layer == packet.layer)?;
         let original = self.numbering.known(packet.index)?;
         // What was sent empty has nothing to be sent again.
-        let shown = self.selection.shows(packet.index, &packet.frame);
+        let shown = self.selection.shows(packet.index, packet);
         let head = self.pictures.head_again(&packet.frame, packet.payload).filter(|_| shown)?;
         let outgoing = Outgoing {
             index: self.next_rtx_index,
@@ -498,6 +527,7 @@ impl Slot {
             begins: false,
             head,
             is_empty: false,
+            frame_number: self.pictures.frame_number(packet),
         };
         self.next_rtx_index += 1;
         Some((outgoing, original as u16))
@@ -526,6 +556,7 @@ impl Slot {
         if self.announced && packet.carried.is_empty() {
             return header.write(&[], out);
         }
+        let mut room = [0; MAX_DESCRIPTOR];
         let mut elements = ArrayVec::<Element<'_>, { Extension::ALL.len() + 1 }>::new();
         let OpenSlot { extensions, mid, .. } = &*self.open;
         // Chromium drops packets of an SSRC it does not know without MID, once there are several
@@ -533,10 +564,16 @@ impl Slot {
         if let Some(id) = extensions.mid.filter(|_| !self.announced) {
             elements.push(Element { id, data: mid.as_bytes() });
         }
-        let carried = packet.carried.iter();
-        elements.extend(
-            carried.filter_map(|&(extension, data)| Some(Element { id: extension.id(extensions)?, data })),
-        );
+        let mut room = Some(&mut room[..]);
+        for &(extension, data) in &packet.carried {
+            let Some(id) = extension.id(extensions) else { continue };
+            let number = outgoing.frame_number.filter(|_| extension == Extension::DependencyDescriptor);
+            let data = match number.and_then(|number| renumber(data, number, room.take()?)) {
+                Some(renumbered) => renumbered,
+                None => data,
+            };
+            elements.push(Element { id, data });
+        }
         header.write(&elements, out)
     }
 }
@@ -596,6 +633,14 @@ impl From<&CodecParameters> for OutCodec {
     fn from(own: &CodecParameters) -> OutCodec {
         OutCodec { payload_type: own.payload_type, rtx: own.rtx, clock_rate: own.clock_rate }
     }
+}
+
+/// A dependency descriptor with another frame number, in `room`.
+fn renumber<'a>(data: &[u8], number: u16, room: &'a mut [u8]) -> Option<&'a [u8]> {
+    let room = room.get_mut(..data.len())?;
+    room.copy_from_slice(data);
+    Described::renumber(room, number);
+    Some(room)
 }
 
 fn same_format(own: &CodecParameters, published: &CodecParameters) -> bool {

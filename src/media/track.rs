@@ -12,6 +12,7 @@ use crate::base::id::{PayloadType, Ssrc};
 use crate::base::{ParticipantId, StreamId, Time, TrackId};
 use crate::control::message::Publish;
 use crate::control::types::{CodecParameters, Encoding, Kind, MAX_CODECS, MAX_ENCODINGS, Mid, Source};
+use crate::wire::dependency::{Described, Structure};
 use arrayvec::ArrayVec;
 use std::time::Duration;
 
@@ -55,6 +56,9 @@ pub struct Layer {
     pub flows: bool,
     /// How much of it comes.
     pub meter: Meter,
+    /// What its frames are like, by the newest dependency descriptor that told, and the packet that
+    /// brought it.
+    pub structure: Option<(u64, Box<Structure>)>,
     /// When somebody wanted it last.
     pub last_wanted: Time,
     /// The shard's keys of the seats that show it.
@@ -77,6 +81,7 @@ impl Layer {
             last_came: None,
             flows: false,
             meter: Meter::default(),
+            structure: None,
             last_wanted: Time::ZERO,
             slots: Vec::new(),
         }
@@ -101,6 +106,24 @@ impl Layer {
         let fresh = Layer::new(&encoding, clock_rate);
         *self = Layer { slots, key_requests: wants_key_frame, last_wanted, ..fresh };
     }
+}
+
+/// A packet's dependency descriptor came: what it says of its frame, if that can be told. One that
+/// brings a structure replaces the one `known` before; allocates for the first of them only.
+pub fn describe(
+    known: &mut Option<(u64, Box<Structure>)>,
+    index: u64,
+    descriptor: &[u8],
+) -> Option<Described> {
+    if let Some(fresh) = Structure::read(descriptor) {
+        match known.as_mut() {
+            Some((at, known)) if *at < index => (*at, **known) = (index, fresh),
+            Some(_) => {}
+            None => *known = Some((index, Box::new(fresh))),
+        }
+    }
+    let (_, structure) = known.as_ref()?;
+    Described::read(descriptor, structure)
 }
 
 /// Counters that statistics show.

@@ -14,9 +14,11 @@ use crate::media::pictures::Head;
 use crate::media::slot::{Outgoing, Slot, Withheld};
 use crate::media::track::Track;
 use crate::transport::srtp::Payload;
+use crate::wire::dependency::Described;
 use crate::wire::rtp::RtpView;
 use arrayvec::ArrayVec;
 use std::ops::RangeInclusive;
+use std::time::Duration;
 
 /// Seats that begin with one packet and are given at once what came after it.
 const MAX_BEGUN: usize = 8;
@@ -24,6 +26,9 @@ const MAX_BEGUN: usize = 8;
 /// A run since the last key frame is replayed to a late joiner while it has at most this many
 /// packets; a longer one is dearer than a new key frame.
 const MAX_REPLAY: u64 = 64;
+
+/// … and no more than this has passed since: what is seen in fast motion is to be over soon.
+const MAX_REPLAY_SPAN: Duration = Duration::from_secs(1);
 
 impl Shard {
     /// Sends the packet `index` of a layer to every seat that shows the layer.
@@ -84,7 +89,8 @@ impl Shard {
     }
 
     /// Lets a seat that shows nothing yet of what it aims at begin at once, from the history, when
-    /// the whole run since the last key frame is there and short; otherwise asks for a key frame.
+    /// the whole run since the last key frame is there, short, and new to it: nobody is shown the past
+    /// again. Otherwise asks for a key frame.
     pub(super) fn begin(&mut self, slot: u32, out: &mut impl Outbox) {
         let Some(key) = self.slots[slot].track() else { return };
         let Some(aim) = self.slots[slot].aimed_at() else { return };
@@ -96,7 +102,11 @@ impl Shard {
         let layer = &track.layers[number];
         let run = layer.last_key_frame.zip(layer.highest).map(|((first, _), last)| first..=last);
         let whole = run.filter(|run| {
+            let began = layer.history.get(*run.start()).map(|(_, stored)| stored.received);
+            let spans = layer.last_came.zip(began).map(|(last, began)| last.since(began));
             run.end() - run.start() < MAX_REPLAY
+                && spans.is_some_and(|span| span < MAX_REPLAY_SPAN)
+                && !self.slots[slot].has_begun()
                 && run.clone().all(|index| layer.history.get(index).is_some())
         });
         let Some(run) = whole else {
@@ -247,7 +257,7 @@ pub(super) fn published_at(
 }
 
 /// A stored packet as its receivers see it.
-fn view_packet<'a>(track: &Track, layer: usize, bytes: &'a [u8], stored: Stored) -> Option<Packet<'a>> {
+fn view_packet<'a>(track: &'a Track, layer: usize, bytes: &'a [u8], stored: Stored) -> Option<Packet<'a>> {
     let view = RtpView::parse(bytes).ok()?;
     let codec = track.codec_of(view.payload_type())?;
     let carried: Carried<'a> = view
@@ -255,6 +265,10 @@ fn view_packet<'a>(track: &Track, layer: usize, bytes: &'a [u8], stored: Stored)
         .filter_map(|element| Some((track.extension(element.id)?, element.data)))
         .take(Extension::ALL.len())
         .collect();
+    let structure = track.layers[layer].structure.as_ref().map(|(_, structure)| &**structure);
+    let descriptor = carried.iter().find(|(extension, _)| *extension == Extension::DependencyDescriptor);
+    let described = descriptor.zip(structure).and_then(|((_, data), known)| Described::read(data, known));
+    let frame = Frame::read(track.codecs[codec].codec, view.payload(), view.marker());
     Some(Packet {
         layer: layer as u8,
         index: stored.index,
@@ -262,7 +276,8 @@ fn view_packet<'a>(track: &Track, layer: usize, bytes: &'a [u8], stored: Stored)
         marker: view.marker(),
         codec,
         starts_key_frame: stored.starts_key_frame,
-        frame: Frame::read(track.codecs[codec].codec, view.payload(), view.marker()),
+        frame: frame.described_as(described),
+        structure,
         carried,
         payload: view.payload(),
         payload_start: view.header_len() as u16,

@@ -11,7 +11,7 @@ use crate::media::frame::Frame;
 use crate::media::history::MAX_PACKET;
 use crate::media::key_frame::starts_key_frame;
 use crate::media::nack::Arrival;
-use crate::media::track::Track;
+use crate::media::track::{Track, describe};
 use crate::transport::srtp::SrtpError;
 use crate::wire::extension::read_transport_sequence;
 use crate::wire::rtp::RtpView;
@@ -140,7 +140,9 @@ impl Shard {
             return self.counters.drop(Drop::UnknownCodec);
         };
         let key = starts_key_frame(codec.codec, view.payload());
-        let frame = Frame::read(codec.codec, view.payload(), view.marker());
+        let descriptor = view.extension(track.published.extensions.dependency_descriptor);
+        let described = descriptor.and_then(|data| describe(&mut layer.structure, index, data));
+        let frame = Frame::read(codec.codec, view.payload(), view.marker()).described_as(described);
         let timestamp = view.timestamp();
         if !layer.seen.accept(index) || !layer.history.commit(index, len, arrived.unwrap_or(now), key) {
             return self.counters.drop(Drop::Duplicate);
@@ -230,7 +232,7 @@ impl Shard {
             layer.restart(ssrc, clock_rate);
             for &slot in &layer.slots {
                 if self.slots[slot].layer() == Some(number) {
-                    self.slots[slot].interrupt();
+                    self.slots[slot].restart();
                 }
             }
             self.links[link].ingress.retire(key, number, false);

@@ -3,6 +3,7 @@
 
 pub(crate) mod bytes;
 pub mod demux;
+pub mod dependency;
 pub mod extension;
 pub mod rtcp;
 pub mod rtp;

@@ -49,6 +49,7 @@ fn packet(index: u64, timestamp: u32, starts_key_frame: bool) -> Packet<'static>
         codec: 0,
         starts_key_frame,
         frame: Frame::default(),
+        structure: None,
         carried: ArrayVec::new(),
         payload: b"payload",
         payload_start: 12,
@@ -249,4 +250,33 @@ fn a_packet_that_is_not_wanted_any_more_leaves_its_number_empty() {
     assert_eq!(admit(102, 2, 0).index, first + 2, "101 may come yet");
     let late = admit(101, 1, 2);
     assert_eq!((late.index, late.is_empty, late.marker), (first + 1, true, false));
+}
+
+#[test]
+fn frames_are_numbered_on_in_the_dependency_descriptor() {
+    let mut open = slot().open().clone();
+    open.extensions.dependency_descriptor = Some(9);
+    let mut slot = Slot::new(open, 0, &mut Random::new(5));
+    slot.on_receiver_report();
+    let number_sent = |slot: &mut Slot, layer, index, number: u16, key| {
+        let [high, low] = number.to_be_bytes();
+        let descriptor = [0x80, high, low, 0xff];
+        let packet = of_layer(layer, index, index as u32, key);
+        let carried = [(Extension::DependencyDescriptor, &descriptor[..])];
+        let packet = Packet { carried: carried.into_iter().collect(), ..packet };
+        let outgoing = slot.admit(Time::ZERO, &packet, || None).expect("it is sent");
+        let mut header = [0; 40];
+        let len = slot.write_header(&outgoing, &packet, &mut header).expect("there is room");
+        let view = RtpView::parse_header(&header[..len]).expect("a header");
+        let sent = view.extension(Some(9)).expect("it is carried");
+        assert_eq!((sent[0], sent[3]), (0x80, 0xff), "nothing else changes");
+        u16::from_be_bytes([sent[1], sent[2]])
+    };
+    show(&mut slot, 7, vp8(100));
+    assert_eq!(number_sent(&mut slot, 0, 10, 65_535, true), 65_535);
+    assert_eq!(number_sent(&mut slot, 0, 12, 1, false), 1);
+    assert_eq!(number_sent(&mut slot, 0, 11, 0, false), 0);
+    slot.aim(Some(Choice::whole(1)));
+    assert_eq!(number_sent(&mut slot, 1, 900, 40_000, true), 2);
+    assert_eq!(number_sent(&mut slot, 1, 901, 40_001, false), 3);
 }
