@@ -35,19 +35,49 @@ install_packages() {
     "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >&2
 }
 
-# Rust from rustup, since distributions carry older ones than we need. A C compiler links, and builds
-# aws-lc (cryptography), which on x86-64 and ARM Linux needs neither cmake nor nasm.
+# Rust from rustup when there is none, or one too old: distributions carry older ones than we need. A C
+# compiler links, and builds aws-lc (cryptography), which on x86-64 and ARM Linux needs neither cmake
+# nor nasm.
 need_rust() {
-    if ! command -v cargo >/dev/null && [[ -r $HOME/.cargo/env ]]; then
+    if [[ -r $HOME/.cargo/env ]]; then
         # shellcheck disable=SC1091
         source "$HOME/.cargo/env"
     fi
-    if ! command -v cargo >/dev/null; then
-        echo "Rust is missing. Install it, then try again:" >&2
-        echo "  curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh" >&2
+    has_rust || install_rust || return 1
+    need cc=gcc /usr/include/stdio.h=libc6-dev
+}
+
+# Whether cargo is there, and at least what Cargo.toml asks for.
+has_rust() {
+    local wanted found
+    wanted=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
+    found=$(cargo --version 2>/dev/null | cut -d' ' -f2)
+    [[ -n $found && $(printf '%s\n' "$wanted" "$found" | sort -V | head -n 1) == "$wanted" ]]
+}
+
+install_rust() {
+    local host folder
+    if command -v rustup >/dev/null; then
+        say "Installing the current stable Rust, since the one here is too old"
+        rustup toolchain install stable --profile minimal -c clippy -c rustfmt >&2 && rustup default stable >&2
+        return
+    fi
+    host=$(uname -m)-unknown-linux-gnu
+    say "Installing Rust for this user with rustup (about 300 MB in ~/.rustup and ~/.cargo)"
+    need curl=curl /etc/ssl/certs/ca-certificates.crt=ca-certificates || return 1
+    folder=$(mktemp -d)
+    if ! (cd "$folder" && for file in rustup-init rustup-init.sha256; do
+        curl --proto '=https' --tlsv1.2 --silent --show-error --fail --retry 3 --remote-name \
+            "https://static.rust-lang.org/rustup/dist/$host/$file" || exit 1
+    done && cut -d' ' -f1 rustup-init.sha256 | sed 's/$/  rustup-init/' | sha256sum --check --quiet \
+        && chmod +x rustup-init && ./rustup-init -y --no-modify-path --profile minimal -c clippy -c rustfmt) >&2; then
+        rm -rf "$folder"
+        echo "Rust could not be installed. Install it by hand (https://rustup.rs), then try again." >&2
         return 1
     fi
-    need cc=gcc /usr/include/stdio.h=libc6-dev
+    rm -rf "$folder"
+    # shellcheck disable=SC1091
+    source "$HOME/.cargo/env"
 }
 
 # What the browser tests and the tests of their measuring import, at the versions of the lock file.

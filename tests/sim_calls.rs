@@ -123,6 +123,27 @@ fn viewers_that_miss_the_first_of_two_leaps_go_on_receiving() {
 }
 
 #[test]
+fn redundant_sound_heals_a_publishers_link_and_is_sent_only_to_who_loses_packets() {
+    for (lossy, redundant) in [(true, true), (true, false), (false, true)] {
+        let mut scenario = call_of(3);
+        let clean = LinkOptions::clean(Duration::from_millis(12));
+        let link = LinkOptions { loss: if lossy { 0.15 } else { 0.0 }, ..clean };
+        scenario.people.iter_mut().for_each(|plan| plan.red = redundant);
+        let network = |who, up, down| Action::Network { who, up: Box::new(up), down: Box::new(down) };
+        scenario.actions.push((ms(1_500), network(0, link, clean)));
+        scenario.actions.push((ms(1_500), network(1, clean, link)));
+        scenario.actions.push((ms(7_000), Action::Heal));
+        scenario.end = ms(9_000);
+        let verdict = judge(scenario);
+        let heard = (verdict.healed, verdict.redundant);
+        match (lossy, redundant) {
+            (true, true) => assert!(heard.0 > 10 && heard.1 > 100, "{heard:?}"),
+            _ => assert_eq!(heard, (0, 0)),
+        }
+    }
+}
+
+#[test]
 fn a_flood_of_nacks_for_the_same_packets_is_answered_within_bounds() {
     let mut scenario = call_of(2);
     scenario.actions.extend((0..400).map(|n| (ms(3_000 + 5 * n), lie(1, Lie::FloodOfNacks))));
@@ -208,7 +229,8 @@ fn call_of(people: usize) -> Scenario {
     let mut scenario = Scenario::simple(7);
     let plan = scenario.people[0].clone();
     let up = LinkOptions::clean(Duration::from_millis(12));
-    let plan = volley::sim::scenario::PersonPlan { up, down: up, audio_seats: 0, rtx: true, ..plan };
+    let plan =
+        volley::sim::scenario::PersonPlan { up, down: up, audio_seats: 0, rtx: true, red: false, ..plan };
     scenario.people = vec![plan; people];
     scenario.actions = (0..people).map(|who| (ms(60 * who as u64), Action::Join(who))).collect();
     scenario

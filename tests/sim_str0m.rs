@@ -444,6 +444,7 @@ fn parameters(params: &PayloadParams, kind: Kind) -> CodecParameters {
         format: 0,
         payload_type: PayloadType(*params.pt()),
         rtx: params.resend().map(|pt| PayloadType(*pt)),
+        red: None,
         clock_rate: if video { 90_000 } else { 48_000 },
         nack: video,
         pli: video,

@@ -39,6 +39,11 @@ pub(crate) struct Flags {
     #[arg(long, env = "VOLLEY_PORT", value_name = "PORT", default_value_t = 8080)]
     pub(crate) port: u16,
 
+    /// Port of Prometheus' metrics: a number, 0 for a free one, or off [default: 9090, or none when
+    /// another program has it]
+    #[arg(long, env = "VOLLEY_METRICS_PORT", value_name = "PORT")]
+    pub(crate) metrics_port: Option<MetricsPort>,
+
     /// UDP port of the first worker's media, the next worker has the next port; 0 takes free ones
     #[arg(long, env = "VOLLEY_UDP_PORT", value_name = "PORT", default_value_t = 50000)]
     pub(crate) udp_port: u16,
@@ -70,6 +75,11 @@ pub(crate) struct Flags {
     #[arg(long, env = "VOLLEY_MAX_PARTICIPANTS", value_name = "COUNT",
           default_value_t = volley_signaling::MAX_PARTICIPANTS, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) max_participants: u32,
+
+    /// From how many people of a room on one core the next ones go to another, whatever the load
+    #[arg(long, env = "VOLLEY_SPREAD_ROOMS_OVER", value_name = "COUNT",
+          default_value_t = volley_signaling::SPREAD_ROOMS_OVER, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) spread_rooms_over: u32,
 
     /// What to log: error, warn, info, debug, trace; also LOG_LEVEL [default: info]
     #[arg(long, env = "VOLLEY_LOG_LEVEL", value_name = "LEVEL")]
@@ -106,6 +116,27 @@ impl From<Io> for IoChoice {
             Io::Auto => IoChoice::Auto,
             Io::Uring => IoChoice::Uring,
             Io::Epoll => IoChoice::Epoll,
+        }
+    }
+}
+
+/// The flag `--metrics-port`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum MetricsPort {
+    Off,
+    At(u16),
+}
+
+impl FromStr for MetricsPort {
+    type Err = String;
+
+    fn from_str(word: &str) -> Result<MetricsPort, String> {
+        match word {
+            "off" => Ok(MetricsPort::Off),
+            number => number
+                .parse()
+                .map(MetricsPort::At)
+                .map_err(|_| String::from("expected off or a port from 0 to 65535")),
         }
     }
 }
@@ -159,6 +190,14 @@ mod tests {
     fn several_addresses_are_announced_with_a_comma_between_them() {
         let flags = parse(&["--announce", "203.0.113.7,2001:db8::7"]);
         assert_eq!(flags.announce, ["203.0.113.7", "2001:db8::7"].map(|ip| ip.parse::<IpAddr>().unwrap()));
+    }
+
+    #[test]
+    fn metrics_have_a_port_or_are_off() {
+        assert_eq!(parse(&[]).metrics_port, None);
+        assert_eq!(parse(&["--metrics-port", "off"]).metrics_port, Some(MetricsPort::Off));
+        assert_eq!(parse(&["--metrics-port", "9100"]).metrics_port, Some(MetricsPort::At(9100)));
+        assert!(Cli::try_parse_from(["volley", "--metrics-port", "70000"]).is_err());
     }
 
     #[test]

@@ -54,6 +54,7 @@ struct Supervisor {
     media: Process,
     signaling: Process,
     http: TcpListener,
+    metrics: Option<TcpListener>,
     ports: Vec<MediaPort>,
     addresses: Vec<IpAddr>,
     channels: Vec<ChannelFds>,
@@ -65,6 +66,7 @@ struct Supervisor {
     gathering: GatheringRange,
     max_rooms: u32,
     max_participants: u32,
+    spread_rooms_over: u32,
     unix_nanos_at_zero: u64,
     ready: bool,
 }
@@ -72,6 +74,7 @@ struct Supervisor {
 impl Supervisor {
     fn new(flags: &Flags) -> anyhow::Result<Supervisor> {
         let http = sockets::bind_http(flags.host, flags.port)?;
+        let metrics = sockets::bind_metrics(flags.host, flags.metrics_port)?;
         let ports = sockets::bind_media(flags.udp_port, flags.worker_count())?;
         let addresses = addresses::candidates(&flags.announce, flags.host);
         tracing::info!(workers = ports.len(), ?addresses, "Volley {} starts", env!("CARGO_PKG_VERSION"));
@@ -81,6 +84,7 @@ impl Supervisor {
             signaling: Process::new(Role::Signaling, flags.log_level()),
             channels: Vec::new(),
             http,
+            metrics,
             ports,
             addresses,
             media_start: 1,
@@ -91,6 +95,7 @@ impl Supervisor {
             gathering: flags.gathering.0,
             max_rooms: flags.max_rooms,
             max_participants: flags.max_participants,
+            spread_rooms_over: flags.spread_rooms_over,
             unix_nanos_at_zero: unix_nanos_at_zero(),
             ready: false,
         })
@@ -195,9 +200,11 @@ impl Supervisor {
             media_start: self.media_start,
             records: self.records.fd().try_clone_to_owned()?,
             http: self.http.try_clone()?,
+            metrics: self.metrics.as_ref().map(TcpListener::try_clone).transpose()?,
             fingerprint: self.fingerprint.clone(),
             max_rooms: self.max_rooms,
             max_participants: self.max_participants,
+            spread_rooms_over: self.spread_rooms_over,
         };
         self.signaling.start(|socket| handover.send(socket))
     }

@@ -74,6 +74,25 @@ fn rooms_outlive_the_signaling_process() {
 }
 
 #[test]
+fn metrics_of_workers_and_rooms_are_served_on_a_port_of_their_own() {
+    // Taken and given back, so that it is known: nobody else asks for it in between, or the test
+    // says so by failing to start.
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let volley = Volley::start(&["--metrics-port", &port.to_string()]);
+    assert_eq!(volley.ask("POST /api/rooms", r#"{"name":"seen"}"#).0, 201);
+    let metrics = || exchange(&format!("127.0.0.1:{port}"), "GET /metrics", "");
+    let has = |line: &str| metrics().is_some_and(|(_, text)| text.lines().any(|have| have == line));
+    assert_eq!(metrics().map(|(status, _)| status), Some(200));
+    assert!(has("webrtc_rooms_total 1"));
+    until("both workers have turned", || {
+        [0, 1].iter().all(|worker| !has(&format!("volley_turns_total{{worker=\"{worker}\"}} 0")))
+    });
+    assert!(has("volley_dropped_total{worker=\"1\",cause=\"bad-stun\"} 0"));
+    kill_process(volley.child("signaling"), Signal::KILL).unwrap();
+    until("signaling is back and so are the metrics", || has("webrtc_rooms_total 1"));
+}
+
+#[test]
 fn media_that_is_killed_comes_back_with_a_signaling_process_that_knows_it() {
     let volley = Volley::start(&[]);
     let before = (volley.child("media"), volley.child("signaling"));
@@ -194,19 +213,7 @@ impl Volley {
     }
 
     fn exchange(&self, request: &str, body: &str) -> Option<(u16, String)> {
-        let mut stream = TcpStream::connect(&self.address).ok()?;
-        stream.set_read_timeout(Some(Duration::from_secs(2))).ok()?;
-        let head = format!(
-            "{request} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\
-             content-type: application/json\r\ncontent-length: {}\r\n\r\n",
-            self.address,
-            body.len()
-        );
-        stream.write_all((head + body).as_bytes()).ok()?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).ok()?;
-        let (head, body) = answer.split_once("\r\n\r\n")?;
-        Some((head.split(' ').nth(1)?.parse().ok()?, body.to_owned()))
+        exchange(&self.address, request, body)
     }
 
     fn ended_within(&mut self, limit: Duration) {
@@ -226,6 +233,22 @@ impl Drop for Volley {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+/// Asks whoever listens at `address` over HTTP: status and body.
+fn exchange(address: &str, request: &str, body: &str) -> Option<(u16, String)> {
+    let mut stream = TcpStream::connect(address).ok()?;
+    stream.set_read_timeout(Some(Duration::from_secs(2))).ok()?;
+    let head = format!(
+        "{request} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\
+         content-type: application/json\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    stream.write_all((head + body).as_bytes()).ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    let (head, body) = answer.split_once("\r\n\r\n")?;
+    Some((head.split(' ').nth(1)?.parse().ok()?, body.to_owned()))
 }
 
 fn command(arguments: &[&str]) -> Command {

@@ -4,16 +4,19 @@
 //! - [`protocol`]: the JSON of the WebSocket.
 //! - [`state`]: all decisions, without a socket or a clock.
 //! - [`link`], [`store`]: the media process and the records, as far as the state needs them.
+//! - `metrics`: what Prometheus is told.
 //! - `hub`: the one task that owns the state; `http`: everything that is served.
 
 mod clock;
 mod http;
 mod hub;
 pub mod link;
+mod metrics;
 pub mod protocol;
 pub mod sdp;
 mod serve;
 pub mod state;
 pub mod store;
 
-pub use serve::{IDLE_TIMEOUT, MAX_PARTICIPANTS, MAX_ROOMS, run, serve};
+pub use metrics::MetricsPort;
+pub use serve::{IDLE_TIMEOUT, MAX_PARTICIPANTS, MAX_ROOMS, SPREAD_ROOMS_OVER, run, serve};

@@ -222,7 +222,7 @@ fn who_comes_while_a_core_is_overloaded_is_sent_away_and_leaves_nothing_behind()
     let mut lab = Lab::new();
     lab.join(1, "room", "somebody");
     for worker in 0..2 {
-        lab.event(worker, Event::Load { pictures: 14 });
+        lab.event(worker, Event::Load { pictures: 14, busy: 100 });
     }
     lab.commands();
     let late = lab.open(2);
@@ -232,7 +232,7 @@ fn who_comes_while_a_core_is_overloaded_is_sent_away_and_leaves_nothing_behind()
     }
     assert_eq!(lab.commands(), []);
     for worker in 0..2 {
-        lab.event(worker, Event::Load { pictures: 16 });
+        lab.event(worker, Event::Load { pictures: 16, busy: 60 });
     }
     // The lab's server takes three rooms: those that were refused do not count.
     lab.join(3, "second", "x");

@@ -61,9 +61,16 @@ fn every_answer_follows_its_offer_line_by_line() {
                 assert_eq!(has(offered, "a=rtcp-rsize"), has(answered, "a=rtcp-rsize"));
                 assert_eq!(has(offered, "a=sendonly"), !answered.contains("a=msid:"));
             }
-            for unwanted in
-                ["goog-remb", "red/", "ulpfec", "telephone-event", "flexfec", "G722", "a=rid", "a=simulcast"]
-            {
+            for unwanted in [
+                "goog-remb",
+                "red/90000",
+                "ulpfec",
+                "telephone-event",
+                "flexfec",
+                "G722",
+                "a=rid",
+                "a=simulcast",
+            ] {
                 assert!(!answered.contains(unwanted), "{unwanted}: {answered}");
             }
         }
@@ -110,9 +117,19 @@ fn all_codecs_we_forward_are_taken_and_h264_in_every_format_but_shadowed_baselin
     }
     let audio = sections(&answer)[0];
     assert!(
-        has(audio, "m=audio 9 UDP/TLS/RTP/SAVPF 111") && has(audio, "a=rtpmap:111 opus/48000/2"),
+        has(audio, "m=audio 9 UDP/TLS/RTP/SAVPF 63 111") && has(audio, "a=rtpmap:111 opus/48000/2"),
         "{audio}"
     );
+    assert!(has(audio, "a=rtpmap:63 red/48000/2") && has(audio, "a=fmtp:63 111/111"), "{audio}");
+}
+
+#[test]
+fn redundant_sound_is_taken_only_when_it_says_that_it_is_of_the_same_codec() {
+    let offer = fixture("chromium-example-client");
+    for other in ["a=fmtp:63 111/9", "a=fmtp:63 9/9", "a=ptime:20"] {
+        let answer = answer(&offer.replace("a=fmtp:63 111/111", other));
+        assert!(has(sections(&answer)[0], "m=audio 9 UDP/TLS/RTP/SAVPF 111"), "{other}: {answer}");
+    }
 }
 
 #[test]

@@ -41,7 +41,7 @@ impl Server {
         let kept = Box::new(store.clone());
         let ended = async move { drop(stopped.await) };
         tokio::spawn(async move {
-            volley_signaling::serve(config(), &loaded, link, kept, listener, ended).await.unwrap();
+            volley_signaling::serve(config(), &loaded, link, kept, (listener, None), ended).await.unwrap();
         });
         Server { address, store, _stop: stop }
     }

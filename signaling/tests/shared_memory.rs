@@ -32,9 +32,11 @@ fn start(channel: &ChannelFds, records: &Records) -> SocketAddr {
         media_start: 1,
         records: records.fd().try_clone_to_owned().unwrap(),
         http,
+        metrics: None,
         fingerprint: Fingerprint { hash: FingerprintHash::Sha256, value: [7; 32].into_iter().collect() },
         max_rooms: 10,
         max_participants: 10,
+        spread_rooms_over: 10,
     };
     std::thread::spawn(move || volley_signaling::run(handover).unwrap());
     address

@@ -31,3 +31,7 @@ pub struct Ssrc(pub u32);
 /// RTP payload type, 0–127.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct PayloadType(pub u8);
+
+/// One of the media process's workers, counted from 0.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub struct WorkerId(pub u16);

@@ -10,6 +10,6 @@ pub mod slab;
 pub mod time;
 pub mod timer;
 
-pub use id::{ParticipantId, RoomId, SlotId, StreamId, TrackId, TransportId};
+pub use id::{ParticipantId, RoomId, SlotId, StreamId, TrackId, TransportId, WorkerId};
 pub use outbox::{Outbox, Path, Push, SocketIndex, TrainId};
 pub use time::{NtpTime, Time, WallClock};

@@ -300,9 +300,36 @@ impl SignalingChannel {
 
     /// The worker's counters, each as of about now.
     pub fn counters(&self) -> [u64; COUNTERS] {
-        let words = &self.memory.words()[COUNTER_BASE..];
-        std::array::from_fn(|index| words[index].load(Relaxed))
+        read_counters(&self.memory)
     }
+}
+
+/// A worker's counters for whoever only looks.
+pub struct CounterView {
+    memory: SharedMemory,
+}
+
+impl CounterView {
+    /// Looks at a channel whose ends others hold.
+    pub fn attach(fds: &ChannelFds) -> Result<CounterView, ChannelError> {
+        Ok(CounterView { memory: fds.map()? })
+    }
+
+    /// The counters, each as of about now.
+    pub fn read(&self) -> [u64; COUNTERS] {
+        read_counters(&self.memory)
+    }
+}
+
+impl std::fmt::Debug for CounterView {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("CounterView(…)")
+    }
+}
+
+fn read_counters(memory: &SharedMemory) -> [u64; COUNTERS] {
+    let words = &memory.words()[COUNTER_BASE..];
+    std::array::from_fn(|index| words[index].load(Relaxed))
 }
 
 /// Adds one to an eventfd. Fails only when 2^64 − 2 rings are unread, and then the reader is awake.

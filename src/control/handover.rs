@@ -100,12 +100,16 @@ pub struct SignalingHandover {
     pub records: OwnedFd,
     /// Bound and listening.
     pub http: TcpListener,
+    /// Bound and listening, when metrics are wanted.
+    pub metrics: Option<TcpListener>,
     /// Of the server's DTLS certificate, for every answer.
     pub fingerprint: Fingerprint,
     /// Most rooms at once.
     pub max_rooms: u32,
     /// Most people in a room.
     pub max_participants: u32,
+    /// From how many people of a room on one worker the next ones go to another.
+    pub spread_rooms_over: u32,
 }
 
 /// Why a handover failed.

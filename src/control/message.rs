@@ -7,7 +7,7 @@ use super::types::{
     CodecParameters, Encoding, ExtensionIds, Fingerprint, IceCredentials, Kind, MAX_CODECS, MAX_ENCODINGS,
     Mid, Reason, Source, TrackStats, TransportState,
 };
-use crate::base::id::{ParticipantId, RoomId, SlotId, Ssrc, StreamId, TrackId, TransportId};
+use crate::base::id::{ParticipantId, RoomId, SlotId, Ssrc, StreamId, TrackId, TransportId, WorkerId};
 use arrayvec::{ArrayString, ArrayVec};
 
 /// Longest canonical name (RFC 3550 §6.5.1) a seat sends; a random 96-bit name in base64 has 16.
@@ -22,6 +22,9 @@ pub enum Command {
     OpenRoom { room: RoomId },
     /// Ends a room and everything in it.
     CloseRoom { room: RoomId },
+    /// The room has people on another worker too: both workers are told, each of the other. Said
+    /// twice it changes nothing.
+    SpanRoom { room: RoomId, worker: WorkerId },
     /// Puts a participant into a room.
     Join { room: RoomId, participant: ParticipantId },
     /// Takes a participant out, with all transports, tracks and seats.
@@ -141,8 +144,9 @@ pub enum Event {
     /// Events before this one were lost because nobody read them: signaling must resync.
     Lost { events: u64 },
     /// Of the pictures that viewers are shown, so many sixteenths are forwarded: fewer than
-    /// [`ALL_PICTURES`] when the core cannot carry more.
-    Load { pictures: u8 },
+    /// [`ALL_PICTURES`] when the core cannot carry more. `busy` is the share of its core that the
+    /// worker uses, in percent.
+    Load { pictures: u8, busy: u8 },
     /// Of a track with several layers those are watched whose bits are set, the lowest first; the
     /// others need not be sent until this is said anew.
     Layers { track: TrackId, wanted: u8 },

@@ -118,6 +118,8 @@ pub struct CodecParameters {
     pub payload_type: PayloadType,
     /// The payload type of its retransmissions (RFC 4588), if any.
     pub rtx: Option<PayloadType>,
+    /// The payload type of its packets that carry the one before once more (RFC 2198), if any.
+    pub red: Option<PayloadType>,
     /// Ticks a second.
     pub clock_rate: u32,
     /// `a=rtcp-fb nack`.

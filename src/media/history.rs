@@ -40,6 +40,8 @@ pub struct Stored {
     pub received: Time,
     /// Whether a key frame starts with it.
     pub starts_key_frame: bool,
+    /// When it was put here: later than it came in, when another worker's history gave it.
+    kept: Time,
     offset: u32,
     len: u16,
 }
@@ -49,6 +51,7 @@ pub struct Stored {
 pub struct History {
     bytes: Vec<u8>,
     head: usize,
+    reserved: Time,
     table: Vec<Option<Stored>>,
     order: VecDeque<u64>,
 }
@@ -58,6 +61,7 @@ impl Default for History {
         History {
             bytes: vec![0; FIRST_BYTES],
             head: 0,
+            reserved: Time::ZERO,
             table: vec![None; FIRST_PACKETS],
             order: VecDeque::with_capacity(FIRST_PACKETS),
         }
@@ -69,6 +73,7 @@ impl History {
     /// that lay there are forgotten. A reservation that is not committed costs nothing more.
     pub fn reserve(&mut self, now: Time) -> &mut [u8] {
         self.grow_if_too_young(now);
+        self.reserved = now;
         if self.head + MAX_PACKET > self.bytes.len() {
             self.forget_range(self.head, self.bytes.len());
             self.head = 0;
@@ -77,10 +82,11 @@ impl History {
         &mut self.bytes[self.head..self.head + MAX_PACKET]
     }
 
-    /// Keeps the first `len` bytes of the last reservation under `index`.
+    /// Keeps the first `len` bytes of the last reservation under `index`, as a packet that came in at
+    /// `received`.
     ///
     /// Returns false, and keeps nothing, when a packet of that index is there already.
-    pub fn commit(&mut self, index: u64, len: usize, now: Time, starts_key_frame: bool) -> bool {
+    pub fn commit(&mut self, index: u64, len: usize, received: Time, starts_key_frame: bool) -> bool {
         assert!(len <= MAX_PACKET, "a commit never passes its reservation");
         if self.get(index).is_some() {
             return false;
@@ -91,8 +97,9 @@ impl History {
         let slot = self.slot_of(index);
         self.table[slot] = Some(Stored {
             index,
-            received: now,
+            received,
             starts_key_frame,
+            kept: self.reserved,
             offset: self.head as u32,
             len: len as u16,
         });
@@ -150,7 +157,7 @@ impl History {
 
     fn grow_if_too_young(&mut self, now: Time) {
         let Some(oldest) = self.oldest() else { return };
-        if now.since(oldest.received) >= KEEP {
+        if now.since(oldest.kept) >= KEEP {
             return;
         }
         let bytes_short = self.bytes.len() < MAX_BYTES && self.would_touch(oldest);
@@ -178,6 +185,7 @@ impl History {
             History {
                 bytes: vec![0; bytes],
                 head: 0,
+                reserved: Time::ZERO,
                 table: vec![None; packets],
                 order: VecDeque::with_capacity(packets),
             },
@@ -185,6 +193,7 @@ impl History {
         for &index in &old.order {
             let Some((packet, stored)) = old.get(index) else { continue };
             self.bytes[self.head..self.head + packet.len()].copy_from_slice(packet);
+            self.reserved = stored.kept;
             self.commit(index, packet.len(), stored.received, stored.starts_key_frame);
         }
     }
@@ -212,6 +221,17 @@ mod tests {
             assert!(packet.len() == 1_200 && packet.iter().all(|&byte| byte == index as u8));
         }
         assert!(history.memory() < 2 * 1024 * 1024, "memory stays near what is kept: {}", history.memory());
+    }
+
+    #[test]
+    fn packets_that_came_in_long_ago_are_kept_as_long_as_others() {
+        let mut history = History::default();
+        for index in 0..60 {
+            let room = history.reserve(Time::from_millis(5_000));
+            room[..1_200].fill(index as u8);
+            assert!(history.commit(index, 1_200, Time::from_millis(index), false));
+        }
+        assert!((0..60).all(|index| history.get(index).is_some()));
     }
 
     #[test]

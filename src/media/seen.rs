@@ -39,6 +39,13 @@ impl Seen {
         fresh
     }
 
+    /// Whether a packet has come, or is too old to tell.
+    pub fn knows(&self, index: u64) -> bool {
+        let Some(highest) = self.highest.filter(|&highest| index <= highest) else { return false };
+        let (word, bit) = place(index);
+        highest - index >= WINDOW || self.bits[word] & bit != 0
+    }
+
     fn forget(&mut self, from: u64, to: u64) {
         for index in from..=to {
             let (word, bit) = place(index);
@@ -78,6 +85,8 @@ mod tests {
         assert!(!seen.accept(9_000));
         assert!(seen.accept(20_000));
         assert!(!seen.accept(10_001), "too far behind");
+        assert!(!seen.knows(19_999));
         assert!(seen.accept(19_999));
+        assert!(seen.knows(19_999) && seen.knows(10_001) && !seen.knows(20_001));
     }
 }

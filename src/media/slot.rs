@@ -29,6 +29,10 @@ use std::time::Duration;
 /// §3.3.1, appendix A).
 const FIRST_SEQUENCE_BELOW: u64 = 1 << 15;
 
+/// Layers of one picture arrive this far apart: the large ones take a frame's time longer to encode and
+/// to send.
+const OUT_OF_STEP: Duration = Duration::from_millis(100);
+
 /// Longest dependency descriptor: what a two-byte extension header can carry.
 const MAX_DESCRIPTOR: usize = 255;
 
@@ -45,6 +49,8 @@ pub struct Outgoing {
     pub ssrc: Ssrc,
     /// As the subscriber knows the codec.
     pub payload_type: PayloadType,
+    /// The same for a packet with an older one in front (RFC 2198), if the subscriber takes such.
+    pub red: Option<PayloadType>,
     /// In step with the seat.
     pub timestamp: u32,
     /// The end of a picture, as far as the subscriber is shown it.
@@ -100,6 +106,7 @@ struct Run {
 struct OutCodec {
     payload_type: PayloadType,
     rtx: Option<PayloadType>,
+    red: Option<PayloadType>,
     clock_rate: u32,
 }
 
@@ -243,6 +250,11 @@ impl Slot {
         self.showing.as_ref().map(|showing| showing.track)
     }
 
+    /// So many payload bytes more than the packets admitted had were sent with them.
+    pub fn note_redundancy(&mut self, bytes: u16) {
+        self.sent.octets = self.sent.octets.wrapping_add(u32::from(bytes));
+    }
+
     /// Counters for its sender report.
     pub fn sent(&self) -> Sent {
         self.sent
@@ -263,9 +275,9 @@ impl Slot {
         self.desired
     }
 
-    /// Would show this layer if all of them came.
-    pub fn set_desired(&mut self, layer: Option<u8>) {
-        self.desired = layer;
+    /// Would show this layer if all of them came; true when that is new.
+    pub fn set_desired(&mut self, layer: Option<u8>) -> bool {
+        std::mem::replace(&mut self.desired, layer) != layer
     }
 
     /// When it was given less for want of budget.
@@ -394,8 +406,7 @@ impl Slot {
             Some(run) if run.layer == packet.layer => self.go_on(now, run, codec, packet, false),
             _ if packet.layer != aim.layer => Err(Withheld::OtherLayer),
             _ if self.kind == Kind::Video && !packet.starts_key_frame => Err(Withheld::WaitingForKeyFrame),
-            // A key frame that comes late shows nothing that is not past already.
-            _ if showing.last_layer == Some(packet.layer) && packet.index <= self.numbering.highest() => {
+            _ if is_past(showing.last_layer, packet, self.numbering.highest(), self.last, now) => {
                 Err(Withheld::BeforeTheStart)
             }
             _ => {
@@ -467,6 +478,7 @@ impl Slot {
             index,
             ssrc: self.ssrc,
             payload_type: codec.payload_type,
+            red: codec.red,
             timestamp,
             marker: head.is_some() && self.is_marked(packet),
             begins,
@@ -522,6 +534,7 @@ impl Slot {
             index: self.next_rtx_index,
             ssrc: self.open.rtx_ssrc?,
             payload_type: codec.rtx?,
+            red: None,
             timestamp: packet.timestamp.wrapping_add(run.timestamp_offset),
             marker: self.is_marked(packet),
             begins: false,
@@ -631,8 +644,22 @@ impl Slot {
 
 impl From<&CodecParameters> for OutCodec {
     fn from(own: &CodecParameters) -> OutCodec {
-        OutCodec { payload_type: own.payload_type, rtx: own.rtx, clock_rate: own.clock_rate }
+        OutCodec { payload_type: own.payload_type, rtx: own.rtx, red: own.red, clock_rate: own.clock_rate }
     }
+}
+
+/// Whether a key frame that comes at `now` shows what is past: it comes late in the layer that the
+/// seat showed last, or from the history of a layer on another worker.
+fn is_past(
+    last_layer: Option<u8>,
+    packet: &Packet<'_>,
+    highest: u64,
+    last: Option<(u32, Time)>,
+    now: Time,
+) -> bool {
+    let is_late = last_layer == Some(packet.layer) && packet.index <= highest;
+    let is_old = last_layer.is_some() && last.is_some_and(|(_, last)| now + OUT_OF_STEP < last);
+    is_late || is_old
 }
 
 /// A dependency descriptor with another frame number, in `room`.

@@ -7,9 +7,9 @@ use super::nack::Nacks;
 use super::packet::Extension;
 use super::reception::Reception;
 use super::seen::Seen;
-use super::sender_clock::SenderReference;
+use super::sender_clock::{ClockOffset, SenderReference};
 use crate::base::id::{PayloadType, Ssrc};
-use crate::base::{ParticipantId, StreamId, Time, TrackId};
+use crate::base::{ParticipantId, StreamId, Time, TrackId, WorkerId};
 use crate::control::message::Publish;
 use crate::control::types::{CodecParameters, Encoding, Kind, MAX_CODECS, MAX_ENCODINGS, Mid, Source};
 use crate::wire::dependency::{Described, Structure};
@@ -63,6 +63,17 @@ pub struct Layer {
     pub last_wanted: Time,
     /// The shard's keys of the seats that show it.
     pub slots: Vec<u32>,
+    /// Other workers that have seats which show it.
+    pub watchers: Vec<Watcher>,
+}
+
+/// Another worker, and the key under which its shard has the track.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Watcher {
+    /// Which worker.
+    pub worker: WorkerId,
+    /// Its key of the track.
+    pub key: u32,
 }
 
 impl Layer {
@@ -84,7 +95,13 @@ impl Layer {
             structure: None,
             last_wanted: Time::ZERO,
             slots: Vec::new(),
+            watchers: Vec::new(),
         }
+    }
+
+    /// Whether anybody is shown it, on this worker or another.
+    pub fn is_shown(&self) -> bool {
+        !self.slots.is_empty() || !self.watchers.is_empty()
     }
 
     /// A packet came in which a key frame starts. The parameter sets of H.264 go before the picture
@@ -99,12 +116,20 @@ impl Layer {
 
     /// The publisher began a new SSRC: nothing of the old one's sequence holds any more.
     pub fn restart(&mut self, ssrc: Ssrc, clock_rate: u32) {
-        let slots = std::mem::take(&mut self.slots);
-        let wants_key_frame = self.key_requests.clone();
-        let last_wanted = self.last_wanted;
+        let Layer { flows, last_came, last_wanted, .. } = *self;
+        let (slots, watchers) = (std::mem::take(&mut self.slots), std::mem::take(&mut self.watchers));
+        let (key_requests, meter) = (self.key_requests.clone(), self.meter.clone());
         let encoding = Encoding { ssrc: Some(ssrc), rtx_ssrc: None, rid: None };
         let fresh = Layer::new(&encoding, clock_rate);
-        *self = Layer { slots, key_requests: wants_key_frame, last_wanted, ..fresh };
+        *self = Layer { slots, watchers, key_requests, meter, flows, last_came, last_wanted, ..fresh };
+    }
+
+    /// Nobody is shown it any more and nothing of it comes: what came means nothing to who is shown
+    /// it later. How much of it there is at home still does.
+    pub fn forget(&mut self, clock_rate: u32) {
+        let encoding = Encoding { ssrc: self.ssrc, rtx_ssrc: self.rtx_ssrc, rid: None };
+        let (flows, meter) = (self.flows, self.meter.clone());
+        *self = Layer { flows, meter, ..Layer::new(&encoding, clock_rate) };
     }
 }
 
@@ -143,6 +168,19 @@ pub struct TrackCounters {
     pub key_frame_requests: u64,
 }
 
+/// Where a track comes from that is published on another worker.
+#[derive(Clone, Copy, Debug)]
+pub struct Home {
+    /// Which worker.
+    pub worker: WorkerId,
+    /// This shard's key of the room.
+    pub room: u32,
+    /// The clock of its publisher, as estimated there.
+    pub clock: ClockOffset,
+    /// A bit for each layer that is asked for there.
+    pub watched: u8,
+}
+
 /// One published medium.
 #[derive(Debug)]
 pub struct Track {
@@ -152,8 +190,10 @@ pub struct Track {
     pub participant: ParticipantId,
     /// What it plays in step with.
     pub stream: StreamId,
-    /// The shard's key of the transport it comes in on.
+    /// The shard's key of the transport it comes in on; means nothing when its home is elsewhere.
     pub transport: u32,
+    /// The worker it is published on, when that is another one.
+    pub home: Option<Home>,
     /// Sound or picture.
     pub kind: Kind,
     /// What it shows.
@@ -172,8 +212,10 @@ pub struct Track {
     pub counters: TrackCounters,
     /// When what comes of it is looked at again.
     pub next_look: Time,
-    /// The layers that somebody watches, a bit each, as its publisher was told.
+    /// The layers that somebody watches, a bit each, as its publisher was told, or its home.
     pub told_wanted: u8,
+    /// The layers that somebody watches on other workers, as those have told.
+    pub wanted_there: Vec<(WorkerId, u8)>,
     extensions: [Option<Extension>; MAX_EXTENSION_ID + 1],
 }
 
@@ -195,6 +237,7 @@ impl Track {
             participant,
             stream: publish.stream,
             transport,
+            home: None,
             kind: publish.kind,
             source: publish.source,
             mid: publish.mid,
@@ -205,8 +248,19 @@ impl Track {
             counters: TrackCounters::default(),
             next_look: Time::ZERO,
             told_wanted: EVERYTHING,
+            wanted_there: Vec::new(),
             extensions,
         }
+    }
+
+    /// A track as it was published on another worker.
+    pub fn published_there(publish: Publish, participant: ParticipantId, home: Home) -> Track {
+        Track { home: Some(home), ..Track::new(publish, participant, u32::MAX) }
+    }
+
+    /// Whether it is published on that other worker.
+    pub fn is_from(&self, worker: WorkerId) -> bool {
+        self.home.is_some_and(|home| home.worker == worker)
     }
 
     /// Ticks a second of its time stamps.
@@ -222,6 +276,11 @@ impl Track {
     /// The codec whose retransmissions have this payload type.
     pub fn codec_of_rtx(&self, payload_type: PayloadType) -> Option<usize> {
         self.codecs.iter().position(|codec| codec.rtx == Some(payload_type))
+    }
+
+    /// The codec whose redundant packets have this payload type.
+    pub fn codec_of_red(&self, payload_type: PayloadType) -> Option<usize> {
+        self.codecs.iter().position(|codec| codec.red == Some(payload_type))
     }
 
     /// What an extension id means on this track's m-line, if it is carried through.
@@ -271,6 +330,7 @@ pub(crate) mod testing {
             format: 0,
             payload_type: PayloadType(96),
             rtx: None,
+            red: None,
             clock_rate: 90_000,
             nack: true,
             pli: true,

@@ -2,7 +2,7 @@
 
 pub mod seats;
 
-use crate::base::{ParticipantId, RoomId, SlotId, StreamId, TrackId};
+use crate::base::{ParticipantId, RoomId, SlotId, StreamId, TrackId, WorkerId};
 use crate::control::types::Kind;
 use seats::Seats;
 
@@ -28,9 +28,19 @@ pub struct Change {
     pub track: Option<TrackId>,
 }
 
+impl Stream {
+    /// Ids rise in the order of publishing, whichever worker hears of it first.
+    fn first_track(&self) -> Option<TrackId> {
+        self.audio.into_iter().chain(self.video).min()
+    }
+}
+
+/// Somebody in the room; seats are known of those only who are on this worker.
 #[derive(Clone, Debug)]
 struct Member {
     participant: ParticipantId,
+    /// The worker they are on, when it is another one.
+    home: Option<WorkerId>,
     seats: Seats,
     hidden: bool,
 }
@@ -41,12 +51,13 @@ pub struct Room {
     id: RoomId,
     members: Vec<Member>,
     streams: Vec<Stream>,
+    workers: Vec<WorkerId>,
 }
 
 impl Room {
     /// An empty room.
     pub fn new(id: RoomId) -> Room {
-        Room { id, members: Vec::new(), streams: Vec::new() }
+        Room { id, members: Vec::new(), streams: Vec::new(), workers: Vec::new() }
     }
 
     /// The room's id.
@@ -54,14 +65,62 @@ impl Room {
         self.id
     }
 
-    /// The people in it, in the order they came.
+    /// The people of it who are on this worker, in the order they came.
     pub fn participants(&self) -> impl Iterator<Item = ParticipantId> {
-        self.members.iter().map(|member| member.participant)
+        self.members_on(None)
+    }
+
+    /// The people of it who are on that worker (`None`: this one), in the order they came.
+    pub fn members_on(&self, home: Option<WorkerId>) -> impl Iterator<Item = ParticipantId> {
+        self.members.iter().filter(move |member| member.home == home).map(|member| member.participant)
+    }
+
+    /// What is published by people who are on that other worker.
+    pub fn tracks_from(&self, home: WorkerId) -> impl Iterator<Item = TrackId> {
+        let from_there = move |stream: &&Stream| self.home_of(stream.participant) == Some(home);
+        self.streams.iter().filter(from_there).flat_map(|stream| [stream.audio, stream.video]).flatten()
+    }
+
+    /// The other workers on which there are people of it.
+    pub fn workers(&self) -> &[WorkerId] {
+        &self.workers
+    }
+
+    /// There may be people of it on that other worker. False when that was known.
+    pub fn add_worker(&mut self, worker: WorkerId) -> bool {
+        let is_new = !self.workers.contains(&worker);
+        if is_new {
+            self.workers.push(worker);
+        }
+        is_new
+    }
+
+    /// There is nobody of it on that other worker any more.
+    pub fn remove_worker(&mut self, worker: WorkerId) {
+        self.workers.retain(|&other| other != worker);
     }
 
     /// Lets a participant in.
     pub fn join(&mut self, participant: ParticipantId) {
-        self.members.push(Member { participant, seats: Seats::default(), hidden: false });
+        self.members.push(Member { participant, home: None, seats: Seats::default(), hidden: false });
+    }
+
+    /// Somebody came in on another worker. Nothing changes when that was known.
+    pub fn join_there(&mut self, participant: ParticipantId, home: WorkerId) {
+        if !self.members.iter().any(|member| member.participant == participant) {
+            let (home, seats) = (Some(home), Seats::default());
+            self.members.push(Member { participant, home, seats, hidden: false });
+        }
+    }
+
+    /// The other worker that a member is on.
+    pub fn home_of(&self, participant: ParticipantId) -> Option<WorkerId> {
+        self.members.iter().find(|member| member.participant == participant)?.home
+    }
+
+    /// Whether nothing comes from a member.
+    pub fn is_hidden(&self, participant: ParticipantId) -> bool {
+        self.members.iter().any(|member| member.participant == participant && member.hidden)
     }
 
     /// Lets a participant go, with what they published and their seats.
@@ -82,6 +141,7 @@ impl Room {
             Kind::Audio => self.streams[at].audio = Some(track),
             Kind::Video => self.streams[at].video = Some(track),
         }
+        self.sort_streams();
     }
 
     /// Takes a track out of its stream.
@@ -91,6 +151,12 @@ impl Room {
             stream.video = stream.video.filter(|&video| video != track);
         }
         self.streams.retain(|stream| stream.audio.is_some() || stream.video.is_some());
+        self.sort_streams();
+    }
+
+    /// In the order of publishing, so that all workers of a room choose alike.
+    fn sort_streams(&mut self) {
+        self.streams.sort_by_key(Stream::first_track);
     }
 
     /// Marks a participant from whom nothing comes: others' seats go to those from whom something

@@ -100,7 +100,12 @@ impl Shard {
         self.divide(now, link, false, &mut bench);
         for place in 0..bench.seats.len() {
             let layer = bench.chosen[place].map(|rung| bench.wishes[place].ladder[rung].choice.layer);
-            self.slots[bench.seats[place]].set_desired(layer);
+            let slot = &mut self.slots[bench.seats[place]];
+            if slot.set_desired(layer)
+                && let Some(track) = slot.track()
+            {
+                self.touch(track);
+            }
         }
         self.workbench = bench;
     }
@@ -161,6 +166,7 @@ impl Shard {
                 _ => {}
             }
         }
+        self.touch(key);
         self.begin(slot, out);
         if let Some(choice) = choice.filter(|choice| self.slots[slot].misses_key_frame_of(choice.layer)) {
             self.want_key_frame(key, usize::from(choice.layer));
@@ -175,13 +181,14 @@ impl Shard {
         for (number, layer) in (0u8..).zip(&mut self.tracks[track].layers) {
             layer.slots.retain(|&slot| self.slots[slot].listens_to(number));
         }
+        self.touch(track);
     }
 
     /// Looks at what comes of a track, if it is time: rates, layers that paused or are back, and
     /// layers that nobody watches.
     pub(super) fn look_at(&mut self, now: Time, key: u32) {
         let track = &mut self.tracks[key];
-        if now < track.next_look {
+        if now < track.next_look || track.home.is_some() {
             return;
         }
         track.next_look = now + LOOK_INTERVAL;
@@ -190,6 +197,7 @@ impl Shard {
         track.layers.iter_mut().for_each(|layer| rates_changed |= layer.meter.settle(now));
         if flow_changed || rates_changed {
             self.unsettle_viewers(key, flow_changed);
+            self.tell_supplies(key);
         }
         self.tell_wanted(now, key);
     }
@@ -209,18 +217,12 @@ impl Shard {
     /// Tells signaling which layers of a track anybody watches, when that has changed. The lowest is
     /// always sent: whoever comes is to see something at once.
     fn tell_wanted(&mut self, now: Time, key: u32) {
-        let Track { layers, .. } = &self.tracks[key];
+        let Track { layers, wanted_there, .. } = &self.tracks[key];
         if layers.len() == 1 {
             return;
         }
-        let mut wanted = 1u8;
-        for &slot in layers.iter().flat_map(|layer| &layer.slots) {
-            let slot = &self.slots[slot];
-            let aim = slot.aimed_at().map(|aim| aim.layer);
-            for layer in [slot.layer(), aim, slot.desired()].into_iter().flatten() {
-                wanted |= 1 << layer;
-            }
-        }
+        let there = wanted_there.iter().fold(0, |wanted, (_, layers)| wanted | layers);
+        let wanted = 1 | there | self.wanted_here(key);
         let track = &mut self.tracks[key];
         let mut told = 0;
         for (number, layer) in track.layers.iter_mut().enumerate() {
@@ -240,9 +242,22 @@ impl Shard {
         }
     }
 
+    /// The layers of a track that somebody on this worker watches, or would if they came; a bit each.
+    pub(super) fn wanted_here(&self, track: u32) -> u8 {
+        let mut wanted = 0;
+        for &slot in self.tracks[track].layers.iter().flat_map(|layer| &layer.slots) {
+            let slot = &self.slots[slot];
+            let aim = slot.aimed_at().map(|aim| aim.layer);
+            for layer in [slot.layer(), aim, slot.desired()].into_iter().flatten() {
+                wanted |= 1 << layer;
+            }
+        }
+        wanted
+    }
+
     /// Says again which layers of each track are watched.
     pub(super) fn wanted_layers(&self) -> impl Iterator<Item = Event> {
-        let several = self.tracks.iter().filter(|(_, track)| track.layers.len() > 1);
+        let several = self.tracks.iter().filter(|(_, track)| track.home.is_none() && track.layers.len() > 1);
         several.map(|(_, track)| {
             let everything = (1 << track.layers.len()) - 1;
             Event::Layers { track: track.id, wanted: track.told_wanted & everything }

@@ -19,6 +19,7 @@ impl Shard {
         let outcome = match command {
             Command::OpenRoom { room } => self.open_room(room),
             Command::CloseRoom { room } => self.close_room(room, out),
+            Command::SpanRoom { room, worker } => self.span_room(room, worker),
             Command::Join { room, participant } => self.join(room, participant),
             Command::Leave { participant } => self.leave(participant, out),
             Command::OpenTransport(open) => self.open_transport(now, *open),
@@ -57,6 +58,7 @@ impl Shard {
         for participant in people {
             self.leave(participant, out)?;
         }
+        self.unspan(key, out);
         self.rooms.remove(key);
         self.room_keys.remove(&room);
         Ok(())
@@ -69,6 +71,7 @@ impl Shard {
         }
         self.rooms[key].join(participant);
         self.participants.insert(participant, Participant { room: key, links: Vec::new() });
+        self.tell_joined(key, participant);
         Ok(())
     }
 
@@ -80,6 +83,7 @@ impl Shard {
         }
         self.participants.remove(&participant);
         self.rooms[room].leave(participant);
+        self.tell_left(room, participant);
         self.reseat(room, out);
         Ok(())
     }
@@ -160,21 +164,28 @@ impl Shard {
             }
         }
         self.rooms[room].publish(participant, stream, kind, id);
+        self.tell_published(room, key);
         self.schedule(link);
         self.reseat(room, out);
         Ok(())
     }
 
     fn unpublish(&mut self, track: TrackId, out: &mut impl Outbox) -> Outcome {
-        let key = *self.track_keys.get(&track).ok_or((track.0, Reason::Unknown))?;
-        let room = self.links[self.tracks[key].transport].room;
+        let key = self.own_track(track).ok_or((track.0, Reason::Unknown))?;
+        let room = self.room_of(key);
         self.remove_track(key, out);
         self.reseat(room, out);
         Ok(())
     }
 
     fn mute(&mut self, track: TrackId, muted: bool, out: &mut impl Outbox) -> Outcome {
-        let key = *self.track_keys.get(&track).ok_or((track.0, Reason::Unknown))?;
+        let key = self.own_track(track).ok_or((track.0, Reason::Unknown))?;
+        self.set_muted(key, muted, out);
+        self.tell_muted(key, muted);
+        Ok(())
+    }
+
+    pub(super) fn set_muted(&mut self, key: u32, muted: bool, out: &mut impl Outbox) {
         // What came before is sent as it was then, and nothing after.
         self.depart_viewers(key, out);
         self.tracks[key].muted = muted;
@@ -185,11 +196,10 @@ impl Shard {
             for &slot in &self.tracks[key].layers[layer].slots {
                 self.slots[slot].interrupt();
             }
-            if !muted && !self.tracks[key].layers[layer].slots.is_empty() {
+            if !muted && self.tracks[key].layers[layer].is_shown() {
                 self.want_key_frame(key, layer);
             }
         }
-        Ok(())
     }
 
     fn open_slot(&mut self, open: OpenSlot, out: &mut impl Outbox) -> Outcome {
@@ -235,8 +245,7 @@ impl Shard {
         let key = *self.slot_keys.get(&slot).ok_or((slot.0, Reason::Unknown))?;
         let link = self.slots[key].transport();
         let (participant, room) = (self.links[link].participant, self.links[link].room);
-        let room_of =
-            |track: &TrackId| Some(self.links[self.tracks[*self.track_keys.get(track)?].transport].room);
+        let room_of = |track: &TrackId| Some(self.room_of(*self.track_keys.get(track)?));
         if let Some(track) = track
             && room_of(&track) != Some(room)
         {
@@ -276,10 +285,9 @@ impl Shard {
 
     fn query_room(&mut self, request: u64, room: RoomId) -> Outcome {
         let key = *self.room_keys.get(&room).ok_or((room.0, Reason::Unknown))?;
-        let links = self.links.iter().filter(|(_, link)| link.room == key);
-        let tracks = links.flat_map(|(_, link)| &link.tracks).map(|&track| &self.tracks[track]);
+        let tracks = self.tracks.iter().filter(|(track, _)| self.room_of(*track) == key);
         let events: Vec<_> = tracks
-            .map(|track| Event::TrackStats { request, track: track.id, stats: statistics(track) })
+            .map(|(_, track)| Event::TrackStats { request, track: track.id, stats: statistics(track) })
             .collect();
         events.into_iter().for_each(|event| self.tell(event));
         self.tell_load();
@@ -308,8 +316,13 @@ impl Shard {
     }
 }
 
+/// Of a track that is published on another worker only what is forwarded here: its home tells the rest.
 fn statistics(track: &Track) -> TrackStats {
     let counters = &track.counters;
+    if track.home.is_some() {
+        let (forwarded, forwarded_bytes) = (counters.forwarded, counters.forwarded_bytes);
+        return TrackStats { forwarded, forwarded_bytes, ..TrackStats::default() };
+    }
     TrackStats {
         packets: counters.packets,
         bytes: counters.bytes,

@@ -95,6 +95,10 @@ causes! {
     NoRtx => "no-rtx",
     /// A retransmission of what is not kept any more, or was never sent.
     NotKept => "not-kept",
+    /// Not told to another worker: too much waits for it already.
+    MeshFull => "mesh-full",
+    /// From another worker, of a track that nobody here is shown any more.
+    MeshStray => "mesh-stray",
     /// A retransmission asked for a moment ago.
     ResentJustNow => "resent-just-now",
 }
@@ -156,6 +160,14 @@ pub struct Counters {
     pub resent: u64,
     /// Packets a late joiner was given from the history.
     pub replayed_from_history: u64,
+    /// Lost sounds that came in front of another one (RFC 2198).
+    pub healed: u64,
+    /// Sounds that left in front of another one (RFC 2198).
+    pub redundant: u64,
+    /// Packets told to other workers.
+    pub crossed: u64,
+    /// Packets taken from other workers.
+    pub crossed_in: u64,
     /// RTCP datagrams sent.
     pub rtcp_out: u64,
     /// Key frames asked for.
@@ -174,6 +186,10 @@ impl Default for Counters {
             padding: 0,
             resent: 0,
             replayed_from_history: 0,
+            healed: 0,
+            redundant: 0,
+            crossed: 0,
+            crossed_in: 0,
             rtcp_out: 0,
             key_frame_requests: 0,
         }

@@ -129,7 +129,9 @@ impl Shard {
         let transport = self.links[link].opened.transport;
         self.tell(Event::Transport { transport, state });
         let (room, participant) = (self.links[link].room, self.links[link].participant);
-        if self.rooms[room].hide(participant, state == TransportState::Hidden) {
+        let hidden = state == TransportState::Hidden;
+        if self.rooms[room].hide(participant, hidden) {
+            self.tell_hidden(room, participant, hidden);
             self.reseat(room, out);
         }
         if matches!(state, TransportState::Connected { .. }) && self.links[link].srtp.is_none() {

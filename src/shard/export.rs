@@ -1,8 +1,8 @@
 //! A shard as plain data, for a process that takes over from another.
 //!
 //! Carried over: rooms and who sits where, ICE, keys, roll-over counters and replay windows, and
-//! every index a seat has used, which must never be used again. Not carried over: histories and
-//! statistics. Seats that show a picture begin anew with a key frame, which is asked for at once.
+//! every index a seat has used, which must never be used again. Not carried over: histories,
+//! statistics, and tracks of other workers, which tell of them anew. Seats that show a picture begin anew with a key frame, which is asked for at once.
 
 use super::link::{Ingress, Link, Srtp};
 use super::{Participant, Shard};
@@ -114,6 +114,7 @@ impl Shard {
         for change in shown {
             self.point(change.slot, change.track, out);
         }
+        self.span_anew();
         // Signaling knows what the seats show: nothing changed for it.
         self.events.clear();
         Ok(())

@@ -4,6 +4,7 @@ use super::Shard;
 use super::counters::Drop;
 use super::gather::{MAX_HEADER, Owed, Train, Yard};
 use super::link::Link;
+use super::redundancy::{Older, older_of};
 use crate::base::slab::Slab;
 use crate::base::{Outbox, Time, WallClock};
 use crate::control::types::Kind;
@@ -33,6 +34,7 @@ const MAX_REPLAY_SPAN: Duration = Duration::from_secs(1);
 impl Shard {
     /// Sends the packet `index` of a layer to every seat that shows the layer.
     pub(super) fn forward(&mut self, track: u32, layer: usize, index: u64, out: &mut impl Outbox) {
+        self.cross_packet(track, layer, index);
         let fanned = self.fan_out(track, layer, index, out);
         let counters = &mut self.tracks[track].counters;
         counters.forwarded += fanned.sent;
@@ -72,8 +74,10 @@ impl Shard {
             gathering: &mut self.gathering,
             counters: &mut self.counters,
         };
+        let older = older_of(track, layer, index, packet.timestamp);
         for &slot in &layer.slots {
-            let owed = Owed::new(slot, key, layer_number, index);
+            let mut owed = Owed::new(slot, key, layer_number, index);
+            owed.older = older;
             let came = stored.received;
             let outcome = owe(came, &mut self.slots[slot], &packet, owed, &self.wall, &mut yard, out);
             fanned.sent += u64::from(outcome.kept);
@@ -99,20 +103,21 @@ impl Shard {
             return;
         }
         let number = usize::from(aim.layer);
-        let layer = &track.layers[number];
-        let run = layer.last_key_frame.zip(layer.highest).map(|((first, _), last)| first..=last);
-        let whole = run.filter(|run| {
-            let began = layer.history.get(*run.start()).map(|(_, stored)| stored.received);
-            let spans = layer.last_came.zip(began).map(|(last, began)| last.since(began));
-            run.end() - run.start() < MAX_REPLAY
-                && spans.is_some_and(|span| span < MAX_REPLAY_SPAN)
-                && !self.slots[slot].has_begun()
-                && run.clone().all(|index| layer.history.get(index).is_some())
-        });
-        let Some(run) = whole else {
-            return self.want_key_frame(key, number);
-        };
-        self.replay(slot, key, number, run, out);
+        let run = self.replayable(key, number).filter(|_| !self.slots[slot].has_begun());
+        match run {
+            Some(run) => self.replay(slot, key, number, run, out),
+            None => self.want_key_frame(key, number),
+        }
+    }
+
+    /// The run since the last key frame of a layer, when all of it is there and it is short.
+    pub(super) fn replayable(&self, track: u32, layer: usize) -> Option<RangeInclusive<u64>> {
+        let layer = &self.tracks[track].layers[layer];
+        let run = layer.last_key_frame.zip(layer.highest).map(|((first, _), last)| first..=last)?;
+        let began = layer.history.get(*run.start()).map(|(_, stored)| stored.received)?;
+        let is_short = run.end() - run.start() < MAX_REPLAY
+            && layer.last_came.is_some_and(|last| last.since(began) < MAX_REPLAY_SPAN);
+        (is_short && run.clone().all(|index| layer.history.get(index).is_some())).then_some(run)
     }
 
     /// Sends packets that came before to one seat, each as at the time it came, so that the seat's
@@ -175,11 +180,11 @@ impl Shard {
 
     /// Somebody who is shown this layer needs a key frame.
     pub(super) fn want_key_frame(&mut self, track: u32, layer: usize) {
-        let track = &mut self.tracks[track];
-        if track.kind == Kind::Video {
-            track.layers[layer].key_requests.want();
-            let deadline = track.layers[layer].key_requests.deadline();
-            self.timers.set_at_most(track.transport, deadline);
+        let entry = &mut self.tracks[track];
+        if entry.kind == Kind::Video {
+            entry.layers[layer].key_requests.want();
+            let deadline = entry.layers[layer].key_requests.deadline();
+            self.ask_at_most(track, deadline);
         }
     }
 }
@@ -222,7 +227,16 @@ fn owe(
     let layer = usize::from(owed.layer);
     let published_now = || published_at(now, &yard.tracks[owed.track], layer, yard.links, wall);
     match slot.admit(now, packet, published_now) {
-        Ok(outgoing) => {
+        Ok(mut outgoing) => {
+            owed.older = owed.older.filter(|_| !outgoing.begins && now < yard.links[link].lossy_until);
+            match (owed.older, outgoing.red) {
+                (Some(older), Some(red)) => {
+                    owed.older = Some(Older { payload_type: outgoing.payload_type, ..older });
+                    outgoing.payload_type = red;
+                    slot.note_redundancy(older.len());
+                }
+                _ => owed.older = None,
+            }
             owed.head = outgoing.head;
             owed.payload = body_of(packet, &outgoing);
             owed.begins = outgoing.begins;
@@ -252,7 +266,7 @@ pub(super) fn published_at(
     links: &Slab<Link>,
     wall: &WallClock,
 ) -> Option<u32> {
-    let offset = &links[track.transport].clock;
+    let offset = track.home.as_ref().map_or_else(|| &links[track.transport].clock, |home| &home.clock);
     track.layers[layer].reference?.timestamp_at(at, wall, offset, track.clock_rate())
 }
 

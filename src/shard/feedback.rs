@@ -3,6 +3,7 @@
 use super::Shard;
 use super::counters::Drop;
 use super::demux::Datagram;
+use super::redundancy::{LOSSY, LOSSY_FOR};
 use crate::base::id::Ssrc;
 use crate::base::{Outbox, Time};
 use crate::media::history::MAX_PACKET;
@@ -54,10 +55,10 @@ impl Shard {
         match packet {
             RtcpPacket::SenderReport(report) => {
                 self.on_sender_report(arrived, link, &report.info);
-                report.blocks().for_each(|block| self.on_report_block(link, &block));
+                report.blocks().for_each(|block| self.on_report_block(now, link, &block));
             }
             RtcpPacket::ReceiverReport(report) => {
-                report.blocks().for_each(|block| self.on_report_block(link, &block))
+                report.blocks().for_each(|block| self.on_report_block(now, link, &block))
             }
             RtcpPacket::Nack(nack) => self.on_nack(now, link, nack, resends, out),
             RtcpPacket::Pli(pli) => self.on_key_frame_wish(link, pli.media),
@@ -92,13 +93,17 @@ impl Shard {
         let entry = &mut self.links[link];
         if std::mem::take(&mut entry.carry) && now >= entry.next_carry {
             entry.next_carry = now + CARRY_INTERVAL;
+            self.tell_reports(link);
             self.send_all_sender_reports(now, link, out);
         }
     }
 
-    fn on_report_block(&mut self, link: u32, block: &ReportBlock) {
+    fn on_report_block(&mut self, now: Time, link: u32, block: &ReportBlock) {
         if let Some(slot) = self.slot_of(link, block.ssrc) {
             self.slots[slot].on_receiver_report();
+            if block.fraction_lost >= LOSSY {
+                self.links[link].lossy_until = now + LOSSY_FOR;
+            }
         }
     }
 

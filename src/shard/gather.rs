@@ -8,9 +8,10 @@
 use super::Shard;
 use super::counters::{Counters, Drop};
 use super::link::{Link, Srtp};
+use super::redundancy::{Head, Older};
 use crate::base::slab::Slab;
 use crate::base::{Outbox, Path, Push, Time, TrainId};
-use crate::media::pictures::Head;
+use crate::media::pictures;
 use crate::media::track::Track;
 use crate::media::train_plan::{MAX_PLANNED, Wagon, plan};
 use crate::transport::srtp::{Payload, SrtpSender};
@@ -47,9 +48,11 @@ pub(super) struct Owed {
     header_start: u16,
     header_len: u16,
     /// What goes before it in place of the payload's first bytes.
-    pub(super) head: Head,
+    pub(super) head: pictures::Head,
     /// Where the rest of the payload lies in the stored packet.
     pub(super) payload: (u16, u16),
+    /// What rides in front of the payload.
+    pub(super) older: Option<Older>,
 }
 
 /// What one receiver is owed, in the order it came.
@@ -103,8 +106,9 @@ impl Owed {
             index: 0,
             header_start: 0,
             header_len: 0,
-            head: Head::default(),
+            head: pictures::Head::default(),
             payload: (0, 0),
+            older: None,
         }
     }
 }
@@ -219,7 +223,10 @@ impl<'a> Train<'a> {
         noted: &mut Option<Vec<Time>>,
         out: &mut impl Outbox,
     ) {
-        let size = |owed: &Owed| owed.header_len + owed.head.bytes().len() as u16 + owed.payload.1;
+        let size = |owed: &Owed| {
+            let front = owed.head.bytes().len() as u16 + owed.older.map_or(0, Older::len);
+            owed.header_len + front + owed.payload.1
+        };
         let wagons: ArrayVec<Wagon, MAX_PLANNED> =
             waiting.owed.iter().map(|owed| Wagon { size: size(owed), stream: owed.slot }).collect();
         for place in plan(&wagons) {
@@ -231,9 +238,20 @@ impl<'a> Train<'a> {
             if let Some(noted) = noted.as_mut().filter(|noted| !owed.replayed && noted.len() < MOST_NOTED) {
                 noted.push(received);
             }
-            let payload = Payload { head: owed.head.bytes(), body: payload, padding: place.padding };
+            let older = owed.older.map(|older| head_of(older, owed, tracks));
+            let head = match &older {
+                None => owed.head.bytes(),
+                Some(Some(head)) => head,
+                // The header says that there is one.
+                Some(None) => {
+                    counters.drop(Drop::NotKept);
+                    continue;
+                }
+            };
+            let payload = Payload { head, body: payload, padding: place.padding };
             if self.seal(owed.index, waiting.header(owed), payload, counters, out) {
                 counters.padding += u64::from(place.padding);
+                counters.redundant += u64::from(owed.older.is_some());
                 let sent =
                     if owed.replayed { &mut counters.replayed_from_history } else { &mut counters.forwarded };
                 *sent += 1;
@@ -269,6 +287,12 @@ fn payload_of<'a>(owed: &Owed, tracks: &'a Slab<Track>) -> Option<(&'a [u8], Tim
         tracks.get(owed.track)?.layers[usize::from(owed.layer)].history.get(owed.published)?;
     let (start, len) = (usize::from(owed.payload.0), usize::from(owed.payload.1));
     Some((bytes.get(start..start + len)?, stored.received))
+}
+
+fn head_of(older: Older, owed: &Owed, tracks: &Slab<Track>) -> Option<Head> {
+    let track = tracks.get(owed.track)?;
+    let layer = &track.layers[usize::from(owed.layer)];
+    older.head(layer, owed.published)
 }
 
 impl Shard {

@@ -28,10 +28,18 @@ impl Shard {
         };
         match self.links[link].ingress.find(view.ssrc()) {
             Some(ingress) if ingress.retired => self.counters.drop(Drop::RetiredSsrc),
+            Some(ingress) if self.is_redundant(ingress, &view) => {
+                self.on_aside(now, (link, datagram), Some(ingress), &view, out)
+            }
             Some(ingress) if !ingress.rtx => self.on_media(now, (link, datagram), ingress, &view, out),
             Some(ingress) => self.on_aside(now, (link, datagram), Some(ingress), &view, out),
             None => self.on_aside(now, (link, datagram), None, &view, out),
         }
+    }
+
+    fn is_redundant(&self, ingress: Ingress, view: &RtpView<'_>) -> bool {
+        let track = &self.tracks[ingress.track];
+        track.kind == Kind::Audio && track.codec_of_red(view.payload_type()).is_some()
     }
 
     /// A packet of a known layer: opened in its place in the history.
@@ -59,7 +67,8 @@ impl Shard {
         self.store(now, Some(datagram.arrived), from, (opened.index, opened.len), out);
     }
 
-    /// A retransmission, or an SSRC seen for the first time: opened beside, then put in its place.
+    /// A retransmission, redundant sound, or an SSRC seen for the first time: opened beside, then put in
+    /// its place.
     fn on_aside(
         &mut self,
         now: Time,
@@ -83,6 +92,9 @@ impl Shard {
         };
         if ingress.rtx {
             return self.on_retransmission(now, ingress, opened.len, out);
+        }
+        if self.is_redundant(ingress, view) {
+            return self.on_redundant(now, datagram.arrived, ingress, (opened.index, opened.len), out);
         }
         let room = self.tracks[ingress.track].layers[usize::from(ingress.layer)].history.reserve(now);
         room[..opened.len].copy_from_slice(&self.scratch[..opened.len]);
@@ -121,7 +133,7 @@ impl Shard {
 
     /// Commits the packet that stands in the layer's reservation, and forwards it. It `arrived` by
     /// itself, or else was recovered.
-    fn store(
+    pub(super) fn store(
         &mut self,
         now: Time,
         arrived: Option<Time>,
@@ -152,10 +164,11 @@ impl Shard {
             Some(at) => layer.reception.on_packet(at, index, timestamp),
             None => layer.reception.on_recovered(),
         }
-        layer.meter.on_packet(now, len, &frame);
         layer.last_came = Some(now);
-        if !layer.flows {
-            track.next_look = Time::ZERO;
+        // What crosses is no measure of what there is: its home tells.
+        if track.home.is_none() {
+            layer.meter.on_packet(now, len, &frame);
+            track.next_look = if layer.flows { track.next_look } else { Time::ZERO };
         }
         let arrival = layer.nacks.on_packet(now, index);
         if track.kind == Kind::Video {
@@ -170,7 +183,7 @@ impl Shard {
         track.counters.packets += 1;
         track.counters.bytes += len as u64;
         let deadline = layer.nacks.deadline().min(layer.key_requests.deadline());
-        self.timers.set_at_most(track.transport, deadline);
+        self.ask_at_most(from.track, deadline);
         self.forward(from.track, usize::from(from.layer), index, out);
         self.look_at(now, from.track);
     }
@@ -236,6 +249,7 @@ impl Shard {
                 }
             }
             self.links[link].ingress.retire(key, number, false);
+            self.tell_restarted(key, usize::from(number), ssrc);
             self.want_key_frame(key, usize::from(number));
         }
         let ingress = Ingress { ssrc, track: key, layer: number, rtx, retired: false };
@@ -258,7 +272,8 @@ fn layer_of(track: &Track, view: &RtpView<'_>, rtx: bool) -> Option<u8> {
 }
 
 fn takes(track: &Track, payload_type: PayloadType) -> bool {
-    track.codec_of(payload_type).or(track.codec_of_rtx(payload_type)).is_some()
+    let codec = track.codec_of(payload_type).or(track.codec_of_rtx(payload_type));
+    codec.or(track.codec_of_red(payload_type)).is_some()
 }
 
 /// Makes a retransmission's header the original's again.

@@ -107,6 +107,8 @@ pub(super) struct Link {
     pub(super) next_report: Time,
     /// What its receiver is owed, while there is something.
     pub(super) waiting: Option<Box<Waiting>>,
+    /// Its receiver reported loss not long ago: until then sounds go out twice.
+    pub(super) lossy_until: Time,
     /// A sender report came that has not been carried over.
     pub(super) carry: bool,
     /// When its sender reports may be carried over again.
@@ -136,6 +138,7 @@ impl Link {
             spent: Vec::new(),
             next_report: now + REPORT_INTERVAL,
             waiting: None,
+            lossy_until: Time::ZERO,
             carry: false,
             next_carry: Time::ZERO,
             budget: None,

@@ -4,9 +4,10 @@
 //! simulator another. A packet's way through it: [`demux`] finds the transport by address, the one
 //! hash; [`ingress`] opens the packet straight into the history of its layer; [`fanout`] puts it on
 //! the list of every seat that shows the layer; [`gather`] seals what a receiver is owed into one
-//! train. Everything else is off that way: [`commands`] from
-//! signaling, [`feedback`] from peers, [`reports`] to peers, [`ticks`] of the clock, [`allocate`]
-//! of what each receiver is shown, and [`export`] of the whole for a process that takes over.
+//! train. To the shards of other cores packets go through the [`mesh`]. Everything else is off that
+//! way: [`commands`] from signaling, [`feedback`] from peers, [`reports`] to peers, [`ticks`] of the
+//! clock, [`allocate`] of what each receiver is shown, and [`export`] of the whole for a process that
+//! takes over.
 
 mod allocate;
 mod commands;
@@ -18,6 +19,8 @@ mod feedback;
 mod gather;
 mod ingress;
 mod link;
+mod mesh;
+mod redundancy;
 mod removal;
 mod reports;
 mod seating;
@@ -43,6 +46,7 @@ pub use demux::Datagram;
 use gather::Gathering;
 use hashbrown::HashMap;
 use link::Link;
+pub use mesh::MeshBatch;
 use std::collections::VecDeque;
 
 /// Keys that come from the network are hashed with a seed of the process's own.
@@ -98,8 +102,11 @@ pub struct Shard {
     timers: Timers,
     gathering: Gathering,
     workbench: Workbench,
+    mesh: mesh::Mesh,
     /// Sixteenths of the pictures that are forwarded.
     picture_share: u8,
+    /// Percent of its core that the worker uses.
+    busy: u8,
     events: VecDeque<Event>,
     events_lost: u64,
     counters: Counters,
@@ -129,7 +136,9 @@ impl Shard {
             timers: Timers::default(),
             gathering: Gathering::default(),
             workbench: Workbench::default(),
+            mesh: mesh::Mesh::default(),
             picture_share: ALL_PICTURES,
+            busy: 0,
             events: VecDeque::new(),
             events_lost: 0,
             counters: Counters::default(),
@@ -140,7 +149,8 @@ impl Shard {
     /// When [`on_timeout`](Self::on_timeout) wants to be called; `None` when nothing is pending.
     pub fn next_deadline(&self) -> Option<Time> {
         let departs = self.gathering.next_deadline();
-        self.timers.next().into_iter().chain(departs).min()
+        let asks = self.mesh.timers.next();
+        self.timers.next().into_iter().chain(departs).chain(asks).min()
     }
 
     /// The oldest event signaling has not been told yet.
@@ -173,7 +183,8 @@ impl Shard {
             rooms: self.rooms.len(),
             participants: self.participants.len(),
             transports: self.links.len(),
-            tracks: self.tracks.len(),
+            tracks: self.tracks.len() - self.mesh.remote_tracks,
+            remote_tracks: self.mesh.remote_tracks,
             slots: self.slots.len(),
         }
     }
@@ -190,6 +201,8 @@ pub struct Population {
     pub transports: usize,
     /// Tracks they publish.
     pub tracks: usize,
+    /// Tracks that are published on other workers, in rooms that span this one too.
+    pub remote_tracks: usize,
     /// Seats they receive on.
     pub slots: usize,
 }

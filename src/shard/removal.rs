@@ -39,14 +39,25 @@ impl Shard {
         }
         let Some(track) = self.tracks.remove(key) else { return };
         self.track_keys.remove(&track.id);
-        let link = &mut self.links[track.transport];
-        link.tracks.retain(|&other| other != key);
-        link.ingress.forget_track(key);
+        let room = match &track.home {
+            Some(home) => {
+                self.mesh.remote_tracks -= 1;
+                self.mesh.timers.clear(key);
+                home.room
+            }
+            None => {
+                let link = &mut self.links[track.transport];
+                link.tracks.retain(|&other| other != key);
+                link.ingress.forget_track(key);
+                let room = link.room;
+                self.tell_unpublished(room, track.id);
+                room
+            }
+        };
         for slot in track.layers.iter().flat_map(|layer| &layer.slots) {
             self.slots[*slot].show(None);
             self.tell(Event::Slot { slot: self.slots[*slot].id(), track: None });
         }
-        let room = self.links[track.transport].room;
         self.rooms[room].unpublish(track.id);
     }
 

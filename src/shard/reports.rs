@@ -86,7 +86,7 @@ impl Shard {
 
     fn send_key_frame_request(&mut self, now: Time, key: u32, layer: usize, out: &mut impl Outbox) {
         let track = &mut self.tracks[key];
-        if track.layers[layer].slots.is_empty() {
+        if !track.layers[layer].is_shown() {
             return track.layers[layer].key_requests.served();
         }
         // Before its first packet a layer has no SSRC to ask; its first packet starts a key frame.
@@ -134,7 +134,7 @@ impl Shard {
         }
     }
 
-    fn send_sender_reports(&mut self, now: Time, track: u32, layer: usize, out: &mut impl Outbox) {
+    pub(super) fn send_sender_reports(&mut self, now: Time, track: u32, layer: usize, out: &mut impl Outbox) {
         for place in 0..self.tracks[track].layers[layer].slots.len() {
             let slot = self.tracks[track].layers[layer].slots[place];
             // Who waits for this layer's key frame is on its list, and on that of what it shows.

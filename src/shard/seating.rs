@@ -20,6 +20,11 @@ impl Shard {
     /// Points a seat at a track, or at nothing.
     pub(super) fn point(&mut self, slot_id: SlotId, track: Option<TrackId>, out: &mut impl Outbox) {
         let Some(&slot) = self.slot_keys.get(&slot_id) else { return };
+        if self.slots[slot].track().is_some() {
+            // What waits is of what it showed until now.
+            let link = self.slots[slot].transport();
+            self.yard().depart(link, out);
+        }
         self.unpoint(slot);
         let key = track.and_then(|track| self.track_keys.get(&track).copied());
         match key {
@@ -37,11 +42,11 @@ impl Shard {
 
     /// Takes a seat off the list of the track it shows.
     pub(super) fn unpoint(&mut self, slot: u32) {
-        let Some(track) = self.slots[slot].track().and_then(|track| self.tracks.get_mut(track)) else {
-            return;
-        };
+        let shown = self.slots[slot].track();
+        let Some((key, track)) = shown.and_then(|key| Some((key, self.tracks.get_mut(key)?))) else { return };
         for layer in &mut track.layers {
             layer.slots.retain(|&other| other != slot);
         }
+        self.touch(key);
     }
 }

@@ -20,8 +20,14 @@ impl Shard {
         self.tell_load();
     }
 
+    /// Notes what share of its core the worker uses, in percent, and tells signaling.
+    pub fn set_busy(&mut self, busy: u8) {
+        self.busy = busy;
+        self.tell_load();
+    }
+
     pub(super) fn tell_load(&mut self) {
-        self.tell(Event::Load { pictures: self.picture_share });
+        self.tell(Event::Load { pictures: self.picture_share, busy: self.busy });
     }
 
     /// Decides anew what is shed in a room whose seats have changed.

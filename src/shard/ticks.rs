@@ -11,6 +11,7 @@ impl Shard {
                 self.tick(now, link, out);
             }
         }
+        self.ask_homes(now);
     }
 
     fn tick(&mut self, now: Time, link: u32, out: &mut impl Outbox) {

@@ -1,6 +1,7 @@
 //! What a scenario lets happen to a run.
 
 use super::link::LinkOptions;
+use super::mesh::MeshPlan;
 use super::peer::misbehaviour::Lie;
 use super::peer::rtp;
 use super::person::Person;
@@ -63,7 +64,8 @@ impl World {
         }
         let plan = self.scenario.people[who].clone();
         let address = self.fresh_address();
-        let place = (plan.room % self.scenario.shards, address);
+        let among = if self.scenario.spreads { who } else { plan.room };
+        let place = (among % self.scenario.shards, address);
         let (person, commands) =
             Person::join((who, &plan), place, &mut self.ids, &mut self.ledger, &mut self.random, now);
         let shard = person.shard;
@@ -269,5 +271,6 @@ impl World {
             person.up.set_options(LinkOptions::clean(up));
             person.down.set_options(LinkOptions::clean(down));
         }
+        self.change_mesh(MeshPlan::CALM);
     }
 }

@@ -42,6 +42,13 @@ impl<T: Copy + PartialEq> History<T> {
         let before = self.changes.iter().rev().find(|(when, _)| *when < at);
         during.chain(before).any(|(_, held)| *held == value)
     }
+
+    /// Whether it held `value` at some point since `from`.
+    pub fn held_since(&self, from: Time, value: T) -> bool {
+        let before = self.changes.iter().rev().find(|(when, _)| *when <= from);
+        let since = self.changes.iter().filter(|(when, _)| *when > from);
+        since.chain(before).any(|(_, held)| *held == value)
+    }
 }
 
 /// A published track.
@@ -89,6 +96,8 @@ pub struct Ledger {
     pub slots: BTreeMap<SlotId, SlotEntry>,
     /// Whose transport is which.
     pub owners: BTreeMap<TransportId, ParticipantId>,
+    /// Whether rooms span shards: then what is changed on one is known on others a moment later.
+    pub is_spread: bool,
     /// What signaling was told of transports, in order.
     pub told: Vec<(Time, TransportId, TransportState)>,
 }

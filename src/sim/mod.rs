@@ -8,6 +8,7 @@ mod actions;
 pub mod fault;
 pub mod ledger;
 pub mod link;
+pub mod mesh;
 pub mod oracle;
 pub mod outbox;
 pub mod payload;

@@ -74,6 +74,7 @@ struct Numbering {
     first_payload_type: u8,
     first_extension: u8,
     rtx: bool,
+    red: bool,
     transport_cc: bool,
 }
 
@@ -203,6 +204,7 @@ impl Person {
             rtx_ssrc,
             payload_type: parameters.payload_type,
             rtx_payload_type: parameters.rtx,
+            red_payload_type: parameters.red,
             extensions: numbering.extensions(),
             layer,
             is_layered: layers > 1,
@@ -293,12 +295,16 @@ impl Person {
     }
 }
 
+/// Behind Opus and four video codecs with their retransmissions.
+const RED_PLACE: u8 = 9;
+
 impl Numbering {
     fn draw(plan: &PersonPlan, random: &mut Random) -> Numbering {
         Numbering {
             first_payload_type: 96 + random.below(20) as u8,
             first_extension: 1 + random.below(9) as u8,
             rtx: plan.rtx,
+            red: plan.red,
             transport_cc: plan.transport_cc,
         }
     }
@@ -312,6 +318,7 @@ impl Numbering {
             format: 0,
             payload_type: PayloadType(payload_type),
             rtx: (self.rtx && video.is_some()).then_some(PayloadType(payload_type + 1)),
+            red: (self.red && video.is_none()).then_some(PayloadType(self.first_payload_type + RED_PLACE)),
             clock_rate: if video.is_some() { 90_000 } else { 48_000 },
             nack: video.is_some(),
             pli: video.is_some(),

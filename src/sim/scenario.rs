@@ -1,6 +1,7 @@
 //! What happens in a run: everything follows from the seed.
 
 use super::link::LinkOptions;
+use super::mesh::MeshPlan;
 use super::peer::misbehaviour::Lie;
 use crate::base::Time;
 use crate::base::random::Random;
@@ -28,6 +29,8 @@ pub struct PersonPlan {
     pub layers: u8,
     /// Whether retransmissions were agreed on.
     pub rtx: bool,
+    /// Whether redundant sound (RFC 2198) was agreed on.
+    pub red: bool,
     /// Whether SSRCs stand in the signalling; otherwise packets are found by MID.
     pub announces_ssrcs: bool,
     /// Whether DTLS 1.3 is offered.
@@ -152,6 +155,10 @@ pub struct Scenario {
     pub rooms: usize,
     /// How many shards serve them.
     pub shards: usize,
+    /// Whether the people of a room are spread over all shards; otherwise each room is on one.
+    pub spreads: bool,
+    /// What carries packets between shards.
+    pub mesh: MeshPlan,
     /// Datagrams to a shard that come within this are one turn.
     pub turn: Duration,
     /// How long packets wait for one another.
@@ -180,6 +187,8 @@ impl Scenario {
             seed,
             rooms,
             shards: 1 + random.below(2) as usize,
+            spreads: false,
+            mesh: MeshPlan::CALM,
             turn,
             gathering: Duration::ZERO,
             people,
@@ -194,6 +203,10 @@ impl Scenario {
         if random.chance(0.5) {
             scenario.gathering = Duration::from_micros(random.below(10_000));
         }
+        if random.chance(0.5) {
+            (scenario.spreads, scenario.mesh) = (true, MeshPlan::draw(&mut random));
+            scenario.shards = 2 + random.below(3) as usize;
+        }
         scenario
     }
 
@@ -202,6 +215,7 @@ impl Scenario {
         let mut scenario = Scenario::from_seed(seed);
         scenario.rooms = 1;
         scenario.shards = 1;
+        (scenario.spreads, scenario.mesh) = (false, MeshPlan::CALM);
         scenario.people.truncate(2);
         for plan in &mut scenario.people {
             *plan = PersonPlan { room: 0, pairs: 1, video: Some(Codec::Vp8), layers: 1, ..plan.clone() };
@@ -214,7 +228,13 @@ impl Scenario {
 
     /// The same on another number of shards.
     pub fn on_shards(mut self, shards: usize) -> Scenario {
-        self.shards = shards;
+        (self.shards, self.spreads) = (shards, false);
+        self
+    }
+
+    /// The same with the people of each room spread over so many shards.
+    pub fn spread_over(mut self, shards: usize, mesh: MeshPlan) -> Scenario {
+        (self.shards, self.spreads, self.mesh) = (shards, true, mesh);
         self
     }
 
@@ -309,6 +329,7 @@ impl PersonPlan {
             video: random.chance(0.85).then_some(video),
             layers: 1,
             rtx: random.chance(0.8),
+            red: random.chance(0.6),
             announces_ssrcs: random.chance(0.6),
             dtls_13: random.chance(0.6),
             transport_cc: random.chance(0.8),

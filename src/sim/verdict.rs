@@ -25,6 +25,12 @@ pub struct Verdict {
     pub stays: Vec<(usize, ParticipantId, TransportId)>,
     /// How often a shard was exported and imported.
     pub renewals: u64,
+    /// Authentic packets that publishers sent.
+    pub packets_in: u64,
+    /// Packets that went from one shard to another.
+    pub crossed_in: u64,
+    /// Numbers that were left out for each of the scenario's people.
+    pub holes: BTreeMap<usize, u64>,
     /// Packets of media that reached somebody.
     pub media_heard: u64,
     /// How often each of the scenario's people was switched from one layer of a track to another.
@@ -35,6 +41,10 @@ pub struct Verdict {
     pub paused: BTreeMap<usize, Vec<bool>>,
     /// Packets sent again to each of the scenario's people.
     pub resent: BTreeMap<usize, u64>,
+    /// Sounds that were found in front of another one when they had been lost.
+    pub healed: u64,
+    /// Sounds that were sent in front of another one.
+    pub redundant: u64,
     /// Why shards dropped something, and how often.
     pub drops: BTreeMap<&'static str, u64>,
 }
@@ -80,7 +90,12 @@ impl World {
                 .map(|person| (person.who, person.participant, person.transport))
                 .collect(),
             violations: self.violations.found().to_vec(),
+            packets_in: self.packets_in,
+            crossed_in: self.crossed_in,
+            holes: self.people.iter().map(|person| (person.who, person.wiretap.sequence.holes())).collect(),
             media_heard: self.media_heard,
+            healed: self.healed,
+            redundant: self.redundant,
             drops: self.drops,
             renewals: self.renewals,
         }
@@ -97,6 +112,8 @@ impl World {
             Drop::UnknownCodec,
             Drop::RetiredSsrc,
             Drop::BeforeTheStart,
+            // Asked for again; but not all of it comes when the track is muted or its home renewed.
+            Drop::MeshFull,
         ];
         let refused: u64 = refused.map(Drop::label).iter().filter_map(|cause| self.drops.get(cause)).sum();
         for person in &self.people {

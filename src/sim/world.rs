@@ -2,6 +2,7 @@
 
 use super::fault::Fault;
 use super::ledger::Ledger;
+use super::mesh::{Mesh, MeshPlan};
 use super::oracle::Violations;
 use super::oracle::accounting::{self, Tally};
 use super::oracle::amplification::AmplificationOracle;
@@ -11,17 +12,16 @@ use super::person::{Ids, Person};
 use super::queue::EventQueue;
 use super::scenario::{Action, Scenario};
 use crate::base::random::Random;
-use crate::base::{Path, SocketIndex, Time, TrackId, WallClock};
+use crate::base::{Path, RoomId, SocketIndex, Time, TrackId, WallClock, WorkerId};
 use crate::control::types::{Reason, TransportState};
 use crate::control::{Command, Event};
 use crate::shard::counters::Drop;
-use crate::shard::{Datagram, Shard, ShardConfig};
+use crate::shard::{Datagram, MeshBatch, Shard, ShardConfig};
 use crate::transport::dtls::Identity;
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::LazyLock;
-use std::time::Duration;
 
 /// One certificate for all simulated servers: making one costs more than a handshake.
 static IDENTITY: LazyLock<Identity> =
@@ -45,6 +45,8 @@ pub(super) enum Happening {
     ShardWakes(usize),
     PersonWakes(usize),
     TurnEnds(usize),
+    Crosses { from: usize, to: usize, batch: MeshBatch },
+    CrossesAgain(usize),
     Act(Action),
     Gone(usize),
 }
@@ -57,6 +59,7 @@ pub(super) struct Host {
     pub(super) wakes_at: Time,
     pub(super) wakes_at_once: u32,
     pub(super) in_turn: bool,
+    pub(super) crosses_again: bool,
     pub(super) tally: Tally,
 }
 
@@ -67,6 +70,7 @@ pub struct World {
     pub(super) queue: EventQueue<Happening>,
     pub(super) random: Random,
     pub(super) hosts: Vec<Host>,
+    pub(super) mesh: Mesh,
     pub(super) people: Vec<Person>,
     /// Which stay is each person's present one.
     pub(super) current: Vec<Option<usize>>,
@@ -81,6 +85,10 @@ pub struct World {
     pub(super) uplink_lost: u64,
     pub(super) media_heard: u64,
     pub(super) drops: BTreeMap<&'static str, u64>,
+    pub(super) healed: u64,
+    pub(super) redundant: u64,
+    pub(super) packets_in: u64,
+    pub(super) crossed_in: u64,
     pub(super) renewals: u64,
 }
 
@@ -88,17 +96,18 @@ impl World {
     /// A world in which nothing has happened yet.
     pub fn new(scenario: Scenario) -> World {
         let mut random = Random::new(scenario.seed ^ 0x7369_6d75_6c61_7465);
-        let hosts = (0..scenario.shards).map(|_| Host::new(random.next_u64(), scenario.gathering)).collect();
+        let hosts = (0..scenario.shards).map(|n| Host::new(random.next_u64(), n, &scenario)).collect();
         let mut world = World {
             queue: EventQueue::default(),
             // Apart from the shards' luck, so that their number does not change everything else.
             random: Random::new(scenario.seed ^ 0x6e65_7477_6f72_6b73),
             hosts,
+            mesh: Mesh::new(scenario.seed ^ 0x6d65_7368),
             people: Vec::new(),
             current: vec![None; scenario.people.len()],
             owners: BTreeMap::new(),
             ids: Ids::default(),
-            ledger: Ledger::default(),
+            ledger: Ledger { is_spread: scenario.spreads, ..Ledger::default() },
             violations: Violations::default(),
             amplification: AmplificationOracle::default(),
             fault: None,
@@ -107,6 +116,10 @@ impl World {
             uplink_lost: 0,
             media_heard: 0,
             drops: BTreeMap::new(),
+            healed: 0,
+            redundant: 0,
+            packets_in: 0,
+            crossed_in: 0,
             renewals: 0,
             scenario,
         };
@@ -142,6 +155,8 @@ impl World {
             Happening::ShardWakes(shard) => self.wake_shard(now, shard),
             Happening::PersonWakes(person) => self.wake_person(now, person),
             Happening::TurnEnds(shard) => self.end_turn(now, shard),
+            Happening::Crosses { from, to, batch } => self.deliver_batch(now, from, to, batch),
+            Happening::CrossesAgain(shard) => self.cross_again(now, shard),
             Happening::Act(action) => self.act(now, action),
             Happening::Gone(person) => self.tell_gone(now, person),
         }
@@ -149,8 +164,24 @@ impl World {
 
     fn open_rooms(&mut self) {
         for room in 0..self.scenario.rooms {
-            let room_id = crate::base::RoomId(1 + room as u64);
-            self.command(Time::ZERO, room % self.scenario.shards, Command::OpenRoom { room: room_id });
+            let room_id = RoomId(1 + room as u64);
+            if self.scenario.spreads {
+                self.open_everywhere(room_id);
+            } else {
+                self.command(Time::ZERO, room % self.scenario.shards, Command::OpenRoom { room: room_id });
+            }
+        }
+    }
+
+    /// As signaling does when a room's people come to one worker after the other.
+    fn open_everywhere(&mut self, room: RoomId) {
+        for shard in 0..self.scenario.shards {
+            self.command(Time::ZERO, shard, Command::OpenRoom { room });
+            for other in 0..shard {
+                let worker = |n: usize| WorkerId(n as u16);
+                self.command(Time::ZERO, shard, Command::SpanRoom { room, worker: worker(other) });
+                self.command(Time::ZERO, other, Command::SpanRoom { room, worker: worker(shard) });
+            }
         }
     }
 
@@ -171,6 +202,11 @@ impl World {
         let host = &mut self.hosts[shard];
         host.tally.datagrams_in += 1;
         host.shard.on_datagram(now, Datagram { path, arrived: arrived(now, bytes), bytes }, &mut host.outbox);
+        self.end_turn_soon(now, shard);
+    }
+
+    /// Ends the shard's turn when the time of a turn is over.
+    pub(super) fn end_turn_soon(&mut self, now: Time, shard: usize) {
         if self.scenario.turn.is_zero() {
             return self.end_turn(now, shard);
         }
@@ -193,12 +229,15 @@ impl World {
 
     /// Exports a shard and lets another go on with what it left.
     pub(super) fn replace_shard(&mut self, now: Time, shard: usize) {
+        // Who takes over lets the others take what was meant for them first.
+        let plan = std::mem::replace(&mut self.scenario.mesh, MeshPlan::CALM);
         self.end_turn(now, shard);
+        self.scenario.mesh = plan;
         let host = &mut self.hosts[shard];
         let state = host.shard.export(now, &mut host.outbox);
         self.end_turn(now, shard);
         let seed = self.random.next_u64();
-        let old = std::mem::replace(&mut self.hosts[shard], Host::new(seed, self.scenario.gathering));
+        let old = std::mem::replace(&mut self.hosts[shard], Host::new(seed, shard, &self.scenario));
         self.retire(now, &old);
         let host = &mut self.hosts[shard];
         if let Err(error) = host.shard.import(now, state, &mut host.outbox) {
@@ -217,6 +256,10 @@ impl World {
     pub(super) fn retire(&mut self, now: Time, host: &Host) {
         let counters = host.shard.counters();
         accounting::check(now, &host.tally, counters, &mut self.violations);
+        self.healed += counters.healed;
+        self.redundant += counters.redundant;
+        self.packets_in += counters.packets_in;
+        self.crossed_in += counters.crossed_in;
         for cause in Drop::ALL {
             *self.drops.entry(cause.label()).or_default() += counters.dropped(*cause);
         }
@@ -225,6 +268,8 @@ impl World {
     pub(super) fn end_turn(&mut self, now: Time, shard: usize) {
         let host = &mut self.hosts[shard];
         host.in_turn = false;
+        self.cross(now, shard);
+        let host = &mut self.hosts[shard];
         host.shard.depart(now, &mut host.outbox);
         let mut wanted = Vec::new();
         while let Some(event) = host.shard.poll_event() {
@@ -358,7 +403,7 @@ impl World {
 }
 
 impl Host {
-    fn new(seed: u64, gathering: Duration) -> Host {
+    fn new(seed: u64, number: usize, scenario: &Scenario) -> Host {
         let config = ShardConfig {
             identity: IDENTITY.clone(),
             wall: WALL,
@@ -367,13 +412,16 @@ impl Host {
             max_transports: 1_000,
         };
         let mut shard = Shard::new(config);
-        shard.set_gathering_window(gathering);
+        shard.set_gathering_window(scenario.gathering);
+        shard.join_mesh(WorkerId(number as u16), scenario.shards as u16);
+        shard.set_mesh_room(scenario.mesh.waiting);
         Host {
             shard,
             outbox: SimOutbox::default(),
             wakes_at: Time::NEVER,
             wakes_at_once: 0,
             in_turn: false,
+            crosses_again: false,
             tally: Tally::default(),
         }
     }

@@ -5,6 +5,7 @@ pub(crate) mod bytes;
 pub mod demux;
 pub mod dependency;
 pub mod extension;
+pub mod red;
 pub mod rtcp;
 pub mod rtp;
 pub mod stun;

@@ -16,6 +16,7 @@ pub(super) const SAMPLED_TURNS: u64 = 16;
 #[derive(Clone, Debug, Default)]
 pub(super) struct DelayHistogram {
     counts: [u64; DELAY_BUCKETS_US.len() + 1],
+    sum_us: u64,
 }
 
 impl DelayHistogram {
@@ -23,6 +24,7 @@ impl DelayHistogram {
         let micros = u32::try_from(delay.as_micros()).unwrap_or(u32::MAX);
         let bucket = DELAY_BUCKETS_US.partition_point(|&bound| bound < micros);
         self.counts[bucket] += 1;
+        self.sum_us += u64::from(micros);
     }
 
     /// The bound in microseconds that the share `quantile` of what was recorded since `before` does
@@ -36,6 +38,11 @@ impl DelayHistogram {
             count > 0 && seen as f64 >= rank
         })?;
         DELAY_BUCKETS_US.get(bucket).copied()
+    }
+
+    /// All delays together, in microseconds.
+    pub(super) fn sum_us(&self) -> u64 {
+        self.sum_us
     }
 
     /// The count of each bucket.

@@ -1,11 +1,13 @@
 //! The media process: one pinned thread per worker, and the turn that each of them repeats.
 //!
-//! The only place that reads a clock. A worker shares nothing with the others but the process; what
-//! it shares with signaling is its channel.
+//! The only place that reads a clock. What a worker shares with the others is the [`mesh`]; what it
+//! shares with signaling is its channel.
 
+mod busy;
 pub mod clock;
 pub mod delay;
 mod gathering;
+mod mesh;
 mod overload;
 pub mod page;
 mod turn;
@@ -20,6 +22,7 @@ use crate::transport::dtls::Identity;
 use clock::Clock;
 use core_affinity::CoreId;
 use gathering::GatheringControl;
+use mesh::MeshEnd;
 use std::io;
 use std::os::unix::net::UnixStream;
 use std::thread;
@@ -59,6 +62,9 @@ pub enum MediaError {
     /// The kernel refused a thread.
     #[error("no thread for a worker: {0}")]
     Thread(#[from] io::Error),
+    /// The kernel refused what workers wake one another with.
+    #[error("no eventfd for the workers: {0}")]
+    Mesh(io::Error),
 }
 
 /// Runs all workers until the supervisor is gone; `supervisor` is the socket the handover came by.
@@ -70,7 +76,8 @@ pub fn run_media(handover: MediaHandover, supervisor: &UnixStream) -> Result<(),
     let clock = Clock::new();
     let wall = WallClock::new(handover.unix_nanos_at_zero);
     let cores = core_affinity::get_core_ids().unwrap_or_default();
-    for (number, fds) in handover.workers.into_iter().enumerate() {
+    let mesh = mesh::connect(handover.workers.len()).map_err(MediaError::Mesh)?;
+    for (number, (fds, mesh)) in handover.workers.into_iter().zip(mesh).enumerate() {
         let (ready, is_ready) = crossbeam::channel::bounded(1);
         let identity = handover.identity.clone();
         let core = cores.get(number % cores.len().max(1)).copied();
@@ -78,7 +85,7 @@ pub fn run_media(handover: MediaHandover, supervisor: &UnixStream) -> Result<(),
         thread::Builder::new().name(format!("worker-{number}")).spawn(move || {
             pin(number, core);
             // Made on its own thread: a ring takes submissions from the thread that made it only.
-            match set_up(number, fds, (io, gathering), identity, wall, clock) {
+            match set_up((number, fds, mesh), (io, gathering), identity, wall, clock) {
                 Ok(worker) => {
                     let _ = ready.send(Ok(()));
                     run(number, worker);
@@ -109,8 +116,7 @@ fn run(number: usize, mut worker: Worker) {
 }
 
 fn set_up(
-    number: usize,
-    fds: WorkerFds,
+    (number, fds, mesh): (usize, WorkerFds, MeshEnd),
     (choice, gathering): (handover::IoChoice, GatheringRange),
     identity: IdentityDer,
     wall: WallClock,
@@ -119,20 +125,22 @@ fn set_up(
     let channel_error = |error| MediaError::Channel { worker: number, error };
     let io_error = |error| MediaError::Io { worker: number, error };
     let mut channel = WorkerChannel::attach(fds.channel).map_err(channel_error)?;
-    let wake = channel.wake_fd().try_clone_to_owned().map_err(|error| channel_error(error.into()))?;
-    let io = Io::new(io_choice(choice), fds.sockets, &[wake], &IoConfig::default()).map_err(io_error)?;
+    let wakes = [channel.wake_fd(), mesh.wake_fd()];
+    let io = Io::new(io_choice(choice), fds.sockets, &wakes, &IoConfig::default()).map_err(io_error)?;
     let identity = Identity::from_der(identity.certificate, identity.key.to_vec())
         .map_err(|error| MediaError::Identity(error.to_string()))?;
-    let shard = Shard::new(ShardConfig {
+    let mut shard = Shard::new(ShardConfig {
         identity,
         wall,
         seed: clock.now().as_nanos() ^ (number as u64) << 48,
         deterministic_dtls: false,
         max_transports: MAX_TRANSPORTS,
     });
+    let (own, workers) = mesh.place();
+    shard.join_mesh(own, workers);
     tracing::info!(worker = number, io = io.name(), "worker ready");
     channel.send_event(&Event::Ready { worker: number as u16 });
-    Ok(Worker::new(shard, io, channel, clock, GatheringControl::new(gathering)))
+    Ok(Worker::new(shard, io, (channel, mesh), clock, GatheringControl::new(gathering)))
 }
 
 fn io_choice(choice: handover::IoChoice) -> IoChoice {

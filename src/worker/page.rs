@@ -11,7 +11,7 @@ use crate::shard::counters::Drop;
 use std::time::Duration;
 
 /// The figures before the drops, in their order.
-pub const FIGURES: [&str; 16] = [
+pub const FIGURES: [&str; 21] = [
     "turns",
     "rooms",
     "participants",
@@ -23,11 +23,16 @@ pub const FIGURES: [&str; 16] = [
     "owed",
     "forwarded",
     "resent",
+    "healed",
+    "redundant",
     "rtcp-out",
     "key-frame-requests",
     "waiting",
     "padding-bytes",
     "gathering-window-ns",
+    "remote-tracks",
+    "crossed-out",
+    "crossed-in",
 ];
 
 /// The figures of the back end, behind the drops.
@@ -52,7 +57,8 @@ const DROPS: usize = FIGURES.len();
 const IO: usize = DROPS + Drop::ALL.len();
 const TRAINS: usize = IO + IO_FIGURES.len();
 const DELAYS: usize = TRAINS + TRAIN_LENGTH_BUCKETS;
-const _: () = assert!(DELAYS + DELAY_BUCKETS_US.len() < COUNTERS);
+const DELAY_SUM: usize = DELAYS + DELAY_BUCKETS_US.len() + 1;
+const _: () = assert!(DELAY_SUM < COUNTERS);
 
 /// The worker's own figures.
 pub(super) struct Own<'a> {
@@ -69,7 +75,7 @@ pub fn names() -> impl Iterator<Item = (usize, String)> {
     let io = IO_FIGURES.iter().map(ToString::to_string);
     let trains = (0..TRAIN_LENGTH_BUCKETS).map(|bucket| format!("trains-up-to-{}", 1 << bucket));
     let delays = DELAY_BUCKETS_US.iter().map(|us| format!("delayed-up-to-{us}-us"));
-    let longer = std::iter::once(String::from("delayed-longer"));
+    let longer = ["delayed-longer", "delay-sum-us"].map(String::from);
     let own = FIGURES.iter().map(ToString::to_string);
     own.chain(drops).chain(io).chain(trains).chain(delays).chain(longer).enumerate()
 }
@@ -89,11 +95,16 @@ pub(super) fn write(channel: &WorkerChannel, shard: &Shard, io: &Io, own: &Own<'
         counters.owed,
         counters.forwarded,
         counters.resent,
+        counters.healed,
+        counters.redundant,
         counters.rtcp_out,
         counters.key_frame_requests,
         counters.waiting,
         counters.padding,
         own.gathering.as_nanos() as u64,
+        population.remote_tracks as u64,
+        counters.crossed,
+        counters.crossed_in,
     ];
     channel.set_counters(&figures);
     for &cause in Drop::ALL {
@@ -106,6 +117,7 @@ pub(super) fn write(channel: &WorkerChannel, shard: &Shard, io: &Io, own: &Own<'
     for (place, &value) in own.delays.counts().iter().enumerate() {
         channel.set_counter(DELAYS + place, value);
     }
+    channel.set_counter(DELAY_SUM, own.delays.sum_us());
 }
 
 fn io_figures(io: &IoCounters) -> [u64; IO_FIGURES.len()] {

@@ -1,8 +1,11 @@
-//! The turn: commands → timers → datagrams → departures → events → flush and wait. Written once, here.
+//! The turn: commands → mesh → timers → datagrams → mesh → departures → events → flush and wait.
+//! Written once, here.
 
+use super::busy::Busy;
 use super::clock::Clock;
 use super::delay::{DelayHistogram, SAMPLED_TURNS};
 use super::gathering::GatheringControl;
+use super::mesh::MeshEnd;
 use super::overload::Overload;
 use super::page;
 use crate::base::Time;
@@ -22,6 +25,10 @@ const TELL_INTERVAL: Duration = Duration::from_secs(5);
 /// is some ten commands of a few microseconds each.
 const COMMANDS_PER_TURN: usize = 64;
 
+/// When a queue to another worker was full, it is tried again after this: the other is awake and takes
+/// what is there once a turn.
+const CROSS_AGAIN: Duration = Duration::from_millis(1);
+
 /// Why a worker ends.
 #[derive(thiserror::Error, Debug)]
 pub(super) enum WorkerError {
@@ -35,7 +42,9 @@ pub(super) struct Worker {
     shard: Shard,
     io: Io,
     channel: WorkerChannel,
+    mesh: MeshEnd,
     clock: Clock,
+    busy: Busy,
     gathering: GatheringControl,
     overload: Overload,
     delays: DelayHistogram,
@@ -52,7 +61,7 @@ impl Worker {
     pub(super) fn new(
         mut shard: Shard,
         io: Io,
-        channel: WorkerChannel,
+        (channel, mesh): (WorkerChannel, MeshEnd),
         clock: Clock,
         gathering: GatheringControl,
     ) -> Worker {
@@ -61,7 +70,9 @@ impl Worker {
             shard,
             io,
             channel,
+            mesh,
             clock,
+            busy: Busy::default(),
             gathering,
             overload: Overload::new(),
             delays: DelayHistogram::default(),
@@ -84,8 +95,11 @@ impl Worker {
 
     fn turn(&mut self) -> Result<(), WorkerError> {
         self.take_commands()?;
+        self.take_crossing();
         self.run_timers();
         self.take_datagrams();
+        // Before the departures, so that other workers need not wait until they are sealed.
+        self.cross();
         self.depart();
         self.send_events();
         self.show_counters();
@@ -103,6 +117,18 @@ impl Worker {
             }
         }
         Ok(())
+    }
+
+    fn take_crossing(&mut self) {
+        let now = self.clock.now();
+        let Worker { shard, io, mesh, .. } = self;
+        mesh.receive(|from, batch| shard.on_mesh(now, from, batch, io.trains()));
+    }
+
+    fn cross(&mut self) {
+        let now = self.clock.now();
+        let Worker { shard, mesh, .. } = self;
+        shard.cross(now, |to, batch| mesh.send(to, batch));
     }
 
     fn run_timers(&mut self) {
@@ -132,6 +158,9 @@ impl Worker {
         if let Some(share) = self.overload.adapt(now) {
             tracing::warn!(share, of = ALL_PICTURES, "the core's load changes what pictures are forwarded");
             self.shard.set_picture_share(share, self.io.trains());
+        }
+        if let Some(busy) = self.busy.news(now) {
+            self.shard.set_busy(busy);
         }
         if self.turns.is_multiple_of(SAMPLED_TURNS) {
             self.shard.note_departures(std::mem::take(&mut self.notes));
@@ -177,13 +206,17 @@ impl Worker {
             notes.iter().for_each(|&came| self.delays.record(now.since(came)));
             self.notes = notes;
         }
-        let may_sleep = self.channel.prepare_sleep();
+        let may_sleep = self.channel.prepare_sleep() && self.mesh.prepare_sleep();
         let deadline = self.shard.next_deadline().map_or(Duration::MAX, |deadline| deadline.since(now));
         // Never longer than the page's interval: a reader tells a live worker by its turns.
-        let timeout = if may_sleep { deadline.min(PAGE_INTERVAL) } else { Duration::ZERO };
+        let longest = if self.shard.has_crossing() { CROSS_AGAIN } else { PAGE_INTERVAL };
+        let timeout = if may_sleep { deadline.min(longest) } else { Duration::ZERO };
         self.io.flush_and_wait_for_more(timeout, self.gathering.patience())?;
-        self.gathering.note_sleep(self.clock.now().since(now));
+        let slept = self.clock.now().since(now);
+        self.gathering.note_sleep(slept);
+        self.busy.note_sleep(slept);
         self.channel.awake();
+        self.mesh.awake();
         Ok(())
     }
 }

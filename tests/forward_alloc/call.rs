@@ -409,6 +409,7 @@ fn plan(publishes: bool) -> PersonPlan {
         video: publishes.then_some(Codec::Vp8),
         layers: 1,
         rtx: true,
+        red: true,
         announces_ssrcs: true,
         dtls_13: false,
         transport_cc: true,

@@ -6,6 +6,7 @@
 pub(crate) mod cpu;
 pub(crate) mod enclosure;
 pub(crate) mod machine;
+pub(crate) mod own;
 pub(crate) mod place;
 pub(crate) mod process;
 pub(crate) mod traffic;

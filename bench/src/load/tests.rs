@@ -335,6 +335,7 @@ fn codec(kind: ServerKind) -> CodecParameters {
         format: 0,
         payload_type: PayloadType(payload_type),
         rtx,
+        red: None,
         clock_rate,
         nack: video,
         pli: video,

@@ -1,5 +1,6 @@
 //! Servers under test: which there are, whether they are here, and running one.
 
+use crate::host::own::{self, Own};
 use crate::host::place::{Place, SERVER_ADDRESS};
 use crate::host::volley::{self as program, VolleyProcess};
 use crate::report::progress::Progress;
@@ -176,6 +177,19 @@ impl Running {
         match self {
             Running::Volley { signaling, .. } => Arc::clone(signaling) as Arc<dyn Signaling>,
             Running::Rival(running) => running.signaling(),
+        }
+    }
+
+    /// What it says it has counted itself; `None` of servers that do not.
+    ///
+    /// # Errors
+    /// When it should and does not.
+    pub(crate) async fn own_figures(&self) -> anyhow::Result<Option<Own>> {
+        match self {
+            Running::Volley { .. } => {
+                Own::scrape(SocketAddr::new(SERVER_ADDRESS.into(), own::PORT)).await.map(Some)
+            }
+            Running::Rival(_) => Ok(None),
         }
     }
 

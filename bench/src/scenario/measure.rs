@@ -9,6 +9,7 @@ use super::contender::Running;
 use super::crowd::Crowd;
 use super::shape::Size;
 use crate::host::cpu::{CpuMeter, CpuUse};
+use crate::host::own::Own;
 use crate::host::place::Place;
 use crate::host::process::Usage;
 use crate::host::traffic::{Udp, backlog_drops};
@@ -39,6 +40,8 @@ pub(crate) struct Measured {
     pub(crate) generator_udp: Udp,
     pub(crate) generator_backlog_drops: u64,
     pub(crate) server_backlog_drops: u64,
+    /// What the server itself counted, if it is one that tells.
+    pub(crate) own: Option<Own>,
 }
 
 /// Measures for `time`; `each_second` is told how it goes.
@@ -54,6 +57,7 @@ pub(crate) async fn measure(
     mut each_second: impl FnMut(&Figures, Duration),
 ) -> anyhow::Result<Measured> {
     let pid = running.pid()?;
+    let own_before = running.own_figures().await?;
     let before = Counters::read(place, pid, running)?;
     crowd.load().restart_totals()?;
     let (server, generator) =
@@ -70,6 +74,7 @@ pub(crate) async fn measure(
     let (server, generator) = (server.so_far()?, generator.so_far()?);
     let snapshot = crowd.load().snapshot()?;
     let after = Counters::read(place, pid, running)?;
+    let own = running.own_figures().await?;
     Ok(Measured {
         figures: snapshot.total,
         population: snapshot.population,
@@ -83,6 +88,7 @@ pub(crate) async fn measure(
         generator_udp: after.generator_udp.since(&before.generator_udp),
         generator_backlog_drops: after.generator_backlog - before.generator_backlog,
         server_backlog_drops: after.server_backlog - before.server_backlog,
+        own: own.zip(own_before).map(|(own, before)| own.since(&before)),
     })
 }
 
@@ -173,6 +179,11 @@ impl Measured {
         self.figures.packets() as f64 / (self.udp.sends as f64).max(1.0)
     }
 
+    /// A quantile of the delay the server itself says it added, in seconds.
+    pub(crate) fn added_delay(&self, quantile: f64) -> Option<f64> {
+        self.own.as_ref()?.added_delay.quantile(quantile)
+    }
+
     /// Share of the time of the server's cores that went to other programs.
     pub(crate) fn others(&self) -> f64 {
         let split = &self.server.split;
@@ -192,6 +203,9 @@ impl Measured {
         self.generator_udp.receive_drops += other.generator_udp.receive_drops;
         self.generator_backlog_drops += other.generator_backlog_drops;
         self.server_backlog_drops += other.server_backlog_drops;
+        if let (Some(own), Some(other)) = (&mut self.own, &other.own) {
+            own.add(other);
+        }
         self.population.streams = self.population.streams.min(other.population.streams);
         self.problems.extend(other.problems.iter().cloned());
     }
@@ -250,6 +264,7 @@ pub(super) mod tests {
             generator_udp: Udp::default(),
             generator_backlog_drops: 0,
             server_backlog_drops: 0,
+            own: None,
         }
     }
 

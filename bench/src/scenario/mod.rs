@@ -1,5 +1,7 @@
 //! One file per command: what is run in which order, and what is reported of it.
 
+#[cfg(test)]
+mod across_cores;
 pub(crate) mod churn;
 pub(crate) mod compare;
 pub(crate) mod contender;

@@ -1,6 +1,7 @@
 //! HTTP: what is served where.
 
 mod health;
+pub(crate) mod metrics;
 mod page;
 mod problem;
 mod rate;

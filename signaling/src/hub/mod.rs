@@ -18,6 +18,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use volley::base::Time;
 use volley::control::Event;
@@ -201,8 +202,9 @@ impl Core {
         }
         for (socket, message) in output.messages {
             let Some(queue) = self.sockets.get(&socket) else { continue };
-            let is_told = message.is_some_and(|message| queue.try_send(message.to_json().into()).is_ok());
-            if !is_told {
+            let sent = message.map(|message| queue.try_send(message.to_json().into()));
+            // One whose task has ended says so itself, after what it heard last: perhaps a leave.
+            if matches!(sent, None | Some(Err(TrySendError::Full(_)))) {
                 self.drop_socket(socket);
             }
         }
@@ -229,6 +231,7 @@ mod tests {
             media_start: 1,
             max_rooms: 1,
             max_participants: 2,
+            spread_rooms_over: 2,
             idle_timeout: Duration::from_secs(1),
         };
         let clock = Clock::start();
@@ -257,5 +260,24 @@ mod tests {
             left += 1;
         }
         assert_eq!(left, QUEUED_MESSAGES, "then the queue ended");
+    }
+
+    #[tokio::test]
+    async fn people_who_leave_and_hang_up_together_have_all_left() {
+        let hub = hub();
+        let mut sockets = Vec::new();
+        for _ in 0..2 {
+            let (socket, mut messages) = hub.open_socket().await;
+            hub.message(socket, join("room")).await;
+            assert!(messages.recv().await.is_some_and(|text| text.contains("joined")));
+            sockets.push(socket);
+        }
+        for &socket in &sockets {
+            hub.message(socket, ClientMessage::Leave {}).await;
+        }
+        for &socket in &sockets {
+            hub.close_socket(socket).await;
+        }
+        assert_eq!(hub.call(|state, _| state.counts()).await, Some((0, 0)));
     }
 }

@@ -41,13 +41,15 @@ pub(super) struct Questions(HashMap<u64, Question>);
 
 struct Question {
     asked: Time,
+    /// Workers that have not answered yet.
+    awaited: usize,
     reports: Vec<TrackReport>,
     reply: Reply,
 }
 
 impl Questions {
     pub(super) fn ask(&mut self, state: &mut State, link: &MediaLink, room: &str, reply: Reply, now: Time) {
-        let Some((worker, room)) = state.room_media(room) else {
+        let Some((workers, room)) = state.room_media(room) else {
             // A room in which nobody is has no tracks; one that is not there has no answer.
             let _ = reply.send(state.view_of_room(room).map(|_| vec![]));
             return;
@@ -56,8 +58,10 @@ impl Questions {
             return;
         }
         let request = state.question();
-        self.0.insert(request, Question { asked: now, reports: vec![], reply });
-        link.send(worker, Command::QueryRoom { request, room });
+        self.0.insert(request, Question { asked: now, awaited: workers.len(), reports: vec![], reply });
+        for worker in workers {
+            link.send(worker, Command::QueryRoom { request, room });
+        }
     }
 
     /// Whether the event answers a question.
@@ -65,18 +69,21 @@ impl Questions {
         match event {
             Event::TrackStats { request, track, stats } => {
                 let report = report(state, *track, stats);
-                if let Some(question) = self.0.get_mut(request) {
-                    question.reports.extend(report);
+                if let Some((question, report)) = self.0.get_mut(request).zip(report) {
+                    question.add(report);
                 }
                 true
             }
-            Event::Answered { request } => match self.0.remove(request) {
-                Some(question) => {
+            Event::Answered { request } => {
+                let Some(question) = self.0.get_mut(request) else { return false };
+                question.awaited = question.awaited.saturating_sub(1);
+                if question.awaited == 0
+                    && let Some(question) = self.0.remove(request)
+                {
                     let _ = question.reply.send(Some(question.reports));
-                    true
                 }
-                None => false,
-            },
+                true
+            }
             _ => false,
         }
     }
@@ -84,6 +91,29 @@ impl Questions {
     /// Drops what was not answered; whoever asked sees that.
     pub(super) fn give_up(&mut self, now: Time) {
         self.0.retain(|_, question| now.since(question.asked) < ANSWER_WITHIN);
+    }
+}
+
+impl Question {
+    /// Every worker of a room tells what it forwards of a track, its own worker the rest.
+    fn add(&mut self, report: TrackReport) {
+        match self.reports.iter_mut().find(|known| known.track_id == report.track_id) {
+            Some(known) => known.add(&report),
+            None => self.reports.push(report),
+        }
+    }
+}
+
+impl TrackReport {
+    fn add(&mut self, other: &TrackReport) {
+        self.packets += other.packets;
+        self.bytes += other.bytes;
+        self.packets_lost += other.packets_lost;
+        self.jitter_ms = self.jitter_ms.max(other.jitter_ms);
+        self.packets_forwarded += other.packets_forwarded;
+        self.bytes_forwarded += other.bytes_forwarded;
+        self.nacks_sent += other.nacks_sent;
+        self.key_frame_requests += other.key_frame_requests;
     }
 }
 

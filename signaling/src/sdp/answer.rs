@@ -220,7 +220,8 @@ fn nowhere() -> Connection {
 fn payload_types(codecs: &[OfferedCodec]) -> String {
     let each = codecs.iter().flat_map(|codec| {
         let parameters = &codec.parameters;
-        std::iter::once(parameters.payload_type).chain(parameters.rtx)
+        // In front of its codec: what comes first in an answer is what publishers send.
+        parameters.red.into_iter().chain([parameters.payload_type]).chain(parameters.rtx)
     });
     each.map(|payload_type| payload_type.0.to_string()).collect::<Vec<_>>().join(" ")
 }
@@ -241,6 +242,10 @@ fn write_codec(lines: &mut Lines, codec: &OfferedCodec, receives: bool) {
     }
     if let Some(fmtp) = &codec.answer_fmtp {
         lines.value("fmtp", format!("{pt} {fmtp}"));
+    }
+    if let Some(red) = parameters.red {
+        lines.value("rtpmap", format!("{} red/{clock}{channels}", red.0));
+        lines.value("fmtp", format!("{} {pt}/{pt}", red.0));
     }
     if let Some(rtx) = parameters.rtx {
         lines.value("rtpmap", format!("{} rtx/{clock}", rtx.0));

@@ -47,6 +47,7 @@ pub(super) fn read(media: &Media, kind: Kind) -> Vec<OfferedCodec> {
             format,
             payload_type: PayloadType(payload_type),
             rtx: find_rtx(&maps, &formats, map),
+            red: find_red(&maps, &formats, map),
             clock_rate: map.clock_rate,
             nack: false,
             pli: false,
@@ -128,6 +129,24 @@ fn find_rtx(maps: &[RtpMap], formats: &[Fmtp], codec: &RtpMap) -> Option<Payload
                 fmtp.fmt == map.payload_type
                     && number(Some(fmtp), "apt", 255) == Some(u32::from(codec.payload_type))
             })
+    };
+    maps.iter().find(of_codec).map(|map| PayloadType(map.payload_type))
+}
+
+/// RFC 2198 §5: the payload type whose format parameters list the codec's own and nothing else, at the
+/// same clock rate. Only for sound: browsers' `red` for pictures is another thing, meant for ULPFEC.
+fn find_red(maps: &[RtpMap], formats: &[Fmtp], codec: &RtpMap) -> Option<PayloadType> {
+    let own = codec.payload_type.to_string();
+    let of_codec = |map: &&RtpMap| {
+        let only_own = |fmtp: &Fmtp| {
+            let [one] = &fmtp.format_specific_params[..] else { return false };
+            one.val.is_none() && one.param.split('/').all(|listed| listed.trim() == own)
+        };
+        map.encoding_name.eq_ignore_ascii_case("red")
+            && codec.encoding_name.eq_ignore_ascii_case("opus")
+            && map.clock_rate == codec.clock_rate
+            && is_dynamic(map.payload_type)
+            && formats.iter().any(|fmtp| fmtp.fmt == map.payload_type && only_own(fmtp))
     };
     maps.iter().find(of_codec).map(|map| PayloadType(map.payload_type))
 }

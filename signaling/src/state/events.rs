@@ -7,7 +7,6 @@ use crate::state::model::{Participant, Phase};
 use crate::state::plan::all_commands;
 use std::collections::BTreeSet;
 use volley::base::{ParticipantId, SlotId, Time, TrackId, TransportId};
-use volley::control::message::ALL_PICTURES;
 use volley::control::types::{Reason, TransportState};
 use volley::control::{Command, Event};
 
@@ -47,12 +46,7 @@ impl State {
                 tracing::warn!(worker, events, "events were lost; asking for everything again");
                 self.resync(worker, false);
             }
-            Event::Load { pictures } => {
-                self.overloaded.retain(|&other| other != worker);
-                if pictures < ALL_PICTURES {
-                    self.overloaded.push(worker);
-                }
-            }
+            Event::Load { pictures, busy } => self.note_load(worker, pictures, busy),
             Event::Layers { track, wanted } => self.layers_changed(track, wanted),
             Event::Ready { .. } | Event::TrackStats { .. } => {}
         }
@@ -159,9 +153,11 @@ impl State {
             self.out.command(worker, Command::CloseSlot { slot });
             return;
         };
-        // Ended by a process that was killed before it could say so.
+        // Ended by a process that was killed before it could say so; whichever worker has it.
         if let Some(track) = track.filter(|track| !self.owners.contains_key(&track.0)) {
-            self.out.command(worker, Command::Unpublish { track });
+            for worker in self.workers_around(id) {
+                self.out.command(worker, Command::Unpublish { track });
+            }
         }
         let lines = self.participants.get_mut(&id).and_then(|p| p.transport.as_mut()).map(|t| &mut t.lines);
         let mut seats = lines.into_iter().flatten().filter_map(|line| line.seat.as_mut());

@@ -2,9 +2,9 @@
 
 use crate::protocol::ServerMessage;
 use crate::state::ids::Raw;
-use crate::state::model::{Participant, Room, RoomMedia};
+use crate::state::model::{Participant, Room};
 use crate::state::{SocketId, State, growth::Growth, pairs, secret};
-use volley::base::{ParticipantId, RoomId, StreamId, Time};
+use volley::base::{ParticipantId, StreamId, Time};
 use volley::control::Command;
 
 /// Longest name of a person or a room, in characters.
@@ -55,12 +55,10 @@ impl State {
     fn enter(&mut self, socket: SocketId, request: &JoinRequest) -> Result<(), Refusal> {
         let name = check_name(&request.name)?;
         // Before a room is made for it, which nobody would ever leave.
-        let media = self.rooms.get(&request.room_id).and_then(|room| room.media);
-        let worker = media.map_or_else(|| self.quietest_worker(), |media| media.worker);
-        if self.overloaded.contains(&worker) {
+        let Some(worker) = self.place(self.rooms.get(&request.room_id)) else {
             let text = "this server has more to forward than it can carry; try again in a few seconds";
             return Err(("server-busy", text.to_owned()));
-        }
+        };
         if !self.rooms.contains_key(&request.room_id) {
             self.make_room(&request.room_id, &request.room_id, self.config.max_participants, false).map_err(
                 |_| ("server-busy", "this server has as many rooms as it takes; try again later".to_owned()),
@@ -78,6 +76,7 @@ impl State {
         let participant = Participant {
             id: Raw(id),
             room: request.room_id.clone(),
+            worker: Some(worker),
             name,
             resume_token: secret::token::<24>(),
             call_stream: Raw(StreamId(self.ids.take())),
@@ -93,26 +92,18 @@ impl State {
         self.participants.insert(id, participant);
         self.sockets.assign(socket, Some(id));
         self.dirty.participants.insert(id);
-        self.open_for(&request.room_id, id);
+        self.open_for(&request.room_id, id, worker);
         self.welcome(id, false);
         self.request_offer(id);
         Ok(())
     }
 
     /// Puts somebody into a room, which begins in the media process with its first participant.
-    fn open_for(&mut self, key: &str, id: ParticipantId) {
-        if self.rooms[key].media.is_none() {
-            let worker = self.quietest_worker();
-            let media = RoomMedia { id: Raw(RoomId(self.ids.take())), worker };
-            self.out.command(worker, Command::OpenRoom { room: media.id.0 });
-            self.room_mut(key).media = Some(media);
-            self.dirty.rooms.insert(key.to_owned());
-        }
+    fn open_for(&mut self, key: &str, id: ParticipantId, worker: usize) {
+        self.open_on(key, id, worker);
         let room = self.room_mut(key);
         room.members.insert(id);
         room.empty_since = None;
-        let media = room.media.expect("it was opened just above");
-        self.out.command(media.worker, Command::Join { room: media.id.0, participant: id });
         self.dirty.growth.insert(key.to_owned());
         let name = self.participants[&id].name.clone();
         let joined =
@@ -191,6 +182,7 @@ impl State {
         self.forget_owner(&participant);
         self.dirty.participants.insert(id);
         if let Some(worker) = worker {
+            self.person_went(worker);
             self.out.command(worker, Command::Leave { participant: id });
         }
         let room = self.room_mut(&participant.room);
@@ -205,7 +197,9 @@ impl State {
         room.empty_since = Some(now);
         let is_declared = room.declared;
         if let Some(media) = room.media.take() {
-            self.out.command(media.worker, Command::CloseRoom { room: media.id.0 });
+            for worker in media.workers() {
+                self.out.command(worker, Command::CloseRoom { room: media.id.0 });
+            }
         }
         self.dirty.rooms.insert(key.to_owned());
         if !is_declared {
@@ -233,18 +227,6 @@ impl State {
 
     pub(super) fn room_mut(&mut self, key: &str) -> &mut Room {
         self.rooms.get_mut(key).expect("a room lives as long as somebody in it")
-    }
-
-    /// The worker with the fewest people.
-    fn quietest_worker(&self) -> usize {
-        let mut people = vec![0; self.config.candidates.len().max(1)];
-        for room in self.rooms.values() {
-            if let Some(count) = room.media.and_then(|media| people.get_mut(media.worker)) {
-                *count += room.members.len();
-            }
-        }
-        let load = |&(worker, count): &(usize, &usize)| (self.overloaded.contains(&worker), *count);
-        people.iter().enumerate().min_by_key(load).map_or(0, |(worker, _)| worker)
     }
 }
 

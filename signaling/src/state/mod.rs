@@ -11,6 +11,7 @@ mod messages;
 pub(crate) mod model;
 mod offers;
 mod output;
+mod placement;
 mod plan;
 mod quality;
 mod records;
@@ -23,10 +24,11 @@ pub use records::{Loaded, RECORD_VERSION};
 pub use rooms::{RoomRefusal, RoomView, TrackOwner};
 pub use socket::SocketId;
 
-use crate::protocol::{Receive, ServerMessage, SlotView};
+use crate::protocol::{MediaKind, Receive, ServerMessage, SlotView};
 use events::Resync;
 use ids::Ids;
 use model::{Participant, Room};
+use placement::WorkerLoad;
 use socket::Sockets;
 use std::collections::{BTreeSet, HashMap};
 use std::net::SocketAddr;
@@ -51,6 +53,8 @@ pub struct Config {
     pub max_rooms: usize,
     /// Most people in a room, whatever the room itself allows.
     pub max_participants: usize,
+    /// From how many people of a room on one worker the next ones go to another.
+    pub spread_rooms_over: usize,
     /// A room made over REST ends when nobody was in it for so long.
     pub idle_timeout: Duration,
 }
@@ -67,8 +71,8 @@ pub struct State {
     owners: HashMap<u64, ParticipantId>,
     sockets: Sockets,
     resyncs: Vec<Resync>,
-    /// Workers that have more to forward than their core can carry.
-    overloaded: Vec<usize>,
+    /// By the worker's number.
+    loads: Vec<WorkerLoad>,
     out: Output,
     dirty: Dirty,
 }
@@ -128,6 +132,15 @@ impl State {
         (self.rooms.len(), self.participants.len())
     }
 
+    /// How many sounds and pictures are published.
+    pub fn published(&self) -> (usize, usize) {
+        let lines = self.participants.values().flat_map(|p| p.tracks().map(|(line, _)| line.kind));
+        lines.fold((0, 0), |(audio, video), kind| match kind {
+            MediaKind::Audio => (audio + 1, video),
+            MediaKind::Video => (audio, video + 1),
+        })
+    }
+
     /// What the server is and allows.
     pub fn config(&self) -> &Config {
         &self.config
@@ -160,12 +173,6 @@ impl State {
             let is_there = participant.socket.is_some() || participant.is_live();
             participant.alone_since = if is_there { None } else { participant.alone_since.or(Some(now)) };
         }
-    }
-
-    /// The worker of the room that somebody is in.
-    fn worker_of(&self, id: ParticipantId) -> Option<usize> {
-        let room = self.rooms.get(&self.participants.get(&id)?.room)?;
-        Some(room.media?.worker)
     }
 
     fn ask_for_growth(&mut self, key: &str) {
@@ -224,5 +231,5 @@ impl State {
 /// Pairs of seats somebody has: what is missing to a whole pair is missing.
 fn pairs(participant: &Participant) -> usize {
     let of = |kind| participant.seats().filter(|(line, _)| line.kind == kind).count();
-    of(crate::protocol::MediaKind::Audio).min(of(crate::protocol::MediaKind::Video))
+    of(MediaKind::Audio).min(of(MediaKind::Video))
 }

@@ -32,10 +32,21 @@ pub(crate) struct Room {
 }
 
 /// A room's place in the media process.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(crate) struct RoomMedia {
     pub id: Raw<RoomId>,
+    /// Where it began.
     pub worker: usize,
+    /// Where else it is, until nobody is in it any more.
+    #[serde(default)]
+    pub others: Vec<usize>,
+}
+
+impl RoomMedia {
+    /// All workers it is on, first the one where it began.
+    pub(crate) fn workers(&self) -> impl Iterator<Item = usize> {
+        std::iter::once(self.worker).chain(self.others.iter().copied())
+    }
 }
 
 /// One person in a room.
@@ -44,6 +55,9 @@ pub(crate) struct Participant {
     pub id: Raw<ParticipantId>,
     /// The key of the room.
     pub room: String,
+    /// The worker they are on; without it, where the room began.
+    #[serde(default)]
+    pub worker: Option<usize>,
     pub name: String,
     pub resume_token: String,
     /// What microphone and camera play in step under.

@@ -3,6 +3,7 @@
 use crate::state::ids::Ids;
 use crate::state::model::{Participant, Room};
 use crate::state::output::Save;
+use crate::state::placement::WorkerLoad;
 use crate::state::socket::Sockets;
 use crate::state::{Config, Dirty, Output, State};
 use serde::de::DeserializeOwned;
@@ -43,7 +44,7 @@ impl State {
             owners: HashMap::new(),
             sockets: Sockets::default(),
             resyncs: Vec::new(),
-            overloaded: Vec::new(),
+            loads: vec![WorkerLoad::default(); config.candidates.len().max(1)],
             out: Output::default(),
             dirty: Dirty::default(),
             config,
@@ -92,6 +93,7 @@ impl State {
             }
             self.note_presence(id, now);
         }
+        self.count_people();
         if !media_is_new {
             (0..workers).for_each(|worker| self.resync(worker, true));
         }
@@ -109,11 +111,22 @@ impl State {
         }
         let members = room.members.clone();
         let Some(media) = room.media.as_mut() else { return };
-        // A supervisor started with fewer cores has new records, so this is only for a broken one.
+        // A supervisor started with fewer cores has new records, so this is only for broken ones.
         media.worker = media.worker.min(workers.saturating_sub(1));
-        let (worker, id) = (media.worker, media.id.0);
-        self.out.command(worker, Command::OpenRoom { room: id });
+        let home = media.worker;
+        media.others.retain(|&other| other < workers && other != home);
+        let (id, on) = (media.id.0, media.workers().collect::<Vec<_>>());
+        for id in &members {
+            if let Some(participant) = self.participants.get_mut(id) {
+                participant.worker = participant.worker.filter(|worker| on.contains(worker));
+            }
+        }
+        on.iter().for_each(|&worker| self.out.command(worker, Command::OpenRoom { room: id }));
+        for (place, &worker) in on.iter().enumerate() {
+            on[..place].iter().for_each(|&other| self.span(id, worker, other));
+        }
         for participant in members {
+            let Some(worker) = self.worker_of(participant) else { continue };
             self.out.command(worker, Command::Join { room: id, participant });
         }
     }

@@ -83,10 +83,10 @@ impl State {
         is_there
     }
 
-    /// Where a room lives in the media process. `None`: nobody is in it, or there is none.
-    pub fn room_media(&self, key: &str) -> Option<(usize, RoomId)> {
-        let media = self.rooms.get(key)?.media?;
-        Some((media.worker, media.id.0))
+    /// The workers a room is on, and what they know it by. `None`: nobody is in it, or there is none.
+    pub fn room_media(&self, key: &str) -> Option<(Vec<usize>, RoomId)> {
+        let media = self.rooms.get(key)?.media.as_ref()?;
+        Some((media.workers().collect(), media.id.0))
     }
 
     /// Whose a track is.

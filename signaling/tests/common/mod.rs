@@ -30,6 +30,7 @@ pub(crate) fn config() -> Config {
         media_start: 1,
         max_rooms: 3,
         max_participants: 5,
+        spread_rooms_over: 5,
         idle_timeout: Duration::from_secs(3600),
     }
 }
@@ -186,6 +187,7 @@ pub(crate) fn names(commands: &[Command]) -> Vec<&'static str> {
     let name = |command: &Command| match command {
         Command::OpenRoom { .. } => "open-room",
         Command::CloseRoom { .. } => "close-room",
+        Command::SpanRoom { .. } => "span-room",
         Command::Join { .. } => "join",
         Command::Leave { .. } => "leave",
         Command::OpenTransport(_) => "open-transport",

@@ -1,3 +1,5 @@
+import "./old-node.js";
+
 /** A socket the test holds the other end of. */
 export class FakeSocket {
   readyState = 0;

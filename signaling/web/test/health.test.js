@@ -1,19 +1,19 @@
 import assert from "node:assert/strict";
-import { beforeEach, mock, test } from "node:test";
+import { beforeEach, test } from "node:test";
+import { takeTimeouts, tick } from "./timeouts.js";
 import { Health, LOST_AFTER_MS, RESTART_AFTER_MS } from "../health.js";
 
 beforeEach(() => {
-  mock.timers.reset();
-  mock.timers.enable({ apis: ["setTimeout"] });
+  takeTimeouts();
 });
 
 test("a short interruption heals by itself", () => {
   const { becomes, told } = start();
   becomes("connected");
   becomes("disconnected");
-  mock.timers.tick(RESTART_AFTER_MS - 1);
+  tick(RESTART_AFTER_MS - 1);
   becomes("connected");
-  mock.timers.tick(LOST_AFTER_MS * 2);
+  tick(LOST_AFTER_MS * 2);
   assert.deepEqual(told, ["well", "weak", "well"]);
 });
 
@@ -21,10 +21,10 @@ test("four seconds without a way ask for an ICE restart", () => {
   const { becomes, told } = start();
   becomes("connected");
   becomes("disconnected");
-  mock.timers.tick(RESTART_AFTER_MS);
+  tick(RESTART_AFTER_MS);
   assert.equal(told.filter((word) => word === "restart").length, 1);
   becomes("connected");
-  mock.timers.tick(LOST_AFTER_MS);
+  tick(LOST_AFTER_MS);
   assert.equal(told.at(-1), "well");
 });
 
@@ -33,7 +33,7 @@ test("a failed way is restarted at once, and once", () => {
   becomes("failed");
   pc.onconnectionstatechange();
   becomes("disconnected");
-  mock.timers.tick(RESTART_AFTER_MS);
+  tick(RESTART_AFTER_MS);
   assert.deepEqual(told, ["weak", "restart"]);
 });
 
@@ -49,23 +49,23 @@ test("a restart that does not help is the end", () => {
   const { becomes, told } = start();
   becomes("connected");
   becomes("failed");
-  mock.timers.tick(LOST_AFTER_MS);
+  tick(LOST_AFTER_MS);
   assert.equal(told.at(-1), "lost");
 });
 
 test("a way that never comes is told", () => {
   const { told } = start();
-  mock.timers.tick(LOST_AFTER_MS);
+  tick(LOST_AFTER_MS);
   assert.deepEqual(told, ["lost"]);
 });
 
 test("an offer not answered yet says nothing about the way", () => {
   const { pc, told } = start();
   pc.signalingState = "have-local-offer";
-  mock.timers.tick(LOST_AFTER_MS);
+  tick(LOST_AFTER_MS);
   assert.deepEqual(told, []);
   pc.signalingState = "stable";
-  mock.timers.tick(LOST_AFTER_MS);
+  tick(LOST_AFTER_MS);
   assert.deepEqual(told, ["lost"]);
 });
 
@@ -74,10 +74,10 @@ test("while the server is away nothing is given up", () => {
   becomes("connected");
   server.here = false;
   becomes("failed");
-  mock.timers.tick(60_000);
+  tick(60_000);
   assert.ok(!told.includes("lost") && !told.includes("restart"));
   server.here = true;
-  mock.timers.tick(RESTART_AFTER_MS);
+  tick(RESTART_AFTER_MS);
   assert.equal(told.at(-1), "restart");
 });
 

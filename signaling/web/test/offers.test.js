@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
-import { beforeEach, mock, test } from "node:test";
+import { beforeEach, test } from "node:test";
+import { takeTimeouts, tick } from "./timeouts.js";
 import { ANSWER_WITHIN_MS, Offers } from "../offers.js";
 import { settle } from "./fakes.js";
 
 beforeEach(() => {
-  mock.timers.reset();
-  mock.timers.enable({ apis: ["setTimeout"] });
+  takeTimeouts();
 });
 
 test("one offer is in flight at a time; what is wanted meanwhile follows the answer", async () => {
@@ -45,12 +45,12 @@ test("silence is told, and three times is enough", async () => {
   const heard = start();
   await heard.offers.request();
   for (let time = 0; time < 2; time += 1) {
-    mock.timers.tick(ANSWER_WITHIN_MS);
+    tick(ANSWER_WITHIN_MS);
     heard.offers.resend();
   }
   assert.equal(heard.silences, 2);
   assert.equal(heard.broken.length, 0);
-  mock.timers.tick(ANSWER_WITHIN_MS);
+  tick(ANSWER_WITHIN_MS);
   assert.equal(heard.broken.length, 1);
 });
 
@@ -58,7 +58,7 @@ test("an answer in time is no silence", async () => {
   const heard = start();
   await heard.offers.request();
   await heard.offers.accept("answer");
-  mock.timers.tick(ANSWER_WITHIN_MS * 3);
+  tick(ANSWER_WITHIN_MS * 3);
   assert.equal(heard.silences, 0);
 });
 

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import "./old-node.js";
 import { test } from "node:test";
 import { pathOf, proposeRoom, readRoom } from "../rooms.js";
 

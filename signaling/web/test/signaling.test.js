@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
-import { beforeEach, mock, test } from "node:test";
+import { beforeEach, test } from "node:test";
+import { takeTimeouts, tick } from "./timeouts.js";
 import { ANSWER_WITHIN_MS, LONGEST_PAUSE_MS, Signaling } from "../signaling.js";
 import { FakeSocket, joined } from "./fakes.js";
 
 const WISH = { roomId: "room", participantName: "Ada" };
 
 beforeEach(() => {
-  mock.timers.reset();
-  mock.timers.enable({ apis: ["setTimeout"] });
+  takeTimeouts();
 });
 
 test("it says who wants in as soon as the socket is open", () => {
@@ -23,9 +23,9 @@ test("it says who wants in as soon as the socket is open", () => {
 test("a dropped socket is opened again after 100 ms and resumes with the token", () => {
   const { sockets } = inRoom();
   sockets[0].drops();
-  mock.timers.tick(99);
+  tick(99);
   assert.equal(sockets.length, 1);
-  mock.timers.tick(1);
+  tick(1);
   assert.equal(sockets.length, 2);
   sockets[1].opens();
   assert.deepEqual(sockets[1].sent, [{ type: "join", ...WISH, participantId: "p1", resumeToken: "secret" }]);
@@ -58,7 +58,7 @@ test("pages of one room do not all come back in the same instant", () => {
   early.sockets[0].drops();
   const late = inRoom({ random: () => 1 });
   late.sockets[0].drops();
-  mock.timers.tick(90);
+  tick(90);
   assert.equal(early.sockets.length, 2);
   assert.equal(late.sockets.length, 1);
 });
@@ -80,7 +80,7 @@ test("a full room is told once and not tried again", () => {
   sockets[0].opens();
   sockets[0].says({ type: "error", code: "room-full", message: "full" });
   assert.deepEqual(refusals.map(({ code }) => code), ["room-full"]);
-  mock.timers.tick(60_000);
+  tick(60_000);
   assert.equal(sockets.length, 1);
   assert.equal(signaling.state, "idle");
 });
@@ -95,7 +95,7 @@ test("a busy server is asked again later", () => {
 
 test("a socket that never opens is given up", () => {
   const { sockets } = start();
-  mock.timers.tick(ANSWER_WITHIN_MS);
+  tick(ANSWER_WITHIN_MS);
   assert.equal(sockets[0].readyState, 3);
   assert.equal(untilNextSocket(sockets), 100);
 });
@@ -103,7 +103,7 @@ test("a socket that never opens is given up", () => {
 test("a join that is never answered is given up", () => {
   const { sockets } = start();
   sockets[0].opens();
-  mock.timers.tick(ANSWER_WITHIN_MS);
+  tick(ANSWER_WITHIN_MS);
   assert.equal(untilNextSocket(sockets), 100);
 });
 
@@ -129,7 +129,7 @@ test("coming online ends the pause at once", () => {
   sockets[0].drops();
   signaling.hurry();
   assert.equal(sockets.length, 2);
-  mock.timers.tick(3000);
+  tick(3000);
   assert.equal(sockets.length, 2);
 });
 
@@ -138,7 +138,7 @@ test("leaving says so, forgets who we were, and stays away", () => {
   signaling.leave();
   assert.deepEqual(sockets[0].sent.at(-1), { type: "leave" });
   assert.equal(kept.at(-1), null);
-  mock.timers.tick(60_000);
+  tick(60_000);
   assert.equal(sockets.length, 1);
 });
 
@@ -197,7 +197,7 @@ function inRoom(options) {
 function untilNextSocket(sockets) {
   const before = sockets.length;
   for (let ms = 1; ms <= 10_000; ms += 1) {
-    mock.timers.tick(1);
+    tick(1);
     if (sockets.length > before) return ms;
   }
   throw new Error("no new socket within 10 s");

@@ -3,7 +3,9 @@
 #[cfg(test)]
 use super::Sampler;
 use super::{Corrupt, Layout, Reader, Writer};
-use crate::base::id::{ParticipantId, PayloadType, RoomId, SlotId, Ssrc, StreamId, TrackId, TransportId};
+use crate::base::id::{
+    ParticipantId, PayloadType, RoomId, SlotId, Ssrc, StreamId, TrackId, TransportId, WorkerId,
+};
 use crate::control::message::{Command, Event, MAX_CNAME, OpenSlot, OpenTransport, Publish};
 use crate::control::types::{
     Codec, CodecParameters, DtlsVersion, Encoding, ExtensionIds, Fingerprint, FingerprintHash,
@@ -96,6 +98,7 @@ layout!(TransportId { 0: u64 });
 layout!(TrackId { 0: u64 });
 layout!(SlotId { 0: u64 });
 layout!(StreamId { 0: u64 });
+layout!(WorkerId { 0: u16 });
 layout!(Ssrc { 0: u32 });
 
 variants!(Kind { 0 => Audio, 1 => Video });
@@ -129,6 +132,7 @@ layout!(CodecParameters {
     format: u32,
     payload_type: PayloadType,
     rtx: Option<PayloadType>,
+    red: Option<PayloadType>,
     clock_rate: u32,
     nack: bool,
     pli: bool,
@@ -209,7 +213,8 @@ variants!(Command {
     13 => Pin { viewer: ParticipantId, target: Option<ParticipantId> },
     14 => QueryRoom { request: u64, room: RoomId },
     15 => Resync { request: u64 },
-    16 => Limit { slot: SlotId, max_height: Option<u16> },
+    16 => SpanRoom { room: RoomId, worker: WorkerId },
+    17 => Limit { slot: SlotId, max_height: Option<u16> },
 });
 variants!(Event {
     0 => Ready { worker: u16 },
@@ -219,6 +224,6 @@ variants!(Event {
     4 => TrackStats { request: u64, track: TrackId, stats: TrackStats },
     5 => Answered { request: u64 },
     6 => Lost { events: u64 },
-    7 => Load { pictures: u8 },
+    7 => Load { pictures: u8, busy: u8 },
     8 => Layers { track: TrackId, wanted: u8 },
 });

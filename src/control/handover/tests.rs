@@ -34,7 +34,7 @@ fn a_signaling_process_gets_what_was_sent() {
     let got = SignalingHandover::receive(&theirs).unwrap();
     assert_eq!(got.http.local_addr().unwrap(), sent.http.local_addr().unwrap());
     assert_eq!((got.media_start, &got.fingerprint), (7, &sent.fingerprint));
-    assert_eq!((got.max_rooms, got.max_participants), (11, 12));
+    assert_eq!((got.max_rooms, got.max_participants, got.spread_rooms_over), (11, 12, 13));
     let candidates = |handover: &SignalingHandover| {
         handover.workers.iter().map(|worker| worker.candidates.clone()).collect::<Vec<_>>()
     };
@@ -156,8 +156,10 @@ fn signaling(workers: usize) -> SignalingHandover {
         media_start: 7,
         records: records.fd().as_fd().try_clone_to_owned().unwrap(),
         http: TcpListener::bind("127.0.0.1:0").unwrap(),
+        metrics: Some(TcpListener::bind("127.0.0.1:0").unwrap()),
         fingerprint: Fingerprint { hash: FingerprintHash::Sha256, value: [9; 32].into_iter().collect() },
         max_rooms: 11,
         max_participants: 12,
+        spread_rooms_over: 13,
     }
 }

@@ -192,9 +192,12 @@ impl Handover for SignalingHandover {
         }
         self.media_start.write(to);
         files.extend([self.records.as_fd(), self.http.as_fd()]);
+        self.metrics.is_some().write(to);
+        files.extend(self.metrics.as_ref().map(AsFd::as_fd));
         self.fingerprint.write(to);
         self.max_rooms.write(to);
         self.max_participants.write(to);
+        self.spread_rooms_over.write(to);
     }
 
     fn read(from: &mut Reader<'_>, files: &mut Files) -> Result<SignalingHandover, Corrupt> {
@@ -208,9 +211,11 @@ impl Handover for SignalingHandover {
             media_start: u64::read(from)?,
             records: files.take()?,
             http: TcpListener::from(files.take()?),
+            metrics: if bool::read(from)? { Some(TcpListener::from(files.take()?)) } else { None },
             fingerprint: Fingerprint::read(from)?,
             max_rooms: u32::read(from)?,
             max_participants: u32::read(from)?,
+            spread_rooms_over: u32::read(from)?,
         })
     }
 }

@@ -12,6 +12,7 @@ fn vp8(payload_type: u8) -> CodecParameters {
         format: 0,
         payload_type: PayloadType(payload_type),
         rtx: Some(PayloadType(payload_type + 1)),
+        red: None,
         clock_rate: 90_000,
         nack: true,
         pli: true,

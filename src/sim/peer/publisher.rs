@@ -41,6 +41,8 @@ pub struct PublisherOptions {
     pub payload_type: PayloadType,
     /// The payload type of its retransmissions.
     pub rtx_payload_type: Option<PayloadType>,
+    /// The payload type of packets that carry the one before once more (RFC 2198).
+    pub red_payload_type: Option<PayloadType>,
     /// Ids of its header extensions.
     pub extensions: ExtensionIds,
     /// Which of the track's encodings it is.
@@ -344,7 +346,29 @@ impl Publisher {
         }
         let packet = Outgoing { header, payload };
         self.kept.push_back(packet.clone());
-        out.push(packet);
+        out.push(self.with_the_one_before(packet));
+    }
+
+    /// RFC 2198 §3, when it was agreed on and the one before is not too old for 14 bits.
+    fn with_the_one_before(&self, mut packet: Outgoing) -> Outgoing {
+        let Some(payload_type) = self.options.red_payload_type else { return packet };
+        let own = packet.header.payload_type.0;
+        let before = self.kept.iter().rev().nth(1).filter(|before| {
+            let is_next = before.header.sequence.wrapping_add(1) == packet.header.sequence;
+            is_next && packet.header.timestamp.wrapping_sub(before.header.timestamp) < 1 << 14
+        });
+        let mut payload = Vec::new();
+        if let Some(before) = before {
+            let offset = packet.header.timestamp.wrapping_sub(before.header.timestamp);
+            payload.push(0x80 | own);
+            payload.extend(&(offset << 10 | before.payload.len() as u32).to_be_bytes()[1..]);
+        }
+        payload.push(own);
+        payload.extend(before.into_iter().flat_map(|before| &before.payload));
+        payload.extend(&packet.payload);
+        packet.payload = payload;
+        packet.header.payload_type = payload_type;
+        packet
     }
 }
 

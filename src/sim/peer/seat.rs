@@ -74,6 +74,8 @@ pub enum Wrong {
     NoMid,
     /// A retransmission without an original.
     EmptyRetransmission,
+    /// Redundant sound whose blocks are not what they say, or not neighbours.
+    Redundancy,
 }
 
 /// A seat at work.
@@ -279,6 +281,17 @@ pub fn interpret(
     let resent = packet.header.ssrc != options.ssrc;
     let (index, payload) = if resent { unwrap(packet, highest)? } else { (index, &packet.payload[..]) };
     let wanted = packet.header.payload_type;
+    if let Some(codec) = options.codecs.iter().find(|codec| codec.red == Some(wanted)) {
+        let tag = newest_of(payload, codec)?;
+        return Ok(Heard {
+            slot: options.slot,
+            index,
+            timestamp: packet.header.timestamp,
+            tag,
+            picture: None,
+            resent,
+        });
+    }
     let is_it = |codec: &&CodecParameters| {
         if resent { codec.rtx == Some(wanted) } else { codec.payload_type == wanted }
     };
@@ -287,6 +300,29 @@ pub fn interpret(
     let tag = payload::read(payload, header).map_err(Wrong::Payload)?;
     let picture = picture_number(codec.codec, payload);
     Ok(Heard { slot: options.slot, index, timestamp: packet.header.timestamp, tag, picture, resent })
+}
+
+/// RFC 2198 §3: the newest block, and the one in front must be the one before it.
+fn newest_of(payload: &[u8], codec: &CodecParameters) -> Result<Tag, Wrong> {
+    let read = |block: &[u8]| {
+        let header = descriptor_len(codec.codec, block).ok_or(Wrong::Payload(Foreign::NoTag))?;
+        payload::read(block, header).map_err(Wrong::Payload)
+    };
+    match payload {
+        &[first, ref rest @ ..] if first == codec.payload_type.0 => read(rest),
+        &[first, a, b, c, last, ref rest @ ..]
+            if first == 0x80 | codec.payload_type.0 && last == codec.payload_type.0 =>
+        {
+            let word = u32::from_be_bytes([0, a, b, c]);
+            let (before, newest) = rest.split_at_checked((word & 0x3ff) as usize).ok_or(Wrong::Redundancy)?;
+            let (before, newest) = (read(before)?, read(newest)?);
+            let apart = newest.captured.since(before.captured).as_micros() as u64 * 48 / 1_000;
+            let fits = before.track == newest.track && before.index + 1 == newest.index;
+            let in_time = apart.abs_diff(u64::from(word >> 10)) <= 1;
+            if fits && in_time { Ok(newest) } else { Err(Wrong::Redundancy) }
+        }
+        _ => Err(Wrong::Redundancy),
+    }
 }
 
 /// The original's index and payload (RFC 4588 §4).

@@ -44,10 +44,12 @@ const FIREFOX = {
   },
 };
 
-export async function launch(name) {
+// `place`: in which network, when not in that of the tests.
+export async function launch(name, place) {
   const { browser, paths, options } = name === 'firefox' ? FIREFOX : CHROMIUM;
-  const executablePath = paths.find((path) => fs.existsSync(path));
-  if (!executablePath) throw new Error(`${name} is not installed: ./scripts/test installs it`);
+  const found = paths.find((path) => fs.existsSync(path));
+  if (!found) throw new Error(`${name} is not installed: ./scripts/test installs it`);
+  const executablePath = place ? place.program(found) : found;
   const env = name === 'firefox' ? { ...process.env, PULSE_SERVER: await startSound() } : process.env;
   return puppeteer.launch({ browser, executablePath, env, headless: true, defaultViewport: null, timeout: 60_000, ...options });
 }

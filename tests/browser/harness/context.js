@@ -4,6 +4,7 @@ import fs from 'node:fs';
 import http from 'node:http';
 import path from 'node:path';
 import { launch, openPage } from './browsers.js';
+import { Place } from './network.js';
 import { log } from './shell.js';
 
 const FIXTURES = new URL('../fixtures/', import.meta.url);
@@ -11,6 +12,7 @@ const FIXTURES = new URL('../fixtures/', import.meta.url);
 export class CaseContext {
   #browsers = new Map();
   #pages = [];
+  #places = [];
   #folder = null;
   #capture = null;
   #fixtures = null;
@@ -25,11 +27,20 @@ export class CaseContext {
     return this.name;
   }
 
-  // One browser of each kind per case; every page has its own window in it.
-  async open(kind, config, url) {
-    if (!this.#browsers.has(kind)) this.#browsers.set(kind, await launch(kind));
+  // Somewhere behind a wire of its own; gone with the case.
+  async place() {
+    const place = new Place();
+    this.#places.push(place);
+    await place.start();
+    return place;
+  }
+
+  // One browser of each kind per case and place; every page has its own window in it.
+  async open(kind, { place, ...config }, url) {
+    const where = `${kind}@${place?.space ?? ''}`;
+    if (!this.#browsers.has(where)) this.#browsers.set(where, await launch(kind, place));
     const label = `${kind}-${config.id}`;
-    const page = await openPage(this.#browsers.get(kind), url ?? (await this.fixture('blank.html')), config, (text) => {
+    const page = await openPage(this.#browsers.get(where), url ?? (await this.fixture('blank.html')), config, (text) => {
       log(`${this.name} ${label}: ${text}`);
       this.keep(`${label}.console.log`, `${text}\n`);
     });
@@ -54,6 +65,7 @@ export class CaseContext {
     const browsers = [...this.#browsers.values()];
     this.#browsers.clear();
     await Promise.all(browsers.map(closeBrowser));
+    this.#places.splice(0).forEach((place) => place.end());
   }
 
   #beginEvidence(folder) {

@@ -2,16 +2,19 @@
 // all of this is gone with the process, even after SIGKILL:
 //
 //   browsers and tests, 10.77.0.2  ── veth "wire" ──  10.77.0.1, the server
+//   a browser apart, 10.77.N.2     ── veth "wireN" ──  10.77.N.1, the server
 //
 // Loopback is not enough: Firefox wants a default route and an address that is not 127.0.0.1.
+import { spawn } from 'node:child_process';
 import fs from 'node:fs';
-import net from 'node:net';
+import { relay } from './relay.js';
 import { sh } from './shell.js';
 
 export const SERVER_ADDRESS = '10.77.0.1';
 export const BROWSER_ADDRESS = '10.77.0.2';
 export const SERVER_SPACE = 'server';
 const PORT = 8080;
+const RELAY = new URL('./relay.js', import.meta.url).pathname;
 
 export function buildNetwork() {
   if (process.pid !== 1) throw new Error('start the browser tests with ./scripts/e2e, which makes the namespaces');
@@ -21,28 +24,85 @@ export function buildNetwork() {
   Object.assign(process.env, { TMPDIR: '/run/tmp', HOME: '/run/home', XDG_RUNTIME_DIR: '/run/tmp' });
   sh(`ip netns add ${SERVER_SPACE}`);
   sh(`ip link add name wire type veth peer name wire netns ${SERVER_SPACE}`);
-  bringUp('ip', BROWSER_ADDRESS, SERVER_ADDRESS);
-  bringUp(`ip -n ${SERVER_SPACE}`, SERVER_ADDRESS, BROWSER_ADDRESS);
+  bringUp('ip', 'wire', BROWSER_ADDRESS, SERVER_ADDRESS);
+  bringUp(`ip -n ${SERVER_SPACE}`, 'wire', SERVER_ADDRESS, BROWSER_ADDRESS);
 }
 
-function bringUp(ip, own, peer) {
+function bringUp(ip, wire, own, gateway) {
   sh(`${ip} link set lo up`);
-  sh(`${ip} addr add ${own}/24 dev wire`);
-  sh(`${ip} link set wire up`);
-  sh(`${ip} route add default via ${peer}`);
+  sh(`${ip} addr add ${own}/24 dev ${wire}`);
+  sh(`${ip} link set ${wire} up`);
+  if (gateway) sh(`${ip} route add default via ${gateway}`);
 }
 
 // Pages are opened as http://localhost:8080, the way a user does and the only address without TLS at
 // which browsers offer a camera; HTTP and WebSocket are carried to the server, media takes the wire.
-export async function relayLocalhost() {
-  const relay = net.createServer((near) => {
-    const far = net.connect(PORT, SERVER_ADDRESS);
-    near.on('error', () => far.destroy());
-    far.on('error', () => near.destroy());
-    near.on('close', () => far.destroy());
-    far.on('close', () => near.destroy());
-    near.pipe(far).pipe(near);
-  });
-  await new Promise((done, fail) => relay.once('error', fail).listen(PORT, '127.0.0.1', done));
-  return () => relay.close();
+export const relayLocalhost = () => relay(PORT, SERVER_ADDRESS);
+
+// A place for browsers behind a wire of their own, whose link can be made thin or lossy without
+// anybody else noticing.
+export class Place {
+  static #places = 0;
+  #number = (Place.#places += 1);
+  #relay = null;
+
+  constructor() {
+    this.space = `place${this.#number}`;
+    this.wire = `wire${this.#number}`;
+    const [server, own] = [1, 2].map((host) => `10.77.${this.#number}.${host}`);
+    sh(`ip netns add ${this.space}`);
+    sh(`ip -n ${this.space} link add name wire type veth peer name ${this.wire} netns ${SERVER_SPACE}`);
+    bringUp(`ip -n ${this.space}`, 'wire', own, server);
+    bringUp(`ip -n ${SERVER_SPACE}`, this.wire, server);
+    // The server was told to browsers under one address, and must answer from it.
+    sh(`ip -n ${SERVER_SPACE} route replace 10.77.${this.#number}.0/24 dev ${this.wire} src ${SERVER_ADDRESS}`);
+    // A train crosses a veth as one packet, and would be lost or delayed as one.
+    for (const [space, wire] of [[this.space, 'wire'], [SERVER_SPACE, this.wire]]) {
+      sh(`ip -n ${space} link set dev ${wire} gso_max_segs 1`);
+    }
+  }
+
+  // The relay of localhost, in this place.
+  async start() {
+    this.#relay = spawn('ip', ['netns', 'exec', this.space, process.execPath, RELAY, String(PORT), SERVER_ADDRESS], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    await new Promise((done, fail) => this.#relay.once('error', fail).stdout.once('data', done));
+  }
+
+  // The program, as one that runs here.
+  program(path) {
+    const script = `/run/tmp/${this.space}-${path.replaceAll('/', '-')}`;
+    fs.writeFileSync(script, `#!/bin/sh\nexec ip netns exec ${this.space} ${path} "$@"\n`, { mode: 0o755 });
+    return script;
+  }
+
+  // What comes from the server gets so much room; a queue of at most 300 ms forms before packets are lost.
+  narrow(kilobits) {
+    const verb = this.narrowed ? 'change' : 'add';
+    sh(`ip netns exec ${SERVER_SPACE} tc qdisc ${verb} dev ${this.wire} root tbf rate ${kilobits}kbit burst 6000 latency 300ms`);
+    this.narrowed = true;
+  }
+
+  widen() {
+    if (this.narrowed) sh(`ip netns exec ${SERVER_SPACE} tc qdisc del dev ${this.wire} root`);
+    this.narrowed = false;
+  }
+
+  // So many of a hundred UDP packets are lost at random: those that come from the server, or those that go to it.
+  lose(percent, { toServer = false } = {}) {
+    const [space, wire] = toServer ? [SERVER_SPACE, this.wire] : [this.space, 'wire'];
+    const nft = (line) => sh(`ip netns exec ${space} nft ${line}`);
+    sh(`ip netns exec ${space} nft delete table netdev loss`, { optional: true });
+    if (percent === 0) return;
+    nft('add table netdev loss');
+    nft(`add chain netdev loss some { type filter hook ingress device ${wire} priority 0 ; }`);
+    nft(`add rule netdev loss some ip protocol udp numgen random mod 1000 < ${Math.round(percent * 10)} counter drop`);
+  }
+
+  end() {
+    this.#relay?.kill();
+    sh(`ip -n ${SERVER_SPACE} link del ${this.wire}`, { optional: true });
+    sh(`ip netns del ${this.space}`, { optional: true });
+  }
 }

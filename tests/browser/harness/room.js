@@ -33,6 +33,11 @@ export function joinToFirstFrameMs({ page }) {
   });
 }
 
+// When Join was pressed, on the page's clock.
+export function joinedAt({ page }) {
+  return page.evaluate(() => performance.getEntriesByName('volley-join')[0].startTime);
+}
+
 export const callStats = (person) => stats(person.page, 'call');
 
 // The server's REST interface.

@@ -45,6 +45,27 @@ export function framesDecoded(stats) {
   return inbound(stats).reduce((sum, { framesDecoded: decoded }) => sum + (decoded ?? 0), 0);
 }
 
+// Of the pictures a publisher sent between two looks, the share its receiver decoded. A look is
+// [statistics of the publisher, of the receiver]. With several layers, the one sent most often counts:
+// a receiver sees one of them.
+export function decodedShare(before, after) {
+  const sent = ([stats]) => stats
+    .filter(({ type, kind }) => type === 'outbound-rtp' && kind === 'video')
+    .map(({ framesSent }) => framesSent ?? 0);
+  const [was, is] = [sent(before), sent(after)];
+  const most = Math.max(...is.map((frames, layer) => frames - (was[layer] ?? 0)));
+  return (framesDecoded(after[1]) - framesDecoded(before[1])) / most;
+}
+
+// Of the sound a receiver played between two looks, the share that was made up for what was lost.
+export function concealedShare(before, after) {
+  const sum = (stats, key) => inbound(stats)
+    .filter(({ kind }) => kind === 'audio')
+    .reduce((total, stream) => total + (stream[key] ?? 0) - (key === 'concealedSamples' ? stream.silentConcealedSamples ?? 0 : 0), 0);
+  const all = sum(after, 'totalSamplesReceived') - sum(before, 'totalSamplesReceived');
+  return (sum(after, 'concealedSamples') - sum(before, 'concealedSamples')) / all;
+}
+
 // What identifies the secure path packets take: stays the same as long as nobody shakes hands again.
 export function path(stats) {
   const transport = stats.find(({ type }) => type === 'transport') ?? {};

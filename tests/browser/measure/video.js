@@ -1,5 +1,6 @@
 // What the frames seen by one receiver in a stretch of time amount to.
-// A frame is [timeMs, presentedFrames, id, counter, flash]; the last three are null when unreadable.
+// A frame is [timeMs, presentedFrames, id, counter, flash, height]; id, counter and flash are null when
+// unreadable.
 
 export function framesPerSecond(frames, fromMs, toMs) {
   if (frames.length === 0) return 0;
@@ -26,6 +27,19 @@ export function flashStarts(frames, { fps, flashEvery }) {
   }
   // Already bright when the stretch began: its beep may have sounded before.
   return frames[0]?.[4] ? starts.slice(1) : starts;
+}
+
+// The heights of the pictures since `from`, lowest first, each once.
+export function heightsSince(frames, from) {
+  const heights = frames.filter(([time]) => time >= from).map((frame) => frame[5]);
+  return [...new Set(heights)].sort((a, b) => a - b);
+}
+
+// When pictures turned to `height`, if they did since `from` and have it now; null otherwise.
+export function firstAtHeight(frames, height, from) {
+  const since = frames.filter(([time]) => time >= from);
+  const last = since.findLastIndex((frame) => frame[5] !== height);
+  return since[last + 1]?.[0] ?? null;
 }
 
 // The source most frames came from, or null.

@@ -3,10 +3,10 @@
 globalThis.volleyTest ??= {};
 
 volleyTest.format = (() => {
-  const width = 640;
-  const height = 480;
+  // What the page under test asks a camera for, unless a case has a wider one.
+  const [width, height] = volleyTest.config?.wide ? [1280, 720] : [640, 480];
   const fps = 30;
-  // 20 blocks of 32 pixels: still 8 pixels wide when a sender scales its picture down by four.
+  // 20 blocks of 32 pixels and more: still 8 wide when a sender scales its picture down by four.
   const blocks = 20;
   const counterBits = 12;
   // Once a second, and long enough (100 ms) that no receiver misses it by dropping one frame.

@@ -58,7 +58,7 @@ volleyTest.meter = (() => {
       if (from !== element) return;
       samples.size = [width, height];
       const strip = readStrip(element, context, width, height);
-      samples.frames.push([presentationTime ?? now, presentedFrames, strip?.id ?? null, strip?.counter ?? null, strip?.flash ?? null]);
+      samples.frames.push([presentationTime ?? now, presentedFrames, strip?.id ?? null, strip?.counter ?? null, strip?.flash ?? null, height]);
       element.requestVideoFrameCallback((now, frame) => onFrame(from, now, frame));
     };
     bind();

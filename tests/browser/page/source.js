@@ -56,6 +56,8 @@ volleyTest.source = (() => {
   }
 
   async function getUserMedia(constraints = {}) {
+    // Somebody without camera and microphone, who only listens.
+    if (volleyTest.config.listens) throw new DOMException('there is no such device', 'NotFoundError');
     const { video, audio } = start();
     if (volleyTest.config.delayCameraMs) await new Promise((done) => setTimeout(done, volleyTest.config.delayCameraMs));
     const tracks = [];

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import '../page/format.js';
 import { isHeard, median, offsetsMs } from '../measure/audio.js';
-import { figuresFor, packetsLost, path, srtpCipher, worst } from '../measure/receiver.js';
+import { concealedShare, decodedShare, figuresFor, packetsLost, path, srtpCipher, worst } from '../measure/receiver.js';
 import { brokenByReceiver, brokenByTransport } from '../measure/verdict.js';
 
 const { format } = globalThis.volleyTest;
@@ -54,6 +54,21 @@ test('of several receivers the worst counts', () => {
   const one = { fps: 30, longestGapMs: 40, audioHeard: true, avSyncMs: 10 };
   const two = { fps: 28, longestGapMs: 90, audioHeard: false, avSyncMs: null };
   assert.deepEqual(worst([one, two]), { fps: 28, longestGapMs: 90, audioHeard: false, avSyncMs: null });
+});
+
+test('pictures decoded are measured against the layer sent most often', () => {
+  const look = (low, top, decoded) => [
+    [{ type: 'outbound-rtp', kind: 'video', framesSent: low }, { type: 'outbound-rtp', kind: 'video', framesSent: top }],
+    [{ type: 'inbound-rtp', kind: 'video', framesDecoded: decoded }],
+  ];
+  assert.equal(decodedShare(look(10, 100, 90), look(110, 300, 270)), 0.9);
+});
+
+test('silence made up in silence is not concealment', () => {
+  const look = (all, concealed, silent) => [{
+    type: 'inbound-rtp', kind: 'audio', totalSamplesReceived: all, concealedSamples: concealed, silentConcealedSamples: silent,
+  }];
+  assert.equal(concealedShare(look(1000, 100, 0), look(2000, 200, 50)), 0.05);
 });
 
 test('statistics are read where browsers keep them', () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import '../page/format.js';
-import { flashStarts, framesPerSecond, longestGapMs, sourceOf } from '../measure/video.js';
+import { firstAtHeight, flashStarts, framesPerSecond, heightsSince, longestGapMs, sourceOf } from '../measure/video.js';
 
 const { format } = globalThis.volleyTest;
 const FRAME_MS = 1000 / format.fps;
@@ -17,6 +17,16 @@ test('a frame that was shown counts even if the page was too busy to be told', (
 
 test('a picture that froze half way has half the frames', () => {
   assert.equal(framesPerSecond(frames(15), 0, 1000), 15);
+});
+
+test('a layer counts from when it is shown without another in between', () => {
+  const at = (time, height) => [time, 0, 1, 0, false, height];
+  const seen = [at(0, 180), at(10, 720), at(20, 360), at(30, 720), at(40, 720)];
+  assert.deepEqual(heightsSince(seen, 15), [360, 720]);
+  assert.equal(firstAtHeight(seen, 720, 0), 30);
+  assert.equal(firstAtHeight(seen, 720, 35), 40);
+  assert.equal(firstAtHeight(seen, 360, 0), null);
+  assert.equal(firstAtHeight([], 360, 0), null);
 });
 
 test('nothing received is zero frames and one long gap', () => {

@@ -90,7 +90,13 @@ impl Comparison {
             machine: Machine::describe(place),
             sections: vec![self.cost_section(), self.quality_section()],
             figures: self.figures()?,
-            plots: vec![self.cost_plot(), self.train_plot(), self.delay_plot(), self.ratio_plot()],
+            plots: vec![
+                self.cost_plot(),
+                self.train_plot(),
+                self.train_lengths_plot(),
+                self.delay_plot(),
+                self.ratio_plot(),
+            ],
         })
     }
 
@@ -239,6 +245,7 @@ impl Comparison {
             "P50",
             "P95",
             "P99",
+            "added P99",
             "longest gap",
             "memory",
             "streams missing",
@@ -258,6 +265,7 @@ impl Comparison {
                     milliseconds(record.delay.p50),
                     milliseconds(record.delay.p95),
                     milliseconds(record.delay.p99),
+                    record.added_delay.map_or_else(|| String::from("–"), |[_, _, p99]| milliseconds(p99)),
                     milliseconds(record.longest_gap),
                     mebibytes(record.memory as f64),
                     percent(record.missing_streams),
@@ -309,6 +317,21 @@ impl Comparison {
         let title = "Train length against load";
         let plot = Plot::line("trains", title, "packets forwarded per second", "packets per send");
         self.curves(plot, |tried| tried.mean_train, Measured::mean_train)
+    }
+
+    /// Volley's own histogram: which share of its sends carried how many packets.
+    fn train_lengths_plot(&self) -> Plot {
+        let title = "Train lengths at the highest load";
+        let plot =
+            Plot::line("train-lengths", title, "packets in a train, at most", "share of the sends").log_x();
+        self.entries.iter().fold(plot, |plot, entry| {
+            let trains = entry.best().and_then(|point| Some(&point.run.own.as_ref()?.trains));
+            let Some(trains) = trains else { return plot };
+            let all = trains.counts.iter().sum::<u64>().max(1) as f64;
+            let shares =
+                trains.bounds.iter().zip(&trains.counts).map(|(&bound, &count)| (bound, count as f64 / all));
+            plot.with(&entry.contender.label, shares.collect())
+        })
     }
 
     fn delay_plot(&self) -> Plot {

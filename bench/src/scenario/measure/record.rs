@@ -2,6 +2,7 @@
 
 use super::{Measured, Times};
 use crate::host::cpu::CpuUse;
+use crate::host::own::Own;
 use crate::load::Figures;
 use crate::scenario::shape::Size;
 use serde::Serialize;
@@ -27,6 +28,10 @@ pub(crate) struct Record {
     pub(crate) lost: u64,
     pub(crate) missing_streams: f64,
     pub(crate) delay: Times,
+    /// Half, 95 and 99 of 100 packets left the server at most so long after they had come.
+    pub(crate) added_delay: Option<[f64; 3]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) own: Option<Own>,
     pub(crate) longest_gap: f64,
     pub(crate) server_cpu: CpuUse,
     pub(crate) server_busy: f64,
@@ -64,6 +69,12 @@ impl Measured {
             lost: figures.lost(),
             missing_streams: self.missing_streams(),
             delay: Times::of(&figures.delay),
+            added_delay: self
+                .added_delay(0.5)
+                .zip(self.added_delay(0.95))
+                .zip(self.added_delay(0.99))
+                .map(|((p50, p95), p99)| [p50, p95, p99]),
+            own: self.own.clone(),
             longest_gap: figures.longest_gap().as_secs_f64(),
             server_cpu: self.server,
             server_busy: self.server_busy(),

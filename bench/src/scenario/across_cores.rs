@@ -1,0 +1,175 @@
+//! A room whose people are on two workers, end to end: the real media and signaling processes as
+//! threads of this one, and the load's own peers, which check every packet.
+
+use super::crowd::Crowd;
+use super::shape::Shape;
+use crate::load::{LoadConfig, Snapshot};
+use crate::volley::Volley;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::os::fd::AsFd as _;
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+use volley::control::ChannelFds;
+use volley::control::channel::SignalingChannel;
+use volley::control::handover::{
+    GatheringRange, IdentityDer, IoChoice, MediaHandover, SignalingHandover, SignalingWorker, WorkerFds,
+};
+use volley::control::records::Records;
+use volley::control::types::{Fingerprint, FingerprintHash};
+use volley::io::bind_media_port;
+use volley::transport::dtls::Identity;
+use volley::worker::page;
+
+const WORKERS: usize = 2;
+const PEOPLE: u32 = 5;
+/// On a machine that is busy building something else.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn everybody_receives_everybody_whatever_worker_they_are_on() {
+    let server = Server::start();
+    let shape = Shape::meeting(PEOPLE, 300_000);
+    let config = LoadConfig {
+        core: None,
+        addresses: vec![Ipv4Addr::LOCALHOST.into()],
+        transports: shape.transports(PEOPLE),
+        media: shape.media,
+        io: volley::io::IoChoice::Auto,
+        seed: 3,
+    };
+    let signaling = Arc::new(Volley::new(server.http, "across"));
+    let mut crowd = Crowd::over(config, shape, signaling).expect("loopback has UDP");
+    crowd.become_many(PEOPLE).await.expect("everybody connects");
+    let streams = shape.size(PEOPLE).streams as usize;
+    let snapshot = wait_for(&crowd, |snapshot| {
+        snapshot.population.streams == streams && snapshot.total.packets() > 3_000
+    })
+    .await;
+    let total = &snapshot.total;
+    assert_eq!((total.lost(), total.foreign_room, total.echoes), (0, 0, 0));
+    assert_eq!((total.not_authentic, total.replayed, total.malformed, total.failures), (0, 0, 0, 0));
+    assert_eq!(total.first_frame.len(), u64::from(PEOPLE), "everybody sees a whole key frame");
+    assert!(snapshot.problems.is_empty(), "{:?}", snapshot.problems);
+    server.check_crossing().await;
+    crowd.become_many(0).await.expect("everybody may leave");
+    server.check_emptied().await;
+}
+
+async fn wait_for(crowd: &Crowd, is_there: impl Fn(&Snapshot) -> bool) -> Snapshot {
+    let start = Instant::now();
+    loop {
+        let snapshot = crowd.load().snapshot().expect("the load runs");
+        if is_there(&snapshot) {
+            return snapshot;
+        }
+        assert!(start.elapsed() < PATIENCE, "waited in vain: {snapshot:?}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// Two workers and their signaling; rooms spread from the second person on.
+struct Server {
+    http: SocketAddr,
+    pages: Vec<SignalingChannel>,
+    /// While this end is open, the media threads go on.
+    _supervisor: UnixStream,
+}
+
+impl Server {
+    fn start() -> Server {
+        let identity = Identity::generate().expect("a key can be made");
+        let fingerprint = Fingerprint {
+            hash: FingerprintHash::Sha256,
+            value: identity.fingerprint_sha256().into_iter().collect(),
+        };
+        let channels: Vec<_> = (0..WORKERS).map(|_| ChannelFds::create().expect("memory")).collect();
+        let clone = |channel: &ChannelFds| channel.try_clone().expect("descriptors");
+        let mut workers = Vec::new();
+        let mut reached = Vec::new();
+        for channel in &channels {
+            let sockets = bind_media_port(0).expect("a free port");
+            let port = sockets[0].local_addr().expect("it is bound").port();
+            workers.push(WorkerFds { channel: clone(channel), sockets });
+            let candidates = vec![SocketAddr::from((Ipv4Addr::LOCALHOST, port))];
+            reached.push(SignalingWorker { channel: clone(channel), candidates });
+        }
+        let (supervisor, child) = UnixStream::pair().expect("a pair of sockets");
+        run_media(workers, identity, child);
+        let http = run_signaling(reached, fingerprint);
+        // A third look at the memory, for its counters alone.
+        let page = |channel| SignalingChannel::attach(channel).expect("it is a channel");
+        Server { http, pages: channels.into_iter().map(page).collect(), _supervisor: supervisor }
+    }
+
+    fn figure(&self, worker: usize, name: &str) -> u64 {
+        let place = page::names().find(|(_, known)| known == name).expect("the figure has this name").0;
+        self.pages[worker].counters()[place]
+    }
+
+    /// Every packet of a worker's people crosses to the other worker, and once: not once for each of
+    /// those who receive it there.
+    async fn check_crossing(&self) {
+        let start = Instant::now();
+        for worker in 0..WORKERS {
+            while self.figure(worker, "crossed-out") == 0 {
+                assert!(start.elapsed() < PATIENCE, "nothing crosses from worker {worker}");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            assert!(self.figure(worker, "participants") >= 2, "they are spread");
+            let (crossed, came) = (self.figure(worker, "crossed-out"), self.figure(worker, "packets-in"));
+            // What came is read a moment later; what is replayed to who comes late crosses again.
+            assert!(crossed <= came + 100, "{crossed} of {came} crossed");
+            assert_eq!(self.figure(worker, "dropped-mesh-full"), 0);
+        }
+    }
+
+    /// The last one takes everything along, on both workers.
+    async fn check_emptied(&self) {
+        let start = Instant::now();
+        let left = || {
+            let figures = ["rooms", "participants", "transports", "tracks", "remote-tracks", "slots"];
+            let both = (0..WORKERS).flat_map(|worker| figures.map(|name| (worker, name)));
+            let counted = both.map(|(worker, name)| (worker, name, self.figure(worker, name)));
+            counted.filter(|(_, _, count)| *count > 0).collect::<Vec<_>>()
+        };
+        while !left().is_empty() {
+            assert!(start.elapsed() < PATIENCE, "left behind: {:?}", left());
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+}
+
+fn run_media(workers: Vec<WorkerFds>, identity: Identity, child: UnixStream) {
+    let handover = MediaHandover {
+        workers,
+        io: IoChoice::Auto,
+        gathering: GatheringRange { least: Duration::ZERO, most: Duration::ZERO },
+        identity: IdentityDer {
+            certificate: identity.certificate().to_vec(),
+            key: identity.key().to_vec().into(),
+        },
+        unix_nanos_at_zero: 1_700_000_000_000_000_000,
+    };
+    thread::spawn(move || volley::worker::run_media(handover, &child).expect("the workers can be set up"));
+}
+
+fn run_signaling(workers: Vec<SignalingWorker>, fingerprint: Fingerprint) -> SocketAddr {
+    let http = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = http.local_addr().expect("it is bound");
+    let records = Records::create(1 << 20).expect("memory");
+    let handover = SignalingHandover {
+        metrics: None,
+        workers,
+        media_start: 1,
+        records: records.fd().as_fd().try_clone_to_owned().expect("a descriptor"),
+        http,
+        fingerprint,
+        max_rooms: 10,
+        max_participants: 100,
+        spread_rooms_over: 1,
+    };
+    thread::spawn(move || volley_signaling::run(handover).expect("signaling can be set up"));
+    address
+}

@@ -1,0 +1,222 @@
+//! The workers' counters as metrics: which figure of the page goes by which name.
+
+use super::family::Family;
+use prometheus::proto::MetricFamily;
+use std::collections::HashMap;
+use std::sync::LazyLock;
+use volley::control::channel::COUNTERS;
+use volley::io::TRAIN_LENGTH_BUCKETS;
+use volley::worker::delay::DELAY_BUCKETS_US;
+use volley::worker::page;
+
+/// Where each figure of a page stands.
+static PLACES: LazyLock<HashMap<String, usize>> =
+    LazyLock::new(|| page::names().map(|(place, name)| (name, place)).collect());
+
+/// In a second.
+const MICROSECONDS: f64 = 1e6;
+const NANOSECONDS: f64 = 1e9;
+
+/// Figure, metric without its prefix, meaning.
+type Row = (&'static str, &'static str, &'static str);
+
+const GAUGES: [Row; 7] = [
+    ("rooms", "worker_rooms", "Rooms with somebody in them."),
+    ("participants", "worker_participants", "People with media."),
+    ("transports", "worker_transports", "ICE, DTLS and SRTP associations."),
+    ("tracks", "worker_tracks", "Published tracks."),
+    ("remote-tracks", "remote_tracks", "Tracks of people on other workers that are seen here."),
+    ("slots", "worker_seats", "Receiving m-lines."),
+    ("waiting", "packets_waiting", "Packets that wait for their train to leave."),
+];
+
+const COUNTS: [Row; 16] = [
+    ("turns", "turns_total", "Turns of the worker's loop."),
+    ("io-datagrams-in", "datagrams_received_total", "UDP datagrams received."),
+    ("io-datagrams-out", "datagrams_sent_total", "UDP datagrams the kernel took."),
+    ("io-bytes-in", "received_bytes_total", "UDP payload bytes received."),
+    ("io-bytes-out", "sent_bytes_total", "UDP payload bytes the kernel took."),
+    ("packets-in", "packets_received_total", "Authentic RTP packets received."),
+    ("owed", "packets_owed_total", "Packets times the seats that show their track."),
+    ("forwarded", "packets_forwarded_total", "Packets sealed for a receiver."),
+    ("resent", "packets_resent_total", "Retransmissions sealed for a receiver."),
+    ("healed", "sounds_healed_total", "Lost sounds found in front of the next (RFC 2198)."),
+    ("redundant", "sounds_sent_twice_total", "Sounds sent in front of the next, on links that lose packets."),
+    ("crossed-out", "packets_crossed_out_total", "Packets handed to other workers."),
+    ("crossed-in", "packets_crossed_in_total", "Packets taken from other workers."),
+    ("rtcp-out", "rtcp_sent_total", "RTCP datagrams sent."),
+    ("key-frame-requests", "key_frame_requests_total", "Key frames asked for."),
+    ("padding-bytes", "padding_bytes_total", "Bytes of padding that made packets of a train equal."),
+];
+
+const DROPS: &str = "dropped-";
+
+/// Figures of the back end that mean trouble.
+const TROUBLES: [&str; 10] = [
+    "truncated",
+    "receive-errors",
+    "no-buffer",
+    "ring-overflows",
+    "send-errors",
+    "refused-trains",
+    "socket-full",
+    "no-train",
+    "unroutable",
+    "copied",
+];
+
+/// One worker's counters at one moment.
+pub(super) struct Page {
+    counters: [u64; COUNTERS],
+}
+
+impl Page {
+    pub(super) fn new(counters: [u64; COUNTERS]) -> Page {
+        Page { counters }
+    }
+
+    /// The figure called `name`; 0 for one that no worker has.
+    pub(super) fn of(&self, name: &str) -> u64 {
+        PLACES.get(name).map_or(0, |&place| self.counters[place])
+    }
+}
+
+/// All metrics of all workers.
+pub(super) fn families(pages: &[Page]) -> Vec<MetricFamily> {
+    let name = |name| format!("volley_{name}");
+    let gauges = GAUGES.map(|(figure, metric, help)| each(pages, Family::gauge(name(metric), help), figure));
+    let counts =
+        COUNTS.map(|(figure, metric, help)| each(pages, Family::counter(name(metric), help), figure));
+    let others = [window(pages), drops(pages), troubles(pages), trains(pages), delays(pages)];
+    gauges.into_iter().chain(counts).chain(others).map(Family::done).collect()
+}
+
+fn each(pages: &[Page], family: Family, figure: &str) -> Family {
+    numbered(pages)
+        .fold(family, |family, (worker, page)| family.with(&[("worker", &worker)], page.of(figure) as f64))
+}
+
+fn numbered(pages: &[Page]) -> impl Iterator<Item = (String, &Page)> {
+    pages.iter().enumerate().map(|(number, page)| (number.to_string(), page))
+}
+
+fn window(pages: &[Page]) -> Family {
+    let family = Family::gauge(
+        "volley_gathering_window_seconds",
+        "How long packets for one receiver wait for one another.",
+    );
+    numbered(pages).fold(family, |family, (worker, page)| {
+        family.with(&[("worker", &worker)], page.of("gathering-window-ns") as f64 / NANOSECONDS)
+    })
+}
+
+fn drops(pages: &[Page]) -> Family {
+    let mut family = Family::counter(
+        "volley_dropped_total",
+        "Datagrams, packets and wishes that went no further, by cause.",
+    );
+    for (worker, page) in numbered(pages) {
+        for (_, name) in page::names() {
+            if let Some(cause) = name.strip_prefix(DROPS) {
+                family = family.with(&[("worker", &worker), ("cause", cause)], page.of(&name) as f64);
+            }
+        }
+    }
+    family
+}
+
+fn troubles(pages: &[Page]) -> Family {
+    let mut family = Family::counter("volley_io_troubles_total", "What went wrong at the sockets, by kind.");
+    for (worker, page) in numbered(pages) {
+        for kind in TROUBLES {
+            let value = page.of(&format!("io-{kind}"));
+            family = family.with(&[("worker", &worker), ("kind", kind)], value as f64);
+        }
+    }
+    family
+}
+
+fn trains(pages: &[Page]) -> Family {
+    let family = Family::histogram(
+        "volley_train_length_packets",
+        "Datagrams that left in one walk through the kernel.",
+    );
+    let bound = |bucket: usize| 1u64 << bucket;
+    numbered(pages).fold(family, |family, (worker, page)| {
+        let counts: Vec<u64> = (0..TRAIN_LENGTH_BUCKETS)
+            .map(|bucket| page.of(&format!("trains-up-to-{}", bound(bucket))))
+            .collect();
+        let bounds = (0..TRAIN_LENGTH_BUCKETS).map(|bucket| bound(bucket) as f64);
+        family.with_buckets(&[("worker", &worker)], bounds, &counts, page.of("io-datagrams-out") as f64)
+    })
+}
+
+fn delays(pages: &[Page]) -> Family {
+    let family = Family::histogram(
+        "volley_forward_delay_seconds",
+        "From a packet's arrival in the kernel to the departure of the train it leaves in; one turn in \
+         sixteen is looked at.",
+    );
+    numbered(pages).fold(family, |family, (worker, page)| {
+        let mut counts: Vec<u64> =
+            DELAY_BUCKETS_US.iter().map(|us| page.of(&format!("delayed-up-to-{us}-us"))).collect();
+        counts.push(page.of("delayed-longer"));
+        let bounds = DELAY_BUCKETS_US.iter().map(|&us| f64::from(us) / MICROSECONDS);
+        let sum = page.of("delay-sum-us") as f64 / MICROSECONDS;
+        family.with_buckets(&[("worker", &worker)], bounds, &counts, sum)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use prometheus::TextEncoder;
+
+    fn page(figures: &[(&str, u64)]) -> Page {
+        let mut page = Page::new([0; COUNTERS]);
+        for &(name, value) in figures {
+            page.counters[PLACES[name]] = value;
+        }
+        page
+    }
+
+    #[test]
+    fn every_figure_of_the_page_is_shown_or_is_part_of_a_histogram() {
+        let rows = GAUGES.iter().chain(&COUNTS).map(|row| row.0.to_owned());
+        let troubles = TROUBLES.iter().map(|kind| format!("io-{kind}"));
+        let shown: Vec<String> = rows.chain(troubles).collect();
+        // Datagrams are shown as the back end counts them, before the shard does.
+        let others =
+            ["datagrams-in", DROPS, "trains-up-to-", "delayed-", "delay-sum-us", "gathering-window-ns"];
+        for (_, name) in page::names() {
+            let is_other = others.iter().any(|prefix| name.starts_with(prefix));
+            assert!(is_other != shown.contains(&name), "{name}");
+        }
+        assert!(shown.iter().all(|name| PLACES.contains_key(name)), "{shown:?}");
+    }
+
+    #[test]
+    fn buckets_are_cumulative_and_labelled_by_worker() {
+        let pages = [
+            page(&[]),
+            page(&[
+                ("delayed-up-to-50-us", 2),
+                ("delayed-up-to-100-us", 1),
+                ("delayed-longer", 4),
+                ("delay-sum-us", 500_000),
+                ("dropped-bad-rtp", 7),
+            ]),
+        ];
+        let text = TextEncoder::new().encode_to_string(&families(&pages)).unwrap();
+        for line in [
+            "volley_forward_delay_seconds_bucket{worker=\"1\",le=\"0.0001\"} 3",
+            "volley_forward_delay_seconds_bucket{worker=\"1\",le=\"+Inf\"} 7",
+            "volley_forward_delay_seconds_sum{worker=\"1\"} 0.5",
+            "volley_dropped_total{worker=\"1\",cause=\"bad-rtp\"} 7",
+            "volley_dropped_total{worker=\"0\",cause=\"bad-rtp\"} 0",
+            "# TYPE volley_turns_total counter",
+        ] {
+            assert!(text.lines().any(|have| have == line), "{line} is missing in\n{text}");
+        }
+    }
+}
