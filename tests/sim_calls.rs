@@ -4,6 +4,7 @@ use std::time::Duration;
 use volley::base::Time;
 use volley::control::types::{Reason, TransportState};
 use volley::sim::link::LinkOptions;
+use volley::sim::mesh::MeshPlan;
 use volley::sim::peer::misbehaviour::Lie;
 use volley::sim::scenario::{Action, Scenario};
 use volley::sim::verdict::Verdict;
@@ -167,6 +168,25 @@ fn everybody_is_shown_the_layer_that_fits_and_what_nobody_watches_is_not_sent() 
     let verdict = judge(scenario);
     assert_eq!([0, 1, 2].map(|who| shown_layers(who, &verdict)), [[0], [0], [1]]);
     // Each has one seat, so somebody watches one other: the second layer of one camera is watched.
+    let paused = verdict.paused.values().map(|paused| paused.iter().filter(|paused| **paused).count());
+    assert_eq!(paused.sum::<usize>(), 5, "{:?}", verdict.paused);
+}
+
+#[test]
+fn a_room_over_several_workers_is_shown_the_same_layers_as_one_on_one() {
+    let mut scenario = layered_call_of(3).spread_over(3, MeshPlan::CALM);
+    let limit = |who, max_height| Action::Limit { who, max_height: Some(max_height) };
+    scenario.actions.extend([
+        (ms(2_500), limit(0, 180)),
+        (ms(2_500), limit(1, 180)),
+        (ms(2_500), limit(2, 400)),
+    ]);
+    scenario.end = ms(10_000);
+    let before = scenario.clone();
+    let verdict = judge(Scenario { actions: before.actions[..3].to_vec(), end: ms(2_400), ..before });
+    assert_eq!([0, 1, 2].map(|who| shown_layers(who, &verdict)), [[2], [2], [2]], "all at their best");
+    let verdict = judge(scenario);
+    assert_eq!([0, 1, 2].map(|who| shown_layers(who, &verdict)), [[0], [0], [1]]);
     let paused = verdict.paused.values().map(|paused| paused.iter().filter(|paused| **paused).count());
     assert_eq!(paused.sum::<usize>(), 5, "{:?}", verdict.paused);
 }

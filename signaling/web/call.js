@@ -12,7 +12,7 @@
  * @typedef {import("./signaling.js").Joined} Joined
  */
 import { Health } from "./health.js";
-import { encodingsOf, Layers } from "./layers.js";
+import { encodingsOf, Layers, offerDescriptor } from "./layers.js";
 import { Offers } from "./offers.js";
 
 export class Call extends EventTarget {
@@ -21,6 +21,7 @@ export class Call extends EventTarget {
   #signaling;
   #local;
   #codec;
+  #mode;
   /** @type {RTCIceServer[]} */
   #iceServers = [];
   /** How many receiving m-lines the server can use; a renewed connection has them from the start. */
@@ -46,12 +47,14 @@ export class Call extends EventTarget {
    * @param {Signaling} parts.signaling
    * @param {import("./media.js").LocalMedia} parts.local
    * @param {string | null} [parts.codec] video codec to prefer: vp8, vp9, h264 or av1
+   * @param {string | null} [parts.mode] scalability mode of the camera's one encoding, instead of three
    */
-  constructor({ signaling, local, codec = null }) {
+  constructor({ signaling, local, codec = null, mode = null }) {
     super();
     this.#signaling = signaling;
     this.#local = local;
     this.#codec = codec;
+    this.#mode = mode;
     local.addEventListener("change", () => this.#sync());
   }
 
@@ -149,7 +152,9 @@ export class Call extends EventTarget {
    */
   #addSending(source, kind, init) {
     const layered = source === "camera" || source === "screen" ? source : null;
-    const transceiver = this.#add(kind, layered ? { ...init, sendEncodings: encodingsOf(layered) } : init);
+    const mode = layered === "camera" ? this.#mode : null;
+    const layers = layered ? { sendEncodings: encodingsOf(layered, mode) } : {};
+    const transceiver = this.#add(kind, { ...init, ...layers });
     this.#senders.set(source, transceiver);
     if (layered) this.#layers.set(source, new Layers(transceiver.sender, layered));
     return transceiver;
@@ -176,6 +181,7 @@ export class Call extends EventTarget {
     const pc = /** @type {RTCPeerConnection} */ (this.pc);
     const transceiver = pc.addTransceiver(kind, init);
     if (kind === "video" && this.#codec) prefer(transceiver, this.#codec);
+    if (kind === "video") offerDescriptor(transceiver);
     return transceiver;
   }
 

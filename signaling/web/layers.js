@@ -33,21 +33,54 @@ function boxesOf(source) {
   return source === "camera" ? CAMERA : SCREEN;
 }
 
+/** Several temporal layers in each encoding, so that a thin link may have every other frame. */
+const TEMPORAL = "L1T3";
+
+/** What a server must be told of each frame to choose among spatial layers. */
+const DEPENDENCY_DESCRIPTOR =
+  "https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension";
+
 /**
  * The encodings a transceiver begins with, before it is known how large the picture is.
  *
  * @param {"camera" | "screen"} source
+ * @param {string | null} [mode] one encoding with these spatial and temporal layers, such as L3T3_KEY
  * @returns {RTCRtpEncodingParameters[]}
  */
-export function encodingsOf(source) {
+export function encodingsOf(source, mode = null) {
   const boxes = boxesOf(source);
   const largest = boxes[boxes.length - 1];
+  if (mode) {
+    // What all layers take together: each in turn is as good as the encoding in its place would be.
+    const maxBitrate = boxes.reduce((sum, box) => sum + box.maxBitrate, 0);
+    return [{ maxBitrate, maxFramerate: largest.maxFramerate, scalabilityMode: mode }];
+  }
   return boxes.map(({ rid, width, maxBitrate, maxFramerate }) => ({
     rid,
     maxBitrate,
     maxFramerate,
+    scalabilityMode: TEMPORAL,
     scaleResolutionDownBy: largest.width / width,
   }));
+}
+
+/**
+ * Lets the dependency descriptor be offered. Chromium offers it by itself only on m-lines that send
+ * with a scalability mode; it is to go on to those who receive as well.
+ *
+ * @param {RTCRtpTransceiver} transceiver
+ */
+export function offerDescriptor(transceiver) {
+  const known = /** @type {any} */ (transceiver);
+  const extensions = known.getHeaderExtensionsToNegotiate?.() ?? [];
+  const own = extensions.find((/** @type {{uri: string}} */ { uri }) => uri === DEPENDENCY_DESCRIPTOR);
+  if (!own || own.direction === "sendrecv") return;
+  own.direction = "sendrecv";
+  try {
+    known.setHeaderExtensionsToNegotiate(extensions);
+  } catch {
+    // Without it pictures come all the same, in as many layers as their payload tells.
+  }
 }
 
 /**

@@ -3,7 +3,8 @@
  * Wires the parts together; every decision is in the parts.
  *
  * In the address: `/r/ROOM` is the room; `?name=…&autojoin=1` joins at once, `?codec=vp8|vp9|
- * h264|av1` prefers a video codec and `?lines=all` asks for every picture at its best, however small
+ * h264|av1` prefers a video codec, `?mode=L3T3_KEY` sends one encoding with such layers instead of
+ * three encodings, and `?lines=all` asks for every picture at its best, however small
  * its tile (for tests and demos).
  */
 import { Call } from "./call.js";
@@ -39,7 +40,7 @@ const signaling = new Signaling({
   identity: recallIdentity(),
   keep: keepIdentity,
 });
-const call = new Call({ signaling, local, codec: query.get("codec") });
+const call = new Call({ signaling, local, codec: query.get("codec"), mode: query.get("mode") });
 const wishes = new Wishes((slot, maxHeight) =>
   signaling.send({ type: "update-quality", quality: "auto", slot, maxHeight }),
 );

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { encodingsOf, fit, Layers } from "../layers.js";
+import { encodingsOf, fit, Layers, offerDescriptor } from "../layers.js";
 import { settle } from "./fakes.js";
 
 test("three layers are published with every limit on every one", () => {
@@ -9,6 +9,9 @@ test("three layers are published with every limit on every one", () => {
   assert.deepEqual(encodings.map(({ maxBitrate }) => maxBitrate), [150_000, 500_000, 2_500_000]);
   assert.deepEqual(encodings.map(({ maxFramerate }) => maxFramerate), [15, 30, 30]);
   assert.deepEqual(encodings.map(({ scaleResolutionDownBy }) => scaleResolutionDownBy), [4, 2, 1]);
+  const [whole, ...others] = encodingsOf("camera", "L3T3_KEY");
+  assert.equal(others.length, 0);
+  assert.deepEqual([whole.scalabilityMode, whole.maxBitrate, whole.maxFramerate], ["L3T3_KEY", 3_150_000, 30]);
   for (const { maxFramerate, maxBitrate } of encodingsOf("screen")) assert.ok(maxFramerate && maxBitrate);
 });
 
@@ -58,6 +61,19 @@ test("a sender that refuses is asked again with the next answer", async () => {
   sender.release();
   await settle();
   assert.equal(sender.encodings[2].active, false);
+});
+
+test("the dependency descriptor is offered where a browser can be asked to", () => {
+  const uri = "https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension";
+  /** @type {any} */
+  let asked = null;
+  const transceiver = {
+    getHeaderExtensionsToNegotiate: () => [{ uri: "other", direction: "stopped" }, { uri, direction: "stopped" }],
+    setHeaderExtensionsToNegotiate: (/** @type {any} */ extensions) => (asked = extensions),
+  };
+  offerDescriptor(/** @type {any} */ (transceiver));
+  assert.deepEqual(asked, [{ uri: "other", direction: "stopped" }, { uri, direction: "sendrecv" }]);
+  offerDescriptor(/** @type {any} */ ({}));
 });
 
 class FakeSender {
