@@ -43,6 +43,27 @@ fn a_warm_call_is_forwarded_without_allocating() {
 }
 
 #[test]
+fn a_warm_call_on_two_shards_is_forwarded_without_allocating() {
+    let mut call = Call::connected_across(SUBSCRIBERS);
+    call.run(WARM_UP);
+    let (before, warming) = (call.tally, call.allocated);
+    call.run(Duration::from_secs(28));
+    let (tally, allocated) = (call.tally - before, call.allocated - warming);
+
+    let subscribers = SUBSCRIBERS as u64;
+    assert!(tally.video_in >= 10_000 && tally.audio_in >= 1_000, "{tally:?}");
+    assert_eq!(tally.video_out, subscribers * tally.video_in, "{tally:?}");
+    assert_eq!(tally.audio_out, subscribers * tally.audio_in, "{tally:?}");
+    assert!(tally.recovered > 100 && tally.key_frames_asked > 0, "{tally:?}");
+    assert!(tally.resent > 1_000 && tally.resent == tally.asked_again, "{tally:?}");
+
+    assert_eq!(allocated.rtp, 0, "packets");
+    assert_eq!((allocated.stun, allocated.ticks), (0, 0));
+    let reports = tally.reports_out / subscribers;
+    assert!((1..=reports).contains(&allocated.rtcp), "one for each report that crosses: {allocated:?}");
+}
+
+#[test]
 fn a_planted_allocation_per_datagram_is_counted() {
     let mut call = Call::connected(SUBSCRIBERS);
     call.run(WARM_UP);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 use volley::base::Time;
-use volley::control::types::{Reason, TransportState};
+use volley::control::types::{Kind, Reason, TransportState};
 use volley::sim::link::LinkOptions;
 use volley::sim::mesh::MeshPlan;
 use volley::sim::peer::misbehaviour::Lie;
@@ -236,8 +236,77 @@ fn when_an_encoder_gives_up_a_layer_viewers_fall_to_one_that_comes() {
     assert_eq!(verdict.paused[&0][2], false, "it is wanted as soon as it comes");
 }
 
-/// Judges a call in which nothing may go wrong but what the scenario itself does.
-fn judge(mut scenario: Scenario) -> Verdict {
+#[test]
+fn each_packet_crosses_to_another_shard_once_however_many_watch_there() {
+    let mut scenario = call_of(8).spread_over(2, MeshPlan::CALM);
+    scenario.people.iter_mut().for_each(|plan| plan.pairs = 7);
+    let verdict = judge_as_it_is(scenario);
+    assert_eq!(verdict.seats.values().flatten().count(), 8 * 7 * 2, "everybody is shown everybody");
+    let (came, crossed) = (verdict.packets_in, verdict.crossed_in);
+    // What comes before anybody is there to watch does not cross; what a late one is given does twice.
+    assert!((came * 8 / 10..=came * 11 / 10).contains(&crossed), "{crossed} of {came} crossed");
+}
+
+#[test]
+fn nothing_crosses_that_nobody_watches_on_the_other_side() {
+    let mut scenario = call_of(4).spread_over(2, MeshPlan::CALM);
+    scenario.people.iter_mut().for_each(|plan| (plan.pairs, plan.audio_seats) = (0, 0));
+    scenario.people[0].pairs = 3;
+    let verdict = judge_as_it_is(scenario);
+    assert_eq!(verdict.seats.values().flatten().count(), 6);
+    let (came, crossed) = (verdict.packets_in, verdict.crossed_in);
+    assert!(crossed <= came * 6 / 10, "two of four publish on the other shard: {crossed} of {came}");
+}
+
+#[test]
+fn what_is_lost_between_shards_is_made_good() {
+    let mut scenario = call_of(6).spread_over(2, MeshPlan::TIGHT);
+    scenario.people.iter_mut().for_each(|plan| plan.pairs = 5);
+    scenario.actions.push((ms(4_500), Action::Heal));
+    scenario.end = ms(6_000);
+    let verdict = judge_as_it_is(scenario);
+    let lost = dropped("mesh-full", &verdict);
+    assert!(lost > 50, "{:?}", verdict.drops);
+    let missing: u64 = verdict.holes.values().sum();
+    assert_eq!(missing, 0, "of {lost} that were lost on the way");
+}
+
+#[test]
+fn what_is_missing_from_before_a_mute_does_not_come_after_it() {
+    let mut scenario = call_of(6).spread_over(2, MeshPlan::TIGHT);
+    scenario.people.iter_mut().for_each(|plan| plan.pairs = 5);
+    for n in 0..80 {
+        let (who, at) = (n % 6, 1_500 + 53 * n as u64);
+        let mute = |at, muted| (ms(at), Action::Mute { who, kind: Kind::Audio, muted });
+        scenario.actions.extend([mute(at, true), mute(at + 110, false)]);
+    }
+    scenario.end = ms(7_000);
+    let verdict = judge_as_it_is(scenario);
+    assert!(dropped("mesh-full", &verdict) > 50, "{:?}", verdict.drops);
+}
+
+#[test]
+fn who_comes_late_on_another_shard_is_shown_a_picture_without_asking_for_a_key_frame() {
+    let late_by = |shards| {
+        let mut scenario = call_of(3).spread_over(shards, MeshPlan::CALM);
+        scenario.people.iter_mut().for_each(|plan| plan.pairs = 2);
+        scenario.actions[2].0 = ms(600);
+        judge_as_it_is(scenario).key_frame_requests
+    };
+    assert_eq!(late_by(3), late_by(1));
+}
+
+/// Judges a call in which nothing may go wrong but what the scenario itself does; and once more with
+/// its people spread over three shards, which nobody may notice.
+fn judge(scenario: Scenario) -> Verdict {
+    let spread = judge_as_it_is(scenario.clone().spread_over(3, MeshPlan::CALM));
+    let verdict = judge_as_it_is(scenario);
+    let shown = |verdict: &Verdict| verdict.seats.values().flatten().count();
+    assert_eq!(shown(&spread), shown(&verdict), "as many seats are taken");
+    verdict
+}
+
+fn judge_as_it_is(mut scenario: Scenario) -> Verdict {
     scenario.actions.sort_by_key(|(at, _)| *at);
     let verdict = World::new(scenario).judge();
     assert!(verdict.violations.is_empty(), "{:#?}", verdict.violations);

@@ -2,7 +2,9 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
+use volley::base::TrackId;
 use volley::sim::fault::{Fault, FaultKind};
+use volley::sim::mesh::MeshPlan;
 use volley::sim::oracle::Violation;
 use volley::sim::scenario::Scenario;
 use volley::sim::verdict::Verdict;
@@ -90,11 +92,32 @@ fn the_same_seed_twice_is_the_same_run() {
 #[test]
 fn one_shard_and_four_serve_the_same_people() {
     for seed in 100..116 {
-        let one = judge(&Scenario::from_seed(seed).on_shards(1));
-        let four = judge(&Scenario::from_seed(seed).on_shards(4));
+        let one = judge(&Scenario::from_seed(seed).quiet().on_shards(1));
+        let four = judge(&Scenario::from_seed(seed).quiet().on_shards(4));
         assert_eq!(one.seats, four.seats, "seed {seed}");
         assert_eq!(one.served, four.served, "seed {seed}");
     }
+}
+
+#[test]
+fn a_room_on_four_shards_serves_the_same_people_as_on_one() {
+    for seed in 200..216 {
+        let mut scenario = Scenario::from_seed(seed);
+        scenario.people.iter_mut().for_each(|plan| plan.pairs = scenario.rooms + 5);
+        let one = judge(&scenario.clone().on_shards(1));
+        let four = judge(&scenario.clone().spread_over(4, MeshPlan::CALM));
+        assert!(four.violations.is_empty(), "{}", describe(&scenario, &four.violations));
+        assert_eq!(shown(&one), shown(&four), "seed {seed}");
+        assert_eq!(one.served, four.served, "seed {seed}");
+        assert!(four.crossed_in > 0, "seed {seed}");
+    }
+}
+
+/// Who is shown which tracks at the end, on whichever seats.
+fn shown(verdict: &Verdict) -> Vec<TrackId> {
+    let mut tracks: Vec<TrackId> = verdict.seats.values().copied().flatten().collect();
+    tracks.sort_unstable();
+    tracks
 }
 
 fn oracles_that_found(kind: FaultKind, scenario: Scenario) -> Vec<&'static str> {

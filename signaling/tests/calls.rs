@@ -222,7 +222,7 @@ fn who_comes_while_a_core_is_overloaded_is_sent_away_and_leaves_nothing_behind()
     let mut lab = Lab::new();
     lab.join(1, "room", "somebody");
     for worker in 0..2 {
-        lab.event(worker, Event::Load { pictures: 14, busy: 100 });
+        lab.event(worker, Event::Load { pictures: 12, busy: 100 });
     }
     lab.commands();
     let late = lab.open(2);
@@ -237,6 +237,17 @@ fn who_comes_while_a_core_is_overloaded_is_sent_away_and_leaves_nothing_behind()
     // The lab's server takes three rooms: those that were refused do not count.
     lab.join(3, "second", "x");
     lab.join(4, "third", "x");
+}
+
+#[test]
+fn who_comes_while_a_core_sheds_an_eighth_for_a_moment_is_let_in() {
+    let mut lab = Lab::new();
+    for worker in 0..2 {
+        lab.event(worker, Event::Load { pictures: 14, busy: 100 });
+    }
+    let late = lab.open(1);
+    lab.say(late, json!({"type":"join","roomId":"room","participantName":"late"}));
+    assert!(!lab.commands().is_empty(), "a room is opened for them");
 }
 
 #[test]

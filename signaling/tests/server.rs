@@ -16,6 +16,7 @@ use volley::base::TransportId;
 use volley::control::types::{Reason, TrackStats};
 use volley::control::{Command, Event};
 use volley_signaling::link::{MediaCarrier, MediaLink};
+use volley_signaling::state::Config;
 use volley_signaling::store::MemoryStore;
 
 /// A server that ends when this is dropped.
@@ -34,6 +35,10 @@ impl Server {
     }
 
     async fn start_with(store: MemoryStore, link: MediaLink) -> Server {
+        Server::configured(store, link, config()).await
+    }
+
+    async fn configured(store: MemoryStore, link: MediaLink, config: Config) -> Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
@@ -41,7 +46,7 @@ impl Server {
         let kept = Box::new(store.clone());
         let ended = async move { drop(stopped.await) };
         tokio::spawn(async move {
-            volley_signaling::serve(config(), &loaded, link, kept, (listener, None), ended).await.unwrap();
+            volley_signaling::serve(config, &loaded, link, kept, (listener, None), ended).await.unwrap();
         });
         Server { address, store, _stop: stop }
     }
@@ -236,6 +241,44 @@ async fn statistics_are_those_of_the_room_s_tracks() {
     assert_eq!(tracks.len(), 2, "{stats}");
     assert_eq!(tracks[0]["participantId"], joined["participantId"]);
     assert_eq!((&tracks[0]["packets"], &tracks[0]["jitterMs"]), (&json!(7), &json!(1.5)));
+}
+
+#[tokio::test]
+async fn statistics_of_a_room_on_two_workers_are_those_of_both() {
+    let (link, carrier) = MediaLink::new(2);
+    let (sender, mut published) = tokio::sync::watch::channel(None);
+    for (worker, mut commands) in carrier.commands.into_iter().enumerate() {
+        let (events, sender) = (carrier.events.clone(), sender.clone());
+        tokio::spawn(async move {
+            while let Some(command) = commands.recv().await {
+                let Command::QueryRoom { request, .. } = command else {
+                    if let Command::Publish(publish) = command {
+                        sender.send_replace(Some(publish.track));
+                    }
+                    continue;
+                };
+                // Its own worker tells all of a track, the other what it forwards of it, and later.
+                tokio::time::sleep(Duration::from_millis(50 * worker as u64)).await;
+                let track = *sender.borrow();
+                let packets = if worker == 0 { 7 } else { 0 };
+                let stats = TrackStats { packets, forwarded: 10 + worker as u64, ..TrackStats::default() };
+                let told = track.map(|track| Event::TrackStats { request, track, stats });
+                for event in told.into_iter().chain([Event::Answered { request }]) {
+                    events.send((worker, event)).await.unwrap();
+                }
+            }
+        });
+    }
+    let spread = Config { spread_rooms_over: 1, ..config() };
+    let server = Server::configured(MemoryStore::default(), link, spread).await;
+    let (mut page, _) = join(&server, "one").await;
+    let (_other, _) = join(&server, "two").await;
+    page.say(json!({"type":"offer","sdp":fixture("chromium-example-client")})).await;
+    published.wait_for(Option::is_some).await.unwrap();
+    let (status, stats) = server.json("GET /api/rooms/room-123/stats", None).await;
+    let tracks = stats["tracks"].as_array().unwrap();
+    assert_eq!((status, tracks.len()), (200, 1), "{stats}");
+    assert_eq!((&tracks[0]["packets"], &tracks[0]["packetsForwarded"]), (&json!(7), &json!(21)));
 }
 
 #[tokio::test]

@@ -84,7 +84,8 @@ export function offerDescriptor(transceiver) {
 }
 
 /**
- * Changes `encodings` to what the server wants of a picture of this size; true when that is news.
+ * Changes `encodings` to what the server wants of a picture of this size; true when that is news. A
+ * picture that fits a smaller box as it is needs no larger one.
  *
  * @param {RTCRtpEncodingParameters[]} encodings
  * @param {"camera" | "screen"} source
@@ -93,12 +94,15 @@ export function offerDescriptor(transceiver) {
  */
 export function fit(encodings, source, { width = 0, height = 0 }, wanted) {
   const boxes = boxesOf(source);
+  const isKnown = width > 0 && height > 0;
+  const enough = boxes.findIndex((box) => isKnown && scaleInto(box, width, height) === 1);
   let changed = false;
   for (const encoding of encodings) {
-    const box = boxes.find(({ rid }) => rid === encoding.rid);
-    if (!box) continue;
-    const scale = width && height ? scaleInto(box, width, height) : encoding.scaleResolutionDownBy;
-    const active = wanted.find(({ rid }) => rid === encoding.rid)?.active ?? true;
+    const at = boxes.findIndex(({ rid }) => rid === encoding.rid);
+    if (at < 0) continue;
+    const scale = isKnown ? scaleInto(boxes[at], width, height) : encoding.scaleResolutionDownBy;
+    const isWanted = wanted.find(({ rid }) => rid === encoding.rid)?.active ?? true;
+    const active = isWanted && (enough < 0 || at <= enough);
     changed ||= encoding.active !== active || encoding.scaleResolutionDownBy !== scale;
     encoding.active = active;
     encoding.scaleResolutionDownBy = scale;

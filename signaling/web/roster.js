@@ -16,11 +16,16 @@
  * @property {boolean} hidden the server has lost sight of this person
  */
 
+/** So few people are all seen, whoever has a camera; their tiles keep their places. */
+const FEW = 9;
+
 export class Roster {
   /** @type {Map<string, Person>} */
   people = new Map();
   /** @type {Slot[]} */
   slots = [];
+  /** Who speaks now, whoever began last first. @type {string[]} */
+  speakers = [];
 
   /**
    * @param {any} message
@@ -46,6 +51,9 @@ export class Roster {
           const track = person.tracks.get(message.trackId);
           if (track) person.tracks.set(track.trackId, { ...track, muted: message.muted });
         });
+      case "active-speakers":
+        this.speakers = message.participantIds;
+        return true;
       case "slots":
         this.slots = message.slots;
         return true;
@@ -57,10 +65,21 @@ export class Roster {
   /** One tile per person and one per shared screen, screens first. @returns {TileModel[]} */
   tiles() {
     const people = [...this.people.values()];
-    return [
-      ...people.flatMap((person) => this.#screensOf(person)),
-      ...people.map((person) => this.#faceOf(person)),
-    ];
+    const faces = people.map((person) => this.#faceOf(person));
+    return [...people.flatMap((person) => this.#screensOf(person)), ...this.#inOrder(faces)];
+  }
+
+  /**
+   * Where there are more people than seats, not all have a tile of their own either: those who are
+   * seen come first, and among the others those who speak. @param {TileModel[]} faces
+   */
+  #inOrder(faces) {
+    const seats = new Set(this.slots.filter(({ participantId }) => participantId).map(({ participantId }) => participantId));
+    const pictures = this.slots.filter(({ source }) => source === "camera").length;
+    if (faces.length <= FEW || pictures >= faces.length) return faces;
+    /** @param {TileModel} face */
+    const worth = (face) => Number(seats.has(face.participantId)) * 2 + Number(this.speakers.includes(face.participantId));
+    return faces.sort((one, other) => worth(other) - worth(one));
   }
 
   /** The people whose sound arrives, by m-line. @returns {Map<string, string>} mid → participant */
@@ -80,6 +99,7 @@ export class Roster {
   /** @param {import("./signaling.js").Joined} joined */
   #reset(joined) {
     this.people.clear();
+    this.speakers = [];
     for (const participant of joined.participants) this.#add(participant);
     if (!joined.resumed) this.slots = [];
     return true;

@@ -143,6 +143,8 @@ pub enum Event {
     Answered { request: u64 },
     /// Events before this one were lost because nobody read them: signaling must resync.
     Lost { events: u64 },
+    /// Somebody begins or ends to speak.
+    Speaks { participant: ParticipantId, speaks: bool },
     /// Of the pictures that viewers are shown, so many sixteenths are forwarded: fewer than
     /// [`ALL_PICTURES`] when the core cannot carry more. `busy` is the share of its core that the
     /// worker uses, in percent.

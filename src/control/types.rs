@@ -217,7 +217,7 @@ pub enum Reason {
     WrongFingerprint,
     /// The DTLS handshake failed.
     DtlsFailed,
-    /// The peer closed DTLS.
+    /// The peer closed DTLS, or agreed on new keys from the same address (RFC 9147 §5.11).
     ClosedByPeer,
     /// The command names something that does not exist.
     Unknown,

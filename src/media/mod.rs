@@ -24,3 +24,4 @@ pub mod slot;
 pub mod track;
 pub mod train_plan;
 pub mod twcc;
+pub mod voice;

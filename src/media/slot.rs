@@ -158,6 +158,8 @@ pub struct Slot {
     next_index: u64,
     next_rtx_index: u64,
     last: Option<(u32, Time)>,
+    /// The newest packet it has shown: the shard's key of the track, layer and index.
+    newest: Option<(u32, u8, u64)>,
     reported: Option<Reported>,
     announced: bool,
     shed: bool,
@@ -199,6 +201,7 @@ impl Slot {
             next_index: random.below(FIRST_SEQUENCE_BELOW),
             next_rtx_index: random.below(FIRST_SEQUENCE_BELOW),
             last: None,
+            newest: None,
             reported: None,
             announced: false,
             shed: false,
@@ -305,16 +308,17 @@ impl Slot {
         self.layer() == Some(layer) || self.aimed_at().is_some_and(|aim| aim.layer == layer)
     }
 
+    /// Whether it has shown the packet `index` of a track's layer, or a newer one, or another layer, and
+    /// nothing else since: to begin there again would take the viewer back in time.
+    pub fn has_shown(&self, track: u32, layer: u8, index: u64) -> bool {
+        self.newest.is_some_and(|(same, shown, newest)| same == track && (shown != layer || newest >= index))
+    }
+
     /// Whether a picture is held back until a key frame comes.
     pub fn waits_for_key_frame(&self) -> bool {
         let begins =
             self.showing.as_ref().is_some_and(|showing| showing.run.is_none() && showing.aim.is_some());
         self.kind == Kind::Video && begins && !self.shed
-    }
-
-    /// Whether it has shown anything of its track: what came before is past.
-    pub fn has_begun(&self) -> bool {
-        self.showing.as_ref().is_some_and(|showing| showing.last_layer.is_some())
     }
 
     /// Whether it would show more of what it aims at if a key frame of `layer` came.
@@ -471,6 +475,8 @@ impl Slot {
         if index >= self.next_index {
             self.next_index = index + 1;
             self.last = Some((timestamp, now));
+            let track = self.showing.as_ref().map(|showing| showing.track);
+            self.newest = track.map(|track| (track, packet.layer, packet.index));
         }
         self.sent.packets = self.sent.packets.wrapping_add(1);
         self.sent.octets = self.sent.octets.wrapping_add(packet.payload.len() as u32);

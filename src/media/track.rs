@@ -8,6 +8,7 @@ use super::packet::Extension;
 use super::reception::Reception;
 use super::seen::Seen;
 use super::sender_clock::{ClockOffset, SenderReference};
+use super::voice::Voice;
 use crate::base::id::{PayloadType, Ssrc};
 use crate::base::{ParticipantId, StreamId, Time, TrackId, WorkerId};
 use crate::control::message::Publish;
@@ -61,6 +62,9 @@ pub struct Layer {
     pub structure: Option<(u64, Box<Structure>)>,
     /// When somebody wanted it last.
     pub last_wanted: Time,
+    /// Packets up to this one are from before the end of a mute: nobody is sent them any more, late
+    /// as they may come.
+    pub hushed: Option<u64>,
     /// The shard's keys of the seats that show it.
     pub slots: Vec<u32>,
     /// Other workers that have seats which show it.
@@ -94,9 +98,15 @@ impl Layer {
             meter: Meter::default(),
             structure: None,
             last_wanted: Time::ZERO,
+            hushed: None,
             slots: Vec::new(),
             watchers: Vec::new(),
         }
+    }
+
+    /// Whether a packet is from before the end of a mute.
+    pub fn is_hushed(&self, index: u64) -> bool {
+        self.hushed.is_some_and(|last| index <= last)
     }
 
     /// Whether anybody is shown it, on this worker or another.
@@ -208,6 +218,8 @@ pub struct Track {
     pub layers: ArrayVec<Layer, MAX_ENCODINGS>,
     /// The message it was published with, for an export.
     pub published: Publish,
+    /// Whether its owner speaks.
+    pub voice: Voice,
     /// Counters.
     pub counters: TrackCounters,
     /// When what comes of it is looked at again.
@@ -245,6 +257,7 @@ impl Track {
             codecs: publish.codecs.clone(),
             layers: publish.encodings.iter().map(|encoding| Layer::new(encoding, clock_rate)).collect(),
             published: publish,
+            voice: Voice::default(),
             counters: TrackCounters::default(),
             next_look: Time::ZERO,
             told_wanted: EVERYTHING,

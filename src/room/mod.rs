@@ -3,7 +3,7 @@
 pub mod seats;
 
 use crate::base::{ParticipantId, RoomId, SlotId, StreamId, TrackId, WorkerId};
-use crate::control::types::Kind;
+use crate::control::types::{Kind, Source};
 use seats::Seats;
 
 /// Tracks of one participant that play in step: at most one of each kind.
@@ -17,6 +17,12 @@ pub struct Stream {
     pub audio: Option<TrackId>,
     /// Its picture, if published.
     pub video: Option<TrackId>,
+    /// Whether it is a shared screen.
+    pub screen: bool,
+    /// Whether its owner speaks.
+    pub speaks: bool,
+    /// Who began to speak later has more; 0: never did.
+    pub spoke: u32,
 }
 
 /// A seat that shows something else now.
@@ -29,6 +35,16 @@ pub struct Change {
 }
 
 impl Stream {
+    /// Whether it takes the seat of one that need not be seen now.
+    pub fn must_be_seen(&self) -> bool {
+        self.screen || self.speaks
+    }
+
+    /// Most worth seeing first: screens, who speaks, who spoke last, who was published first.
+    fn rank(&self) -> impl Ord + use<> {
+        (!self.screen, !self.speaks, std::cmp::Reverse(self.spoke), self.first_track())
+    }
+
     /// Ids rise in the order of publishing, whichever worker hears of it first.
     fn first_track(&self) -> Option<TrackId> {
         self.audio.into_iter().chain(self.video).min()
@@ -52,12 +68,14 @@ pub struct Room {
     members: Vec<Member>,
     streams: Vec<Stream>,
     workers: Vec<WorkerId>,
+    /// How often somebody began to speak.
+    turns: u32,
 }
 
 impl Room {
     /// An empty room.
     pub fn new(id: RoomId) -> Room {
-        Room { id, members: Vec::new(), streams: Vec::new(), workers: Vec::new() }
+        Room { id, members: Vec::new(), streams: Vec::new(), workers: Vec::new(), turns: 0 }
     }
 
     /// The room's id.
@@ -130,18 +148,51 @@ impl Room {
     }
 
     /// Adds a track to its participant's stream.
-    pub fn publish(&mut self, participant: ParticipantId, stream: StreamId, kind: Kind, track: TrackId) {
+    pub fn publish(
+        &mut self,
+        (participant, stream): (ParticipantId, StreamId),
+        (kind, source): (Kind, Source),
+        track: TrackId,
+    ) {
         let known =
             self.streams.iter().position(|known| known.participant == participant && known.stream == stream);
         let at = known.unwrap_or_else(|| {
-            self.streams.push(Stream { participant, stream, audio: None, video: None });
+            let empty = Stream {
+                audio: None,
+                video: None,
+                screen: false,
+                speaks: false,
+                spoke: 0,
+                participant,
+                stream,
+            };
+            self.streams.push(empty);
             self.streams.len() - 1
         });
+        self.streams[at].screen |= matches!(source, Source::Screen);
         match kind {
             Kind::Audio => self.streams[at].audio = Some(track),
             Kind::Video => self.streams[at].video = Some(track),
         }
         self.sort_streams();
+    }
+
+    /// Somebody begins or ends to speak on a stream. Whether seats may change by it: when who speaks
+    /// is not seen by all.
+    pub fn speaks(&mut self, participant: ParticipantId, stream: StreamId, speaks: bool) -> bool {
+        let is_it = |known: &&mut Stream| known.participant == participant && known.stream == stream;
+        let Some(known) = self.streams.iter_mut().find(is_it) else { return false };
+        known.speaks = speaks;
+        if speaks {
+            self.turns += 1;
+            known.spoke = self.turns;
+        }
+        let mut speaking = self.streams.iter().filter(|stream| stream.speaks);
+        speaking.any(|stream| {
+            self.members
+                .iter()
+                .any(|member| member.participant != stream.participant && member.seats.lacks(stream))
+        })
     }
 
     /// Takes a track out of its stream.
@@ -186,13 +237,15 @@ impl Room {
 
     /// Places everyone's streams on everyone else's seats; tells of each seat that changed.
     pub fn reseat(&mut self, mut changed: impl FnMut(Change)) {
+        let mut streams = self.streams.clone();
+        streams.sort_by_key(Stream::rank);
         let people = self.members.iter();
         let hidden: Vec<_> = people.filter(|member| member.hidden).map(|member| member.participant).collect();
         for member in &mut self.members {
             let others = |stream: &&Stream| {
                 stream.participant != member.participant && !hidden.contains(&stream.participant)
             };
-            member.seats.place(self.streams.iter().filter(others), &mut changed);
+            member.seats.place(streams.iter().filter(others), &mut changed);
         }
     }
 }
@@ -202,8 +255,9 @@ mod tests {
     use super::*;
 
     fn publish_pair(room: &mut Room, who: u64) {
-        room.publish(ParticipantId(who), StreamId(0), Kind::Audio, TrackId(who * 10));
-        room.publish(ParticipantId(who), StreamId(0), Kind::Video, TrackId(who * 10 + 1));
+        let stream = (ParticipantId(who), StreamId(0));
+        room.publish(stream, (Kind::Audio, Source::Microphone), TrackId(who * 10));
+        room.publish(stream, (Kind::Video, Source::Camera), TrackId(who * 10 + 1));
     }
 
     fn changes(room: &mut Room) -> Vec<(u64, Option<u64>)> {
@@ -244,6 +298,42 @@ mod tests {
         assert_eq!(changes(&mut room), [], "who sits stays");
         room.leave(ParticipantId(3));
         assert_eq!(changes(&mut room), [(7, Some(21))]);
+    }
+
+    #[test]
+    fn who_speaks_is_seen_by_everybody_and_those_who_spoke_last_stay() {
+        let mut room = Room::new(RoomId(1));
+        (1..=6).for_each(|who| room.join(ParticipantId(who)));
+        let seats = room.seats_mut(ParticipantId(1)).expect("just joined");
+        for pair in 0..2 {
+            seats.open(SlotId(pair * 10), StreamId(pair), Kind::Audio);
+            seats.open(SlotId(pair * 10 + 1), StreamId(pair), Kind::Video);
+        }
+        (2..=6).for_each(|who| publish_pair(&mut room, who));
+        assert_eq!(changes(&mut room), [(0, Some(20)), (1, Some(21)), (10, Some(30)), (11, Some(31))]);
+        let stream = StreamId(0);
+        assert!(!room.speaks(ParticipantId(2), stream, true), "who is seen already moves nobody");
+        assert!(room.speaks(ParticipantId(5), stream, true));
+        assert_eq!(changes(&mut room), [(10, Some(50)), (11, Some(51))], "in place of who is silent");
+        assert!(room.speaks(ParticipantId(6), stream, true));
+        assert_eq!(changes(&mut room), [], "nobody who speaks is sent away");
+        assert!(room.speaks(ParticipantId(2), stream, false), "but as soon as one of them ends");
+        assert_eq!(changes(&mut room), [(0, Some(60)), (1, Some(61))]);
+        assert!(!room.speaks(ParticipantId(5), stream, false));
+        assert_eq!(changes(&mut room), [], "silence alone moves nobody");
+    }
+
+    #[test]
+    fn a_shared_screen_takes_the_seat_of_who_is_silent() {
+        let mut room = Room::new(RoomId(1));
+        (1..=3).for_each(|who| room.join(ParticipantId(who)));
+        room.seats_mut(ParticipantId(1)).expect("just joined").open(SlotId(1), StreamId(0), Kind::Video);
+        publish_pair(&mut room, 2);
+        assert_eq!(changes(&mut room), [(1, Some(21))]);
+        room.publish((ParticipantId(3), StreamId(9)), (Kind::Video, Source::Screen), TrackId(39));
+        assert_eq!(changes(&mut room), [(1, Some(39))]);
+        room.speaks(ParticipantId(2), StreamId(0), true);
+        assert_eq!(changes(&mut room), [], "nobody who speaks sends a screen away");
     }
 
     #[test]

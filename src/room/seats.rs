@@ -94,7 +94,13 @@ impl Seats {
         }
     }
 
-    /// Places `streams` (everyone else's, in the order they were published) on the seats.
+    /// Whether there are seats, and `stream` has none.
+    pub(super) fn lacks(&self, stream: &Stream) -> bool {
+        let takes = self.pairs.iter().any(|pair| pair.can_show(stream));
+        takes && !self.pairs.iter().any(|pair| pair.holds(stream))
+    }
+
+    /// Places `streams` (everyone else's, most worth seeing first) on the seats.
     pub(super) fn place<'a>(
         &mut self,
         streams: impl Iterator<Item = &'a Stream> + Clone,
@@ -104,13 +110,16 @@ impl Seats {
         let pinned = self.pinned;
         let is_pinned = move |stream: &&Stream| Some(stream.participant) == pinned;
         for stream in streams.clone().filter(is_pinned) {
-            self.seat(stream, true);
+            self.seat(stream, |seats, video| seats.last_unpinned(video));
+        }
+        for stream in streams.clone().filter(|stream| stream.must_be_seen()) {
+            self.seat(stream, |seats, video| seats.least_worth(video, streams.clone()));
         }
         for stream in streams.clone().filter(|stream| stream.video.is_some()) {
-            self.seat(stream, false);
+            self.seat(stream, |_, _| None);
         }
         for stream in streams.clone().filter(|stream| stream.video.is_none()) {
-            self.seat(stream, false);
+            self.seat(stream, |_, _| None);
         }
         self.tell(streams, changed);
     }
@@ -138,22 +147,20 @@ impl Seats {
             if gained_a_picture || blocks_a_picture {
                 self.pairs[at].holds = None;
                 // Seated at once, so that the place it is moved to is not given away twice.
-                self.seat(stream, false);
+                self.seat(stream, |_, _| None);
             }
         }
     }
 
-    fn seat(&mut self, stream: &Stream, evict: bool) {
+    /// Gives `stream` a free pair, or else the one that `evict` finds.
+    fn seat(&mut self, stream: &Stream, evict: impl FnOnce(&Seats, bool) -> Option<usize>) {
         if self.pairs.iter().any(|pair| pair.holds(stream)) {
             return;
         }
         let wants_video = stream.video.is_some();
-        let place = self
-            .free(wants_video)
-            .or_else(|| if evict { self.last_unpinned(wants_video) } else { None })
-            .or_else(|| {
-                self.free(!wants_video).filter(|&at| stream.audio.is_some() && self.pairs[at].audio.is_some())
-            });
+        let place = self.free(wants_video).or_else(|| evict(self, wants_video)).or_else(|| {
+            self.free(!wants_video).filter(|&at| stream.audio.is_some() && self.pairs[at].audio.is_some())
+        });
         if let Some(at) = place {
             self.pairs[at].holds = Some((stream.participant, stream.stream));
         }
@@ -167,6 +174,22 @@ impl Seats {
         self.pairs.iter().rposition(|pair| {
             pair.video.is_some() == with_video && pair.holds.map(|(who, _)| who) != self.pinned
         })
+    }
+
+    /// The pair whose stream comes last of those that need not be seen now.
+    fn least_worth<'a>(
+        &self,
+        with_video: bool,
+        streams: impl Iterator<Item = &'a Stream> + Clone,
+    ) -> Option<usize> {
+        let worth = |pair: &Pair| {
+            let place = streams.clone().position(|stream| pair.holds(stream))?;
+            let stream = streams.clone().nth(place)?;
+            let stays = stream.must_be_seen() || Some(stream.participant) == self.pinned;
+            (!stays && pair.video.is_some() == with_video).then_some(place)
+        };
+        let places = self.pairs.iter().enumerate().filter_map(|(at, pair)| Some((worth(pair)?, at)));
+        places.max().map(|(_, at)| at)
     }
 
     fn tell<'a>(
@@ -214,6 +237,9 @@ mod tests {
             stream: StreamId(0),
             audio: Some(TrackId(who * 10)),
             video: video.then_some(TrackId(who * 10 + 1)),
+            screen: false,
+            speaks: false,
+            spoke: 0,
         }
     }
 

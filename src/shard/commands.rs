@@ -6,6 +6,7 @@ use crate::base::{Outbox, ParticipantId, RoomId, SlotId, Time, TrackId, Transpor
 use crate::control::message::{OpenSlot, OpenTransport, Publish};
 use crate::control::types::{IceCredentials, Reason, TrackStats};
 use crate::control::{Command, Event};
+use crate::media::nack::Nacks;
 use crate::media::slot::Slot;
 use crate::media::track::Track;
 use crate::room::Room;
@@ -121,11 +122,14 @@ impl Shard {
         }
         // The previous user fragment goes on being answered until the new path is validated; the
         // one before that is forgotten.
-        let opened = &mut self.links[link].opened;
+        let Link { opened, ufrags, .. } = &mut self.links[link];
         let previous = opened.local.ufrag;
         opened.local = local.clone();
         opened.remote = remote.clone();
-        self.by_ufrag.retain(|ufrag, key| *key != link || *ufrag == previous);
+        for forgotten in ufrags.drain(..).filter(|&ufrag| ufrag != previous) {
+            self.by_ufrag.remove(&forgotten);
+        }
+        ufrags.extend([previous, local.ufrag]);
         self.by_ufrag.insert(local.ufrag, link);
         self.links[link].transport.restart_ice(now, local, remote);
         self.schedule(link);
@@ -148,7 +152,7 @@ impl Shard {
             return Err((id.0, Reason::Invalid));
         }
         let (participant, room) = (self.links[link].participant, self.links[link].room);
-        let (stream, kind) = (publish.stream, publish.kind);
+        let (stream, kind, source) = (publish.stream, publish.kind, publish.source);
         let transport_cc = publish.extensions.transport_cc;
         let track = Track::new(publish, participant, link);
         let signalled: Vec<_> = track.layers.iter().map(|layer| (layer.ssrc, layer.rtx_ssrc)).collect();
@@ -163,7 +167,7 @@ impl Shard {
                 }
             }
         }
-        self.rooms[room].publish(participant, stream, kind, id);
+        self.rooms[room].publish((participant, stream), (kind, source), id);
         self.tell_published(room, key);
         self.schedule(link);
         self.reseat(room, out);
@@ -190,9 +194,19 @@ impl Shard {
         self.depart_viewers(key, out);
         self.tracks[key].muted = muted;
         self.tracks[key].published.muted = muted;
+        if self.tracks[key].home.is_none() && muted && self.tracks[key].voice.mute() {
+            self.on_voice(key, false, out);
+        }
         for layer in 0..self.tracks[key].layers.len() {
             // What came while muted is nobody's: a late joiner is not to begin with it.
-            self.tracks[key].layers[layer].last_key_frame = None;
+            let is_elsewhere = self.tracks[key].home.is_some();
+            let entry = &mut self.tracks[key].layers[layer];
+            entry.last_key_frame = None;
+            entry.hushed = if muted { entry.hushed } else { entry.highest };
+            if is_elsewhere {
+                // What comes meanwhile does not cross, and is not missed.
+                entry.nacks = Nacks::default();
+            }
             for &slot in &self.tracks[key].layers[layer].slots {
                 self.slots[slot].interrupt();
             }

@@ -45,6 +45,8 @@ causes! {
     NotAnswered => "not-answered",
     /// DTLS from an address that no check has validated, or after DTLS is gone.
     RefusedDtls => "refused-dtls",
+    /// DTLS that would have had to wait behind too much.
+    DtlsFlood => "dtls-flood",
     /// For a transport that has ended.
     Ended => "ended",
     /// SRTP or SRTCP before the keys are agreed.

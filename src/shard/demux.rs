@@ -6,10 +6,10 @@ use crate::base::{Outbox, Path, Push, Time, TrainId};
 use crate::control::Event;
 use crate::control::types::{MAX_UFRAG, Reason, TransportState};
 use crate::transport::dtls::MAX_DATAGRAM;
-use crate::transport::ice::{Checked, PATH_SILENT};
+use crate::transport::ice::{Checked, MAX_PATHS, PATH_SILENT};
 use crate::wire::demux::{Kind, classify};
 use crate::wire::stun::StunView;
-use arrayvec::ArrayString;
+use arrayvec::{ArrayString, ArrayVec};
 
 /// Room for any answer to a check.
 const MAX_STUN_ANSWER: usize = 256;
@@ -25,25 +25,42 @@ pub struct Datagram<'a> {
     pub bytes: &'a [u8],
 }
 
+/// What a datagram was by its looks, for whoever judges how long it waited.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Came {
+    /// A packet of a call, or a report on one: these must not wait.
+    Media,
+    /// Anything else.
+    Other,
+}
+
 impl Shard {
     /// A datagram came. Whatever it holds, it disturbs nobody else's call: what is not
     /// understood or not authentic is counted by cause and dropped.
-    pub fn on_datagram(&mut self, now: Time, datagram: Datagram<'_>, out: &mut impl Outbox) {
+    pub fn on_datagram(&mut self, now: Time, datagram: Datagram<'_>, out: &mut impl Outbox) -> Came {
         self.counters.datagrams += 1;
         let Datagram { path, bytes, .. } = datagram;
-        let kind = match classify(bytes) {
-            Kind::Unknown => return self.counters.drop(Drop::UnknownProtocol),
-            Kind::Stun => return self.on_stun(now, path, bytes, out),
-            kind => kind,
-        };
-        let Some(&link) = self.by_path.get(&path) else {
-            return self.counters.drop(Drop::UnknownAddress);
-        };
-        match kind {
-            Kind::Rtp => self.on_rtp(now, link, datagram, out),
-            Kind::Rtcp => self.on_rtcp(now, link, datagram, out),
-            _ => self.on_dtls(now, link, path, bytes, out),
+        let kind = classify(bytes);
+        if kind == Kind::Stun {
+            self.on_stun(now, path, bytes, out);
+            return Came::Other;
         }
+        let link = self.by_path.get(&path).copied();
+        match (kind, link) {
+            (Kind::Unknown, _) => self.counters.drop(Drop::UnknownProtocol),
+            (_, None) => self.counters.drop(Drop::UnknownAddress),
+            (Kind::Rtp, Some(link)) => {
+                self.on_rtp(now, link, datagram, out);
+                self.aside.note_packet();
+                return Came::Media;
+            }
+            (Kind::Rtcp, Some(link)) => {
+                self.on_rtcp(now, link, datagram, out);
+                return Came::Media;
+            }
+            (_, Some(link)) => self.put_aside(now, self.party_to_dtls(link, &path), datagram),
+        }
+        Came::Other
     }
 
     /// An ICE check: found by our user fragment, authenticated by the transport, then answered.
@@ -76,29 +93,62 @@ impl Shard {
         self.by_ufrag.get(&ours).copied()
     }
 
-    /// An address belongs to who proved it last: a NAT may give one peer's port to another. But not
-    /// while something authentic comes from its owner there, or a forged source would be enough to
-    /// take a call's packets away.
+    /// An address belongs to who proved it last: a NAT may give one peer's port to another, and a page
+    /// may begin anew on the same one. But while something authentic comes from its owner there, a
+    /// check is only a claim, or a forged source would be enough to take a call's packets away.
     fn note_paths(&mut self, now: Time, link: u32, path: Path, checked: &Checked) {
-        if let Some(evicted) = checked.evicted
-            && self.by_path.get(&evicted) == Some(&link)
-        {
-            self.by_path.remove(&evicted);
+        if let Some(evicted) = checked.evicted {
+            self.leave_path(link, evicted);
         }
         let owner = self.by_path.get(&path).copied().filter(|&owner| owner != link);
         let in_use = |owner: u32| {
             let owner = &self.links[owner].transport;
             owner.path() == Some(path) && now.since(owner.heard()) < PATH_SILENT
         };
-        if checked.accepted && !owner.is_some_and(in_use) {
+        if !checked.accepted {
+            return;
+        }
+        if !owner.is_some_and(in_use) {
             self.by_path.insert(path, link);
+        } else if self.links[link].srtp.is_none() {
+            self.claims.insert(path, link);
         }
     }
 
-    fn on_dtls(&mut self, now: Time, link: u32, path: Path, datagram: &[u8], out: &mut impl Outbox) {
-        match self.links[link].transport.on_dtls(now, &path, datagram) {
-            Ok(()) => self.drive(link, out),
-            Err(cause) => self.counters.drop(cause.into()),
+    /// Whose DTLS comes from `path`: an association that stands has nothing more to say, so a
+    /// handshake is of whoever claims the path. What is diverted by a forged claim harms nobody.
+    fn party_to_dtls(&self, owner: u32, path: &Path) -> u32 {
+        let claim = self.claims.get(path).copied().filter(|_| self.links[owner].srtp.is_some());
+        claim.unwrap_or(owner)
+    }
+
+    /// A path is no longer of `link`, and of who claims it, if anybody does.
+    pub(super) fn leave_path(&mut self, link: u32, path: Path) {
+        if self.claims.get(&path) == Some(&link) {
+            self.claims.remove(&path);
+        }
+        if self.by_path.get(&path) != Some(&link) {
+            return;
+        }
+        match self.claims.remove(&path) {
+            Some(claim) => self.by_path.insert(path, claim),
+            None => self.by_path.remove(&path),
+        };
+    }
+
+    /// Keys were agreed over a path, so nobody else is there any more: whose it was before is gone
+    /// (RFC 9147 §5.11).
+    fn settle_claims(&mut self, link: u32, out: &mut impl Outbox) {
+        let paths: ArrayVec<Path, MAX_PATHS> = self.links[link].transport.paths().collect();
+        for path in paths {
+            if self.claims.get(&path) != Some(&link) {
+                continue;
+            }
+            self.claims.remove(&path);
+            let owner = self.by_path.insert(path, link).filter(|&owner| owner != link);
+            if let Some(owner) = owner.filter(|&owner| self.links[owner].transport.path() == Some(path)) {
+                self.end_link(owner, Reason::ClosedByPeer, out);
+            }
         }
     }
 
@@ -147,6 +197,7 @@ impl Shard {
         if self.links[link].srtp.is_none() {
             return self.end_link(link, Reason::DtlsFailed, out);
         }
+        self.settle_claims(link, out);
         for slot in self.links[link].slots.clone() {
             self.begin(slot, out);
         }

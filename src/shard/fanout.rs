@@ -34,6 +34,9 @@ const MAX_REPLAY_SPAN: Duration = Duration::from_secs(1);
 impl Shard {
     /// Sends the packet `index` of a layer to every seat that shows the layer.
     pub(super) fn forward(&mut self, track: u32, layer: usize, index: u64, out: &mut impl Outbox) {
+        if self.tracks[track].layers[layer].is_hushed(index) {
+            return self.counters.drop(Drop::Muted);
+        }
         self.cross_packet(track, layer, index);
         let fanned = self.fan_out(track, layer, index, out);
         let counters = &mut self.tracks[track].counters;
@@ -103,7 +106,8 @@ impl Shard {
             return;
         }
         let number = usize::from(aim.layer);
-        let run = self.replayable(key, number).filter(|_| !self.slots[slot].has_begun());
+        let run = self.replayable(key, number);
+        let run = run.filter(|run| !self.slots[slot].has_shown(key, aim.layer, *run.start()));
         match run {
             Some(run) => self.replay(slot, key, number, run, out),
             None => self.want_key_frame(key, number),

@@ -28,6 +28,10 @@ pub(super) const MAX_HEADER: usize = 320;
 /// Departures of one turn that are noted at most; more say nothing more.
 const MOST_NOTED: usize = 4096;
 
+/// Lists are kept for as many receivers as waited at once in the last two of these: traffic repeats
+/// within seconds, and what a crowd took that has left, 13 KB for each, is given back.
+const KEEP_LISTS: Duration = Duration::from_secs(10);
+
 /// One packet somebody is owed.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Owed {
@@ -119,8 +123,10 @@ pub(super) struct Gathering {
     window: Duration,
     /// Receivers that are owed something, with the moment it leaves at the latest.
     due: VecDeque<(Time, u32)>,
-    /// Lists that are not in use: as many as there were ever receivers waiting at once.
+    /// Lists that are not in use.
     spare: Vec<Box<Waiting>>,
+    /// Receivers that waited at once, at most: since then, and in the interval before.
+    most: (Time, usize, usize),
     /// Seats that began to show something and are not told yet what it is in step with.
     begun: Vec<u32>,
     /// When what has departed had come, for turns that are looked at.
@@ -140,6 +146,16 @@ impl Gathering {
         }
     }
 
+    /// Frees lists that nobody has needed for a while.
+    fn tidy(&mut self, now: Time) {
+        let (since, most, before) = &mut self.most;
+        *most = (*most).max(self.due.len());
+        if now.since(*since) >= KEEP_LISTS {
+            self.spare.truncate((*most).max(*before));
+            self.most = (now, 0, *most);
+        }
+    }
+
     fn give_back(&mut self, mut waiting: Box<Waiting>) {
         waiting.clear();
         self.spare.push(waiting);
@@ -156,7 +172,7 @@ pub(super) struct Yard<'a> {
 
 impl Yard<'_> {
     /// Puts one packet on the list of the receiver `link`. Allocates when more receivers wait at
-    /// once than ever before.
+    /// once than in the last ten seconds.
     pub(super) fn owe(
         &mut self,
         now: Time,
@@ -325,6 +341,7 @@ impl Shard {
     }
 
     fn depart_until(&mut self, now: Time, limit: Time, out: &mut impl Outbox) {
+        self.gathering.tidy(now);
         while let Some(&(at, link)) = self.gathering.due.front()
             && at <= limit
         {
@@ -355,5 +372,34 @@ impl Shard {
             gathering: &mut self.gathering,
             counters: &mut self.counters,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_of_a_crowd_that_has_left_are_freed_and_those_in_use_are_kept() {
+        let mut gathering = Gathering::default();
+        let wait = |gathering: &mut Gathering, receivers: u32, now: Time| {
+            for link in 0..receivers {
+                gathering.due.push_back((now, link));
+                let list = gathering.spare.pop().unwrap_or_else(Waiting::new);
+                gathering.give_back(list);
+            }
+            while gathering.spare.len() < receivers as usize {
+                gathering.give_back(Waiting::new());
+            }
+            gathering.tidy(now);
+            gathering.due.clear();
+        };
+        wait(&mut gathering, 100, Time::from_millis(1));
+        for second in 1..60 {
+            wait(&mut gathering, 3, Time::from_millis(second * 1_000));
+            assert!(gathering.spare.len() >= 3, "what is used every second is there");
+            assert!(gathering.spare.len() == 100 || second >= 20, "nothing is freed in haste");
+        }
+        assert_eq!(gathering.spare.len(), 3);
     }
 }

@@ -13,7 +13,7 @@ use crate::media::key_frame::starts_key_frame;
 use crate::media::nack::Arrival;
 use crate::media::track::{Track, describe};
 use crate::transport::srtp::SrtpError;
-use crate::wire::extension::read_transport_sequence;
+use crate::wire::extension::{AudioLevel, read_transport_sequence};
 use crate::wire::rtp::RtpView;
 
 /// Bytes of the original sequence number in front of a retransmission's payload (RFC 4588 §4).
@@ -156,6 +156,7 @@ impl Shard {
         let described = descriptor.and_then(|data| describe(&mut layer.structure, index, data));
         let frame = Frame::read(codec.codec, view.payload(), view.marker()).described_as(described);
         let timestamp = view.timestamp();
+        let level = view.extension(track.published.extensions.audio_level).and_then(AudioLevel::read);
         if !layer.seen.accept(index) || !layer.history.commit(index, len, arrived.unwrap_or(now), key) {
             return self.counters.drop(Drop::Duplicate);
         }
@@ -180,12 +181,16 @@ impl Shard {
                 layer.key_requests.want();
             }
         }
+        let level = level.filter(|_| track.kind == Kind::Audio && !track.muted && arrived.is_some());
         track.counters.packets += 1;
         track.counters.bytes += len as u64;
         let deadline = layer.nacks.deadline().min(layer.key_requests.deadline());
         self.ask_at_most(from.track, deadline);
         self.forward(from.track, usize::from(from.layer), index, out);
         self.look_at(now, from.track);
+        if let Some(level) = level {
+            self.on_level(now, from.track, level, out);
+        }
     }
 
     /// Tells congestion control's bookkeeping of the packet.

@@ -1,15 +1,17 @@
 //! A transport as its shard keeps it: the association itself and what goes through it.
 
+use super::aside::Pending;
 use super::gather::Waiting;
 use crate::base::id::Ssrc;
 use crate::base::{ParticipantId, Time};
 use crate::control::message::OpenTransport;
+use crate::control::types::MAX_UFRAG;
 use crate::media::sender_clock::ClockOffset;
 use crate::media::twcc::Arrivals;
 use crate::transport::Transport;
 use crate::transport::dtls::SrtpKeys;
 use crate::transport::srtp::{MasterKeys, Role, SrtpReceiver, SrtpSender};
-use arrayvec::ArrayVec;
+use arrayvec::{ArrayString, ArrayVec};
 use std::time::Duration;
 
 /// Receiver reports leave this often: libwebrtc's own interval for video is a second.
@@ -107,6 +109,10 @@ pub(super) struct Link {
     pub(super) next_report: Time,
     /// What its receiver is owed, while there is something.
     pub(super) waiting: Option<Box<Waiting>>,
+    /// DTLS that waits for its turn.
+    pub(super) pending: Pending,
+    /// Our user fragments that lead here: the one now, and during a restart the one before.
+    pub(super) ufrags: ArrayVec<ArrayString<MAX_UFRAG>, 2>,
     /// Its receiver reported loss not long ago: until then sounds go out twice.
     pub(super) lossy_until: Time,
     /// A sender report came that has not been carried over.
@@ -128,7 +134,6 @@ impl Link {
             srtp: None,
             participant: opened.participant,
             room,
-            opened,
             ingress: IngressTable::default(),
             tracks: Vec::new(),
             slots: Vec::new(),
@@ -138,12 +143,15 @@ impl Link {
             spent: Vec::new(),
             next_report: now + REPORT_INTERVAL,
             waiting: None,
+            pending: Pending::default(),
+            ufrags: ArrayVec::from_iter([opened.local.ufrag]),
             lossy_until: Time::ZERO,
             carry: false,
             next_carry: Time::ZERO,
             budget: None,
             allocate_at: Time::NEVER,
             next_allocation: Time::ZERO,
+            opened,
         }
     }
 }

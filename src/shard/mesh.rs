@@ -15,7 +15,7 @@ use super::Shard;
 use super::counters::Drop;
 use crate::base::id::Ssrc;
 use crate::base::timer::Timers;
-use crate::base::{Outbox, ParticipantId, RoomId, Time, TrackId, WorkerId};
+use crate::base::{Outbox, ParticipantId, RoomId, StreamId, Time, TrackId, WorkerId};
 use crate::control::message::Publish;
 use crate::control::types::MAX_ENCODINGS;
 use crate::media::history::Stored;
@@ -101,6 +101,12 @@ enum MeshValue {
         room: RoomId,
         participant: ParticipantId,
         hidden: bool,
+    },
+    Speaks {
+        room: RoomId,
+        participant: ParticipantId,
+        stream: StreamId,
+        speaks: bool,
     },
     Published {
         room: RoomId,
@@ -291,6 +297,9 @@ impl Shard {
             }
             MeshValue::Hidden { room, participant, hidden } => {
                 moved.extend(self.on_hidden_there(from, room, participant, hidden));
+            }
+            MeshValue::Speaks { room, participant, stream, speaks } => {
+                moved.extend(self.on_voice_there(from, room, (participant, stream), speaks));
             }
             MeshValue::Published { room, published } => {
                 moved.extend(self.on_published_there(from, room, *published, out));

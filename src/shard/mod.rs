@@ -5,11 +5,12 @@
 //! hash; [`ingress`] opens the packet straight into the history of its layer; [`fanout`] puts it on
 //! the list of every seat that shows the layer; [`gather`] seals what a receiver is owed into one
 //! train. To the shards of other cores packets go through the [`mesh`]. Everything else is off that
-//! way: [`commands`] from signaling, [`feedback`] from peers, [`reports`] to peers, [`ticks`] of the
-//! clock, [`allocate`] of what each receiver is shown, and [`export`] of the whole for a process that
-//! takes over.
+//! way: [`aside`] for what DTLS has to do, [`commands`] from signaling, [`feedback`] from peers,
+//! [`reports`] to peers, [`ticks`] of the clock, [`allocate`] of what each receiver is shown, and
+//! [`export`] of the whole for a process that takes over.
 
 mod allocate;
+mod aside;
 mod commands;
 pub mod counters;
 mod demux;
@@ -26,6 +27,7 @@ mod reports;
 mod seating;
 mod shedding;
 mod ticks;
+mod voices;
 
 use crate::base::random::Random;
 use crate::base::slab::Slab;
@@ -41,8 +43,9 @@ use crate::room::Room;
 use crate::transport::dtls::{DtlsContext, Identity};
 use allocate::Workbench;
 use arrayvec::ArrayString;
+use aside::Aside;
 use counters::Counters;
-pub use demux::Datagram;
+pub use demux::{Came, Datagram};
 use gather::Gathering;
 use hashbrown::HashMap;
 use link::Link;
@@ -98,11 +101,14 @@ pub struct Shard {
     track_keys: Map<TrackId, u32>,
     slot_keys: Map<SlotId, u32>,
     by_path: Map<Path, u32>,
+    /// Who has proved a path that another still uses: theirs once DTLS is done.
+    claims: Map<Path, u32>,
     by_ufrag: Map<ArrayString<MAX_UFRAG>, u32>,
     timers: Timers,
     gathering: Gathering,
     workbench: Workbench,
     mesh: mesh::Mesh,
+    aside: Aside,
     /// Sixteenths of the pictures that are forwarded.
     picture_share: u8,
     /// Percent of its core that the worker uses.
@@ -132,11 +138,13 @@ impl Shard {
             track_keys: Map::default(),
             slot_keys: Map::default(),
             by_path: Map::default(),
+            claims: Map::default(),
             by_ufrag: Map::default(),
             timers: Timers::default(),
             gathering: Gathering::default(),
             workbench: Workbench::default(),
             mesh: mesh::Mesh::default(),
+            aside: Aside::default(),
             picture_share: ALL_PICTURES,
             busy: 0,
             events: VecDeque::new(),
@@ -148,9 +156,9 @@ impl Shard {
 
     /// When [`on_timeout`](Self::on_timeout) wants to be called; `None` when nothing is pending.
     pub fn next_deadline(&self) -> Option<Time> {
-        let departs = self.gathering.next_deadline();
+        let (departs, aside) = (self.gathering.next_deadline(), self.aside.next_deadline());
         let asks = self.mesh.timers.next();
-        self.timers.next().into_iter().chain(departs).chain(asks).min()
+        self.timers.next().into_iter().chain(departs).chain(asks).chain(aside).min()
     }
 
     /// The oldest event signaling has not been told yet.

@@ -26,15 +26,24 @@ impl Shard {
         let Some(removed) = self.links.remove(link) else { return };
         self.gathering.forget(link, removed.waiting);
         self.link_keys.remove(&removed.opened.transport);
-        self.by_ufrag.retain(|_, key| *key != link);
-        self.by_path.retain(|_, key| *key != link);
+        self.aside.forget(link, &removed.pending);
+        for ufrag in &removed.ufrags {
+            self.by_ufrag.remove(ufrag);
+        }
+        for path in removed.transport.paths() {
+            self.leave_path(link, path);
+        }
         self.timers.clear(link);
         let state = TransportState::Ended { reason };
         self.tell(Event::Transport { transport: removed.opened.transport, state });
     }
 
     pub(super) fn remove_track(&mut self, key: u32, out: &mut impl Outbox) {
-        if self.tracks.get(key).is_some() {
+        if let Some(track) = self.tracks.get_mut(key) {
+            let spoke = track.voice.mute();
+            if spoke {
+                self.on_voice(key, false, out);
+            }
             self.depart_viewers(key, out);
         }
         let Some(track) = self.tracks.remove(key) else { return };

@@ -4,7 +4,9 @@ use super::Shard;
 use crate::base::{Outbox, Time};
 
 impl Shard {
-    /// Does all that is due at `now` but departures, which end the turn. Each transport is looked at once however much it is behind.
+    /// Does all that is due at `now` but departures, which end the turn. Each transport is looked at
+    /// once however much it is behind. Of DTLS only a little is worked off: while more waits,
+    /// [`next_deadline`](Self::next_deadline) has passed.
     pub fn on_timeout(&mut self, now: Time, out: &mut impl Outbox) {
         while let Some(link) = self.timers.pop_due(now) {
             if self.links.get(link).is_some() {
@@ -12,6 +14,7 @@ impl Shard {
             }
         }
         self.ask_homes(now);
+        self.work_aside(now, out);
     }
 
     fn tick(&mut self, now: Time, link: u32, out: &mut impl Outbox) {
@@ -26,6 +29,7 @@ impl Shard {
         if self.links[link].next_report <= now {
             self.send_receiver_reports(now, link, out);
         }
+        self.put_timer_aside(now, link);
         self.links[link].transport.on_timeout(now);
         self.drive(link, out);
     }

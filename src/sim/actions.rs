@@ -69,6 +69,7 @@ impl World {
         let (person, commands) =
             Person::join((who, &plan), place, &mut self.ids, &mut self.ledger, &mut self.random, now);
         let shard = person.shard;
+        self.come(now, person.room, shard);
         self.people.push(person);
         let stay = self.people.len() - 1;
         self.current[who] = Some(stay);
@@ -92,6 +93,7 @@ impl World {
         let (shard, participant) = (self.people[stay].shard, self.people[stay].participant);
         self.ledger.leave(participant);
         self.command(now, shard, Command::Leave { participant });
+        self.go(now, self.people[stay].room);
     }
 
     fn mute(&mut self, now: Time, who: usize, kind: Kind, muted: bool) {

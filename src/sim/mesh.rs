@@ -29,13 +29,13 @@ impl MeshPlan {
         MeshPlan { delay: Duration::from_micros(200), batches: 16, waiting: 256 * 1024 };
 
     /// One on which packets are lost: the other worker is behind by many turns.
-    pub const TIGHT: MeshPlan = MeshPlan { delay: Duration::from_millis(20), batches: 1, waiting: 6_000 };
+    pub const TIGHT: MeshPlan = MeshPlan { delay: Duration::from_millis(40), batches: 1, waiting: 4_500 };
 
     pub(super) fn draw(random: &mut Random) -> MeshPlan {
         if random.chance(0.7) {
             MeshPlan { delay: Duration::from_micros(random.below(3_000)), ..MeshPlan::CALM }
         } else {
-            MeshPlan { waiting: 6_000 + random.below(60_000) as usize, ..MeshPlan::TIGHT }
+            MeshPlan { waiting: 1_500 + random.below(20_000) as usize, ..MeshPlan::TIGHT }
         }
     }
 }

@@ -6,6 +6,7 @@
 
 mod actions;
 pub mod fault;
+mod houses;
 pub mod ledger;
 pub mod link;
 pub mod mesh;

@@ -105,6 +105,7 @@ impl Person {
             wall,
             ssrc: Ssrc(random.next_u32()),
             seed: random.next_u64(),
+            quiet: plan.quiet,
         };
         let mut person = Person {
             who,

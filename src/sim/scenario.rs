@@ -31,6 +31,8 @@ pub struct PersonPlan {
     pub rtx: bool,
     /// Whether redundant sound (RFC 2198) was agreed on.
     pub red: bool,
+    /// Whether what they say is too quiet to be taken for speech: it moves nobody's seats.
+    pub quiet: bool,
     /// Whether SSRCs stand in the signalling; otherwise packets are found by MID.
     pub announces_ssrcs: bool,
     /// Whether DTLS 1.3 is offered.
@@ -226,6 +228,13 @@ impl Scenario {
         scenario
     }
 
+    /// The same with people whose speech moves nobody's seats: when who is heard depends on the luck
+    /// of packets, and with more people than seats who is seen follows it.
+    pub fn quiet(mut self) -> Scenario {
+        self.people.iter_mut().for_each(|plan| plan.quiet = true);
+        self
+    }
+
     /// The same on another number of shards.
     pub fn on_shards(mut self, shards: usize) -> Scenario {
         (self.shards, self.spreads) = (shards, false);
@@ -330,6 +339,7 @@ impl PersonPlan {
             layers: 1,
             rtx: random.chance(0.8),
             red: random.chance(0.6),
+            quiet: false,
             announces_ssrcs: random.chance(0.6),
             dtls_13: random.chance(0.6),
             transport_cc: random.chance(0.8),

@@ -29,6 +29,8 @@ pub struct Verdict {
     pub packets_in: u64,
     /// Packets that went from one shard to another.
     pub crossed_in: u64,
+    /// Key frames that publishers were asked for.
+    pub key_frame_requests: u64,
     /// Numbers that were left out for each of the scenario's people.
     pub holes: BTreeMap<usize, u64>,
     /// Packets of media that reached somebody.
@@ -92,6 +94,7 @@ impl World {
             violations: self.violations.found().to_vec(),
             packets_in: self.packets_in,
             crossed_in: self.crossed_in,
+            key_frame_requests: self.key_frame_requests,
             holes: self.people.iter().map(|person| (person.who, person.wiretap.sequence.holes())).collect(),
             media_heard: self.media_heard,
             healed: self.healed,

@@ -1,6 +1,7 @@
 //! A run: shards, people and the network between them, in virtual time.
 
 use super::fault::Fault;
+use super::houses::Houses;
 use super::ledger::Ledger;
 use super::mesh::{Mesh, MeshPlan};
 use super::oracle::Violations;
@@ -12,7 +13,7 @@ use super::person::{Ids, Person};
 use super::queue::EventQueue;
 use super::scenario::{Action, Scenario};
 use crate::base::random::Random;
-use crate::base::{Path, RoomId, SocketIndex, Time, TrackId, WallClock, WorkerId};
+use crate::base::{Path, SocketIndex, Time, TrackId, WallClock, WorkerId};
 use crate::control::types::{Reason, TransportState};
 use crate::control::{Command, Event};
 use crate::shard::counters::Drop;
@@ -71,6 +72,7 @@ pub struct World {
     pub(super) random: Random,
     pub(super) hosts: Vec<Host>,
     pub(super) mesh: Mesh,
+    pub(super) houses: Houses,
     pub(super) people: Vec<Person>,
     /// Which stay is each person's present one.
     pub(super) current: Vec<Option<usize>>,
@@ -89,6 +91,7 @@ pub struct World {
     pub(super) redundant: u64,
     pub(super) packets_in: u64,
     pub(super) crossed_in: u64,
+    pub(super) key_frame_requests: u64,
     pub(super) renewals: u64,
 }
 
@@ -103,6 +106,7 @@ impl World {
             random: Random::new(scenario.seed ^ 0x6e65_7477_6f72_6b73),
             hosts,
             mesh: Mesh::new(scenario.seed ^ 0x6d65_7368),
+            houses: Houses::default(),
             people: Vec::new(),
             current: vec![None; scenario.people.len()],
             owners: BTreeMap::new(),
@@ -120,10 +124,10 @@ impl World {
             redundant: 0,
             packets_in: 0,
             crossed_in: 0,
+            key_frame_requests: 0,
             renewals: 0,
             scenario,
         };
-        world.open_rooms();
         let actions = world.scenario.actions.clone();
         actions.into_iter().for_each(|(at, action)| world.queue.schedule(at, Happening::Act(action)));
         world
@@ -159,29 +163,6 @@ impl World {
             Happening::CrossesAgain(shard) => self.cross_again(now, shard),
             Happening::Act(action) => self.act(now, action),
             Happening::Gone(person) => self.tell_gone(now, person),
-        }
-    }
-
-    fn open_rooms(&mut self) {
-        for room in 0..self.scenario.rooms {
-            let room_id = RoomId(1 + room as u64);
-            if self.scenario.spreads {
-                self.open_everywhere(room_id);
-            } else {
-                self.command(Time::ZERO, room % self.scenario.shards, Command::OpenRoom { room: room_id });
-            }
-        }
-    }
-
-    /// As signaling does when a room's people come to one worker after the other.
-    fn open_everywhere(&mut self, room: RoomId) {
-        for shard in 0..self.scenario.shards {
-            self.command(Time::ZERO, shard, Command::OpenRoom { room });
-            for other in 0..shard {
-                let worker = |n: usize| WorkerId(n as u16);
-                self.command(Time::ZERO, shard, Command::SpanRoom { room, worker: worker(other) });
-                self.command(Time::ZERO, other, Command::SpanRoom { room, worker: worker(shard) });
-            }
         }
     }
 
@@ -260,6 +241,7 @@ impl World {
         self.redundant += counters.redundant;
         self.packets_in += counters.packets_in;
         self.crossed_in += counters.crossed_in;
+        self.key_frame_requests += counters.key_frame_requests;
         for cause in Drop::ALL {
             *self.drops.entry(cause.label()).or_default() += counters.dropped(*cause);
         }
@@ -467,7 +449,8 @@ fn note_event(now: Time, event: Event, ends: &[Reason], ledger: &mut Ledger, vio
         | Event::Answered { .. }
         | Event::Lost { .. }
         | Event::Load { .. }
-        | Event::Layers { .. } => {}
+        | Event::Layers { .. }
+        | Event::Speaks { .. } => {}
     }
 }
 

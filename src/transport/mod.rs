@@ -45,6 +45,8 @@ pub struct Transport {
     /// When the peer was last heard of, or the transport was made.
     heard: Time,
     dtls_deadline: Time,
+    /// DTLS has more to do than it was given time for: its timer waits.
+    dtls_put_off: bool,
     told: TransportState,
 }
 
@@ -66,6 +68,7 @@ impl Transport {
             hidden: false,
             heard: now,
             dtls_deadline: Time::NEVER,
+            dtls_put_off: false,
             told: TransportState::New,
         }
     }
@@ -88,13 +91,41 @@ impl Transport {
 
     /// Takes a DTLS datagram. Poll afterwards.
     pub fn on_dtls(&mut self, now: Time, path: &Path, datagram: &[u8]) -> Result<(), DropCause> {
+        self.takes_dtls(path)?;
+        if let Some(dtls) = &mut self.dtls {
+            dtls.handle(now, datagram);
+        }
+        Ok(())
+    }
+
+    /// Whether [`Transport::on_dtls`] would take a datagram from `path`.
+    pub fn takes_dtls(&self, path: &Path) -> Result<(), DropCause> {
         self.must_live()?;
         if !self.ice.is_proved(path) {
             return Err(DropCause::DtlsUnproved);
         }
-        let dtls = self.dtls.as_mut().ok_or(DropCause::DtlsGone)?;
-        dtls.handle(now, datagram);
-        Ok(())
+        self.dtls.as_ref().map(drop).ok_or(DropCause::DtlsGone)
+    }
+
+    /// Whether the DTLS timer has run out.
+    pub fn dtls_is_due(&self, now: Time) -> bool {
+        !self.dtls_put_off && now >= self.dtls_deadline && self.must_live().is_ok()
+    }
+
+    /// Stops the DTLS timer until [`Transport::resume_dtls`]: what it would ask the peer for may have
+    /// come and wait to be looked at.
+    pub fn put_dtls_off(&mut self) {
+        self.dtls_put_off = true;
+    }
+
+    /// All that came was looked at: lets time pass for DTLS. Poll afterwards.
+    pub fn resume_dtls(&mut self, now: Time) {
+        self.dtls_put_off = false;
+        if self.must_live().is_ok()
+            && let Some(dtls) = &mut self.dtls
+        {
+            dtls.on_timeout(now);
+        }
     }
 
     /// An authentic SRTP or SRTCP packet came from `path`: a sign of life (RFC 7675 §5.1).
@@ -114,10 +145,8 @@ impl Transport {
             return self.end(Reason::Silent);
         }
         self.hidden = silent >= HIDDEN_AFTER && matches!(self.phase, Phase::Connected { .. });
-        if let Some(dtls) = &mut self.dtls
-            && now >= self.dtls_deadline
-        {
-            dtls.on_timeout(now);
+        if self.dtls_is_due(now) {
+            self.resume_dtls(now);
         }
     }
 
@@ -129,7 +158,8 @@ impl Transport {
         }
         let may_hide = matches!(self.phase, Phase::Connected { .. }) && !self.hidden;
         let patience = if may_hide { HIDDEN_AFTER } else { ENDED_AFTER };
-        self.dtls_deadline.min(self.heard + patience)
+        let dtls = if self.dtls_put_off { Time::NEVER } else { self.dtls_deadline };
+        dtls.min(self.heard + patience)
     }
 
     /// Writes the next DTLS datagram for [`Transport::path`] into `buffer`, which has room for

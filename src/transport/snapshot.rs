@@ -91,6 +91,7 @@ impl Transport {
             hidden: snapshot.told == TransportState::Hidden,
             heard: now - snapshot.silent_for,
             dtls_deadline: Time::NEVER,
+            dtls_put_off: false,
             told: snapshot.told,
         })
     }

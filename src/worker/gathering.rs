@@ -19,6 +19,11 @@ const IDLE: f64 = 0.70;
 /// The first step up from nothing, and what is too little to wait for.
 const LEAST_STEP: Duration = Duration::from_micros(200);
 
+/// How far beyond its range the window may grow before anything is shed, in multiples of its most: at
+/// 20 ms, trains of a small meeting are four times as long and packets half as dear, and packets that
+/// come late by less are better than pictures that do not come.
+const STRETCH: u32 = 4;
+
 /// What answers to checks and handshakes may be late by.
 const MOST_PATIENCE: Duration = Duration::from_millis(1);
 
@@ -29,11 +34,19 @@ pub(super) struct GatheringControl {
     window: Duration,
     since: Time,
     slept: Duration,
+    /// The window's limit now: beyond its range while packets are late nevertheless.
+    limit: Duration,
 }
 
 impl GatheringControl {
     pub(super) fn new(range: GatheringRange) -> GatheringControl {
-        GatheringControl { range, window: range.least, since: Time::ZERO, slept: Duration::ZERO }
+        GatheringControl {
+            range,
+            window: range.least,
+            since: Time::ZERO,
+            slept: Duration::ZERO,
+            limit: range.most,
+        }
     }
 
     pub(super) fn window(&self) -> Duration {
@@ -51,10 +64,11 @@ impl GatheringControl {
         self.slept += slept;
     }
 
-    /// Thinks the window over when it is time; true when it has changed. What the worker did not
+    /// Thinks the window over when it is time; true when it has changed. `late` says that packets lay
+    /// in their socket for long although the window is as large as it is. What the worker did not
     /// sleep counts as use, whoever had the core: a thread's own clock leaves out interrupts, and
     /// what others on the core take.
-    pub(super) fn adapt(&mut self, now: Time) -> bool {
+    pub(super) fn adapt(&mut self, now: Time, late: bool) -> bool {
         let passed = now.since(self.since);
         if passed < INTERVAL || self.range.least == self.range.most {
             return false;
@@ -62,8 +76,21 @@ impl GatheringControl {
         let slept = std::mem::take(&mut self.slept);
         let share = 1.0 - slept.as_secs_f64() / passed.as_secs_f64();
         self.since = now;
-        let window = next(self.window, share).clamp(self.range.least, self.range.most);
+        self.limit = limit(self.limit, late, share).clamp(self.range.most, self.range.most * STRETCH);
+        let window = next(self.window, share).clamp(self.range.least, self.limit);
         std::mem::replace(&mut self.window, window) != window
+    }
+}
+
+/// The window's limit after an interval: it grows while packets are late, and shrinks slowly when
+/// there is time again, so that what helped is not taken away at once.
+fn limit(limit: Duration, late: bool, busy: f64) -> Duration {
+    if late {
+        limit + limit / 4
+    } else if busy < BUSY {
+        limit - limit / 16
+    } else {
+        limit
     }
 }
 
@@ -107,10 +134,32 @@ mod tests {
     }
 
     #[test]
+    fn while_packets_are_late_they_may_wait_longer_than_the_range_says_and_no_longer_afterwards() {
+        let (least, most) = (Duration::ZERO, Duration::from_millis(5));
+        let mut control = GatheringControl::new(GatheringRange { least, most });
+        let mut now = Time::ZERO;
+        let mut pass = |control: &mut GatheringControl, intervals: u32, late: bool, busy: f64| {
+            for _ in 0..intervals {
+                now += INTERVAL;
+                control.note_sleep(INTERVAL.mul_f64(1.0 - busy));
+                control.adapt(now, late);
+            }
+        };
+        pass(&mut control, 30, false, 1.0);
+        assert_eq!(control.window(), most);
+        pass(&mut control, 10, true, 1.0);
+        assert_eq!(control.window(), most * STRETCH);
+        pass(&mut control, 10, false, 0.95);
+        assert_eq!(control.window(), most * STRETCH, "it is still needed");
+        pass(&mut control, 30, false, 0.8);
+        assert_eq!(control.window(), most);
+    }
+
+    #[test]
     fn a_fixed_window_is_never_thought_over() {
         let fixed = Duration::from_millis(3);
         let mut control = GatheringControl::new(GatheringRange { least: fixed, most: fixed });
-        assert!(!control.adapt(Time::from_millis(10_000)));
+        assert!(!control.adapt(Time::from_millis(10_000), true));
         assert_eq!(control.window(), fixed);
     }
 }

@@ -24,8 +24,8 @@ const PROMPT: Duration = Duration::from_millis(15);
 const STEP: u8 = 2;
 
 /// Intervals in a row that must be late before anything is shed: a host that stops the core for a
-/// moment is not overload.
-const LATE_INTERVALS: u32 = 4;
+/// moment is not overload, and longer trains (`gathering`) get a tenth of a second to make up for it.
+const LATE_INTERVALS: u32 = 6;
 
 /// Late intervals in a row before more is shed: what lies in the socket must have time to drain.
 const LATE_AGAIN: u32 = 2;
@@ -41,6 +41,8 @@ const MOST_PATIENCE: u32 = 80;
 pub(super) struct Overload {
     share: u8,
     worst: Duration,
+    /// The worst wait of the interval before.
+    before: Duration,
     since: Time,
     late: u32,
     prompt: u32,
@@ -55,6 +57,7 @@ impl Overload {
         Overload {
             share: ALL,
             worst: Duration::ZERO,
+            before: Duration::ZERO,
             since: Time::ZERO,
             late: 0,
             prompt: 0,
@@ -68,6 +71,11 @@ impl Overload {
         self.worst = self.worst.max(waited);
     }
 
+    /// Whether packets wait longer than they would if there were time to spare.
+    pub(super) fn is_late(&self) -> bool {
+        self.worst.max(self.before) > PROMPT
+    }
+
     /// The share in sixteenths, when it has just changed.
     pub(super) fn adapt(&mut self, now: Time) -> Option<u8> {
         if now.since(self.since) < INTERVAL {
@@ -75,6 +83,7 @@ impl Overload {
         }
         self.since = now;
         let worst = std::mem::take(&mut self.worst);
+        self.before = worst;
         self.late = if worst > LATE { self.late + 1 } else { 0 };
         self.prompt = if worst < PROMPT { self.prompt + 1 } else { 0 };
         let before = self.share;

@@ -12,7 +12,7 @@ use crate::base::Time;
 use crate::control::message::ALL_PICTURES;
 use crate::control::{Corrupt, WorkerChannel};
 use crate::io::Io;
-use crate::shard::{Datagram, Shard};
+use crate::shard::{Came, Datagram, Shard};
 use std::time::Duration;
 
 /// How often the counters that others read are brought up to date.
@@ -144,15 +144,16 @@ impl Worker {
         let Worker { shard, clock, overload, .. } = self;
         self.io.receive(|received, trains| {
             let arrived = clock.arrived(now, received.at);
-            overload.note(now.since(arrived));
             let datagram = Datagram { path: received.path, arrived, bytes: received.bytes };
-            shard.on_datagram(now, datagram, trains);
+            if shard.on_datagram(now, datagram, trains) == Came::Media {
+                overload.note(now.since(arrived));
+            }
         });
     }
 
     fn depart(&mut self) {
         let now = self.clock.now();
-        if self.gathering.adapt(now) {
+        if self.gathering.adapt(now, self.overload.is_late()) {
             self.shard.set_gathering_window(self.gathering.window());
         }
         if let Some(share) = self.overload.adapt(now) {

@@ -1,4 +1,4 @@
-//! One publisher and those who watch, around a real shard, in virtual time.
+//! One publisher and those who watch, around real shards, in virtual time.
 
 use crate::source::Source;
 use crate::train::Trains;
@@ -8,10 +8,10 @@ use std::ops::Sub;
 use std::time::Duration;
 use volley::base::id::Ssrc;
 use volley::base::random::Random;
-use volley::base::{Path, RoomId, SocketIndex, Time, WallClock};
+use volley::base::{Path, RoomId, SocketIndex, Time, WallClock, WorkerId};
 use volley::control::Command;
 use volley::control::types::{Codec, Kind};
-use volley::shard::{Datagram, Shard, ShardConfig};
+use volley::shard::{Datagram, MeshBatch, Shard, ShardConfig};
 use volley::sim::ledger::Ledger;
 use volley::sim::link::LinkOptions;
 use volley::sim::payload;
@@ -75,6 +75,8 @@ counters! {
 /// Somebody in the call. His peer sees to ICE and DTLS; media and feedback are made here.
 struct Member {
     person: Person,
+    /// On which shard.
+    shard: usize,
     path: Path,
     srtp: Option<Srtp>,
     /// The last sequence numbers of the picture he was sent.
@@ -83,7 +85,9 @@ struct Member {
 
 /// A call at work. The first member publishes, the others watch.
 pub(crate) struct Call {
-    shard: Shard,
+    shards: Vec<Shard>,
+    /// What is on its way from one shard to the other, and was given back empty.
+    batch: MeshBatch,
     /// Where the shard writes.
     pub(crate) out: Trains,
     /// What the shard allocated so far.
@@ -102,15 +106,19 @@ pub(crate) struct Call {
 impl Call {
     /// A call whose members have all shaken hands.
     pub(crate) fn connected(subscribers: usize) -> Call {
-        let config = ShardConfig {
-            identity: Identity::generate().expect("a P-256 key and its certificate can be made"),
-            wall: WALL,
-            seed: 1,
-            deterministic_dtls: true,
-            max_transports: 10,
-        };
+        Call::on_shards(1, subscribers)
+    }
+
+    /// The same, but those who watch are on another shard than who publishes.
+    pub(crate) fn connected_across(subscribers: usize) -> Call {
+        Call::on_shards(2, subscribers)
+    }
+
+    fn on_shards(shards: usize, subscribers: usize) -> Call {
+        let identity = Identity::generate().expect("a P-256 key and its certificate can be made");
         let mut call = Call {
-            shard: Shard::new(config),
+            shards: (0..shards).map(|number| shard(number, &identity)).collect(),
+            batch: MeshBatch::default(),
             out: Trains::new(),
             allocated: Allocated::default(),
             tally: Tally::default(),
@@ -150,10 +158,17 @@ impl Call {
     }
 
     fn join(&mut self, subscribers: usize) {
-        self.shard.on_command(self.now, Command::OpenRoom { room: RoomId(1) }, &mut self.out);
+        let room = RoomId(1);
+        for (number, shard) in self.shards.iter_mut().enumerate() {
+            shard.on_command(self.now, Command::OpenRoom { room }, &mut self.out);
+            for other in (0..number).map(|other| WorkerId(other as u16)) {
+                shard.on_command(self.now, Command::SpanRoom { room, worker: other }, &mut self.out);
+            }
+        }
         let (mut ids, mut ledger, mut random) = (Ids::default(), Ledger::default(), Random::new(5));
         for who in 0..=subscribers {
             let publishes = who == 0;
+            let shard = if publishes { 0 } else { self.shards.len() - 1 };
             let address = ([10, 0, 0, 1 + who as u8], 4_000).into();
             let plan = plan(publishes);
             let (mut person, commands) =
@@ -167,11 +182,11 @@ impl Call {
             }
             for command in commands {
                 if publishes || !matches!(command, Command::Publish(_)) {
-                    self.shard.on_command(self.now, command, &mut self.out);
+                    self.shards[shard].on_command(self.now, command, &mut self.out);
                 }
             }
             let path = Path { socket: SocketIndex(0), remote: address };
-            self.members.push(Member { person, path, srtp: None, seen: VecDeque::new() });
+            self.members.push(Member { person, shard, path, srtp: None, seen: VecDeque::new() });
         }
         self.sources.sort_by_key(|source| source.options.codec == Codec::Opus);
     }
@@ -185,17 +200,44 @@ impl Call {
             }
             self.after_peer(who);
         }
-        if self.shard.next_deadline().is_some_and(|at| at <= self.now) {
-            let (shard, now, out) = (&mut self.shard, self.now, &mut self.out);
-            self.allocated.ticks += measure(|| {
-                shard.on_timeout(now, out);
-                shard.depart(now, out);
-            })
-            .count_total;
-            self.tally.ticks += 1;
+        for number in 0..self.shards.len() {
+            let (shard, now, out) = (&mut self.shards[number], self.now, &mut self.out);
+            if shard.next_deadline().is_some_and(|at| at <= now) {
+                self.allocated.ticks += measure(|| {
+                    shard.on_timeout(now, out);
+                    shard.depart(now, out);
+                })
+                .count_total;
+                self.tally.ticks += 1;
+            }
+            self.allocated.ticks += self.cross(number);
         }
         self.deliver();
-        while self.shard.poll_event().is_some() {}
+        for shard in &mut self.shards {
+            while shard.poll_event().is_some() {}
+        }
+    }
+
+    /// Lets the other shard take what waits for it at this one, and answer; what both allocated.
+    fn cross(&mut self, from: usize) -> u64 {
+        let Call { shards, batch, out, now, .. } = self;
+        let mut crosses = |from: usize| {
+            let mut to = None;
+            shards[from].cross(*now, |other, waiting| {
+                std::mem::swap(batch, waiting);
+                to = Some(usize::from(other.0));
+            });
+            let Some(to) = to else { return false };
+            shards[to].on_mesh(*now, WorkerId(from as u16), batch, out);
+            shards[to].depart(*now, out);
+            true
+        };
+        measure(|| {
+            if crosses(from) {
+                crosses(1 - from);
+            }
+        })
+        .count_total
     }
 
     fn after_peer(&mut self, who: usize) {
@@ -211,12 +253,14 @@ impl Call {
 
     fn hand_in(&mut self, who: usize, bytes: &[u8]) {
         let path = self.members[who].path;
-        let (shard, now, out) = (&mut self.shard, self.now, &mut self.out);
+        let number = self.members[who].shard;
+        let (shard, now, out) = (&mut self.shards[number], self.now, &mut self.out);
         let allocated = measure(|| {
             shard.on_datagram(now, Datagram { path, arrived: now, bytes }, out);
             shard.depart(now, out);
         })
         .count_total;
+        let allocated = allocated + self.cross(number);
         let place = match bytes[0] {
             0..=3 => &mut self.allocated.stun,
             128..=191 if rtp::is_rtcp(bytes) => &mut self.allocated.rtcp,
@@ -400,6 +444,18 @@ impl Member {
     }
 }
 
+fn shard(number: usize, identity: &Identity) -> Shard {
+    let mut shard = Shard::new(ShardConfig {
+        identity: identity.clone(),
+        wall: WALL,
+        seed: 1 + number as u64,
+        deterministic_dtls: true,
+        max_transports: 10,
+    });
+    shard.join_mesh(WorkerId(number as u16), 2);
+    shard
+}
+
 fn plan(publishes: bool) -> PersonPlan {
     let clean = LinkOptions::clean(Duration::ZERO);
     PersonPlan {
@@ -410,6 +466,7 @@ fn plan(publishes: bool) -> PersonPlan {
         layers: 1,
         rtx: true,
         red: true,
+        quiet: false,
         announces_ssrcs: true,
         dtls_13: false,
         transport_cc: true,

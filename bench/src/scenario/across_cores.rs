@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 use volley::control::ChannelFds;
-use volley::control::channel::SignalingChannel;
+use volley::control::channel::CounterView;
 use volley::control::handover::{
     GatheringRange, IdentityDer, IoChoice, MediaHandover, SignalingHandover, SignalingWorker, WorkerFds,
 };
@@ -72,7 +72,7 @@ async fn wait_for(crowd: &Crowd, is_there: impl Fn(&Snapshot) -> bool) -> Snapsh
 /// Two workers and their signaling; rooms spread from the second person on.
 struct Server {
     http: SocketAddr,
-    pages: Vec<SignalingChannel>,
+    pages: Vec<CounterView>,
     /// While this end is open, the media threads go on.
     _supervisor: UnixStream,
 }
@@ -98,14 +98,13 @@ impl Server {
         let (supervisor, child) = UnixStream::pair().expect("a pair of sockets");
         run_media(workers, identity, child);
         let http = run_signaling(reached, fingerprint);
-        // A third look at the memory, for its counters alone.
-        let page = |channel| SignalingChannel::attach(channel).expect("it is a channel");
-        Server { http, pages: channels.into_iter().map(page).collect(), _supervisor: supervisor }
+        let page = |channel| CounterView::attach(channel).expect("it is a channel");
+        Server { http, pages: channels.iter().map(page).collect(), _supervisor: supervisor }
     }
 
     fn figure(&self, worker: usize, name: &str) -> u64 {
         let place = page::names().find(|(_, known)| known == name).expect("the figure has this name").0;
-        self.pages[worker].counters()[place]
+        self.pages[worker].read()[place]
     }
 
     /// Every packet of a worker's people crosses to the other worker, and once: not once for each of
@@ -160,11 +159,11 @@ fn run_signaling(workers: Vec<SignalingWorker>, fingerprint: Fingerprint) -> Soc
     let address = http.local_addr().expect("it is bound");
     let records = Records::create(1 << 20).expect("memory");
     let handover = SignalingHandover {
-        metrics: None,
         workers,
         media_start: 1,
         records: records.fd().as_fd().try_clone_to_owned().expect("a descriptor"),
         http,
+        metrics: None,
         fingerprint,
         max_rooms: 10,
         max_participants: 100,

@@ -25,7 +25,11 @@ const GAUGES: [Row; 7] = [
     ("participants", "worker_participants", "People with media."),
     ("transports", "worker_transports", "ICE, DTLS and SRTP associations."),
     ("tracks", "worker_tracks", "Published tracks."),
-    ("remote-tracks", "remote_tracks", "Tracks of people on other workers that are seen here."),
+    (
+        "remote-tracks",
+        "remote_tracks",
+        "Tracks of people on other workers, in rooms that are on this one too.",
+    ),
     ("slots", "worker_seats", "Receiving m-lines."),
     ("waiting", "packets_waiting", "Packets that wait for their train to leave."),
 ];

@@ -30,6 +30,8 @@ pub enum ServerMessage {
     ParticipantLeft { participant_id: String },
     /// Somebody gave no sign of life for a while, or is back.
     ParticipantHidden { participant_id: String, hidden: bool },
+    /// Who speaks now, whoever began last first.
+    ActiveSpeakers { participant_ids: Vec<String> },
     /// Somebody publishes something new.
     TrackPublished { participant_id: String, track: TrackView },
     /// Somebody publishes something no longer.

@@ -46,9 +46,34 @@ impl State {
                 tracing::warn!(worker, events, "events were lost; asking for everything again");
                 self.resync(worker, false);
             }
+            Event::Speaks { participant, speaks } => self.note_speaker(participant, speaks),
             Event::Load { pictures, busy } => self.note_load(worker, pictures, busy),
             Event::Layers { track, wanted } => self.layers_changed(track, wanted),
             Event::Ready { .. } | Event::TrackStats { .. } => {}
+        }
+    }
+
+    /// Somebody begins or ends to speak: the whole room is told who speaks now. Nothing of it is in
+    /// the records: after a restart the next change tells it anew.
+    fn note_speaker(&mut self, id: ParticipantId, speaks: bool) {
+        let Some(key) = self.participants.get(&id).map(|participant| participant.room.clone()) else {
+            return;
+        };
+        let Some(room) = self.rooms.get_mut(&key) else { return };
+        room.speakers.retain(|&other| other != id);
+        if speaks {
+            room.speakers.insert(0, id);
+        }
+        self.tell_speakers(&key);
+    }
+
+    /// Tells a room who speaks.
+    pub(super) fn tell_speakers(&mut self, key: &str) {
+        let Some(room) = self.rooms.get(key) else { return };
+        let participant_ids = room.speakers.iter().map(|id| id.0.to_string()).collect();
+        let message = ServerMessage::ActiveSpeakers { participant_ids };
+        for socket in room.members.iter().filter_map(|id| self.participants.get(id)?.socket) {
+            self.out.tell(socket, message.clone());
         }
     }
 

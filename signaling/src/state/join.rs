@@ -169,6 +169,10 @@ impl State {
                 .collect(),
         };
         self.tell(id, message);
+        let room = self.participants[&id].room.clone();
+        if self.rooms.get(&room).is_some_and(|room| !room.speakers.is_empty()) {
+            self.tell_speakers(&room);
+        }
     }
 
     /// Takes somebody out, with all that is theirs.
@@ -187,6 +191,7 @@ impl State {
         }
         let room = self.room_mut(&participant.room);
         room.members.remove(&id);
+        room.speakers.retain(|&speaker| speaker != id);
         if room.members.is_empty() {
             self.room_emptied(&participant.room, now);
         }

@@ -27,6 +27,9 @@ pub(crate) struct Room {
     pub media: Option<RoomMedia>,
     #[serde(skip)]
     pub members: BTreeSet<ParticipantId>,
+    /// Who speaks, whoever began last first.
+    #[serde(skip)]
+    pub speakers: Vec<ParticipantId>,
     #[serde(skip)]
     pub empty_since: Option<Time>,
 }

@@ -15,6 +15,10 @@ use volley::control::message::ALL_PICTURES;
 /// from there on it lets packets wait for one another.
 const BUSY: u8 = 70;
 
+/// A worker that forwards less of its pictures lets nobody new in. One that has shed an eighth for a
+/// moment is most likely in the middle of a storm of joins, and whoever is refused comes again.
+const FULL_BELOW: u8 = ALL_PICTURES / 4 * 3 + 1;
+
 /// What a worker has to do, as it said last.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct WorkerLoad {
@@ -32,7 +36,7 @@ impl Default for WorkerLoad {
 impl WorkerLoad {
     /// It has more to forward than its core can carry.
     fn is_overloaded(&self) -> bool {
-        self.pictures < ALL_PICTURES
+        self.pictures < FULL_BELOW
     }
 }
 

@@ -123,6 +123,7 @@ impl State {
             created_unix_ms: created,
             media: None,
             members: Default::default(),
+            speakers: Vec::new(),
             empty_since: None,
         };
         self.rooms.insert(key.to_owned(), room);

@@ -28,6 +28,14 @@ test("a picture fits its box whatever its shape", () => {
   assert.deepEqual(scales(0, 0), [4, 2, 1], "unknown yet");
 });
 
+test("a picture that fits a smaller box as it is needs no larger one", () => {
+  const encodings = encodingsOf("camera").map((encoding) => ({ ...encoding, active: true }));
+  fit(encodings, "camera", { width: 640, height: 480 }, []);
+  assert.deepEqual(encodings.map(({ active }) => active), [true, true, false]);
+  fit(encodings, "camera", { width: 960, height: 540 }, []);
+  assert.deepEqual(encodings.map(({ active }) => active), [true, true, true]);
+});
+
 test("a layer nobody watches is paused, and one the server never named is sent", () => {
   const encodings = encodingsOf("camera").map((encoding) => ({ ...encoding, active: true }));
   const size = { width: 1280, height: 720 };

@@ -53,6 +53,19 @@ test("a screen stands before the people, only while it has a seat", () => {
   ]);
 });
 
+test("where there are more people than seats, those who are seen come first", () => {
+  const roster = withGrace();
+  const others = [..."abcdefhijk"];
+  for (const id of others) roster.hear({ type: "participant-joined", participantId: id, participantName: id });
+  const first = () => roster.tiles().map(({ name }) => name).slice(0, 3);
+  assert.deepEqual(first(), ["Grace", "a", "b"]);
+  roster.hear({ type: "track-published", participantId: "i", track: { ...CAMERA, trackId: "ic" } });
+  seat(roster, "i", "ic", "camera");
+  assert.deepEqual(first(), ["i", "Grace", "a"]);
+  roster.hear({ type: "active-speakers", participantIds: ["j"] });
+  assert.deepEqual(first(), ["i", "j", "Grace"]);
+});
+
 test("who is heard is known by m-line", () => {
   const roster = withGrace();
   roster.hear({

@@ -225,5 +225,6 @@ variants!(Event {
     5 => Answered { request: u64 },
     6 => Lost { events: u64 },
     7 => Load { pictures: u8, busy: u8 },
-    8 => Layers { track: TrackId, wanted: u8 },
+    8 => Speaks { participant: ParticipantId, speaks: bool },
+    9 => Layers { track: TrackId, wanted: u8 },
 });

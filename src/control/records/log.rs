@@ -41,6 +41,9 @@ pub(super) const LEAST_WORDS: usize = 3 * HALVES_AT;
 const ENTRY_HEAD: usize = 3;
 const TOMBSTONE: u64 = 1 << 32;
 
+/// Dead words beyond which a move is worth it even if hardly anything lives: a mebibyte.
+const SLACK_WORDS: usize = (1 << 20) / WORD;
+
 /// Where a live entry lies.
 #[derive(Clone, Copy)]
 struct Place {
@@ -107,7 +110,7 @@ impl<W: Words> Log<W> {
             });
         }
         let head = Head { kind, key, version, length: bytes.len(), tombstone: false };
-        let moved = self.length + words > self.half_words;
+        let moved = self.length + words > self.fill_limit(live + words);
         if moved {
             self.move_to_other_half(Some((&head, bytes)), (kind, key));
         } else {
@@ -121,7 +124,7 @@ impl<W: Words> Log<W> {
         if !self.live.contains_key(&(kind, key)) {
             return false;
         }
-        let moved = self.length + ENTRY_HEAD > self.half_words;
+        let moved = self.length + ENTRY_HEAD > self.fill_limit(self.live_words);
         if moved {
             self.move_to_other_half(None, (kind, key));
         } else {
@@ -149,6 +152,12 @@ impl<W: Words> Log<W> {
     /// of it and the next move is far away: otherwise every change of a full log would be a move.
     pub(super) fn live_limit(&self) -> usize {
         self.half_words / 4 * 3
+    }
+
+    /// Words that may be in use with so many live ones: a move frees as much as it copies, and what
+    /// is dead does not keep the memory of whoever came and went.
+    fn fill_limit(&self, live: usize) -> usize {
+        (2 * live + SLACK_WORDS).min(self.half_words)
     }
 
     /// The half that holds nothing.
@@ -296,23 +305,8 @@ impl Entry {
 
 /// CRC-32 (ISO-HDLC, as in Ethernet and zip) over an entry's head, without the sum, and its bytes.
 fn check_sum(head: &Head, bytes: &[u8]) -> u32 {
-    let head = head.words(0).into_iter().flat_map(u64::to_le_bytes);
-    !head
-        .chain(bytes.iter().copied())
-        .fold(!0, |sum, byte| CRC_TABLE[usize::from(sum as u8 ^ byte)] ^ (sum >> 8))
+    let mut sum = crc32fast::Hasher::new();
+    head.words(0).iter().for_each(|word| sum.update(&word.to_le_bytes()));
+    sum.update(bytes);
+    sum.finalize()
 }
-
-static CRC_TABLE: [u32; 256] = {
-    let mut table = [0; 256];
-    let mut index = 0;
-    while index < 256 {
-        let (mut value, mut bit) = (index as u32, 0);
-        while bit < 8 {
-            value = (value >> 1) ^ (0xedb8_8320 & (value & 1).wrapping_neg());
-            bit += 1;
-        }
-        table[index] = value;
-        index += 1;
-    }
-    table
-};

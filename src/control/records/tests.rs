@@ -36,6 +36,20 @@ fn only_what_is_used_takes_memory_also_after_many_changes() {
 }
 
 #[test]
+fn the_memory_of_those_who_came_and_went_is_given_back() {
+    let mut records = Records::create(DEFAULT_BYTES).unwrap();
+    let taken = |records: &Records| rustix::fs::fstat(records.fd()).unwrap().st_blocks as usize * 512;
+    for person in 0..10_000 {
+        records.put(3, person, 1, &[7; 8 << 10]).unwrap();
+        if let Some(before) = person.checked_sub(100) {
+            records.remove(3, before);
+        }
+    }
+    assert!(taken(&records) < 4 << 20, "{} bytes for 100 records of 8 KiB", taken(&records));
+    assert_eq!(records.load().len(), 100);
+}
+
+#[test]
 fn memory_without_records_is_refused() {
     let (_memory, fd) = SharedMemory::create("volley-test", 1 << 16).unwrap();
     assert!(matches!(Records::attach(fd), Err(RecordsError::Foreign)));

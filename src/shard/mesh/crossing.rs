@@ -10,7 +10,7 @@ use crate::base::id::Ssrc;
 use crate::base::{Outbox, Time, TrackId, WorkerId};
 use crate::control::types::Kind;
 use crate::media::nack::MAX_MISSING;
-use crate::media::track::Watcher;
+use crate::media::track::{Layer, Watcher};
 use crate::shard::Shard;
 use crate::shard::counters::Drop;
 use crate::shard::link::Ingress;
@@ -84,7 +84,8 @@ impl Shard {
     pub(super) fn on_missed_there(&mut self, from: WorkerId, track: TrackId, layer: u8, index: u64) {
         let layer = usize::from(layer);
         let Some(key) = self.own_track(track).filter(|&key| !self.tracks[key].muted) else { return };
-        let Some(entry) = self.tracks[key].layers.get(layer) else { return };
+        let hushed = |entry: &&Layer| entry.is_hushed(index);
+        let Some(entry) = self.tracks[key].layers.get(layer).filter(|entry| !hushed(entry)) else { return };
         if let Some(&watcher) = entry.watchers.iter().find(|watcher| watcher.worker == from) {
             self.cross_packet_to(watcher, key, layer, index);
         }

@@ -61,6 +61,16 @@ impl Shard {
         self.tell_workers(room, |room| MeshValue::Hidden { room, participant, hidden });
     }
 
+    pub(in crate::shard) fn tell_speaks(&mut self, track: u32, speaks: bool) {
+        let (participant, stream) = (self.tracks[track].participant, self.tracks[track].stream);
+        self.tell_workers(self.room_of(track), |room| MeshValue::Speaks {
+            room,
+            participant,
+            stream,
+            speaks,
+        });
+    }
+
     pub(in crate::shard) fn tell_published(&mut self, room: u32, track: u32) {
         let Track { participant, published, .. } = &self.tracks[track];
         let room = &self.rooms[room];
@@ -194,12 +204,12 @@ impl Shard {
             self.on_known_track_there(from, key, publish.muted, out);
             return None;
         }
-        let (id, stream, kind) = (publish.track, publish.stream, publish.kind);
+        let (id, stream, kind, source) = (publish.track, publish.stream, publish.kind, publish.source);
         let home = Home { worker: from, room, clock: ClockOffset::default(), watched: 0 };
         let key = self.tracks.insert(Track::published_there(publish, participant, home));
         self.track_keys.insert(id, key);
         self.mesh.remote_tracks += 1;
-        self.rooms[room].publish(participant, stream, kind, id);
+        self.rooms[room].publish((participant, stream), (kind, source), id);
         // After an import, seats may wait for it.
         let mut waiting = Vec::new();
         self.rooms[room]

@@ -11,6 +11,9 @@ use std::time::Duration;
 /// turn on either side.
 const MESH_SLACK: Duration = Duration::from_millis(100);
 
+/// What was captured so long before the end of a mute came while it lasted, or lies behind what did.
+const LONGEST_WAY: Duration = Duration::from_millis(300);
+
 /// A packet of media leaves for `viewer`.
 pub fn check(at: Time, viewer: ParticipantId, heard: &Heard, ledger: &Ledger, violations: &mut Violations) {
     let mut wrong = |what: &str| {
@@ -33,9 +36,13 @@ pub fn check(at: Time, viewer: ParticipantId, heard: &Heard, ledger: &Ledger, vi
         return wrong("what signaling was not told of");
     }
     let elsewhere_since = Time::from_nanos(at.as_nanos().saturating_sub(MESH_SLACK.as_nanos() as u64));
-    let was_muted = !track.muted.held_at(at, false)
-        && !(ledger.is_spread && track.muted.held_since(elsewhere_since, false));
-    if was_muted && !heard.resent {
-        wrong("a muted track");
+    let was_heard =
+        track.muted.held_at(at, false) || ledger.is_spread && track.muted.held_since(elsewhere_since, false);
+    if !was_heard && !heard.resent {
+        return wrong("a muted track");
+    }
+    let captured = heard.tag.captured;
+    if track.muted.held_throughout(captured, captured + LONGEST_WAY, true) {
+        wrong("what was captured while muted");
     }
 }

@@ -62,7 +62,7 @@ impl Peer {
     fn send_old_with_other_content(&mut self, now: Time) {
         for at in 0..self.publishers.len() {
             if let Some(packet) = self.publishers[at].old_with_other_content(now) {
-                self.send_packet(at, packet);
+                self.send_packet(now, at, packet);
             }
         }
     }

@@ -50,6 +50,8 @@ pub struct PeerOptions {
     pub ssrc: Ssrc,
     /// Where its luck comes from.
     pub seed: u64,
+    /// Whether its sound is never loud enough to be speech.
+    pub quiet: bool,
 }
 
 /// Something that came out of the peer for whoever watches.
@@ -302,7 +304,7 @@ impl Peer {
             }
             Message::Nack { media, sequences } => {
                 let again = self.publisher(*media).map(|publisher| publisher.on_nack(sequences));
-                self.send_again(again.unwrap_or_default());
+                self.send_again(now, again.unwrap_or_default());
             }
             Message::PictureLoss { media } | Message::FullIntra { media, .. } => {
                 if let Some(publisher) = self.publisher(*media) {
@@ -320,17 +322,17 @@ impl Peer {
     fn send_media(&mut self, now: Time) {
         for at in 0..self.publishers.len() {
             for packet in self.publishers[at].produce(now) {
-                self.send_packet(at, packet);
+                self.send_packet(now, at, packet);
             }
         }
     }
 
-    fn send_again(&mut self, packets: Vec<Outgoing>) {
+    fn send_again(&mut self, now: Time, packets: Vec<Outgoing>) {
         for packet in packets {
             let (ssrc, sequence) = (packet.header.ssrc, packet.header.sequence);
             let is_it = |publisher: &Publisher| publisher.options().rtx_ssrc == Some(ssrc);
             if let Some(at) = self.publishers.iter().position(is_it) {
-                self.send_packet(at, packet);
+                self.send_packet(now, at, packet);
                 continue;
             }
             // The very same bytes: the same index must not be sealed with another content.
@@ -339,7 +341,7 @@ impl Peer {
         }
     }
 
-    fn send_packet(&mut self, publisher: usize, mut packet: Outgoing) {
+    fn send_packet(&mut self, now: Time, publisher: usize, mut packet: Outgoing) {
         let Some(srtp) = &mut self.srtp else { return };
         let publisher = &self.publishers[publisher];
         let ids = publisher.options().extensions;
@@ -354,7 +356,8 @@ impl Peer {
         add(ids.transport_cc, &self.wide_sequence.to_be_bytes());
         add(ids.abs_send_time, &[0, 0, 1]);
         if publisher.kind() == Kind::Audio {
-            add(ids.audio_level, &[0x80 | 30]);
+            let level = if publisher.talks(now) && !self.options.quiet { 30 } else { 127 };
+            add(ids.audio_level, &[0x80 | level]);
         }
         if ids.transport_cc.is_some() {
             self.wide_sequence = self.wide_sequence.wrapping_add(1);

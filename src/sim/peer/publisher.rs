@@ -123,6 +123,11 @@ impl Publisher {
         if self.options.codec == Codec::Opus { Kind::Audio } else { Kind::Video }
     }
 
+    /// Whether its sound is speech at `now`.
+    pub fn talks(&self, now: Time) -> bool {
+        now < self.talks_until && !self.muted
+    }
+
     /// How many packets it has published.
     pub fn published(&self) -> u64 {
         self.index

@@ -309,11 +309,11 @@ fn newest_of(payload: &[u8], codec: &CodecParameters) -> Result<Tag, Wrong> {
         payload::read(block, header).map_err(Wrong::Payload)
     };
     match payload {
-        &[first, ref rest @ ..] if first == codec.payload_type.0 => read(rest),
-        &[first, a, b, c, last, ref rest @ ..]
-            if first == 0x80 | codec.payload_type.0 && last == codec.payload_type.0 =>
+        [first, rest @ ..] if *first == codec.payload_type.0 => read(rest),
+        [first, a, b, c, last, rest @ ..]
+            if *first == 0x80 | codec.payload_type.0 && *last == codec.payload_type.0 =>
         {
-            let word = u32::from_be_bytes([0, a, b, c]);
+            let word = u32::from_be_bytes([0, *a, *b, *c]);
             let (before, newest) = rest.split_at_checked((word & 0x3ff) as usize).ok_or(Wrong::Redundancy)?;
             let (before, newest) = (read(before)?, read(newest)?);
             let apart = newest.captured.since(before.captured).as_micros() as u64 * 48 / 1_000;

@@ -1,0 +1,40 @@
+//! Who speaks: noticed where the sound comes in, told to signaling and to the room's other workers,
+//! and shown to everybody.
+
+use super::Shard;
+use crate::base::{Outbox, ParticipantId, RoomId, StreamId, Time, WorkerId};
+use crate::control::Event;
+use crate::wire::extension::AudioLevel;
+
+impl Shard {
+    /// A packet of a track's sound is this loud.
+    pub(super) fn on_level(&mut self, now: Time, track: u32, level: AudioLevel, out: &mut impl Outbox) {
+        if let Some(speaks) = self.tracks[track].voice.on_packet(now, level) {
+            self.on_voice(track, speaks, out);
+        }
+    }
+
+    /// The owner of a track begins or ends to speak.
+    pub(super) fn on_voice(&mut self, track: u32, speaks: bool, out: &mut impl Outbox) {
+        let room = self.room_of(track);
+        let (participant, stream) = (self.tracks[track].participant, self.tracks[track].stream);
+        self.tell_speaks(track, speaks);
+        self.tell(Event::Speaks { participant, speaks });
+        if self.rooms[room].speaks(participant, stream, speaks) {
+            self.reseat(room, out);
+        }
+    }
+
+    /// Somebody on another worker begins or ends to speak. The key of the room when seats may change.
+    pub(super) fn on_voice_there(
+        &mut self,
+        from: WorkerId,
+        room: RoomId,
+        (participant, stream): (ParticipantId, StreamId),
+        speaks: bool,
+    ) -> Option<u32> {
+        let room = *self.room_keys.get(&room)?;
+        let is_there = self.rooms[room].home_of(participant) == Some(from);
+        (is_there && self.rooms[room].speaks(participant, stream, speaks)).then_some(room)
+    }
+}
