@@ -203,6 +203,7 @@ fn plan(room: usize) -> PersonPlan {
         rtx: true,
         red: false,
         layers: 1,
+        quiet: true,
         announces_ssrcs: true,
         dtls_13: true,
         transport_cc: true,
