@@ -218,6 +218,20 @@ fn a_thin_path_is_given_a_lower_layer_and_the_upper_one_when_it_is_wide_again() 
 }
 
 #[test]
+fn on_a_thin_path_who_is_pinned_is_seen_best() {
+    let mut scenario = layered_call_of(3).quiet();
+    scenario.people[0].pairs = 2;
+    scenario.actions.push((ms(1_500), Action::Pin { who: 0, target: 2 }));
+    let budget = |bits_per_second| Action::Budget { who: 0, bits_per_second };
+    scenario.actions.push((ms(2_000), budget(Some(450_000))));
+    scenario.end = ms(6_000);
+    let verdict = judge(scenario);
+    let mut layers = shown_pictures(0, &verdict);
+    layers.sort_unstable();
+    assert_eq!(layers, [0, 2], "one at its best, and the other is seen all the same");
+}
+
+#[test]
 fn a_path_too_thin_for_any_picture_still_carries_sound() {
     let mut scenario = layered_call_of(2);
     let budget = |bits_per_second| Action::Budget { who: 1, bits_per_second };
@@ -327,11 +341,17 @@ fn call_of(people: usize) -> Scenario {
 
 /// The same with three layers of each camera, known by RID or by SSRC.
 fn layered_call_of(people: usize) -> Scenario {
-    let mut scenario = call_of(people);
+    let mut scenario = call_of(people).quiet();
     for (who, plan) in scenario.people.iter_mut().enumerate() {
         (plan.layers, plan.announces_ssrcs) = (3, who % 2 == 0);
     }
     scenario
+}
+
+/// The same with the lowest told from sound: those of pictures come first in the order of publishing.
+fn shown_pictures(who: usize, verdict: &Verdict) -> Vec<u8> {
+    // Sound is published before the picture that goes with it.
+    verdict.layers[&who].values().skip(1).step_by(2).copied().collect()
 }
 
 /// The layers somebody was sent last, of the pictures he was sent.

@@ -81,6 +81,13 @@ impl Shard {
         self.timers.set_at_most(link, Time::ZERO);
     }
 
+    /// Somebody speaks in a room: who has too little for all pictures is to see them well.
+    pub(super) fn unsettle_room(&mut self, room: u32) {
+        let here = self.links.iter().filter(|(_, link)| link.room == room && link.budget.is_some());
+        let links: Vec<u32> = here.map(|(key, _)| key).collect();
+        links.into_iter().for_each(|link| self.unsettle(link));
+    }
+
     /// Divides the budget of the receiver `link` anew, if that is due.
     pub(super) fn allocate_if_due(&mut self, now: Time, link: u32, out: &mut impl Outbox) {
         if self.links[link].allocate_at > now {
@@ -111,19 +118,22 @@ impl Shard {
     }
 
     /// The seats of `link` that show pictures, the most important first: who is pinned, then screens,
-    /// then the biggest, then in the order of the seats.
+    /// then the biggest; of those of one size who spoke last, then in the order of the seats.
     fn rank(&self, link: u32, seats: &mut Vec<u32>) {
         seats.clear();
         let shows_picture =
             |&slot: &u32| self.slots[slot].kind() == Kind::Video && self.slots[slot].track().is_some();
         seats.extend(self.links[link].slots.iter().copied().filter(shows_picture));
-        let pinned = self.rooms[self.links[link].room].pinned_by(self.links[link].participant);
+        let room = &self.rooms[self.links[link].room];
+        let pinned = room.pinned_by(self.links[link].participant);
         let importance = |slot: &u32| {
             let track = self.slots[*slot].track().and_then(|track| self.tracks.get(track));
             let is_pinned = track.is_some_and(|track| Some(track.participant) == pinned);
             let is_screen = track.is_some_and(|track| track.source == Source::Screen);
+            let spoke = track.map_or(0, |track| room.spoke(track.id));
             let place = self.links[link].slots.iter().position(|other| other == slot);
-            (!is_pinned, !is_screen, Reverse(self.slots[*slot].max_height().unwrap_or(u16::MAX)), place)
+            let height = self.slots[*slot].max_height().unwrap_or(u16::MAX);
+            (!is_pinned, !is_screen, Reverse(height), Reverse(spoke), place)
         };
         seats.sort_unstable_by_key(importance);
     }
@@ -188,7 +198,8 @@ impl Shard {
     /// layers that nobody watches.
     pub(super) fn look_at(&mut self, now: Time, key: u32) {
         let track = &mut self.tracks[key];
-        if now < track.next_look || track.home.is_some() {
+        let is_told = track.home.is_some() && track.layers.len() > 1;
+        if now < track.next_look || is_told {
             return;
         }
         track.next_look = now + LOOK_INTERVAL;
@@ -217,8 +228,8 @@ impl Shard {
     /// Tells signaling which layers of a track anybody watches, when that has changed. The lowest is
     /// always sent: whoever comes is to see something at once.
     fn tell_wanted(&mut self, now: Time, key: u32) {
-        let Track { layers, wanted_there, .. } = &self.tracks[key];
-        if layers.len() == 1 {
+        let Track { layers, wanted_there, home, .. } = &self.tracks[key];
+        if layers.len() == 1 || home.is_some() {
             return;
         }
         let there = wanted_there.iter().fold(0, |wanted, (_, layers)| wanted | layers);

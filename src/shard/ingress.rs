@@ -142,6 +142,7 @@ impl Shard {
         out: &mut impl Outbox,
     ) {
         let track = &mut self.tracks[from.track];
+        let alone = track.layers.len() == 1;
         let codecs = &track.codecs;
         let layer = &mut track.layers[usize::from(from.layer)];
         let reserved = &layer.history.reserve(now)[..len];
@@ -166,8 +167,8 @@ impl Shard {
             None => layer.reception.on_recovered(),
         }
         layer.last_came = Some(now);
-        // What crosses is no measure of what there is: its home tells.
-        if track.home.is_none() {
+        // Of several layers those cross that are watched: what there is, its home tells.
+        if track.home.is_none() || alone {
             layer.meter.on_packet(now, len, &frame);
             track.next_look = if layer.flows { track.next_look } else { Time::ZERO };
         }

@@ -132,7 +132,7 @@ impl Shard {
 
     fn tell_supply(&mut self, key: u32, watcher: Watcher) {
         let track = &self.tracks[key];
-        if track.kind == Kind::Audio {
+        if track.layers.len() == 1 {
             return;
         }
         let layers = track.layers.iter().map(|layer| (layer.flows, layer.meter.clone())).collect();
