@@ -211,6 +211,11 @@ impl Room {
         })
     }
 
+    /// Whoever began to speak later than the owner of this picture has more; 0: the owner never did.
+    pub fn spoke(&self, picture: TrackId) -> u32 {
+        self.streams.iter().find(|stream| stream.video == Some(picture)).map_or(0, |stream| stream.spoke)
+    }
+
     /// Takes a track out of its stream.
     pub fn unpublish(&mut self, track: TrackId) {
         for stream in &mut self.streams {

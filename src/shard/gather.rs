@@ -11,6 +11,7 @@ use super::link::{Link, Srtp};
 use super::redundancy::{Head, Older};
 use crate::base::slab::Slab;
 use crate::base::{Outbox, Path, Push, Time, TrainId};
+use crate::media::pictures;
 use crate::media::track::Track;
 use crate::media::train_plan::{MAX_PLANNED, Wagon, plan};
 use crate::transport::srtp::{Payload, SrtpSender};
@@ -50,7 +51,9 @@ pub(super) struct Owed {
     pub(super) index: u64,
     header_start: u16,
     header_len: u16,
-    /// Where the payload lies in the stored packet.
+    /// What goes before it in place of the payload's first bytes.
+    pub(super) head: pictures::Head,
+    /// Where the rest of the payload lies in the stored packet.
     pub(super) payload: (u16, u16),
     /// What rides in front of the payload.
     pub(super) older: Option<Older>,
@@ -107,6 +110,7 @@ impl Owed {
             index: 0,
             header_start: 0,
             header_len: 0,
+            head: pictures::Head::default(),
             payload: (0, 0),
             older: None,
         }
@@ -235,7 +239,10 @@ impl<'a> Train<'a> {
         noted: &mut Option<Vec<Time>>,
         out: &mut impl Outbox,
     ) {
-        let size = |owed: &Owed| owed.header_len + owed.older.map_or(0, Older::len) + owed.payload.1;
+        let size = |owed: &Owed| {
+            let front = owed.head.bytes().len() as u16 + owed.older.map_or(0, Older::len);
+            owed.header_len + front + owed.payload.1
+        };
         let wagons: ArrayVec<Wagon, MAX_PLANNED> =
             waiting.owed.iter().map(|owed| Wagon { size: size(owed), stream: owed.slot }).collect();
         for place in plan(&wagons) {
@@ -247,9 +254,9 @@ impl<'a> Train<'a> {
             if let Some(noted) = noted.as_mut().filter(|noted| !owed.replayed && noted.len() < MOST_NOTED) {
                 noted.push(received);
             }
-            let head = owed.older.map(|older| head_of(older, owed, tracks));
-            let head = match &head {
-                None => &[][..],
+            let older = owed.older.map(|older| head_of(older, owed, tracks));
+            let head = match &older {
+                None => owed.head.bytes(),
                 Some(Some(head)) => head,
                 // The header says that there is one.
                 Some(None) => {

@@ -119,6 +119,12 @@ pub(super) struct Link {
     pub(super) carry: bool,
     /// When its sender reports may be carried over again.
     pub(super) next_carry: Time,
+    /// Bits a second its receiver may be sent; `None`: as many as there are.
+    pub(super) budget: Option<u64>,
+    /// When the budget is to be divided anew.
+    pub(super) allocate_at: Time,
+    /// When it may be, at the earliest.
+    pub(super) next_allocation: Time,
 }
 
 impl Link {
@@ -142,6 +148,9 @@ impl Link {
             lossy_until: Time::ZERO,
             carry: false,
             next_carry: Time::ZERO,
+            budget: None,
+            allocate_at: Time::NEVER,
+            next_allocation: Time::ZERO,
             opened,
         }
     }

@@ -31,9 +31,14 @@ type Field = fn(&mut ExtensionIds) -> &mut Option<u8>;
 
 const TRANSPORT_CC: &str = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
 
-/// Those of [`ExtensionIds`], without RIDs: they come with simulcast, which is not answered yet.
-const KNOWN: [(&str, Field); 10] = [
+const RID: &str = "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id";
+const REPAIRED_RID: &str = "urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id";
+
+/// Those of [`ExtensionIds`].
+const KNOWN: [(&str, Field); 12] = [
     ("urn:ietf:params:rtp-hdrext:sdes:mid", |ids| &mut ids.mid),
+    (RID, |ids| &mut ids.rid),
+    (REPAIRED_RID, |ids| &mut ids.repaired_rid),
     (TRANSPORT_CC, |ids| &mut ids.transport_cc),
     ("http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time", |ids| &mut ids.abs_send_time),
     ("urn:ietf:params:rtp-hdrext:ssrc-audio-level", |ids| &mut ids.audio_level),
@@ -48,13 +53,15 @@ const KNOWN: [(&str, Field); 10] = [
 ];
 
 /// The ids of packets that go one way. What we send carries no transport-wide numbers yet: nobody
-/// here reads the feedback on them.
+/// here reads the feedback on them; and it is always one encoding, so it has no RID.
 pub fn extension_ids(extensions: &[OfferedExtension], toward: Toward) -> ExtensionIds {
     let mut ids = ExtensionIds::default();
     for extension in extensions {
         let goes_there = match toward {
             Toward::Server => extension.in_sent,
-            Toward::Peer => extension.in_received && extension.uri != TRANSPORT_CC,
+            Toward::Peer => {
+                extension.in_received && ![TRANSPORT_CC, RID, REPAIRED_RID].contains(&extension.uri)
+            }
         };
         if let Some((_, field)) = KNOWN.iter().find(|(uri, _)| *uri == extension.uri).filter(|_| goes_there) {
             *field(&mut ids) = Some(extension.id);

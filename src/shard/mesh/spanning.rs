@@ -227,6 +227,7 @@ impl Shard {
         let track = &mut self.tracks[key];
         let Some(home) = track.home.as_mut().filter(|home| home.worker == from) else { return };
         home.watched = 0;
+        track.told_wanted = 0;
         let was_muted = track.muted;
         self.touch(key);
         if was_muted != muted {
@@ -271,6 +272,7 @@ impl Shard {
     fn forget_watchers(&mut self, room: u32, worker: WorkerId) {
         let links = self.links.iter().filter(|(_, link)| link.room == room);
         for &track in links.flat_map(|(_, link)| &link.tracks) {
+            self.tracks[track].wanted_there.retain(|(there, _)| *there != worker);
             for layer in &mut self.tracks[track].layers {
                 layer.watchers.retain(|watcher| watcher.worker != worker);
             }

@@ -16,7 +16,7 @@ pub struct Tally {
 }
 
 /// Why a packet × subscription may be withheld.
-const WITHHELD: [Drop; 10] = [
+const WITHHELD: [Drop; 12] = [
     Drop::Muted,
     Drop::WaitingForKeyFrame,
     Drop::BeforeTheStart,
@@ -27,6 +27,8 @@ const WITHHELD: [Drop; 10] = [
     Drop::BadRtp,
     Drop::NotKept,
     Drop::Shed,
+    Drop::OtherLayer,
+    Drop::Sublayer,
 ];
 
 /// Compares a shard's counters with what was seen of it.
