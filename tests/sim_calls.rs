@@ -156,6 +156,101 @@ fn a_flood_of_nacks_for_the_same_packets_is_answered_within_bounds() {
 }
 
 #[test]
+fn everybody_is_shown_the_layer_that_fits_and_what_nobody_watches_is_not_sent() {
+    let mut scenario = layered_call_of(3);
+    let limit = |who, max_height| Action::Limit { who, max_height: Some(max_height) };
+    scenario.actions.extend([
+        (ms(1_500), limit(0, 180)),
+        (ms(1_500), limit(1, 180)),
+        (ms(1_500), limit(2, 400)),
+    ]);
+    scenario.end = ms(9_000);
+    let verdict = judge(scenario);
+    assert_eq!([0, 1, 2].map(|who| shown_layers(who, &verdict)), [[0], [0], [1]]);
+    // Each has one seat, so somebody watches one other: the second layer of one camera is watched.
+    let paused = verdict.paused.values().map(|paused| paused.iter().filter(|paused| **paused).count());
+    assert_eq!(paused.sum::<usize>(), 5, "{:?}", verdict.paused);
+}
+
+#[test]
+fn a_room_over_several_workers_is_shown_the_same_layers_as_one_on_one() {
+    let mut scenario = layered_call_of(3).spread_over(3, MeshPlan::CALM);
+    let limit = |who, max_height| Action::Limit { who, max_height: Some(max_height) };
+    scenario.actions.extend([
+        (ms(2_500), limit(0, 180)),
+        (ms(2_500), limit(1, 180)),
+        (ms(2_500), limit(2, 400)),
+    ]);
+    scenario.end = ms(10_000);
+    let before = scenario.clone();
+    let verdict = judge(Scenario { actions: before.actions[..3].to_vec(), end: ms(2_400), ..before });
+    assert_eq!([0, 1, 2].map(|who| shown_layers(who, &verdict)), [[2], [2], [2]], "all at their best");
+    let verdict = judge(scenario);
+    assert_eq!([0, 1, 2].map(|who| shown_layers(who, &verdict)), [[0], [0], [1]]);
+    let paused = verdict.paused.values().map(|paused| paused.iter().filter(|paused| **paused).count());
+    assert_eq!(paused.sum::<usize>(), 5, "{:?}", verdict.paused);
+}
+
+#[test]
+fn a_layer_that_was_paused_is_sent_again_when_somebody_wants_it() {
+    let mut scenario = layered_call_of(2);
+    let limit = |max_height| Action::Limit { who: 1, max_height };
+    scenario.actions.extend([(ms(1_500), limit(Some(180))), (ms(8_500), limit(None))]);
+    scenario.end = ms(10_000);
+    let verdict = judge(scenario);
+    assert_eq!(shown_layers(1, &verdict), [2]);
+    assert_eq!(verdict.paused[&0], [false, true, false], "the middle one is still nobody's");
+    assert_eq!(verdict.switches[&1], 3, "up at the start, down, and up again");
+}
+
+#[test]
+fn a_thin_path_is_given_a_lower_layer_and_the_upper_one_when_it_is_wide_again() {
+    let mut scenario = layered_call_of(2);
+    let budget = |bits_per_second| Action::Budget { who: 1, bits_per_second };
+    // The lowest encoding of a simulated camera has some 80 kbit/s, each of the others 200.
+    scenario.actions.extend((0..60).map(|n| (ms(2_000 + 50 * n), budget(Some(150_000 + 1_000 * (n % 7))))));
+    scenario.actions.push((ms(6_000), budget(Some(900_000))));
+    scenario.end = ms(9_500);
+    let verdict = judge(scenario);
+    assert_eq!(shown_layers(1, &verdict), [2]);
+    assert_eq!(verdict.switches[&1], 3, "a path that wavers makes nothing flap");
+    assert_eq!(shown_layers(0, &verdict), [2], "whose path is wide is not concerned");
+}
+
+#[test]
+fn on_a_thin_path_who_is_pinned_is_seen_best() {
+    let mut scenario = layered_call_of(3).quiet();
+    scenario.people[0].pairs = 2;
+    scenario.actions.push((ms(1_500), Action::Pin { who: 0, target: 2 }));
+    let budget = |bits_per_second| Action::Budget { who: 0, bits_per_second };
+    scenario.actions.push((ms(2_000), budget(Some(450_000))));
+    scenario.end = ms(6_000);
+    let verdict = judge(scenario);
+    let mut layers = shown_pictures(0, &verdict);
+    layers.sort_unstable();
+    assert_eq!(layers, [0, 2], "one at its best, and the other is seen all the same");
+}
+
+#[test]
+fn a_path_too_thin_for_any_picture_still_carries_sound() {
+    let mut scenario = layered_call_of(2);
+    let budget = |bits_per_second| Action::Budget { who: 1, bits_per_second };
+    scenario.actions.extend([(ms(2_000), budget(Some(5_000))), (ms(5_000), budget(None))]);
+    scenario.end = ms(7_000);
+    judge(scenario);
+}
+
+#[test]
+fn when_an_encoder_gives_up_a_layer_viewers_fall_to_one_that_comes() {
+    let mut scenario = layered_call_of(2);
+    scenario.actions.push((ms(2_500), Action::Fail { who: 0, layer: 2, failing: true }));
+    scenario.end = ms(5_000);
+    let verdict = judge(scenario);
+    assert_eq!(shown_layers(1, &verdict), [1]);
+    assert_eq!(verdict.paused[&0][2], false, "it is wanted as soon as it comes");
+}
+
+#[test]
 fn each_packet_crosses_to_another_shard_once_however_many_watch_there() {
     let mut scenario = call_of(8).spread_over(2, MeshPlan::CALM);
     scenario.people.iter_mut().for_each(|plan| plan.pairs = 7);
@@ -205,6 +300,19 @@ fn what_is_missing_from_before_a_mute_does_not_come_after_it() {
 }
 
 #[test]
+fn who_comes_late_on_another_shard_is_shown_who_spoke_last() {
+    for shards in [1, 3] {
+        let mut scenario = call_of(3).spread_over(shards, MeshPlan::CALM);
+        [0, 2].into_iter().for_each(|who| scenario.people[who].quiet = true);
+        scenario.actions[2].0 = ms(3_000);
+        let verdict = judge_as_it_is(scenario);
+        let of = |who| verdict.stays.iter().find(|stay| stay.0 == who).expect("everybody came").1;
+        let shown = &verdict.served[&of(2)];
+        assert_eq!(shown, &verdict.served[&of(0)], "both see the one who speaks, on {shards} shards");
+    }
+}
+
+#[test]
 fn who_comes_late_on_another_shard_is_shown_a_picture_without_asking_for_a_key_frame() {
     let late_by = |shards| {
         let mut scenario = call_of(3).spread_over(shards, MeshPlan::CALM);
@@ -242,6 +350,30 @@ fn call_of(people: usize) -> Scenario {
     scenario.people = vec![plan; people];
     scenario.actions = (0..people).map(|who| (ms(60 * who as u64), Action::Join(who))).collect();
     scenario
+}
+
+/// The same with three layers of each camera, known by RID or by SSRC.
+fn layered_call_of(people: usize) -> Scenario {
+    let mut scenario = call_of(people).quiet();
+    for (who, plan) in scenario.people.iter_mut().enumerate() {
+        (plan.layers, plan.announces_ssrcs) = (3, who % 2 == 0);
+    }
+    scenario
+}
+
+/// The same with the lowest told from sound: those of pictures come first in the order of publishing.
+fn shown_pictures(who: usize, verdict: &Verdict) -> Vec<u8> {
+    // Sound is published before the picture that goes with it.
+    verdict.layers[&who].values().skip(1).step_by(2).copied().collect()
+}
+
+/// The layers somebody was sent last, of the pictures he was sent.
+fn shown_layers(who: usize, verdict: &Verdict) -> Vec<u8> {
+    let sounds = |layer: &&u8| **layer > 0;
+    let layers = &verdict.layers[&who];
+    let pictures: Vec<u8> = layers.values().filter(sounds).copied().collect();
+    // Sound has only the lowest, and so may pictures.
+    if pictures.is_empty() { vec![0] } else { pictures }
 }
 
 fn unplug(who: usize) -> Action {

@@ -7,7 +7,7 @@ use volley::base::{ParticipantId, TrackId};
 use volley::sim::fault::{Fault, FaultKind};
 use volley::sim::mesh::MeshPlan;
 use volley::sim::oracle::Violation;
-use volley::sim::scenario::Scenario;
+use volley::sim::scenario::{Action, Scenario};
 use volley::sim::verdict::Verdict;
 use volley::sim::world::World;
 
@@ -105,6 +105,11 @@ fn a_room_on_four_shards_serves_the_same_people_as_on_one() {
     for seed in 200..216 {
         let mut scenario = Scenario::from_seed(seed);
         scenario.people.iter_mut().for_each(|plan| plan.pairs = scenario.rooms + 5);
+        // Who has no budget for a picture in its first moments may never be sent it; when those are
+        // depends on how long news takes between shards.
+        scenario
+            .actions
+            .retain(|(_, action)| !matches!(action, Action::Budget { .. } | Action::Limit { .. }));
         let one = judge(&scenario.clone().on_shards(1));
         let four = judge(&scenario.clone().spread_over(4, MeshPlan::CALM));
         assert!(four.violations.is_empty(), "{}", describe(&scenario, &four.violations));

@@ -202,6 +202,7 @@ fn plan(room: usize) -> PersonPlan {
         video: Some(Codec::Vp8),
         rtx: true,
         red: false,
+        layers: 1,
         quiet: true,
         announces_ssrcs: true,
         dtls_13: true,

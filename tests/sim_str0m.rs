@@ -323,7 +323,7 @@ impl Foreign {
             let index = self.sent[kind as usize];
             self.sent[kind as usize] += 1;
             let (room, track) = (ROOM, self.track(kind));
-            let tag = Tag { room, track, index, captured: now, frame: 0, key, first, last, kind };
+            let tag = Tag { room, track, index, captured: now, frame: 0, key, first, last, kind, layer: 0 };
             let mut payload = descriptor(codec, &Shape { frame: 0, key, first, last });
             payload::write(&mut payload, &tag, if kind == Kind::Audio { 80 } else { 900 });
             let payload: Arc<[u8]> = payload.into();

@@ -4,7 +4,7 @@ mod common;
 
 use common::{Lab, fixture};
 use proptest::prelude::*;
-use volley_signaling::sdp::Offer;
+use volley_signaling::sdp::{Offer, RtpSection};
 
 const NAMES: [&str; 7] = [
     "example-client",
@@ -218,10 +218,15 @@ fn offers_that_cannot_be_served_say_why() {
 fn retransmissions_are_known_by_their_group() {
     let offer = Offer::parse(&fixture("chromium-example-client")).unwrap();
     let video = offer.sections[1].rtp.as_ref().unwrap();
-    assert_eq!((video.ssrc, video.rtx_ssrc), (Some(1_818_868_531), Some(3_312_848_929)));
+    assert_eq!(ssrcs(video), [(Some(1_818_868_531), Some(3_312_848_929))]);
     let offer = Offer::parse(&fixture("firefox-example-client")).unwrap();
     let video = offer.sections[1].rtp.as_ref().unwrap();
-    assert_eq!((video.ssrc, video.rtx_ssrc), (Some(324_809_098), Some(1_930_402_641)));
+    assert_eq!(ssrcs(video), [(Some(324_809_098), Some(1_930_402_641))]);
+}
+
+fn ssrcs(section: &RtpSection) -> Vec<(Option<u32>, Option<u32>)> {
+    let number = |ssrc: Option<volley::base::id::Ssrc>| ssrc.map(|ssrc| ssrc.0);
+    section.encodings.iter().map(|one| (number(one.ssrc), number(one.rtx_ssrc))).collect()
 }
 
 /// Puts any description through the whole way, and what comes out through the parser again.

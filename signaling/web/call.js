@@ -12,6 +12,7 @@
  * @typedef {import("./signaling.js").Joined} Joined
  */
 import { Health } from "./health.js";
+import { encodingsOf, Layers, offerDescriptor } from "./layers.js";
 import { Offers } from "./offers.js";
 
 export class Call extends EventTarget {
@@ -20,6 +21,7 @@ export class Call extends EventTarget {
   #signaling;
   #local;
   #codec;
+  #mode;
   /** @type {RTCIceServer[]} */
   #iceServers = [];
   /** How many receiving m-lines the server can use; a renewed connection has them from the start. */
@@ -30,6 +32,8 @@ export class Call extends EventTarget {
   #health = null;
   /** What we send and on which m-line. @type {Map<Source, RTCRtpTransceiver>} */
   #senders = new Map();
+  /** Of those that send pictures. @type {Map<Source, Layers>} */
+  #layers = new Map();
   /** What the server calls our tracks. @type {Map<Source, string>} */
   #trackIds = new Map();
   /** Whether the server believes them muted. @type {Map<Source, boolean>} */
@@ -43,12 +47,14 @@ export class Call extends EventTarget {
    * @param {Signaling} parts.signaling
    * @param {import("./media.js").LocalMedia} parts.local
    * @param {string | null} [parts.codec] video codec to prefer: vp8, vp9, h264 or av1
+   * @param {string | null} [parts.mode] scalability mode of the camera's one encoding, instead of three
    */
-  constructor({ signaling, local, codec = null }) {
+  constructor({ signaling, local, codec = null, mode = null }) {
     super();
     this.#signaling = signaling;
     this.#local = local;
     this.#codec = codec;
+    this.#mode = mode;
     local.addEventListener("change", () => this.#sync());
   }
 
@@ -62,7 +68,9 @@ export class Call extends EventTarget {
       case "answer":
         this.#announcing = false;
         this.#learn(message.tracks);
-        return this.#offers?.accept(message.sdp);
+        return this.#accept(message.sdp);
+      case "publish-layers":
+        return this.#wantLayers(message);
       case "track-published":
         if (message.participantId === this.#signaling.participantId) this.#learn([message.track]);
         return;
@@ -96,6 +104,7 @@ export class Call extends EventTarget {
     this.pc?.close();
     this.pc = this.#offers = this.#health = null;
     this.#senders.clear();
+    this.#layers.clear();
     this.#trackIds.clear();
     this.#believed.clear();
     this.#sharing = this.#announcing = false;
@@ -130,10 +139,38 @@ export class Call extends EventTarget {
     const streams = [new MediaStream()];
     for (const source of /** @type {const} */ (["microphone", "camera"])) {
       const kind = source === "microphone" ? "audio" : "video";
-      this.#senders.set(source, this.#add(kind, { direction: "sendrecv", streams }));
+      this.#addSending(source, kind, { direction: "sendrecv", streams });
     }
     this.#addReceiving();
     this.#sync();
+  }
+
+  /**
+   * @param {Source} source
+   * @param {"audio" | "video"} kind
+   * @param {RTCRtpTransceiverInit} init
+   */
+  #addSending(source, kind, init) {
+    const layered = source === "camera" || source === "screen" ? source : null;
+    const mode = layered === "camera" ? this.#mode : null;
+    const layers = layered ? { sendEncodings: encodingsOf(layered, mode) } : {};
+    const transceiver = this.#add(kind, { ...init, ...layers });
+    this.#senders.set(source, transceiver);
+    if (layered) this.#layers.set(source, new Layers(transceiver.sender, layered));
+    return transceiver;
+  }
+
+  /** @param {string} sdp */
+  async #accept(sdp) {
+    await this.#offers?.accept(sdp);
+    for (const layers of this.#layers.values()) layers.update();
+  }
+
+  /** @param {{trackId: string, layers: import("./layers.js").Layer[]}} message */
+  #wantLayers({ trackId, layers }) {
+    for (const [source, known] of this.#trackIds) {
+      if (known === trackId) this.#layers.get(source)?.want(layers);
+    }
   }
 
   /**
@@ -144,6 +181,7 @@ export class Call extends EventTarget {
     const pc = /** @type {RTCPeerConnection} */ (this.pc);
     const transceiver = pc.addTransceiver(kind, init);
     if (kind === "video" && this.#codec) prefer(transceiver, this.#codec);
+    if (kind === "video") offerDescriptor(transceiver);
     return transceiver;
   }
 
@@ -194,8 +232,8 @@ export class Call extends EventTarget {
   #sync() {
     if (!this.pc) return;
     const { microphone, camera } = this.#local.tracks;
-    this.#senders.get("microphone")?.sender.replaceTrack(microphone);
-    this.#senders.get("camera")?.sender.replaceTrack(camera);
+    this.#replace("microphone", microphone);
+    this.#replace("camera", camera);
     this.#syncScreen();
     this.#tellMuted();
   }
@@ -218,14 +256,16 @@ export class Call extends EventTarget {
    */
   #send(source, kind, track, stream) {
     const known = this.#senders.get(source);
-    if (known) {
-      known.sender.replaceTrack(track);
-      known.direction = track ? "sendonly" : "inactive";
-    } else if (track && stream) {
-      const transceiver = this.#add(kind, { direction: "sendonly", streams: [stream] });
-      transceiver.sender.replaceTrack(track);
-      this.#senders.set(source, transceiver);
-    }
+    if (known) known.direction = track ? "sendonly" : "inactive";
+    else if (track && stream) this.#addSending(source, kind, { direction: "sendonly", streams: [stream] });
+    this.#replace(source, track);
+  }
+
+  /** @param {Source} source @param {MediaStreamTrack | null} track */
+  #replace(source, track) {
+    const replaced = this.#senders.get(source)?.sender.replaceTrack(track);
+    // Only now is it known how large the picture is.
+    if (track) replaced?.then(() => this.#layers.get(source)?.update()).catch(() => {});
   }
 
   /** @param {Track[] | undefined} tracks */

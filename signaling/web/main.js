@@ -2,8 +2,10 @@
 /**
  * Wires the parts together; every decision is in the parts.
  *
- * In the address: `/r/ROOM` is the room; `?name=…&autojoin=1` joins at once and `?codec=vp8|vp9|
- * h264|av1` prefers a video codec (for tests and demos).
+ * In the address: `/r/ROOM` is the room; `?name=…&autojoin=1` joins at once, `?codec=vp8|vp9|
+ * h264|av1` prefers a video codec, `?mode=L3T3_KEY` sends one encoding with such layers instead of
+ * three encodings, and `?lines=all` asks for every picture at its best, however small
+ * its tile (for tests and demos).
  */
 import { Call } from "./call.js";
 import { bindControls } from "./controls.js";
@@ -19,6 +21,7 @@ import { Roster } from "./roster.js";
 import { Signaling } from "./signaling.js";
 import { Stage } from "./stage.js";
 import { keepAwake } from "./wake.js";
+import { Wishes } from "./wishes.js";
 
 /** After these the call is over for us. */
 const OVER = new Set(["room-closed", "resumed-elsewhere"]);
@@ -37,7 +40,10 @@ const signaling = new Signaling({
   identity: recallIdentity(),
   keep: keepIdentity,
 });
-const call = new Call({ signaling, local, codec: query.get("codec") });
+const call = new Call({ signaling, local, codec: query.get("codec"), mode: query.get("mode") });
+const wishes = new Wishes((slot, maxHeight) =>
+  signaling.send({ type: "update-quality", quality: "auto", slot, maxHeight }),
+);
 const stage = new Stage({
   roster,
   call,
@@ -45,6 +51,7 @@ const stage = new Stage({
   stage: byId("stage"),
   invitation: byId("invitation"),
   speakers: byId("speakers"),
+  wishes: query.get("lines") === "all" ? null : wishes,
 });
 const notices = new Notices(byId("notices"), byId("voice"), (deed) => deeds[deed]());
 const lobby = new Lobby(byId("lobby"), { name: query.get("name"), roomId: readRoom(location.pathname) });
@@ -174,6 +181,7 @@ call.addEventListener("lost", lost);
 call.addEventListener("broken", renew);
 call.addEventListener("renewed", () => {
   roster.slots = [];
+  wishes.forget();
   stage.update();
 });
 local.addEventListener("change", mirror);

@@ -10,8 +10,7 @@
  * @typedef {{device: Input, error: unknown}} Failure
  */
 
-/** What a call without layers asks of the camera; a browser gives the nearest it has. */
-const PICTURE = { width: { ideal: 640 }, height: { ideal: 480 }, frameRate: { ideal: 30 } };
+import { PICTURE } from "./layers.js";
 
 /** @type {Input[]} */
 const INPUTS = ["microphone", "camera"];

@@ -91,6 +91,11 @@ export class Roster {
     return heard;
   }
 
+  /** The m-lines on which somebody's picture arrives, or would. */
+  pictures() {
+    return this.slots.filter(({ source }) => source === "camera" || source === "screen").map(({ mid }) => mid);
+  }
+
   /** @param {import("./signaling.js").Joined} joined */
   #reset(joined) {
     this.people.clear();

@@ -7,6 +7,7 @@
  */
 import { Speakers } from "./speakers.js";
 import { Tiles } from "./tiles.js";
+import { linesOf, Wishes } from "./wishes.js";
 
 /** How often loudness is looked at: fast enough for a ring around a tile to feel alive. */
 const LISTEN_EVERY_MS = 200;
@@ -19,6 +20,7 @@ export class Stage {
   #roster;
   #call;
   #local;
+  #wishes;
   #self = { id: "self", name: "" };
   #planned = false;
   /** @type {any} */
@@ -32,12 +34,14 @@ export class Stage {
    * @param {HTMLElement} parts.stage
    * @param {HTMLElement} parts.invitation
    * @param {HTMLElement} parts.speakers
+   * @param {Wishes | null} parts.wishes without, every picture is sent at its best
    */
-  constructor({ roster, call, local, stage, invitation, speakers }) {
+  constructor({ roster, call, local, stage, invitation, speakers, wishes }) {
     this.#roster = roster;
     this.#call = call;
     this.#local = local;
-    this.#tiles = new Tiles(stage, invitation);
+    this.#wishes = wishes;
+    this.#tiles = new Tiles(stage, invitation, (sizes) => this.#wish(sizes));
     this.speakers = new Speakers(speakers);
     local.addEventListener("change", () => this.update());
   }
@@ -77,6 +81,21 @@ export class Stage {
       const track = participantId && this.#call.trackOf(mid);
       if (track && track.kind === "audio") this.speakers.play(mid, track);
     }
+  }
+
+  /**
+   * A seat whose picture is on no tile needs none: somebody beyond the last tile, or a camera that
+   * is muted.
+   *
+   * @param {Map<string, {width: number, height: number}>} sizes
+   */
+  #wish(sizes) {
+    const shown = this.#roster.tiles().filter(({ mid, key }) => mid !== null && sizes.has(key));
+    const lines = new Map(this.#roster.pictures().map((mid) => [mid, 0]));
+    for (const { mid, key } of shown) {
+      lines.set(String(mid), linesOf(/** @type {any} */ (sizes.get(key)), window.devicePixelRatio));
+    }
+    this.#wishes?.want(lines);
   }
 
   /** @returns {TileModel} */

@@ -20,14 +20,17 @@ export class Tiles {
   /** @type {Tile[]} */
   #order = [];
   #screens = 0;
+  #onPlaced;
 
   /**
    * @param {HTMLElement} stage
    * @param {HTMLElement} invitation takes the second place while nobody else is here
+   * @param {(sizes: Map<string, {width: number, height: number}>) => void} onPlaced told by key
    */
-  constructor(stage, invitation) {
+  constructor(stage, invitation, onPlaced) {
     this.#stage = stage;
     this.#invitation = invitation;
+    this.#onPlaced = onPlaced;
     new ResizeObserver(() => this.#place()).observe(stage);
   }
 
@@ -62,7 +65,7 @@ export class Tiles {
   #tileFor(key) {
     const known = this.#tiles.get(key);
     if (known) return known;
-    const tile = new Tile();
+    const tile = new Tile(key);
     this.#tiles.set(key, tile);
     this.#stage.append(tile.element);
     return tile;
@@ -89,10 +92,12 @@ export class Tiles {
       element.style.height = `${height}px`;
       element.classList.toggle("small", Math.min(width, height) < 110);
     });
+    this.#onPlaced(new Map(this.#order.map(({ key }, index) => [key, rects[index]])));
   }
 }
 
 class Tile {
+  key;
   element;
   #video;
   #avatar;
@@ -101,7 +106,9 @@ class Tile {
   /** @type {MediaStreamTrack | null} */
   #track = null;
 
-  constructor() {
+  /** @param {string} key */
+  constructor(key) {
+    this.key = key;
     const template = /** @type {HTMLTemplateElement} */ (document.getElementById("tile"));
     this.element = /** @type {HTMLElement} */ (
       /** @type {DocumentFragment} */ (template.content.cloneNode(true)).firstElementChild

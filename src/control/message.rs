@@ -49,6 +49,8 @@ pub enum Command {
     BindSlot { slot: SlotId, track: Option<TrackId> },
     /// Shows `target` to `viewer` before anybody else (`None`: nobody in particular).
     Pin { viewer: ParticipantId, target: Option<ParticipantId> },
+    /// A seat needs no more lines than `max_height`, whatever it shows; 0: nothing is to be seen of it.
+    Limit { slot: SlotId, max_height: Option<u16> },
     /// Asks for one [`Event::TrackStats`] per track of the room and an [`Event::Answered`].
     QueryRoom { request: u64, room: RoomId },
     /// Asks for the state of everything, as events, then an [`Event::Answered`]: sent by a
@@ -147,4 +149,7 @@ pub enum Event {
     /// [`ALL_PICTURES`] when the core cannot carry more. `busy` is the share of its core that the
     /// worker uses, in percent.
     Load { pictures: u8, busy: u8 },
+    /// Of a track with several layers those are watched whose bits are set, the lowest first; the
+    /// others need not be sent until this is said anew.
+    Layers { track: TrackId, wanted: u8 },
 }

@@ -1,6 +1,8 @@
 //! A published packet as everyone who receives it sees it: authentic, decrypted, never changed.
 
+use super::frame::Frame;
 use crate::control::types::ExtensionIds;
+use crate::wire::dependency::Structure;
 use arrayvec::ArrayVec;
 
 /// Header extensions that mean the same to every receiver and are carried through.
@@ -58,6 +60,8 @@ pub type Carried<'a> = ArrayVec<(Extension, &'a [u8]), { Extension::ALL.len() }>
 /// One packet of a layer.
 #[derive(Clone, Debug)]
 pub struct Packet<'a> {
+    /// Which of the track's layers.
+    pub layer: u8,
     /// The sequence number, unwrapped.
     pub index: u64,
     /// The publisher's time stamp.
@@ -68,6 +72,10 @@ pub struct Packet<'a> {
     pub codec: usize,
     /// Whether a key frame starts here.
     pub starts_key_frame: bool,
+    /// Its place in the picture, and that picture's among others.
+    pub frame: Frame,
+    /// What the frames of its layer are like, where a dependency descriptor told.
+    pub structure: Option<&'a Structure>,
     /// What is carried through of its header.
     pub carried: Carried<'a>,
     /// The payload without padding.

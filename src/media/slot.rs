@@ -1,18 +1,24 @@
 //! A receive seat's own sequence: what a subscriber sees of whatever track the seat shows.
 //!
 //! A seat has one SSRC for life. Whatever it shows, its sequence numbers go on without a hole of
-//! our making, its time stamps go on in step with real time, and a picture begins with a key
-//! frame. The index of a packet in the seat's sequence is also its SRTP index, so it is never used
-//! twice. Nothing here copies a payload.
+//! our making, its time stamps go on in step with real time, its pictures are numbered on, and a
+//! picture begins with a key frame: of another track, and of another layer of the same track, which
+//! takes over from the one before when its key frame comes. The index of a packet in the seat's
+//! sequence is also its SRTP index, so it is never used twice. Nothing here copies a payload.
 
+use super::choice::{Choice, Sublayers};
+use super::numbering::{Numbering, Skipped};
 use super::packet::{Extension, Packet};
+use super::pictures::{Counted, Head, Pictures};
 use super::resend::Resends;
+use super::selection::Selection;
 use super::sender_clock::ticks;
 use crate::base::id::{PayloadType, Ssrc};
 use crate::base::random::Random;
 use crate::base::{SlotId, StreamId, Time};
 use crate::control::message::OpenSlot;
 use crate::control::types::{CodecParameters, Kind};
+use crate::wire::dependency::Described;
 use crate::wire::extension::Element;
 use crate::wire::rtp::RtpHeader;
 use arrayvec::ArrayVec;
@@ -22,6 +28,13 @@ use std::time::Duration;
 /// that misses the packets around an early wrap guesses the roll-over counter wrong (RFC 3711
 /// §3.3.1, appendix A).
 const FIRST_SEQUENCE_BELOW: u64 = 1 << 15;
+
+/// Layers of one picture arrive this far apart: the large ones take a frame's time longer to encode and
+/// to send.
+const OUT_OF_STEP: Duration = Duration::from_millis(100);
+
+/// Longest dependency descriptor: what a two-byte extension header can carry.
+const MAX_DESCRIPTOR: usize = 255;
 
 /// A leap ahead in the published sequence that ends a run. A receiver guesses the roll-over counter
 /// wrong after one of 2^15 (RFC 3711 §3.3.1), and several lost ones add up; NACK gives up as early.
@@ -43,8 +56,16 @@ pub struct Outgoing {
     pub red: Option<PayloadType>,
     /// In step with the seat.
     pub timestamp: u32,
+    /// The end of a picture, as far as the subscriber is shown it.
+    pub marker: bool,
     /// Whether a run begins here: the receiver wants a sender report soon.
     pub begins: bool,
+    /// What the payload begins with in place of its own first bytes.
+    pub head: Head,
+    /// Nothing of the payload is sent: the number was reserved for a packet that is not wanted.
+    pub is_empty: bool,
+    /// The frame's number in its dependency descriptor, where it has one.
+    pub frame_number: Option<u16>,
 }
 
 /// Why a packet is not sent to a subscriber.
@@ -58,6 +79,10 @@ pub enum Withheld {
     UnknownCodec,
     /// The core cannot carry all pictures.
     Shed,
+    /// The seat shows another layer, or nothing for now.
+    OtherLayer,
+    /// It belongs to a temporal or spatial layer that the seat does not show.
+    Sublayer,
 }
 
 /// Why a retransmission is not answered.
@@ -74,8 +99,7 @@ pub enum NotResent {
 /// The unbroken run of one track through the seat.
 #[derive(Clone, Copy, Debug)]
 struct Run {
-    first_in: u64,
-    index_offset: u64,
+    layer: u8,
     timestamp_offset: u32,
     /// The codec it began with, which is nearly always that of every packet, and its place.
     codec: (usize, OutCodec),
@@ -95,6 +119,10 @@ struct Showing {
     /// The track, by the shard's key.
     track: u32,
     run: Option<Run>,
+    /// What it is to show of the track; nothing for now.
+    aim: Option<Choice>,
+    /// The layer of the last run: what comes of it after a break is newer than what was sent.
+    last_layer: Option<u8>,
     /// By the place of the published codec.
     codecs: Box<[Option<OutCodec>]>,
 }
@@ -126,16 +154,26 @@ pub struct Slot {
     open: Box<OpenSlot>,
     transport: u32,
     showing: Option<Showing>,
+    /// Numbers the packets of the run.
+    numbering: Numbering,
+    selection: Selection,
+    pictures: Pictures,
     next_index: u64,
     next_rtx_index: u64,
     last: Option<(u32, Time)>,
-    /// The time stamp offset that a run of the same track goes on with.
-    resumes: Option<u32>,
-    /// The newest packet it has shown, by the shard's key of the track.
-    newest: Option<(u32, u64)>,
+    /// The layer and time stamp offset that a run of the same track goes on with.
+    resumes: Option<(u8, u32)>,
+    /// The newest packet it has shown: the shard's key of the track, layer and index.
+    newest: Option<(u32, u8, u64)>,
     reported: Option<Reported>,
     announced: bool,
     shed: bool,
+    /// It needs no more lines than these.
+    max_height: Option<u16>,
+    /// The layer it would show if all of them came.
+    desired: Option<u8>,
+    /// When it was given less for want of budget.
+    lowered: Time,
     sent: Sent,
     resends: Box<Resends>,
 }
@@ -171,6 +209,9 @@ impl Slot {
             open: Box::new(open),
             transport,
             showing: None,
+            numbering: Numbering::default(),
+            selection: Selection::default(),
+            pictures: Pictures::default(),
             next_index: random.below(FIRST_SEQUENCE_BELOW),
             next_rtx_index: random.below(FIRST_SEQUENCE_BELOW),
             last: None,
@@ -179,6 +220,9 @@ impl Slot {
             reported: None,
             announced: false,
             shed: false,
+            max_height: None,
+            desired: None,
+            lowered: Time::ZERO,
             sent: Sent::default(),
             resends: Box::default(),
         }
@@ -234,27 +278,101 @@ impl Slot {
         self.sent
     }
 
-    /// Whether it has shown the packet `index` of a track, or a newer one, and nothing else since: to
-    /// begin there again would take the viewer back in time.
-    pub fn has_shown(&self, track: u32, index: u64) -> bool {
-        self.newest.is_some_and(|(same, newest)| same == track && newest >= index)
+    /// How many lines it needs at most, if that is known.
+    pub fn max_height(&self) -> Option<u16> {
+        self.max_height
+    }
+
+    /// Needs no more lines than `max_height`, whatever it shows; true when that is new.
+    pub fn set_max_height(&mut self, max_height: Option<u16>) -> bool {
+        std::mem::replace(&mut self.max_height, max_height) != max_height
+    }
+
+    /// The layer it would show if all of them came.
+    pub fn desired(&self) -> Option<u8> {
+        self.desired
+    }
+
+    /// Would show this layer if all of them came; true when that is new.
+    pub fn set_desired(&mut self, layer: Option<u8>) -> bool {
+        std::mem::replace(&mut self.desired, layer) != layer
+    }
+
+    /// When it was given less for want of budget.
+    pub fn lowered(&self) -> Time {
+        self.lowered
+    }
+
+    /// Is given less for want of budget.
+    pub fn note_lowered(&mut self, now: Time) {
+        self.lowered = now;
+    }
+
+    /// The layer whose packets it shows now.
+    pub fn layer(&self) -> Option<u8> {
+        Some(self.showing.as_ref()?.run?.layer)
+    }
+
+    /// What it is to show.
+    pub fn aimed_at(&self) -> Option<Choice> {
+        self.showing.as_ref()?.aim
+    }
+
+    /// Whether packets of this layer of its track are for it: it shows them, or waits for them.
+    pub fn listens_to(&self, layer: u8) -> bool {
+        self.layer() == Some(layer) || self.aimed_at().is_some_and(|aim| aim.layer == layer)
+    }
+
+    /// Whether it has shown the packet `index` of a track's layer, or a newer one, or another layer, and
+    /// nothing else since: to begin there again would take the viewer back in time.
+    pub fn has_shown(&self, track: u32, layer: u8, index: u64) -> bool {
+        self.newest.is_some_and(|(same, shown, newest)| same == track && (shown != layer || newest >= index))
     }
 
     /// Whether a picture is held back until a key frame comes.
     pub fn waits_for_key_frame(&self) -> bool {
-        let begins = self.showing.as_ref().is_some_and(|showing| showing.run.is_none());
+        let begins =
+            self.showing.as_ref().is_some_and(|showing| showing.run.is_none() && showing.aim.is_some());
         self.kind == Kind::Video && begins && !self.shed
     }
 
-    /// Shows the track with the shard's key `track`, whose codecs are `published`, or nothing.
-    /// Whether it is shed is to be decided anew.
+    /// Whether it would show more of what it aims at if a key frame of `layer` came.
+    pub fn misses_key_frame_of(&self, layer: u8) -> bool {
+        let is_aim = self.aimed_at().is_some_and(|aim| aim.layer == layer);
+        let misses = self.layer() != Some(layer) || self.selection.waits_for_key_frame();
+        self.kind == Kind::Video && !self.shed && is_aim && misses
+    }
+
+    /// Is to show `choice` of its track from the next key frame on, and until then goes on with what
+    /// it shows; or nothing from now on. False: it was so before.
+    pub fn aim(&mut self, choice: Option<Choice>) -> bool {
+        let Some(showing) = self.showing.as_mut().filter(|showing| showing.aim != choice) else {
+            return false;
+        };
+        showing.aim = choice;
+        match (choice, showing.run) {
+            (None, _) => showing.run = None,
+            (Some(choice), Some(run)) if run.layer == choice.layer => self.selection.want(choice.sublayers),
+            // What is shown until the other layer's key frame comes stays as it is.
+            (Some(_), _) => {}
+        }
+        if choice.is_some_and(|choice| choice.sublayers != Sublayers::ALL) {
+            self.numbering.prepare_to_skip();
+            self.pictures.prepare_to_skip();
+        }
+        true
+    }
+
+    /// Shows the track with the shard's key `track`, whose codecs are `published`, or nothing. What
+    /// of it is to be [aimed at](Self::aim), and whether it is shed is to be decided anew.
     pub fn show(&mut self, track: Option<(u32, &[CodecParameters])>) {
         self.shed = false;
         self.resumes = None;
+        (self.desired, self.lowered) = (None, Time::ZERO);
         self.showing = track.map(|(track, published)| {
             let own = |published| self.open.codecs.iter().find(|own| same_format(own, published));
             let codecs = published.iter().map(|published| own(published).map(OutCodec::from)).collect();
-            Showing { track, codecs, run: None }
+            Showing { track, codecs, run: None, aim: None, last_layer: None }
         });
     }
 
@@ -279,10 +397,18 @@ impl Slot {
         debug_assert!(mark.index <= self.next_index, "only what was given out is taken back");
         (self.next_index, self.last) = (self.next_index.min(mark.index), mark.last);
         let run = self.showing.as_ref().and_then(|showing| showing.run);
-        let resumes = run.map(|run| run.timestamp_offset).or(self.resumes);
+        let resumes = run.map(|run| (run.layer, run.timestamp_offset)).or(self.resumes);
         self.sent.packets = self.sent.packets.wrapping_sub(packets);
         self.interrupt();
         self.resumes = resumes;
+    }
+
+    /// The layer begins anew with other indices.
+    pub fn restart(&mut self) {
+        self.interrupt();
+        if let Some(showing) = &mut self.showing {
+            showing.last_layer = None;
+        }
     }
 
     /// Breaks the run: what comes next begins anew, a picture with a key frame.
@@ -310,44 +436,114 @@ impl Slot {
             return Err(Withheld::Shed);
         }
         let showing = self.showing.as_mut().ok_or(Withheld::UnknownCodec)?;
+        let aim = showing.aim.ok_or(Withheld::OtherLayer)?;
         let codec = showing.codec(packet.codec).ok_or(Withheld::UnknownCodec)?;
-        let next = self.next_index;
-        let run = showing.run.filter(|run| packet.index < next.wrapping_sub(run.index_offset) + MAX_LEAP);
-        showing.run = run;
-        let begins = run.is_none();
-        let run = match run {
-            Some(run) => run,
-            None if self.kind == Kind::Video && !packet.starts_key_frame => {
-                return Err(Withheld::WaitingForKeyFrame);
+        let leaps = packet.index > self.numbering.highest() + MAX_LEAP;
+        showing.run.take_if(|run| run.layer == packet.layer && leaps);
+        match showing.run {
+            Some(run) if run.layer == packet.layer => self.go_on(now, run, codec, packet, false),
+            _ if packet.layer != aim.layer => Err(Withheld::OtherLayer),
+            _ if self.kind == Kind::Video && !packet.starts_key_frame => Err(Withheld::WaitingForKeyFrame),
+            _ if is_past(showing.last_layer, packet, self.numbering.highest(), self.last, now) => {
+                Err(Withheld::BeforeTheStart)
             }
-            None => {
-                let behind = published_now().map(|then| then.wrapping_sub(packet.timestamp));
-                let resumed = self.resumes.take().map(|offset| packet.timestamp.wrapping_add(offset));
-                let timestamp = resumed
-                    .or_else(|| in_step(self.reported, self.last, now, behind, codec.clock_rate))
-                    .or_else(|| next_timestamp(self.last, now, codec.clock_rate));
-                *showing.run.insert(Run {
-                    first_in: packet.index,
-                    index_offset: self.next_index.wrapping_sub(packet.index),
-                    timestamp_offset: timestamp.unwrap_or(packet.timestamp).wrapping_sub(packet.timestamp),
-                    codec: (packet.codec, codec),
-                })
+            _ => {
+                let run = self.begin(now, codec, packet, published_now(), aim);
+                self.go_on(now, run, codec, packet, true)
             }
+        }
+    }
+
+    /// Begins a run with `packet`.
+    fn begin(
+        &mut self,
+        now: Time,
+        codec: OutCodec,
+        packet: &Packet<'_>,
+        published_now: Option<u32>,
+        aim: Choice,
+    ) -> Run {
+        let behind = published_now.map(|then| then.wrapping_sub(packet.timestamp));
+        let resumed = self.resumes.take().filter(|(layer, _)| *layer == packet.layer);
+        let timestamp = resumed
+            .map(|(_, offset)| packet.timestamp.wrapping_add(offset))
+            .or_else(|| in_step(self.reported, self.last, now, behind, codec.clock_rate))
+            .or_else(|| next_timestamp(self.last, now, codec.clock_rate));
+        let run = Run {
+            layer: packet.layer,
+            timestamp_offset: timestamp.unwrap_or(packet.timestamp).wrapping_sub(packet.timestamp),
+            codec: (packet.codec, codec),
         };
-        if packet.index < run.first_in {
+        self.numbering.begin(packet.index, self.next_index);
+        self.selection.want(aim.sublayers);
+        self.selection.begin(packet.index);
+        self.pictures.begin(packet);
+        if let Some(showing) = &mut self.showing {
+            (showing.run, showing.last_layer) = (Some(run), Some(run.layer));
+        }
+        run
+    }
+
+    /// The next packet of the run, or one that comes late.
+    fn go_on(
+        &mut self,
+        now: Time,
+        run: Run,
+        codec: OutCodec,
+        packet: &Packet<'_>,
+        begins: bool,
+    ) -> Result<Outgoing, Withheld> {
+        if packet.index < self.numbering.first() {
             return Err(Withheld::BeforeTheStart);
         }
-        let index = packet.index.wrapping_add(run.index_offset);
+        if packet.index > self.numbering.highest() {
+            self.selection.advance(packet.index, packet);
+        }
+        let shown = self.selection.shows(packet.index, packet);
+        let head = if shown { self.pictures.head(&packet.frame, packet.payload) } else { None };
+        if head.is_some() {
+            self.selection.note_shown(packet);
+        }
+        let index = match head {
+            Some(_) => self.numbering.number(packet.index).ok_or(Withheld::BeforeTheStart)?,
+            None => self.leave_out(packet)?,
+        };
         let timestamp = packet.timestamp.wrapping_add(run.timestamp_offset);
         if index >= self.next_index {
             self.next_index = index + 1;
             self.last = Some((timestamp, now));
-            self.newest = Some((showing.track, packet.index));
+            let track = self.showing.as_ref().map(|showing| showing.track);
+            self.newest = track.map(|track| (track, packet.layer, packet.index));
         }
         self.sent.packets = self.sent.packets.wrapping_add(1);
         self.sent.octets = self.sent.octets.wrapping_add(packet.payload.len() as u32);
-        let (payload_type, red) = (codec.payload_type, codec.red);
-        Ok(Outgoing { index, ssrc: self.ssrc, payload_type, red, timestamp, begins })
+        Ok(Outgoing {
+            index,
+            ssrc: self.ssrc,
+            payload_type: codec.payload_type,
+            red: codec.red,
+            timestamp,
+            marker: head.is_some() && self.is_marked(packet),
+            begins,
+            head: head.unwrap_or_default(),
+            is_empty: head.is_none(),
+            frame_number: self.pictures.frame_number(packet),
+        })
+    }
+
+    /// Leaves a packet out that is not wanted, so that nobody misses it; where others went before it
+    /// that is too late, and its number must be sent empty.
+    fn leave_out(&mut self, packet: &Packet<'_>) -> Result<u64, Withheld> {
+        self.pictures.skip(&packet.frame);
+        match self.numbering.skip(packet.index) {
+            Skipped::LeftOut => Err(Withheld::Sublayer),
+            Skipped::Reserved(number) => Ok(number),
+            Skipped::TooOld => Err(Withheld::BeforeTheStart),
+        }
+    }
+
+    fn is_marked(&self, packet: &Packet<'_>) -> bool {
+        packet.marker || self.selection.ends_picture(packet.index, packet)
     }
 
     /// Which published packet the subscriber means by `sequence` of this seat, if it may be sent
@@ -356,14 +552,11 @@ impl Slot {
         if self.open.rtx_ssrc.is_none() {
             return Err(NotResent::NoRtx);
         }
-        let run = self.showing.as_ref().and_then(|showing| showing.run).ok_or(NotResent::Unknown)?;
+        self.layer().ok_or(NotResent::Unknown)?;
         let highest = self.next_index.checked_sub(1).ok_or(NotResent::Unknown)?;
         let back = u64::from((highest as u16).wrapping_sub(sequence));
         let index = highest.checked_sub(back).ok_or(NotResent::Unknown)?;
-        let published = index.wrapping_sub(run.index_offset);
-        if index < run.first_in.wrapping_add(run.index_offset) {
-            return Err(NotResent::Unknown);
-        }
+        let published = self.numbering.member(index).ok_or(NotResent::Unknown)?;
         if !self.resends.allow(now, published) {
             return Err(NotResent::TooSoon);
         }
@@ -375,17 +568,25 @@ impl Slot {
     pub fn resend(&mut self, packet: &Packet<'_>) -> Option<(Outgoing, u16)> {
         let showing = self.showing.as_ref()?;
         let codec = showing.codec(packet.codec)?;
-        let run = showing.run?;
+        let run = showing.run.filter(|run| run.layer == packet.layer)?;
+        let original = self.numbering.known(packet.index)?;
+        // What was sent empty has nothing to be sent again.
+        let shown = self.selection.shows(packet.index, packet);
+        let head = self.pictures.head_again(&packet.frame, packet.payload).filter(|_| shown)?;
         let outgoing = Outgoing {
             index: self.next_rtx_index,
             ssrc: self.open.rtx_ssrc?,
             payload_type: codec.rtx?,
             red: None,
             timestamp: packet.timestamp.wrapping_add(run.timestamp_offset),
+            marker: self.is_marked(packet),
             begins: false,
+            head,
+            is_empty: false,
+            frame_number: self.pictures.frame_number(packet),
         };
         self.next_rtx_index += 1;
-        Some((outgoing, packet.index.wrapping_add(run.index_offset) as u16))
+        Some((outgoing, original as u16))
     }
 
     /// The seat's time stamp for a moment at which the shown layer's own is `published`.
@@ -402,18 +603,25 @@ impl Slot {
     /// Writes the header `packet` goes out with; returns its length, or `None` when there is no room.
     pub fn write_header(&self, outgoing: &Outgoing, packet: &Packet<'_>, out: &mut [u8]) -> Option<usize> {
         let header = RtpHeader {
-            marker: packet.marker,
+            marker: outgoing.marker,
             payload_type: outgoing.payload_type,
             sequence: outgoing.index as u16,
             timestamp: outgoing.timestamp,
             ssrc: outgoing.ssrc,
         };
+        let mut room = [0; MAX_DESCRIPTOR];
         let OpenSlot { extensions, .. } = &*self.open;
         let mut elements = self.own_elements();
-        let carried = packet.carried.iter();
-        elements.extend(
-            carried.filter_map(|&(extension, data)| Some(Element { id: extension.id(extensions)?, data })),
-        );
+        let mut room = Some(&mut room[..]);
+        for &(extension, data) in &packet.carried {
+            let Some(id) = extension.id(extensions) else { continue };
+            let number = outgoing.frame_number.filter(|_| extension == Extension::DependencyDescriptor);
+            let data = match number.and_then(|number| renumber(data, number, room.take()?)) {
+                Some(renumbered) => renumbered,
+                None => data,
+            };
+            elements.push(Element { id, data });
+        }
         header.write(&elements, out)
     }
 
@@ -449,7 +657,11 @@ impl Slot {
             payload_type: self.probe_payload_type()?,
             red: None,
             timestamp: self.last.map_or(0, |(timestamp, _)| timestamp),
+            marker: false,
             begins: false,
+            head: Head::default(),
+            is_empty: true,
+            frame_number: None,
         };
         self.next_rtx_index += 1;
         Some(outgoing)
@@ -490,6 +702,10 @@ pub struct SlotState {
     pub announced: bool,
     /// Counters for sender reports.
     pub sent: Sent,
+    /// The picture numbers to go on from.
+    pub counted: Counted,
+    /// The lines it needs.
+    pub max_height: Option<u16>,
 }
 
 impl Slot {
@@ -502,6 +718,8 @@ impl Slot {
             reported: self.reported,
             announced: self.announced,
             sent: self.sent,
+            counted: self.pictures.counted(),
+            max_height: self.max_height,
         }
     }
 
@@ -513,6 +731,8 @@ impl Slot {
         self.reported = state.reported;
         self.announced = state.announced;
         self.sent = state.sent;
+        self.pictures.import(state.counted);
+        self.max_height = state.max_height;
         self.interrupt();
     }
 }
@@ -521,6 +741,28 @@ impl From<&CodecParameters> for OutCodec {
     fn from(own: &CodecParameters) -> OutCodec {
         OutCodec { payload_type: own.payload_type, rtx: own.rtx, red: own.red, clock_rate: own.clock_rate }
     }
+}
+
+/// Whether a key frame that comes at `now` shows what is past: it comes late in the layer that the
+/// seat showed last, or from the history of a layer on another worker.
+fn is_past(
+    last_layer: Option<u8>,
+    packet: &Packet<'_>,
+    highest: u64,
+    last: Option<(u32, Time)>,
+    now: Time,
+) -> bool {
+    let is_late = last_layer == Some(packet.layer) && packet.index <= highest;
+    let is_old = last_layer.is_some() && last.is_some_and(|(_, last)| now + OUT_OF_STEP < last);
+    is_late || is_old
+}
+
+/// A dependency descriptor with another frame number, in `room`.
+fn renumber<'a>(data: &[u8], number: u16, room: &'a mut [u8]) -> Option<&'a [u8]> {
+    let room = room.get_mut(..data.len())?;
+    room.copy_from_slice(data);
+    Described::renumber(room, number);
+    Some(room)
 }
 
 fn same_format(own: &CodecParameters, published: &CodecParameters) -> bool {
@@ -561,181 +803,4 @@ fn next_timestamp(last: Option<(u32, Time)>, now: Time, clock_rate: u32) -> Opti
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::base::TransportId;
-    use crate::control::types::{Codec, ExtensionIds, Mid};
-    use crate::wire::rtp::RtpView;
-
-    fn vp8(payload_type: u8) -> CodecParameters {
-        CodecParameters {
-            codec: Codec::Vp8,
-            format: 0,
-            payload_type: PayloadType(payload_type),
-            rtx: Some(PayloadType(payload_type + 1)),
-            red: None,
-            clock_rate: 90_000,
-            nack: true,
-            pli: true,
-            fir: false,
-            transport_cc: true,
-        }
-    }
-
-    fn slot() -> Slot {
-        let open = OpenSlot {
-            transport: TransportId(1),
-            slot: SlotId(1),
-            stream: StreamId(1),
-            kind: Kind::Video,
-            mid: Mid::from("3").expect("short"),
-            ssrc: Ssrc(1111),
-            rtx_ssrc: Some(Ssrc(2222)),
-            codecs: [vp8(96)].into_iter().collect(),
-            extensions: ExtensionIds { mid: Some(4), ..ExtensionIds::default() },
-        };
-        Slot::new(open, 0, &mut Random::new(5))
-    }
-
-    fn packet(index: u64, timestamp: u32, starts_key_frame: bool) -> Packet<'static> {
-        Packet {
-            index,
-            timestamp,
-            marker: false,
-            codec: 0,
-            starts_key_frame,
-            carried: ArrayVec::new(),
-            payload: b"payload",
-            payload_start: 12,
-        }
-    }
-
-    #[test]
-    fn a_picture_begins_with_a_key_frame_and_goes_on_without_holes() {
-        let mut slot = slot();
-        slot.show(Some((7, &[vp8(100)])));
-        let at = Time::from_millis(1);
-        assert_eq!(
-            slot.admit(at, &packet(99_999, 0, false), || None).err(),
-            Some(Withheld::WaitingForKeyFrame)
-        );
-        let first = slot.admit(at, &packet(100_000, 90, true), || None).expect("a key frame").index;
-        assert_eq!(slot.admit(at, &packet(100_002, 90, false), || None).expect("running").index, first + 2);
-        assert_eq!(slot.admit(at, &packet(100_001, 90, false), || None).expect("late").index, first + 1);
-        assert_eq!(slot.admit(at, &packet(99_998, 80, false), || None).err(), Some(Withheld::BeforeTheStart));
-    }
-
-    #[test]
-    fn another_track_continues_the_sequence_and_the_clock() {
-        let mut slot = slot();
-        slot.show(Some((7, &[vp8(100)])));
-        let before = slot.admit(Time::from_millis(0), &packet(70_000, 5_000, true), || None).expect("key");
-        let (index, timestamp) = (before.index, before.timestamp);
-        slot.show(Some((8, &[vp8(102)])));
-        let after =
-            slot.admit(Time::from_millis(100), &packet(90_123, 4_000_000, true), || None).expect("key");
-        assert_eq!(after.index, index + 1);
-        assert_eq!(after.timestamp, timestamp.wrapping_add(9_000));
-        assert_eq!(after.payload_type, PayloadType(96));
-    }
-
-    #[test]
-    fn what_is_taken_back_leaves_no_hole() {
-        let mut slot = slot();
-        slot.show(Some((7, &[vp8(100)])));
-        let admit = |slot: &mut Slot, index, key| slot.admit(Time::ZERO, &packet(index, 0, key), || None);
-        let first = admit(&mut slot, 70_000, true).expect("key").index;
-        let mark = slot.mark();
-        admit(&mut slot, 70_001, false).expect("running");
-        slot.take_back(mark, 1);
-        assert_eq!(admit(&mut slot, 70_002, false).err(), Some(Withheld::WaitingForKeyFrame));
-        assert_eq!(admit(&mut slot, 70_003, true).expect("key").index, first + 1);
-        assert_eq!(slot.sent().packets, 2);
-    }
-
-    #[test]
-    fn a_leap_of_the_publisher_is_none_of_the_receivers() {
-        let mut slot = slot();
-        slot.show(Some((7, &[vp8(100)])));
-        let first = slot.admit(Time::ZERO, &packet(70_000, 0, true), || None).expect("key").index;
-        let leap = slot.admit(Time::ZERO, &packet(100_000, 90, false), || None);
-        assert_eq!(leap.err(), Some(Withheld::WaitingForKeyFrame));
-        assert_eq!(
-            slot.admit(Time::ZERO, &packet(130_000, 180, true), || None).expect("key").index,
-            first + 1
-        );
-    }
-
-    #[test]
-    fn mid_is_sent_until_the_receiver_has_reported() {
-        let mut slot = slot();
-        slot.show(Some((7, &[vp8(100)])));
-        let mid_of = |slot: &mut Slot, index| {
-            let packet = packet(index, 0, index == 1);
-            let outgoing = slot.admit(Time::ZERO, &packet, || None).expect("it runs");
-            let mut header = [0; 40];
-            let len = slot.write_header(&outgoing, &packet, &mut header).expect("there is room");
-            let view = RtpView::parse_header(&header[..len]).expect("a header");
-            view.extension(Some(4)).map(<[u8]>::to_vec)
-        };
-        assert_eq!(mid_of(&mut slot, 1).as_deref(), Some(&b"3"[..]));
-        slot.on_receiver_report();
-        assert_eq!(mid_of(&mut slot, 2), None);
-    }
-
-    #[test]
-    fn what_a_seat_shows_next_lies_on_the_line_its_reports_drew() {
-        let mut slot = slot();
-        slot.show(Some((7, &[vp8(100)])));
-        let first =
-            slot.admit(Time::from_millis(1_000), &packet(1, 0, true), || None).expect("key").timestamp;
-        slot.on_reported(Time::from_millis(2_000), first.wrapping_add(90_000), 90_000);
-        slot.show(Some((8, &[vp8(100)])));
-        // It came at 3,000 ms and was taken 150 ms before.
-        let now = Time::from_millis(3_000);
-        let next = slot.admit(now, &packet(500, 777, true), || Some(777 + 13_500)).expect("key").timestamp;
-        assert_eq!(next, first.wrapping_add(180_000 - 13_500));
-    }
-
-    #[test]
-    fn a_report_that_would_turn_back_time_is_not_followed() {
-        let mut slot = slot();
-        slot.show(Some((7, &[vp8(100)])));
-        let first =
-            slot.admit(Time::from_millis(1_000), &packet(1, 0, true), || None).expect("key").timestamp;
-        slot.on_reported(Time::from_millis(1_010), first, 90_000);
-        slot.show(Some((8, &[vp8(100)])));
-        let now = Time::from_millis(1_020);
-        let next = slot.admit(now, &packet(500, 0, true), || Some(90_000)).expect("key").timestamp;
-        assert_eq!(next, first.wrapping_add(1_800), "20 ms later by arrival");
-    }
-
-    #[test]
-    fn a_retransmission_names_the_original_and_has_its_own_sequence() {
-        let mut slot = slot();
-        slot.show(Some((7, &[vp8(100)])));
-        let index = slot.admit(Time::ZERO, &packet(70_000, 5, true), || None).expect("key").index;
-        assert_eq!(slot.requested(Time::ZERO, index as u16), Ok(70_000));
-        assert_eq!(slot.requested(Time::ZERO, index as u16), Err(NotResent::TooSoon));
-        assert_eq!(slot.requested(Time::ZERO, index as u16 + 1), Err(NotResent::Unknown));
-        let (again, original) = slot.resend(&packet(70_000, 5, true)).expect("agreed on");
-        assert_eq!((again.ssrc, again.payload_type, original), (Ssrc(2222), PayloadType(97), index as u16));
-    }
-
-    #[test]
-    fn what_another_track_sent_is_not_resent() {
-        let mut slot = slot();
-        slot.show(Some((7, &[vp8(100)])));
-        let before = slot.admit(Time::ZERO, &packet(70_000, 5, true), || None).expect("key").index;
-        slot.show(Some((8, &[vp8(100)])));
-        slot.admit(Time::ZERO, &packet(10, 5, true), || None).expect("key");
-        assert_eq!(slot.requested(Time::ZERO, before as u16), Err(NotResent::Unknown));
-    }
-
-    #[test]
-    fn a_codec_the_receiver_does_not_take_is_withheld() {
-        let mut slot = slot();
-        slot.show(Some((7, &[CodecParameters { codec: Codec::Av1, ..vp8(100) }])));
-        assert_eq!(slot.admit(Time::ZERO, &packet(1, 0, true), || None).err(), Some(Withheld::UnknownCodec));
-    }
-}
+mod tests;

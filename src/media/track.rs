@@ -2,6 +2,7 @@
 
 use super::history::History;
 use super::key_request::KeyRequests;
+use super::meter::Meter;
 use super::nack::Nacks;
 use super::packet::Extension;
 use super::reception::Reception;
@@ -12,11 +13,20 @@ use crate::base::id::{PayloadType, Ssrc};
 use crate::base::{ParticipantId, StreamId, Time, TrackId, WorkerId};
 use crate::control::message::Publish;
 use crate::control::types::{CodecParameters, Encoding, Kind, MAX_CODECS, MAX_ENCODINGS, Mid, Source};
+use crate::wire::dependency::{Described, Structure};
 use arrayvec::ArrayVec;
+use std::time::Duration;
 
 /// Ids up to this are found in a track's table of extensions; one-byte headers have no more, and
 /// browsers number from 1.
 const MAX_EXTENSION_ID: usize = 15;
+
+/// A layer of which nothing came for so long while others did has been paused by its encoder. Three
+/// frames at five a second; a person notices a picture that stands still for much longer.
+const SILENT_AFTER: Duration = Duration::from_millis(500);
+
+/// All layers wanted.
+pub const EVERYTHING: u8 = u8::MAX;
 
 /// One encoding of a track.
 #[derive(Debug)]
@@ -41,6 +51,17 @@ pub struct Layer {
     pub reference: Option<SenderReference>,
     /// Highest index so far.
     pub highest: Option<u64>,
+    /// When something of it came last.
+    pub last_came: Option<Time>,
+    /// Whether it comes now, as far as the other layers tell: see [`Track::note_flow`].
+    pub flows: bool,
+    /// How much of it comes.
+    pub meter: Meter,
+    /// What its frames are like, by the newest dependency descriptor that told, and the packet that
+    /// brought it.
+    pub structure: Option<(u64, Box<Structure>)>,
+    /// When somebody wanted it last.
+    pub last_wanted: Time,
     /// Packets up to this one are from before the end of a mute: nobody is sent them any more, late
     /// as they may come.
     pub hushed: Option<u64>,
@@ -72,6 +93,11 @@ impl Layer {
             last_key_frame: None,
             reference: None,
             highest: None,
+            last_came: None,
+            flows: false,
+            meter: Meter::default(),
+            structure: None,
+            last_wanted: Time::ZERO,
             hushed: None,
             slots: Vec::new(),
             watchers: Vec::new(),
@@ -100,19 +126,39 @@ impl Layer {
 
     /// The publisher began a new SSRC: nothing of the old one's sequence holds any more.
     pub fn restart(&mut self, ssrc: Ssrc, clock_rate: u32) {
-        let slots = std::mem::take(&mut self.slots);
-        let watchers = std::mem::take(&mut self.watchers);
-        let key_requests = self.key_requests.clone();
+        let Layer { flows, last_came, last_wanted, .. } = *self;
+        let (slots, watchers) = (std::mem::take(&mut self.slots), std::mem::take(&mut self.watchers));
+        let (key_requests, meter) = (self.key_requests.clone(), self.meter.clone());
         let encoding = Encoding { ssrc: Some(ssrc), rtx_ssrc: None, rid: None };
-        *self = Layer { slots, watchers, key_requests, ..Layer::new(&encoding, clock_rate) };
+        let fresh = Layer::new(&encoding, clock_rate);
+        *self = Layer { slots, watchers, key_requests, meter, flows, last_came, last_wanted, ..fresh };
     }
 
     /// Nobody is shown it any more and nothing of it comes: what came means nothing to who is shown
-    /// it later.
+    /// it later. How much of it there is at home still does.
     pub fn forget(&mut self, clock_rate: u32) {
         let encoding = Encoding { ssrc: self.ssrc, rtx_ssrc: self.rtx_ssrc, rid: None };
-        *self = Layer::new(&encoding, clock_rate);
+        let (flows, meter) = (self.flows, self.meter.clone());
+        *self = Layer { flows, meter, ..Layer::new(&encoding, clock_rate) };
     }
+}
+
+/// A packet's dependency descriptor came: what it says of its frame, if that can be told. One that
+/// brings a structure replaces the one `known` before; allocates for the first of them only.
+pub fn describe(
+    known: &mut Option<(u64, Box<Structure>)>,
+    index: u64,
+    descriptor: &[u8],
+) -> Option<Described> {
+    if let Some(fresh) = Structure::read(descriptor) {
+        match known.as_mut() {
+            Some((at, known)) if *at < index => (*at, **known) = (index, fresh),
+            Some(_) => {}
+            None => *known = Some((index, Box::new(fresh))),
+        }
+    }
+    let (_, structure) = known.as_ref()?;
+    Described::read(descriptor, structure)
 }
 
 /// Counters that statistics show.
@@ -176,6 +222,12 @@ pub struct Track {
     pub voice: Voice,
     /// Counters.
     pub counters: TrackCounters,
+    /// When what comes of it is looked at again.
+    pub next_look: Time,
+    /// The layers that somebody watches, a bit each, as its publisher was told, or its home.
+    pub told_wanted: u8,
+    /// The layers that somebody watches on other workers, as those have told.
+    pub wanted_there: Vec<(WorkerId, u8)>,
     extensions: [Option<Extension>; MAX_EXTENSION_ID + 1],
 }
 
@@ -207,6 +259,9 @@ impl Track {
             published: publish,
             voice: Voice::default(),
             counters: TrackCounters::default(),
+            next_look: Time::ZERO,
+            told_wanted: EVERYTHING,
+            wanted_there: Vec::new(),
             extensions,
         }
     }
@@ -246,10 +301,86 @@ impl Track {
         self.extensions.get(usize::from(id)).copied().flatten()
     }
 
+    /// An SSRC its publisher knows.
+    pub fn any_ssrc(&self) -> Option<Ssrc> {
+        self.layers.iter().find_map(|layer| layer.ssrc)
+    }
+
+    /// Tells which layers come now and which have paused: a layer is silent only in comparison, since
+    /// a still screen lets all of them be silent. True when that has changed.
+    pub fn note_flow(&mut self) -> bool {
+        let newest = self.layers.iter().filter_map(|layer| layer.last_came).max();
+        let mut changed = false;
+        for layer in &mut self.layers {
+            let behind = newest.zip(layer.last_came).map(|(newest, last)| newest.since(last));
+            let flows = behind.is_some_and(|behind| behind < SILENT_AFTER);
+            changed |= std::mem::replace(&mut layer.flows, flows) != flows;
+            if !flows {
+                layer.meter.pause();
+            }
+        }
+        changed
+    }
+
     /// When something is to be sent to its publisher because of it.
     pub fn deadline(&self) -> Time {
         let layers =
             self.layers.iter().map(|layer| layer.nacks.deadline().min(layer.key_requests.deadline()));
         layers.min().unwrap_or(Time::NEVER)
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod testing {
+    use super::*;
+    use crate::base::TransportId;
+    use crate::control::types::{Codec, ExtensionIds};
+
+    /// A track of VP8 with so many encodings of which nothing came yet.
+    pub(crate) fn track_of(encodings: usize, source: Source) -> Track {
+        let codec = CodecParameters {
+            codec: Codec::Vp8,
+            format: 0,
+            payload_type: PayloadType(96),
+            rtx: None,
+            red: None,
+            clock_rate: 90_000,
+            nack: true,
+            pli: true,
+            fir: false,
+            transport_cc: true,
+        };
+        let publish = Publish {
+            transport: TransportId(1),
+            track: TrackId(1),
+            stream: StreamId(1),
+            kind: Kind::Video,
+            source,
+            mid: Mid::from("1").expect("short"),
+            muted: false,
+            encodings: std::iter::repeat_n(Encoding::default(), encodings).collect(),
+            codecs: [codec].into_iter().collect(),
+            extensions: ExtensionIds::default(),
+        };
+        Track::new(publish, ParticipantId(1), 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::testing::track_of;
+    use super::*;
+
+    #[test]
+    fn a_layer_is_silent_only_while_others_are_not() {
+        let mut track = track_of(2, Source::Camera);
+        track.layers[0].last_came = Some(Time::from_millis(1_000));
+        assert!(track.note_flow());
+        assert_eq!((track.layers[0].flows, track.layers[1].flows), (true, false));
+        track.layers[1].last_came = Some(Time::from_millis(1_400));
+        assert!(track.note_flow() && track.layers[0].flows && track.layers[1].flows);
+        track.layers[1].last_came = Some(Time::from_millis(1_600));
+        assert!(track.note_flow() && !track.layers[0].flows);
+        assert!(!track.note_flow());
     }
 }

@@ -36,6 +36,7 @@ impl Shard {
             Command::CloseSlot { slot } => self.close_slot(slot, out),
             Command::BindSlot { slot, track } => self.bind_slot(slot, track, out),
             Command::Pin { viewer, target } => self.pin(viewer, target, out),
+            Command::Limit { slot, max_height } => self.limit(slot, max_height),
             Command::QueryRoom { request, room } => self.query_room(request, room),
             Command::Resync { request } => self.resync(request),
         };
@@ -290,7 +291,9 @@ impl Shard {
         target: Option<ParticipantId>,
         out: &mut impl Outbox,
     ) -> Outcome {
-        let room = self.participants.get(&viewer).ok_or((viewer.0, Reason::Unknown))?.room;
+        let viewing = self.participants.get(&viewer).ok_or((viewer.0, Reason::Unknown))?;
+        let room = viewing.room;
+        viewing.links.clone().into_iter().for_each(|link| self.unsettle_now(link));
         if let Some(seats) = self.rooms[room].seats_mut(viewer) {
             seats.pin(target);
         }
@@ -319,7 +322,7 @@ impl Shard {
             slot: slot.id(),
             track: slot.track().map(|track| self.tracks[track].id),
         });
-        let events: Vec<_> = transports.chain(slots).collect();
+        let events: Vec<_> = transports.chain(slots).chain(self.wanted_layers()).collect();
         events.into_iter().for_each(|event| self.tell(event));
         self.tell_load();
         self.tell(Event::Answered { request });

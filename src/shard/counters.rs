@@ -83,6 +83,10 @@ causes! {
     CodecNotTaken => "codec-not-taken",
     /// Not forwarded: the core cannot carry all pictures.
     Shed => "shed",
+    /// Not forwarded: the seat shows another layer of the track until this one's key frame comes.
+    OtherLayer => "other-layer",
+    /// Not forwarded: a temporal or spatial layer that the seat does not show.
+    Sublayer => "sublayer",
     /// Not forwarded: the subscriber is not connected.
     NotConnected => "not-connected",
     /// Not sent: no buffer was free.
@@ -112,6 +116,8 @@ impl From<Withheld> for Drop {
             Withheld::BeforeTheStart => Drop::BeforeTheStart,
             Withheld::UnknownCodec => Drop::CodecNotTaken,
             Withheld::Shed => Drop::Shed,
+            Withheld::OtherLayer => Drop::OtherLayer,
+            Withheld::Sublayer => Drop::Sublayer,
         }
     }
 }

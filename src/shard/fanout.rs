@@ -8,11 +8,14 @@ use super::redundancy::{Older, older_of};
 use crate::base::slab::Slab;
 use crate::base::{Outbox, Time, WallClock};
 use crate::control::types::Kind;
+use crate::media::frame::Frame;
 use crate::media::history::Stored;
 use crate::media::packet::{Carried, Extension, Packet};
-use crate::media::slot::{Slot, Withheld};
+use crate::media::pictures::Head;
+use crate::media::slot::{Outgoing, Slot, Withheld};
 use crate::media::track::Track;
 use crate::transport::srtp::Payload;
+use crate::wire::dependency::Described;
 use crate::wire::rtp::RtpView;
 use arrayvec::ArrayVec;
 use std::ops::RangeInclusive;
@@ -25,9 +28,8 @@ const MAX_BEGUN: usize = 8;
 /// packets; a longer one is dearer than a new key frame.
 const MAX_REPLAY: u64 = 64;
 
-/// Older pictures are not replayed: they come late by their age, and a receiver that believes its
-/// path to be so slow delays all that follows.
-const MAX_REPLAY_AGE: Duration = Duration::from_secs(1);
+/// … and no more than this has passed since: what is seen in fast motion is to be over soon.
+const MAX_REPLAY_SPAN: Duration = Duration::from_secs(1);
 
 impl Shard {
     /// Sends the packet `index` of a layer to every seat that shows the layer.
@@ -45,6 +47,9 @@ impl Shard {
             let highest = self.tracks[track].layers[layer].highest.unwrap_or(index);
             self.replay(slot, track, layer, index + 1..=highest.min(index + MAX_REPLAY), out);
         }
+        if fanned.begun_layer {
+            self.let_go_of_layers(track);
+        }
         if fanned.waiting {
             self.want_key_frame(track, layer);
         }
@@ -58,7 +63,7 @@ impl Shard {
         let Some((bytes, stored)) = layer.history.get(index) else { return fanned };
         self.counters.owed += layer.slots.len() as u64;
         let withheld = if track.muted { Some(Drop::Muted) } else { None };
-        let packet = view_packet(track, bytes, stored).ok_or(Drop::BadRtp);
+        let packet = view_packet(track, layer_number, bytes, stored).ok_or(Drop::BadRtp);
         let packet = match withheld.map_or(packet, Err) {
             Ok(packet) => packet,
             Err(cause) => {
@@ -80,6 +85,7 @@ impl Shard {
             let outcome = owe(came, &mut self.slots[slot], &packet, owed, &self.wall, &mut yard, out);
             fanned.sent += u64::from(outcome.kept);
             fanned.waiting |= outcome.waits;
+            fanned.begun_layer |= outcome.begins;
             if outcome.begins {
                 // Those beyond the first few ask for what they miss.
                 let _ = fanned.begun.try_push(slot);
@@ -89,18 +95,22 @@ impl Shard {
         fanned
     }
 
-    /// Lets a seat that was just pointed at a layer begin at once, from the history, when the whole
-    /// run since the last key frame is there and short; otherwise asks for a key frame.
+    /// Lets a seat that shows nothing yet of what it aims at begin at once, from the history, when
+    /// the whole run since the last key frame is there, short, and new to it: nobody is shown the past
+    /// again. Otherwise asks for a key frame.
     pub(super) fn begin(&mut self, slot: u32, out: &mut impl Outbox) {
         let Some(key) = self.slots[slot].track() else { return };
+        let Some(aim) = self.slots[slot].aimed_at() else { return };
         let track = &self.tracks[key];
         if track.kind == Kind::Audio || track.muted || !self.slots[slot].waits_for_key_frame() {
             return;
         }
-        let run = self.replayable(key, 0).filter(|run| !self.slots[slot].has_shown(key, *run.start()));
+        let number = usize::from(aim.layer);
+        let run = self.replayable(key, number);
+        let run = run.filter(|run| !self.slots[slot].has_shown(key, aim.layer, *run.start()));
         match run {
-            Some(run) => self.replay(slot, key, 0, run, out),
-            None => self.want_key_frame(key, 0),
+            Some(run) => self.replay(slot, key, number, run, out),
+            None => self.want_key_frame(key, number),
         }
     }
 
@@ -108,9 +118,9 @@ impl Shard {
     pub(super) fn replayable(&self, track: u32, layer: usize) -> Option<RangeInclusive<u64>> {
         let layer = &self.tracks[track].layers[layer];
         let run = layer.last_key_frame.zip(layer.highest).map(|((first, _), last)| first..=last)?;
-        let came = |index: u64| Some(layer.history.get(index)?.1.received);
+        let began = layer.history.get(*run.start()).map(|(_, stored)| stored.received)?;
         let is_short = run.end() - run.start() < MAX_REPLAY
-            && came(*run.end())?.since(came(*run.start())?) <= MAX_REPLAY_AGE;
+            && layer.last_came.is_some_and(|last| last.since(began) < MAX_REPLAY_SPAN);
         (is_short && run.clone().all(|index| layer.history.get(index).is_some())).then_some(run)
     }
 
@@ -133,7 +143,7 @@ impl Shard {
         };
         for index in run {
             let Some((bytes, stored)) = track.layers[layer].history.get(index) else { continue };
-            let Some(packet) = view_packet(track, bytes, stored) else { continue };
+            let Some(packet) = view_packet(track, layer, bytes, stored) else { continue };
             let mut owed = Owed::new(key, track_key, layer, index);
             owed.replayed = true;
             owe(stored.received, &mut self.slots[key], &packet, owed, &self.wall, &mut yard, out);
@@ -148,8 +158,9 @@ impl Shard {
             Err(not) => return self.counters.drop(not.into()),
         };
         let Some(track) = slot.track().and_then(|track| self.tracks.get(track)) else { return };
-        let stored = track.layers[0].history.get(index);
-        let Some(packet) = stored.and_then(|(bytes, stored)| view_packet(track, bytes, stored)) else {
+        let layer = usize::from(slot.layer().unwrap_or_default());
+        let stored = track.layers[layer].history.get(index);
+        let Some(packet) = stored.and_then(|(bytes, stored)| view_packet(track, layer, bytes, stored)) else {
             return self.counters.drop(Drop::NotKept);
         };
         let Some((outgoing, original)) = slot.resend(&packet) else {
@@ -160,8 +171,10 @@ impl Shard {
             return self.counters.drop(Drop::NotSealed);
         };
         let (link, numbered) = (slot.transport(), slot.is_numbered());
-        let original = original.to_be_bytes();
-        let payload = Payload { head: &original, body: packet.payload, padding: 0 };
+        let mut head = ArrayVec::<u8, { 2 + Head::MAX }>::from_iter(original.to_be_bytes());
+        head.extend(outgoing.head.bytes().iter().copied());
+        let body = &packet.payload[usize::from(outgoing.head.replaces)..];
+        let payload = Payload { head: &head, body, padding: 0 };
         let Some(mut train) = Train::to(now, link, &mut self.links[link]) else {
             return self.counters.drop(Drop::NotConnected);
         };
@@ -189,6 +202,8 @@ struct Fanned {
     bytes: u64,
     /// Seats that began with it.
     begun: ArrayVec<u32, MAX_BEGUN>,
+    /// Whether any did.
+    begun_layer: bool,
     /// Whether a seat waits for a key frame.
     waiting: bool,
 }
@@ -216,7 +231,8 @@ fn owe(
         return Outcome::default();
     }
     let mark = slot.mark();
-    let published_now = || published_at(now, &yard.tracks[owed.track], yard.links, wall);
+    let layer = usize::from(owed.layer);
+    let published_now = || published_at(now, &yard.tracks[owed.track], layer, yard.links, wall);
     match slot.admit(now, packet, published_now) {
         Ok(mut outgoing) => {
             owed.older = owed.older.filter(|_| !outgoing.begins && now < yard.links[link].lossy_until);
@@ -228,14 +244,15 @@ fn owe(
                 }
                 _ => owed.older = None,
             }
-            owed.payload = (packet.payload_start, packet.payload.len() as u16);
+            owed.head = outgoing.head;
+            owed.payload = body_of(packet, &outgoing);
             owed.begins = outgoing.begins;
             owed.index = outgoing.index;
             owed.mark = (outgoing.index >= mark.index).then_some(mark);
             owed.is_numbered = slot.is_numbered();
             owed.is_sound = slot.kind() == Kind::Audio;
             let kept = yard.owe(now, link, owed, |room| slot.write_header(&outgoing, packet, room), out);
-            Outcome { kept, begins: outgoing.begins, waits: false }
+            Outcome { kept, begins: outgoing.begins, waits: slot.misses_key_frame_of(packet.layer) }
         }
         Err(withheld) => {
             yard.counters.drop(withheld.into());
@@ -244,14 +261,27 @@ fn owe(
     }
 }
 
-/// The track's own time stamp for the moment `at`, as far as its publisher has reported.
-pub(super) fn published_at(at: Time, track: &Track, links: &Slab<Link>, wall: &WallClock) -> Option<u32> {
+/// Where the payload lies in the stored packet, as far as it is sent as it is.
+fn body_of(packet: &Packet<'_>, outgoing: &Outgoing) -> (u16, u16) {
+    let replaced = u16::from(outgoing.head.replaces);
+    let len = if outgoing.is_empty { 0 } else { packet.payload.len() as u16 - replaced };
+    (packet.payload_start + replaced, len)
+}
+
+/// A layer's own time stamp for the moment `at`, as far as its publisher has reported.
+pub(super) fn published_at(
+    at: Time,
+    track: &Track,
+    layer: usize,
+    links: &Slab<Link>,
+    wall: &WallClock,
+) -> Option<u32> {
     let offset = track.home.as_ref().map_or_else(|| &links[track.transport].clock, |home| &home.clock);
-    track.layers[0].reference?.timestamp_at(at, wall, offset, track.clock_rate())
+    track.layers[layer].reference?.timestamp_at(at, wall, offset, track.clock_rate())
 }
 
 /// A stored packet as its receivers see it.
-fn view_packet<'a>(track: &Track, bytes: &'a [u8], stored: Stored) -> Option<Packet<'a>> {
+fn view_packet<'a>(track: &'a Track, layer: usize, bytes: &'a [u8], stored: Stored) -> Option<Packet<'a>> {
     let view = RtpView::parse(bytes).ok()?;
     let codec = track.codec_of(view.payload_type())?;
     let carried: Carried<'a> = view
@@ -259,12 +289,19 @@ fn view_packet<'a>(track: &Track, bytes: &'a [u8], stored: Stored) -> Option<Pac
         .filter_map(|element| Some((track.extension(element.id)?, element.data)))
         .take(Extension::ALL.len())
         .collect();
+    let structure = track.layers[layer].structure.as_ref().map(|(_, structure)| &**structure);
+    let descriptor = carried.iter().find(|(extension, _)| *extension == Extension::DependencyDescriptor);
+    let described = descriptor.zip(structure).and_then(|((_, data), known)| Described::read(data, known));
+    let frame = Frame::read(track.codecs[codec].codec, view.payload(), view.marker());
     Some(Packet {
+        layer: layer as u8,
         index: stored.index,
         timestamp: view.timestamp(),
         marker: view.marker(),
         codec,
         starts_key_frame: stored.starts_key_frame,
+        frame: frame.described_as(described),
+        structure,
         carried,
         payload: view.payload(),
         payload_start: view.header_len() as u16,

@@ -121,8 +121,11 @@ impl Shard {
         let Some(slot) = self.slot_of(link, ssrc) else {
             return self.counters.drop(Drop::UnknownRtcp);
         };
-        if let Some(track) = self.slots[slot].track() {
-            self.want_key_frame(track, 0);
+        // It asks about what it sees; what it waits for is asked for already.
+        let slot = &self.slots[slot];
+        let layer = slot.layer().or(slot.aimed_at().map(|aim| aim.layer));
+        if let Some((track, layer)) = slot.track().zip(layer) {
+            self.want_key_frame(track, usize::from(layer));
         }
     }
 

@@ -13,6 +13,7 @@ use super::redundancy::{Head, Older};
 use crate::base::slab::Slab;
 use crate::base::{Outbox, Path, Push, Time, TrainId};
 use crate::media::pacer::MOST_WAIT;
+use crate::media::pictures;
 use crate::media::slot::Mark;
 use crate::media::track::Track;
 use crate::media::train_plan::{MAX_PLANNED, Wagon, plan};
@@ -65,7 +66,9 @@ pub(super) struct Owed {
     pub(super) index: u64,
     header_start: u16,
     header_len: u16,
-    /// Where the payload lies in the stored packet.
+    /// What goes before it in place of the payload's first bytes.
+    pub(super) head: pictures::Head,
+    /// Where the rest of the payload lies in the stored packet.
     pub(super) payload: (u16, u16),
     /// What rides in front of the payload.
     pub(super) older: Option<Older>,
@@ -156,7 +159,8 @@ impl Waiting {
 impl Owed {
     /// Bytes of header and payload.
     fn size(&self) -> u64 {
-        u64::from(self.header_len + self.older.map_or(0, Older::len) + self.payload.1)
+        let front = self.head.bytes().len() as u16 + self.older.map_or(0, Older::len);
+        u64::from(self.header_len + front + self.payload.1)
     }
 
     /// A packet of `track` for `slot`; the rest is filled in when it is kept.
@@ -174,6 +178,7 @@ impl Owed {
             index: 0,
             header_start: 0,
             header_len: 0,
+            head: pictures::Head::default(),
             payload: (0, 0),
             older: None,
         }
@@ -440,9 +445,9 @@ impl<'a> Train<'a> {
             if let Some(noted) = noted.as_mut().filter(|noted| !owed.replayed && noted.len() < MOST_NOTED) {
                 noted.push(received);
             }
-            let head = owed.older.map(|older| head_of(older, owed, tracks));
-            let head = match &head {
-                None => &[][..],
+            let older = owed.older.map(|older| head_of(older, owed, tracks));
+            let head = match &older {
+                None => owed.head.bytes(),
                 Some(Some(head)) => head,
                 // The header says that there is one.
                 Some(None) => {

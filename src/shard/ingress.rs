@@ -6,11 +6,12 @@ use super::demux::Datagram;
 use super::link::Ingress;
 use crate::base::id::{PayloadType, Ssrc};
 use crate::base::{Outbox, Time};
-use crate::control::types::Kind;
+use crate::control::types::{Encoding, Kind};
+use crate::media::frame::Frame;
 use crate::media::history::MAX_PACKET;
 use crate::media::key_frame::starts_key_frame;
 use crate::media::nack::Arrival;
-use crate::media::track::Track;
+use crate::media::track::{Track, describe};
 use crate::transport::srtp::SrtpError;
 use crate::wire::extension::{AudioLevel, read_transport_sequence};
 use crate::wire::rtp::RtpView;
@@ -141,6 +142,7 @@ impl Shard {
         out: &mut impl Outbox,
     ) {
         let track = &mut self.tracks[from.track];
+        let alone = track.layers.len() == 1;
         let codecs = &track.codecs;
         let layer = &mut track.layers[usize::from(from.layer)];
         let reserved = &layer.history.reserve(now)[..len];
@@ -151,6 +153,9 @@ impl Shard {
             return self.counters.drop(Drop::UnknownCodec);
         };
         let key = starts_key_frame(codec.codec, view.payload());
+        let descriptor = view.extension(track.published.extensions.dependency_descriptor);
+        let described = descriptor.and_then(|data| describe(&mut layer.structure, index, data));
+        let frame = Frame::read(codec.codec, view.payload(), view.marker()).described_as(described);
         let timestamp = view.timestamp();
         let level = view.extension(track.published.extensions.audio_level).and_then(AudioLevel::read);
         if !layer.seen.accept(index) || !layer.history.commit(index, len, arrived.unwrap_or(now), key) {
@@ -160,6 +165,12 @@ impl Shard {
         match arrived {
             Some(at) => layer.reception.on_packet(at, index, timestamp),
             None => layer.reception.on_recovered(),
+        }
+        layer.last_came = Some(now);
+        // Of several layers those cross that are watched: what there is, its home tells.
+        if track.home.is_none() || alone {
+            layer.meter.on_packet(now, len, &frame);
+            track.next_look = if layer.flows { track.next_look } else { Time::ZERO };
         }
         let arrival = layer.nacks.on_packet(now, index);
         if track.kind == Kind::Video {
@@ -177,6 +188,7 @@ impl Shard {
         let deadline = layer.nacks.deadline().min(layer.key_requests.deadline());
         self.ask_at_most(from.track, deadline);
         self.forward(from.track, usize::from(from.layer), index, out);
+        self.look_at(now, from.track);
         if let Some(level) = level {
             self.on_level(now, from.track, level, out);
         }
@@ -195,7 +207,8 @@ impl Shard {
     }
 
     /// Which layer an SSRC belongs to that was not signalled: by MID and payload type (RFC 8843
-    /// §9.2), or by the payload type alone when only one track has it. Only for authentic packets.
+    /// §9.2), or by the payload type alone when only one track has it; of several encodings by RID or
+    /// repaired RID (RFC 8852 §3). Only for authentic packets.
     fn recognise(&mut self, link: u32, view: &RtpView<'_>, out: &mut impl Outbox) -> Option<Ingress> {
         let payload_type = view.payload_type();
         let tracks = &self.tracks;
@@ -211,34 +224,57 @@ impl Shard {
             let mut all = candidates();
             all.next().filter(|_| all.next().is_none() && !carries_mid())
         })?;
-        let rtx = self.tracks[key].codec_of_rtx(payload_type).is_some();
-        Some(self.adopt(link, key, (view.ssrc(), rtx), out))
+        let track = &self.tracks[key];
+        let rtx = track.codec_of_rtx(payload_type).is_some();
+        let layer = layer_of(track, view, rtx)?;
+        Some(self.adopt(link, (key, layer), (view.ssrc(), rtx), out))
     }
 
-    /// Gives an SSRC to the first layer of a track.
-    fn adopt(&mut self, link: u32, key: u32, (ssrc, rtx): (Ssrc, bool), out: &mut impl Outbox) -> Ingress {
+    /// Gives an SSRC to a layer of a track.
+    fn adopt(
+        &mut self,
+        link: u32,
+        (key, number): (u32, u8),
+        (ssrc, rtx): (Ssrc, bool),
+        out: &mut impl Outbox,
+    ) -> Ingress {
         if !rtx {
             // What waits is read from the history, which begins anew with a new SSRC.
             self.depart_viewers(key, out);
         }
         let clock_rate = self.tracks[key].clock_rate();
-        let layer = &mut self.tracks[key].layers[0];
+        let layer = &mut self.tracks[key].layers[usize::from(number)];
         if rtx {
             layer.rtx_ssrc = Some(ssrc);
-            self.links[link].ingress.retire(key, 0, true);
+            self.links[link].ingress.retire(key, number, true);
         } else if layer.ssrc.replace(ssrc).is_some_and(|before| before != ssrc) {
             layer.restart(ssrc, clock_rate);
             for &slot in &layer.slots {
-                self.slots[slot].interrupt();
+                if self.slots[slot].layer() == Some(number) {
+                    self.slots[slot].restart();
+                }
             }
-            self.links[link].ingress.retire(key, 0, false);
-            self.tell_restarted(key, 0, ssrc);
-            self.want_key_frame(key, 0);
+            self.links[link].ingress.retire(key, number, false);
+            self.tell_restarted(key, usize::from(number), ssrc);
+            self.want_key_frame(key, usize::from(number));
         }
-        let ingress = Ingress { ssrc, track: key, layer: 0, rtx, retired: false };
+        let ingress = Ingress { ssrc, track: key, layer: number, rtx, retired: false };
         self.links[link].ingress.learn(ingress);
         ingress
     }
+}
+
+/// The encoding that a packet belongs to: by its RID, unless there is only one.
+fn layer_of(track: &Track, view: &RtpView<'_>, rtx: bool) -> Option<u8> {
+    let encodings = &track.published.encodings;
+    if encodings.len() == 1 {
+        return Some(0);
+    }
+    let ids = &track.published.extensions;
+    let repaired = view.extension(ids.repaired_rid).filter(|_| rtx);
+    let rid = repaired.or_else(|| view.extension(ids.rid))?;
+    let is_it = |encoding: &Encoding| encoding.rid.is_some_and(|own| own.as_bytes() == rid);
+    encodings.iter().position(is_it).map(|place| place as u8)
 }
 
 fn takes(track: &Track, payload_type: PayloadType) -> bool {

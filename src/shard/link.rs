@@ -122,6 +122,14 @@ pub(super) struct Link {
     pub(super) carry: bool,
     /// When its sender reports may be carried over again.
     pub(super) next_carry: Time,
+    /// Bits a second its receiver may be sent; `None`: as many as there are.
+    pub(super) budget: Option<u64>,
+    /// Somebody knows the budget better than any estimate.
+    pub(super) is_budget_assumed: bool,
+    /// When the budget is to be divided anew.
+    pub(super) allocate_at: Time,
+    /// When it may be, at the earliest.
+    pub(super) next_allocation: Time,
 }
 
 impl Link {
@@ -146,6 +154,10 @@ impl Link {
             lossy_until: Time::ZERO,
             carry: false,
             next_carry: Time::ZERO,
+            budget: None,
+            is_budget_assumed: false,
+            allocate_at: Time::NEVER,
+            next_allocation: Time::ZERO,
             opened,
         }
     }

@@ -19,6 +19,7 @@ use crate::base::{Outbox, ParticipantId, RoomId, StreamId, Time, TrackId, Worker
 use crate::control::message::Publish;
 use crate::control::types::MAX_ENCODINGS;
 use crate::media::history::Stored;
+use crate::media::meter::Meter;
 use crate::media::sender_clock::{ClockOffset, SenderReference};
 use crate::media::track::Watcher;
 use arrayvec::ArrayVec;
@@ -54,6 +55,14 @@ struct Report {
     references: ArrayVec<Option<SenderReference>, MAX_ENCODINGS>,
 }
 
+/// What comes of each layer of a track at its home.
+#[derive(Debug)]
+struct Supply {
+    track: There,
+    /// Whether it comes, and how much of it.
+    layers: ArrayVec<(bool, Meter), MAX_ENCODINGS>,
+}
+
 /// All that is on one worker of a room.
 #[derive(Debug)]
 struct Told {
@@ -69,6 +78,8 @@ struct Told {
 struct Published {
     participant: ParticipantId,
     publish: Publish,
+    /// Whether its stream is spoken on, and since which turn.
+    voice: (bool, u32),
 }
 
 /// One thing that a worker tells another. What is long and rare is boxed.
@@ -118,6 +129,7 @@ enum MeshValue {
         ssrc: Ssrc,
     },
     Report(Box<Report>),
+    Supply(Box<Supply>),
     /// To the track's home: from now on send its packets, or do not any more.
     Watch {
         track: There,
@@ -127,6 +139,11 @@ enum MeshValue {
     WantKeyFrame {
         track: TrackId,
         layer: u8,
+    },
+    /// To the track's home: of its layers somebody there watches these, or would if they came.
+    Wanted {
+        track: TrackId,
+        layers: u8,
     },
     Resend {
         track: TrackId,
@@ -297,6 +314,8 @@ impl Shard {
                 self.on_restarted_there(from, track, layer, ssrc, out)
             }
             MeshValue::Report(report) => self.on_report_there(now, from, &report, out),
+            MeshValue::Supply(supply) => self.on_supply_there(from, *supply),
+            MeshValue::Wanted { track, layers } => self.on_wanted_there(from, track, layers),
             MeshValue::Watch { track, layer, on } => self.on_watch(from, track, layer, on),
             MeshValue::WantKeyFrame { track, layer } => self.on_key_frame_wanted_there(track, layer),
             MeshValue::Resend { track, layer, index } => self.on_missed_there(from, track, layer, index),

@@ -6,9 +6,10 @@
 //! the list of every seat that shows the layer; [`gather`] seals what a receiver is owed into one
 //! train. To the shards of other cores packets go through the [`mesh`]. Everything else is off that
 //! way: [`aside`] for what DTLS has to do, [`commands`] from signaling, [`feedback`] from peers,
-//! [`reports`] to peers, [`ticks`] of the clock, and [`export`]
-//! of the whole for a process that takes over.
+//! [`reports`] to peers, [`ticks`] of the clock, [`allocate`] of what each receiver is shown, and
+//! [`export`] of the whole for a process that takes over.
 
+mod allocate;
 mod aside;
 mod commands;
 pub mod counters;
@@ -41,6 +42,7 @@ use crate::media::slot::Slot;
 use crate::media::track::Track;
 use crate::room::Room;
 use crate::transport::dtls::{DtlsContext, Identity};
+use allocate::Workbench;
 use arrayvec::ArrayString;
 use aside::Aside;
 use counters::Counters;
@@ -105,6 +107,7 @@ pub struct Shard {
     by_ufrag: Map<ArrayString<MAX_UFRAG>, u32>,
     timers: Timers,
     gathering: Gathering,
+    workbench: Workbench,
     mesh: mesh::Mesh,
     aside: Aside,
     /// Sixteenths of the pictures that are forwarded.
@@ -140,6 +143,7 @@ impl Shard {
             by_ufrag: Map::default(),
             timers: Timers::default(),
             gathering: Gathering::default(),
+            workbench: Workbench::default(),
             mesh: mesh::Mesh::default(),
             aside: Aside::default(),
             picture_share: ALL_PICTURES,

@@ -16,6 +16,10 @@ use std::time::Duration;
 const GROWTH: f64 = 1.5;
 const LEAST_WANTED: Bitrate = Bitrate::from_kbps(1_000);
 
+/// What allocation keeps free beside the pictures it chose, and headers and encoders take.
+const BESIDE: f64 = 1.2;
+const SOUND: Bitrate = Bitrate::from_kbps(100);
+
 /// Over this what is sent is measured.
 const MEASURED_OVER: Duration = Duration::from_secs(1);
 
@@ -33,6 +37,8 @@ pub(super) struct Rate {
     pacer: Pacer,
     /// What could be used at most, as far as somebody said.
     wanted: Option<Bitrate>,
+    /// The link has shown that it does not carry all that is wanted.
+    is_bounded: bool,
     /// Since when, and how much: what is sent, measured.
     measured: (Time, u64),
     /// Media of the train that is being sealed.
@@ -46,6 +52,7 @@ impl Rate {
             estimator: Estimator::new(now, first),
             pacer: Pacer::default(),
             wanted: None,
+            is_bounded: false,
             measured: (now, 0),
             in_train: 0,
         })
@@ -85,6 +92,14 @@ impl Rate {
         let bytes = std::mem::take(&mut self.in_train);
         self.estimator.on_media(now, bytes);
         self.measured.1 += bytes;
+    }
+
+    /// What may be sent: as much as there is, until the link shows that it does not carry it. From then
+    /// on the target, until all that is wanted fits again.
+    fn budget(&mut self, now: Time) -> Option<u64> {
+        let fits = self.estimator.estimate() >= self.estimator.wanted();
+        self.is_bounded = (self.is_bounded || self.estimator.is_tight(now)) && !fits;
+        self.is_bounded.then(|| self.estimator.target(now).bps())
     }
 
     fn measure(&mut self, now: Time) {
@@ -169,6 +184,7 @@ impl Shard {
     /// Pictures of a seat were thrown away for its link's sake: the next one must stand by itself.
     pub(super) fn begin_anew(&mut self, cut: Cut) {
         let Some(slot) = self.slots.get(cut.slot) else { return };
+        let layer = slot.layer();
         let link = slot.transport();
         let cut = self.yard().finish(cut, link);
         let slot = &mut self.slots[cut.slot];
@@ -177,13 +193,26 @@ impl Shard {
             None => slot.interrupt(),
         }
         if let Some(track) = slot.track() {
-            self.want_key_frame(track, 0);
+            self.want_key_frame(track, usize::from(layer.unwrap_or_default()));
         }
     }
 
-    fn follow_estimate(&mut self, _now: Time, link: u32) {
-        if let Some(rate) = &self.links[link].rate {
-            self.timers.set_at_most(link, rate.estimator.deadline());
+    /// All that `link` could be shown takes `bits_per_second`, sound and what each packet adds aside.
+    pub(super) fn set_wanted(&mut self, link: u32, bits_per_second: u64) {
+        if let Some(rate) = &mut self.links[link].rate {
+            let wanted = Bitrate::from_bps(bits_per_second).times(BESIDE).plus(SOUND).max(LEAST_WANTED);
+            rate.wanted = Some(wanted);
+            rate.estimator.set_wanted(wanted);
+        }
+    }
+
+    fn follow_estimate(&mut self, now: Time, link: u32) {
+        let entry = &mut self.links[link];
+        let Some(rate) = &mut entry.rate else { return };
+        let (budget, deadline) = (rate.budget(now), rate.estimator.deadline());
+        self.timers.set_at_most(link, deadline);
+        if !self.links[link].is_budget_assumed {
+            self.set_budget(link, budget);
         }
     }
 }

@@ -42,7 +42,7 @@ impl Shard {
     /// Sends the arrival times gathered on `link`.
     pub(super) fn send_arrivals(&mut self, link: u32, out: &mut impl Outbox) {
         let Link { arrivals, tracks, .. } = &mut self.links[link];
-        let media = tracks.iter().find_map(|&track| self.tracks[track].layers[0].ssrc).unwrap_or_default();
+        let media = tracks.iter().find_map(|&track| self.tracks[track].any_ssrc()).unwrap_or_default();
         let mut packets = ArrayVec::<(u16, Option<Time>), WINDOW>::new();
         let mut count = 0;
         arrivals.take(|feedback| {
@@ -137,7 +137,10 @@ impl Shard {
     pub(super) fn send_sender_reports(&mut self, now: Time, track: u32, layer: usize, out: &mut impl Outbox) {
         for place in 0..self.tracks[track].layers[layer].slots.len() {
             let slot = self.tracks[track].layers[layer].slots[place];
-            self.send_sender_report(now, slot, out);
+            // Who waits for this layer's key frame is on its list, and on that of what it shows.
+            if self.slots[slot].layer() == Some(layer as u8) {
+                self.send_sender_report(now, slot, out);
+            }
         }
     }
 
@@ -146,7 +149,8 @@ impl Shard {
     fn send_sender_report(&mut self, now: Time, key: u32, out: &mut impl Outbox) {
         let slot = &self.slots[key];
         let Some(track) = slot.track().and_then(|track| self.tracks.get(track)) else { return };
-        let published = published_at(now, track, &self.links, &self.wall);
+        let Some(layer) = slot.layer() else { return };
+        let published = published_at(now, track, usize::from(layer), &self.links, &self.wall);
         let Some(rtp_timestamp) = published.and_then(|published| slot.timestamp_of(published)) else {
             return;
         };

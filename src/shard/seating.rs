@@ -4,6 +4,8 @@ use super::Shard;
 use super::gather::Departure;
 use crate::base::{Outbox, SlotId, TrackId};
 use crate::control::Event;
+use crate::control::types::Kind;
+use crate::media::choice::Choice;
 
 impl Shard {
     /// Places everyone anew in the room with the key `room`.
@@ -20,7 +22,7 @@ impl Shard {
     pub(super) fn point(&mut self, slot_id: SlotId, track: Option<TrackId>, out: &mut impl Outbox) {
         let Some(&slot) = self.slot_keys.get(&slot_id) else { return };
         if self.slots[slot].track().is_some() {
-            // What waits was for the seat as it was.
+            // What waits is of what it showed until now.
             let link = self.slots[slot].transport();
             self.yard().depart(link, Departure::All, out);
         }
@@ -28,11 +30,11 @@ impl Shard {
         let key = track.and_then(|track| self.track_keys.get(&track).copied());
         match key {
             Some(key) => {
-                let track = &mut self.tracks[key];
-                track.layers[0].slots.push(slot);
-                self.slots[slot].show(Some((key, &track.codecs)));
-                self.begin(slot, out);
-                self.touch(key);
+                self.slots[slot].show(Some((key, &self.tracks[key].codecs)));
+                match self.slots[slot].kind() {
+                    Kind::Audio => self.aim(slot, Some(Choice::whole(0)), out),
+                    Kind::Video => self.unsettle_now(self.slots[slot].transport()),
+                }
             }
             None => self.slots[slot].show(None),
         }

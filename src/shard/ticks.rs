@@ -25,6 +25,7 @@ impl Shard {
             let track = self.links[link].tracks[place];
             self.send_requests(now, track, out);
         }
+        self.allocate_if_due(now, link, out);
         if self.links[link].next_report <= now {
             self.send_receiver_reports(now, link, out);
         }
@@ -41,6 +42,7 @@ impl Shard {
         let report = if entry.tracks.is_empty() { Time::NEVER } else { entry.next_report };
         let rate = entry.rate.as_ref().map_or(Time::NEVER, |rate| rate.estimator.deadline());
         let own = entry.transport.next_deadline().min(entry.arrivals.deadline()).min(report).min(rate);
+        let own = own.min(entry.allocate_at);
         self.timers.set(link, tracks.min().unwrap_or(Time::NEVER).min(own));
     }
 }

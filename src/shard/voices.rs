@@ -23,6 +23,7 @@ impl Shard {
         if self.rooms[room].speaks(participant, stream, speaks) {
             self.reseat(room, out);
         }
+        self.unsettle_room(room);
     }
 
     /// Somebody on another worker begins or ends to speak. The key of the room when seats may change.
@@ -35,6 +36,7 @@ impl Shard {
     ) -> Option<u32> {
         let room = *self.room_keys.get(&room)?;
         let is_there = self.rooms[room].home_of(participant) == Some(from);
+        self.unsettle_room(room);
         (is_there && self.rooms[room].speaks(participant, stream, speaks)).then_some(room)
     }
 }

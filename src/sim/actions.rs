@@ -31,6 +31,13 @@ impl World {
             Action::Network { who, up, down } => self.change_network(who, *up, *down),
             Action::RestartIce(who) => self.restart_ice(now, who),
             Action::Pin { who, target } => self.pin(now, who, target),
+            Action::Budget { who, bits_per_second } => self.assume_budget(now, who, bits_per_second),
+            Action::Limit { who, max_height } => self.limit(now, who, max_height),
+            Action::Fail { who, layer, failing } => {
+                if let Some(stay) = self.stay(who) {
+                    self.people[stay].peer.set_failing(layer, failing);
+                }
+            }
             Action::Garbage(who) => self.garbage(now, who),
             Action::Replay { who, from_stranger } => self.replay(now, who, from_stranger),
             Action::Forge(who) => self.forge(now, who),
@@ -43,7 +50,7 @@ impl World {
                     host.shard.set_picture_share(share, &mut host.outbox);
                 }
             }
-            Action::Heal => self.heal(),
+            Action::Heal => self.heal(now),
         }
     }
 
@@ -230,7 +237,33 @@ impl World {
         }
     }
 
-    fn heal(&mut self) {
+    fn assume_budget(&mut self, now: Time, who: usize, bits_per_second: Option<u64>) {
+        let Some(stay) = self.stay(who) else { return };
+        let (shard, transport) = (self.people[stay].shard, self.people[stay].transport);
+        self.end_turn(now, shard);
+        self.hosts[shard].shard.assume_budget(transport, bits_per_second);
+        self.end_turn(now, shard);
+    }
+
+    fn limit(&mut self, now: Time, who: usize, max_height: Option<u16>) {
+        let Some(stay) = self.stay(who) else { return };
+        let participant = self.people[stay].participant;
+        let own = self.ledger.slots.iter().filter(|(_, slot)| slot.live && slot.participant == participant);
+        let pictures = own.filter(|(_, slot)| slot.kind == Kind::Video).map(|(id, _)| *id);
+        for slot in pictures.collect::<Vec<_>>() {
+            self.command(now, self.people[stay].shard, Command::Limit { slot, max_height });
+        }
+    }
+
+    /// Encoders work again, and everybody may be shown everything.
+    fn heal(&mut self, now: Time) {
+        for who in 0..self.current.len() {
+            self.assume_budget(now, who, None);
+            self.limit(now, who, None);
+            if let Some(stay) = self.stay(who) {
+                (0..3).for_each(|layer| self.people[stay].peer.set_failing(layer, false));
+            }
+        }
         for plan in &mut self.scenario.people {
             plan.up = LinkOptions::clean(plan.up.delay);
             plan.down = LinkOptions::clean(plan.down.delay);

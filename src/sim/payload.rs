@@ -33,9 +33,16 @@ pub struct Tag {
     pub last: bool,
     /// Sound or picture.
     pub kind: Kind,
+    /// Which of the track's encodings; each counts its packets and frames for itself.
+    pub layer: u8,
 }
 
 impl Tag {
+    /// What counts for itself: a track's encoding.
+    pub fn source(&self) -> (TrackId, u8) {
+        (self.track, self.layer)
+    }
+
     fn flags(&self) -> u8 {
         let video = self.kind == Kind::Video;
         u8::from(self.key) | u8::from(self.first) << 1 | u8::from(self.last) << 2 | u8::from(video) << 3
@@ -49,6 +56,7 @@ impl Tag {
         bytes[24..32].copy_from_slice(&self.captured.as_nanos().to_be_bytes());
         bytes[32..36].copy_from_slice(&self.frame.to_be_bytes());
         bytes[36] = self.flags();
+        bytes[37] = self.layer;
         bytes[40..].copy_from_slice(&MAGIC.to_be_bytes());
         bytes
     }
@@ -72,12 +80,14 @@ impl Tag {
             first: flag(1),
             last: flag(2),
             kind: if flag(3) { Kind::Video } else { Kind::Audio },
+            layer: bytes[37],
         })
     }
 
     /// The eight bytes the body repeats.
     fn pattern(&self) -> [u8; 8] {
-        let mixed = (self.index ^ self.track.0.rotate_left(32)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.index ^ self.track.0.rotate_left(32) ^ u64::from(self.layer) << 24)
+            .wrapping_mul(0x9e37_79b9_7f4a_7c15);
         mixed.to_be_bytes()
     }
 }
@@ -122,6 +132,7 @@ mod tests {
             first: false,
             last: true,
             kind: Kind::Video,
+            layer: 2,
         }
     }
 

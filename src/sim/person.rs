@@ -166,8 +166,11 @@ impl Person {
         for (line, codec) in codecs.into_iter().enumerate().filter_map(|(line, codec)| Some((line, codec?))) {
             let track = TrackId(ids.next());
             let kind = kind_of(codec);
-            let options = self.publisher_options(line, codec, track, numbering);
-            commands.push(Command::Publish(Box::new(self.publish(&options, stream, kind, numbering, plan))));
+            let layers = if kind == Kind::Video { plan.layers.max(1) } else { 1 };
+            let encodings: Vec<PublisherOptions> = (0..layers)
+                .map(|layer| self.publisher_options(line, codec, (track, layer, layers), numbering, plan))
+                .collect();
+            commands.push(Command::Publish(Box::new(self.publish(&encodings, stream, numbering, plan))));
             let entry = TrackEntry {
                 participant: self.participant,
                 room: self.room,
@@ -179,7 +182,7 @@ impl Person {
             };
             ledger.tracks.insert(track, entry);
             self.tracks.push((kind, track));
-            self.peer.publish(options, now);
+            encodings.into_iter().for_each(|options| self.peer.publish(options, now));
         }
     }
 
@@ -187,8 +190,9 @@ impl Person {
         &mut self,
         line: usize,
         codec: Codec,
-        track: TrackId,
+        (track, layer, layers): (TrackId, u8, u8),
         numbering: &Numbering,
+        plan: &PersonPlan,
     ) -> PublisherOptions {
         let parameters = numbering.parameters(codec);
         let rtx_ssrc = parameters.rtx.map(|_| Ssrc(self.random.next_u32()));
@@ -203,23 +207,27 @@ impl Person {
             rtx_payload_type: parameters.rtx,
             red_payload_type: parameters.red,
             extensions: numbering.extensions(),
+            layer,
+            is_layered: layers > 1,
+            rid: (layers > 1 && !plan.announces_ssrcs).then(|| rid(layer)),
         }
     }
 
     fn publish(
         &self,
-        options: &PublisherOptions,
+        encodings: &[PublisherOptions],
         stream: StreamId,
-        kind: Kind,
         numbering: &Numbering,
         plan: &PersonPlan,
     ) -> Publish {
         let announced = plan.announces_ssrcs;
-        let encoding = Encoding {
+        let encoding = |options: &PublisherOptions| Encoding {
             ssrc: announced.then_some(options.ssrc),
             rtx_ssrc: options.rtx_ssrc.filter(|_| announced),
-            rid: None,
+            rid: options.rid,
         };
+        let options = &encodings[0];
+        let kind = kind_of(options.codec);
         Publish {
             transport: self.transport,
             track: options.track,
@@ -228,7 +236,7 @@ impl Person {
             source: if kind == Kind::Audio { Source::Microphone } else { Source::Camera },
             mid: options.mid,
             muted: false,
-            encodings: [encoding].into_iter().collect(),
+            encodings: encodings.iter().map(encoding).collect(),
             codecs: numbering.codecs(kind),
             extensions: numbering.extensions(),
         }
@@ -335,6 +343,8 @@ impl Numbering {
             transport_cc: id(1).filter(|_| self.transport_cc),
             abs_send_time: id(2),
             audio_level: id(3),
+            rid: id(4),
+            repaired_rid: id(5),
             ..ExtensionIds::default()
         }
     }
@@ -360,6 +370,10 @@ fn kind_of(codec: Codec) -> Kind {
 
 fn mid(line: usize) -> Mid {
     Mid::from(&line.to_string()).expect("a number of m-lines has few digits")
+}
+
+fn rid(layer: u8) -> Mid {
+    Mid::from(["l", "m", "h"][usize::from(layer)]).expect("it is short")
 }
 
 fn credentials(random: &mut Random) -> IceCredentials {

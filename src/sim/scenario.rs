@@ -25,6 +25,8 @@ pub struct PersonPlan {
     pub audio_seats: usize,
     /// What the camera is encoded with; `None`: no camera.
     pub video: Option<Codec>,
+    /// How many encodings the camera has.
+    pub layers: u8,
     /// Whether retransmissions were agreed on.
     pub rtx: bool,
     /// Whether redundant sound (RFC 2198) was agreed on.
@@ -92,6 +94,29 @@ pub enum Action {
         who: usize,
         /// At whom.
         target: usize,
+    },
+    /// What somebody's path carries, in bits a second; `None`: there is no telling.
+    Budget {
+        /// Whose.
+        who: usize,
+        /// How much.
+        bits_per_second: Option<u64>,
+    },
+    /// How many lines somebody's seats for pictures need.
+    Limit {
+        /// Whose.
+        who: usize,
+        /// How many; `None`: all there are.
+        max_height: Option<u16>,
+    },
+    /// Somebody's encoder gives up a layer, or takes it up again.
+    Fail {
+        /// Whose.
+        who: usize,
+        /// Which layer.
+        layer: u8,
+        /// Gives up or takes up.
+        failing: bool,
     },
     /// Random bytes from somebody's address.
     Garbage(usize),
@@ -173,6 +198,9 @@ impl Scenario {
             ends: vec![Reason::Asked, Reason::ClosedByPeer],
             end: Time::from_millis(TROUBLE_UNTIL_MS) + QUIET,
         };
+        for plan in &mut scenario.people {
+            plan.layers = if random.chance(0.5) { 1 } else { 2 + random.below(2) as u8 };
+        }
         scenario.draw_actions(&mut random);
         if random.chance(0.5) {
             scenario.gathering = Duration::from_micros(random.below(10_000));
@@ -192,7 +220,7 @@ impl Scenario {
         (scenario.spreads, scenario.mesh) = (false, MeshPlan::CALM);
         scenario.people.truncate(2);
         for plan in &mut scenario.people {
-            *plan = PersonPlan { room: 0, pairs: 1, video: Some(Codec::Vp8), ..plan.clone() };
+            *plan = PersonPlan { room: 0, pairs: 1, video: Some(Codec::Vp8), layers: 1, ..plan.clone() };
             plan.up = LinkOptions::clean(plan.up.delay);
             plan.down = LinkOptions::clean(plan.down.delay);
         }
@@ -235,7 +263,7 @@ impl Scenario {
 
     fn draw_action(&mut self, at: u64, who: usize, random: &mut Random) {
         let kind = if random.chance(0.5) { Kind::Audio } else { Kind::Video };
-        match random.below(18) {
+        match random.below(23) {
             0 | 1 => {
                 self.act(at, Action::Leave { who, politely: random.chance(0.5) });
                 if random.chance(0.7) {
@@ -264,10 +292,29 @@ impl Scenario {
             13 => self.act(at, Action::Forge(who)),
             14 => self.act(at, Action::Strangers),
             15 | 16 => self.act(at, Action::Misbehave(who)),
+            17 | 18 => self.draw_budget(at, who, random),
+            19 | 20 => {
+                let lines = [0, 180, 360, 720][random.below(4) as usize];
+                self.act(at, Action::Limit { who, max_height: Some(lines) });
+            }
+            21 => {
+                let layer = random.below(3) as u8;
+                self.act(at, Action::Fail { who, layer, failing: true });
+                self.act(at + 300 + random.below(900), Action::Fail { who, layer, failing: false });
+            }
             // Neither a second SSRC (on a path that reorders, the same packet may be taken under
             // both) nor leaps (two in one outage put both sides on different roll-over counters, RFC
             // 3711 §3.3.1, which no receiver can heal): both are scripted calls.
             _ => self.act(at, Action::Renew(random.below(self.shards as u64) as usize)),
+        }
+    }
+
+    /// A path whose estimate goes up and down.
+    fn draw_budget(&mut self, at: u64, who: usize, random: &mut Random) {
+        for step in 0..1 + random.below(6) {
+            let bits_per_second = Some(20_000 + random.below(600_000));
+            // Whatever comes before the network is healed is healed with it.
+            self.act((at + 50 * step).min(TROUBLE_UNTIL_MS - 1), Action::Budget { who, bits_per_second });
         }
     }
 
@@ -289,6 +336,7 @@ impl PersonPlan {
             pairs: 1 + random.below(3) as usize,
             audio_seats: random.below(2) as usize,
             video: random.chance(0.85).then_some(video),
+            layers: 1,
             rtx: random.chance(0.8),
             red: random.chance(0.6),
             quiet: false,

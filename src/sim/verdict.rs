@@ -35,6 +35,12 @@ pub struct Verdict {
     pub holes: BTreeMap<usize, u64>,
     /// Packets of media that reached somebody.
     pub media_heard: u64,
+    /// How often each of the scenario's people was switched from one layer of a track to another.
+    pub switches: BTreeMap<usize, u64>,
+    /// The last layer each of the scenario's people was sent of each track.
+    pub layers: BTreeMap<usize, BTreeMap<TrackId, u8>>,
+    /// Which of the encodings of their cameras each of the scenario's people was told to pause.
+    pub paused: BTreeMap<usize, Vec<bool>>,
     /// Packets sent again to each of the scenario's people.
     pub resent: BTreeMap<usize, u64>,
     /// Sounds that were found in front of another one when they had been lost.
@@ -44,6 +50,9 @@ pub struct Verdict {
     /// Why shards dropped something, and how often.
     pub drops: BTreeMap<&'static str, u64>,
 }
+
+/// Packets of one picture that may be under way at once, out of order.
+const LEFT_AT_A_SWITCH: u64 = 6;
 
 impl World {
     /// Runs to the end and judges.
@@ -71,7 +80,10 @@ impl World {
         Verdict {
             seats: open.map(|(id, slot)| (*id, slot.shows.now())).collect(),
             served: self.served(),
+            paused: self.people.iter().map(|one| (one.who, one.peer.paused_layers())).collect(),
             resent: self.resent(),
+            switches: self.people.iter().map(|one| (one.who, one.wiretap.sequence.switches())).collect(),
+            layers: self.people.iter().map(|one| (one.who, one.wiretap.layers().clone())).collect(),
             hash: self.hasher.finish(),
             told: self.ledger.told,
             stays: self
@@ -110,7 +122,9 @@ impl World {
         for person in &self.people {
             let seats = self.ledger.slots.values().filter(|slot| slot.participant == person.participant);
             let moves: usize = seats.map(|slot| slot.shows.changes()).sum();
-            let missing = self.uplink_lost + refused + moves as u64;
+            // A layer is left in the middle of a picture: what of it was under way comes too late.
+            let left = LEFT_AT_A_SWITCH * person.wiretap.sequence.switches();
+            let missing = self.uplink_lost + refused + moves as u64 + left;
             let holes = person.wiretap.sequence.holes();
             if holes > missing {
                 self.violations.add(self.scenario.end, "sequence", || {

@@ -5,6 +5,7 @@ use super::ledger::Ledger;
 use super::oracle::Violations;
 use super::oracle::key_frame::KeyFrameOracle;
 use super::oracle::lips::LipsOracle;
+use super::oracle::pictures::PicturesOracle;
 use super::oracle::resends::ResendsOracle;
 use super::oracle::rooms;
 use super::oracle::sequence::SequenceOracle;
@@ -28,6 +29,7 @@ pub struct Wiretap {
     highest: BTreeMap<Ssrc, u64>,
     heard: Vec<(Time, Heard)>,
     tracks: BTreeSet<TrackId>,
+    layers: BTreeMap<TrackId, u8>,
     /// No index twice.
     pub index: SrtpIndexOracle,
     /// Sane streams.
@@ -36,6 +38,8 @@ pub struct Wiretap {
     pub resends: ResendsOracle,
     /// Pictures begin with a key frame.
     pub key_frame: KeyFrameOracle,
+    /// Pictures are numbered on.
+    pub pictures: PicturesOracle,
     /// Sound and picture in step.
     pub lips: LipsOracle,
 }
@@ -54,6 +58,11 @@ impl Wiretap {
     /// Every track anything was sent of.
     pub fn tracks(&self) -> &BTreeSet<TrackId> {
         &self.tracks
+    }
+
+    /// The last layer that was sent of each track.
+    pub fn layers(&self) -> &BTreeMap<TrackId, u8> {
+        &self.layers
     }
 
     /// A datagram of SRTP or SRTCP leaves for `viewer`.
@@ -119,8 +128,12 @@ impl Wiretap {
         self.sequence.on_media(at, &heard, violations);
         self.resends.on_media(at, &heard, violations);
         self.key_frame.on_media(at, &heard, violations);
+        self.pictures.on_media(at, &heard, violations);
         self.lips.on_media(&heard);
         self.tracks.insert(heard.tag.track);
+        if !heard.resent {
+            self.layers.insert(heard.tag.track, heard.tag.layer);
+        }
         self.heard.push((at, heard));
     }
 

@@ -13,7 +13,7 @@ use super::person::{Ids, Person};
 use super::queue::EventQueue;
 use super::scenario::{Action, Scenario};
 use crate::base::random::Random;
-use crate::base::{Path, SocketIndex, Time, WallClock, WorkerId};
+use crate::base::{Path, SocketIndex, Time, TrackId, WallClock, WorkerId};
 use crate::control::types::{Reason, TransportState};
 use crate::control::{Command, Event};
 use crate::shard::counters::Drop;
@@ -225,7 +225,10 @@ impl World {
             self.violations.add(now, "renewal", || error.to_string());
         }
         let served = self.people.iter_mut().filter(|person| person.shard == shard);
-        served.for_each(|person| person.wiretap.sequence.on_renewal());
+        for person in served {
+            person.wiretap.sequence.on_renewal();
+            person.wiretap.pictures.on_renewal();
+        }
         self.renewals += 1;
         self.end_turn(now, shard);
     }
@@ -250,10 +253,16 @@ impl World {
         self.cross(now, shard);
         let host = &mut self.hosts[shard];
         host.shard.depart(now, &mut host.outbox);
+        let mut wanted = Vec::new();
         while let Some(event) = host.shard.poll_event() {
+            wanted.extend(layers_of(&event));
             note_event(now, event, &self.scenario.ends, &mut self.ledger, &mut self.violations);
         }
-        let mut sent = host.outbox.flush();
+        for (track, layers) in wanted {
+            let publishes = |person: &&mut Person| person.tracks.iter().any(|(_, own)| *own == track);
+            self.people.iter_mut().filter(publishes).for_each(|person| person.peer.set_wanted(track, layers));
+        }
+        let mut sent = self.hosts[shard].outbox.flush();
         if let Some(fault) = &mut self.fault {
             fault.tamper(&mut sent, &self.owners, &self.people);
         }
@@ -406,6 +415,13 @@ fn arrived(now: Time, bytes: &[u8]) -> Time {
     Time::from_nanos(now.as_nanos().saturating_sub(bytes.len() as u64 * 7_919 % 1_000_000))
 }
 
+fn layers_of(event: &Event) -> Option<(TrackId, u8)> {
+    match event {
+        Event::Layers { track, wanted } => Some((*track, *wanted)),
+        _ => None,
+    }
+}
+
 fn note_event(now: Time, event: Event, ends: &[Reason], ledger: &mut Ledger, violations: &mut Violations) {
     match event {
         Event::Slot { slot, track } => match ledger.slots.get_mut(&slot) {
@@ -433,6 +449,7 @@ fn note_event(now: Time, event: Event, ends: &[Reason], ledger: &mut Ledger, vio
         | Event::Answered { .. }
         | Event::Lost { .. }
         | Event::Load { .. }
+        | Event::Layers { .. }
         | Event::Speaks { .. } => {}
     }
 }
@@ -444,5 +461,5 @@ fn charged(datagram: &[u8]) -> usize {
 fn hash_heard(heard: &super::peer::seat::Heard, hasher: &mut DefaultHasher) {
     let tag = &heard.tag;
     (heard.slot, heard.index, heard.timestamp, heard.resent).hash(hasher);
-    (tag.room, tag.track, tag.index, tag.captured, tag.frame, tag.key).hash(hasher);
+    (tag.room, tag.source(), tag.index, tag.captured, tag.frame, tag.key).hash(hasher);
 }

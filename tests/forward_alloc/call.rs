@@ -491,6 +491,7 @@ fn plan(publishes: bool) -> PersonPlan {
         pairs: if publishes { 0 } else { 1 },
         audio_seats: 0,
         video: publishes.then_some(Codec::Vp8),
+        layers: 1,
         rtx: true,
         red: true,
         quiet: false,

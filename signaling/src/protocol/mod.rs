@@ -5,5 +5,5 @@ mod server;
 mod values;
 
 pub use client::{BadMessage, ClientMessage, Quality};
-pub use server::{Receive, ServerMessage, SlotView};
+pub use server::{LayerView, Receive, ServerMessage, SlotView};
 pub use values::{MediaKind, ParticipantView, TrackSource, TrackView};

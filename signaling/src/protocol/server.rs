@@ -40,6 +40,9 @@ pub enum ServerMessage {
     TrackMuted { participant_id: String, track_id: String, muted: bool },
     /// All seats of the page, and what each shows.
     Slots { slots: Vec<SlotView> },
+    /// Which layers of an own track are to be sent: those nobody watches may be paused. Always all
+    /// of them, so the last message is the truth.
+    PublishLayers { track_id: String, layers: Vec<LayerView> },
     /// Somebody said something to the room.
     Chat { participant_id: String, participant_name: String, text: String },
     /// The wish for a quality was heard.
@@ -75,6 +78,15 @@ pub struct Receive {
     pub audio: usize,
     /// Video m-lines.
     pub video: usize,
+}
+
+/// One layer of a published track.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct LayerView {
+    /// As the offer named it.
+    pub rid: String,
+    /// Whether somebody watches it.
+    pub active: bool,
 }
 
 /// One seat.

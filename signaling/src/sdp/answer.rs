@@ -1,6 +1,7 @@
 //! The answer: what was made of each m-line, written down.
 
 use crate::sdp::codec::REMB;
+use crate::sdp::simulcast;
 use crate::sdp::{LocalIce, OfferedCodec, RtpSection, Section};
 use sdp_types::{Attribute, Connection, Media, Origin, Session, Time};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -119,6 +120,9 @@ impl Answer<'_> {
             lines.flag("rtcp-rsize");
         }
         offered.codecs.iter().for_each(|codec| write_codec(&mut lines, codec, seat.is_some()));
+        if receives {
+            simulcast::answer(&offered.encodings).iter().for_each(|(name, value)| lines.value(name, value));
+        }
         if let Some(seat) = seat {
             self.write_sources(&mut lines, seat);
         }

@@ -31,9 +31,14 @@ type Field = fn(&mut ExtensionIds) -> &mut Option<u8>;
 
 const TRANSPORT_CC: &str = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
 
-/// Those of [`ExtensionIds`], without RIDs: they come with simulcast, which is not answered yet.
-const KNOWN: [(&str, Field); 10] = [
+const RID: &str = "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id";
+const REPAIRED_RID: &str = "urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id";
+
+/// Those of [`ExtensionIds`].
+const KNOWN: [(&str, Field); 12] = [
     ("urn:ietf:params:rtp-hdrext:sdes:mid", |ids| &mut ids.mid),
+    (RID, |ids| &mut ids.rid),
+    (REPAIRED_RID, |ids| &mut ids.repaired_rid),
     (TRANSPORT_CC, |ids| &mut ids.transport_cc),
     ("http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time", |ids| &mut ids.abs_send_time),
     ("urn:ietf:params:rtp-hdrext:ssrc-audio-level", |ids| &mut ids.audio_level),
@@ -47,13 +52,13 @@ const KNOWN: [(&str, Field); 10] = [
     ("http://www.webrtc.org/experiments/rtp-hdrext/color-space", |ids| &mut ids.color_space),
 ];
 
-/// The ids of packets that go one way.
+/// The ids of packets that go one way. What we send is always one encoding, so it has no RID.
 pub fn extension_ids(extensions: &[OfferedExtension], toward: Toward) -> ExtensionIds {
     let mut ids = ExtensionIds::default();
     for extension in extensions {
         let goes_there = match toward {
             Toward::Server => extension.in_sent,
-            Toward::Peer => extension.in_received,
+            Toward::Peer => extension.in_received && ![RID, REPAIRED_RID].contains(&extension.uri),
         };
         if let Some((_, field)) = KNOWN.iter().find(|(uri, _)| *uri == extension.uri).filter(|_| goes_there) {
             *field(&mut ids) = Some(extension.id);

@@ -10,6 +10,7 @@ mod h264;
 mod ice;
 mod offer;
 mod section;
+mod simulcast;
 
 pub use answer::{Answer, AnswerSection, Seat};
 pub use codec::OfferedCodec;

@@ -2,8 +2,11 @@
 
 use crate::sdp::codec::{self, OfferedCodec};
 use crate::sdp::extension::{self, OfferedExtension};
+use crate::sdp::simulcast;
+use arrayvec::ArrayVec;
 use sdp_types::{Direction, GroupSemantics, Media, Session, SsrcGroup};
-use volley::control::types::{Kind, MAX_MID, Mid};
+use volley::base::id::Ssrc;
+use volley::control::types::{Encoding, Kind, MAX_ENCODINGS, MAX_MID, Mid};
 
 /// One m-line of an offer.
 #[derive(Clone, Debug)]
@@ -35,10 +38,9 @@ pub struct RtpSection {
     pub codecs: Vec<OfferedCodec>,
     /// Those of its header extensions that we know.
     pub extensions: Vec<OfferedExtension>,
-    /// The SSRC the peer will send with, if it says so.
-    pub ssrc: Option<u32>,
-    /// The SSRC of its retransmissions, if it says so.
-    pub rtx_ssrc: Option<u32>,
+    /// The encodings the peer will send, the lowest quality first; one at least. Those of simulcast
+    /// have RIDs, or SSRCs where it is the old kind; a single one has an SSRC if the peer says so.
+    pub encodings: ArrayVec<Encoding, MAX_ENCODINGS>,
     /// `a=rtcp-rsize` (RFC 5506 §5).
     pub reduced_size: bool,
 }
@@ -77,7 +79,7 @@ impl RtpSection {
             return None;
         }
         let (sends, receives) = directions(session, media);
-        let (ssrc, rtx_ssrc) = sources(media);
+        let layers = if kind == Kind::Video { simulcast::read(media) } else { ArrayVec::new() };
         Some(RtpSection {
             mid: read_mid(media)?,
             kind,
@@ -85,8 +87,7 @@ impl RtpSection {
             receives,
             codecs,
             extensions: extension::read(session, media),
-            ssrc,
-            rtx_ssrc,
+            encodings: if layers.is_empty() { sources(media) } else { layers },
             reduced_size: media.has_attribute("rtcp-rsize"),
         })
     }
@@ -121,16 +122,24 @@ fn directions(session: &Session, media: &Media) -> (bool, bool) {
     }
 }
 
-/// The first source and, from its FID group (RFC 4588 §8.8), that of its retransmissions. Others
-/// are simulcast layers of the old kind, which we do not answer.
-fn sources(media: &Media) -> (Option<u32>, Option<u32>) {
-    let groups = media.attributes_typed::<SsrcGroup>().filter_map(Result::ok);
-    let mut pairs = groups.filter(|group| group.semantics == GroupSemantics::FID);
+/// The sources of the old kind of simulcast (`a=ssrc-group:SIM`, the lowest first), or the first
+/// source there is; and from the FID groups (RFC 4588 §8.8) those of their retransmissions.
+fn sources(media: &Media) -> ArrayVec<Encoding, MAX_ENCODINGS> {
+    let groups: Vec<SsrcGroup> = media.attributes_typed::<SsrcGroup>().filter_map(Result::ok).collect();
+    let is_old_simulcast =
+        |group: &&SsrcGroup| matches!(&group.semantics, GroupSemantics::Other(name) if name == "SIM");
     let first = media
         .get_attribute_values("ssrc")
         .find_map(|value| value?.split_ascii_whitespace().next()?.parse().ok());
-    match pairs.find(|group| group.ssrc_ids.len() == 2 && Some(group.ssrc_ids[0]) == first) {
-        Some(pair) => (first, Some(pair.ssrc_ids[1])),
-        None => (first, None),
-    }
+    let layers = groups.iter().find(is_old_simulcast).map(|group| group.ssrc_ids.clone());
+    let layers = layers.unwrap_or_else(|| first.into_iter().collect());
+    let repairs = |ssrc: u32| {
+        let mut pairs = groups.iter().filter(|group| group.semantics == GroupSemantics::FID);
+        let pair = pairs.find(|group| group.ssrc_ids.len() == 2 && group.ssrc_ids[0] == ssrc)?;
+        Some(Ssrc(pair.ssrc_ids[1]))
+    };
+    let encoding = |ssrc: u32| Encoding { ssrc: Some(Ssrc(ssrc)), rtx_ssrc: repairs(ssrc), rid: None };
+    let encodings: ArrayVec<_, MAX_ENCODINGS> =
+        layers.into_iter().take(MAX_ENCODINGS).map(encoding).collect();
+    if encodings.is_empty() { std::iter::once(Encoding::default()).collect() } else { encodings }
 }

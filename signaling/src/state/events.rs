@@ -48,6 +48,7 @@ impl State {
             }
             Event::Speaks { participant, speaks } => self.note_speaker(participant, speaks),
             Event::Load { pictures, busy } => self.note_load(worker, pictures, busy),
+            Event::Layers { track, wanted } => self.layers_changed(track, wanted),
             Event::Ready { .. } | Event::TrackStats { .. } => {}
         }
     }
@@ -110,6 +111,10 @@ impl State {
         let Ok(offer) = Offer::parse(&transport.offer) else { return };
         for command in all_commands(id, &offer, &transport.lines) {
             self.out.command(worker, command);
+        }
+        for (_, seat) in owner.seats().filter(|(_, seat)| seat.max_height.is_some()) {
+            let (slot, max_height) = (seat.id.0, seat.max_height);
+            self.out.command(worker, Command::Limit { slot, max_height });
         }
         // Not `muted: false`: that asks each camera for a key frame, and hardly ever is it needed.
         for (_, track) in owner.tracks().filter(|(_, track)| track.muted) {

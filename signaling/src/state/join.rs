@@ -83,6 +83,7 @@ impl State {
             screen_stream: Raw(StreamId(self.ids.take())),
             dialogue: None,
             transport: None,
+            quality: Default::default(),
             ended: None,
             socket: Some(socket),
             alone_since: None,
@@ -144,6 +145,7 @@ impl State {
             self.request_offer(id);
         }
         self.dirty.slots.insert(id);
+        self.tell_layers(id, None);
         let key = self.participants[&id].room.clone();
         self.dirty.growth.insert(key);
         Ok(())

@@ -4,6 +4,7 @@ use crate::protocol::{ClientMessage, ServerMessage};
 use crate::state::join::{JoinRequest, Refusal};
 use crate::state::offers::OfferRequest;
 use crate::state::plan::Wishes;
+use crate::state::quality::QualityRequest;
 use crate::state::{SocketId, State};
 use volley::base::{ParticipantId, Time, TrackId};
 use volley::control::Command;
@@ -51,8 +52,7 @@ impl State {
             ClientMessage::Pin { participant_id } => self.pin(id, participant_id.as_deref()),
             ClientMessage::Chat { text } => self.chat(id, text),
             ClientMessage::UpdateQuality { quality, track_id, slot, max_height } => {
-                self.tell(id, ServerMessage::Quality { quality, track_id, slot, max_height });
-                Ok(())
+                self.update_quality(id, QualityRequest { quality, track_id, slot, max_height })
             }
             ClientMessage::Leave {} => {
                 self.remove_participant(id, now);

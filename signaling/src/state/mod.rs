@@ -13,6 +13,7 @@ mod offers;
 mod output;
 mod placement;
 mod plan;
+mod quality;
 mod records;
 mod rooms;
 mod secret;
@@ -97,6 +98,7 @@ impl State {
         }
         for id in std::mem::take(&mut self.dirty.slots) {
             self.tell_slots(id);
+            self.apply_wishes(id);
         }
         self.save_dirty();
         std::mem::take(&mut self.out)

@@ -5,6 +5,7 @@ use crate::protocol::{MediaKind, ParticipantView, TrackSource, TrackView};
 use crate::sdp::{LocalIce, RemoteIce};
 use crate::state::growth::Growth;
 use crate::state::ids::Raw;
+use crate::state::quality::QualityWishes;
 use crate::state::socket::SocketId;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -68,6 +69,9 @@ pub(crate) struct Participant {
     pub screen_stream: Raw<StreamId>,
     pub dialogue: Option<Dialogue>,
     pub transport: Option<Transport>,
+    /// How good a picture its page wants.
+    #[serde(default)]
+    pub quality: QualityWishes,
     /// Of a transport that ended: its peer connection cannot be used again.
     pub ended: Option<PeerMark>,
     #[serde(skip)]
@@ -148,6 +152,10 @@ pub(crate) struct Track {
     pub stream: Raw<StreamId>,
     pub source: TrackSource,
     pub muted: bool,
+    /// A bit for each layer that somebody watches, the lowest first, once the media process has told;
+    /// it tells again after a restart.
+    #[serde(skip)]
+    pub wanted_layers: Option<u8>,
 }
 
 /// What an m-line receives with.
@@ -157,6 +165,9 @@ pub(crate) struct SeatLine {
     pub stream: Raw<StreamId>,
     pub ssrc: u32,
     pub rtx_ssrc: Option<u32>,
+    /// The lines that the media process was told it needs.
+    #[serde(default)]
+    pub max_height: Option<u16>,
     /// Told again by the media process after a restart.
     #[serde(skip)]
     pub shows: Option<TrackId>,

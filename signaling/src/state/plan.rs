@@ -14,7 +14,7 @@ use volley::base::id::Ssrc;
 use volley::base::{SlotId, StreamId, TrackId, TransportId};
 use volley::control::Command;
 use volley::control::message::{OpenSlot, Publish};
-use volley::control::types::{CodecParameters, Encoding, MAX_CODECS};
+use volley::control::types::{CodecParameters, MAX_CODECS};
 
 /// What a page says about its m-lines beside the offer.
 #[derive(Clone, Debug, Default)]
@@ -106,7 +106,7 @@ impl Planner<'_> {
         let source = wished.unwrap_or(TrackSource::default_for(kind, self.wishes.is_screen));
         let muted = self.wishes.muted.iter().any(|muted| muted == mid);
         let stream = self.stream_for(source, lines);
-        let track = Track { id: Raw(TrackId(self.ids.take())), stream, source, muted };
+        let track = Track { id: Raw(TrackId(self.ids.take())), stream, source, muted, wanted_layers: None };
         changes.published.push(track.view(kind));
         changes.commands.push(publish(self.transport, section, &track));
         lines[index].track = Some(track);
@@ -134,7 +134,8 @@ impl Planner<'_> {
         let ssrc = free_ssrc(lines, offer, None);
         let has_rtx = section.codecs.iter().any(|codec| codec.parameters.rtx.is_some());
         let rtx_ssrc = has_rtx.then(|| free_ssrc(lines, offer, Some(ssrc)));
-        let seat = SeatLine { id: Raw(SlotId(self.ids.take())), stream, ssrc, rtx_ssrc, shows: None };
+        let id = Raw(SlotId(self.ids.take()));
+        let seat = SeatLine { id, stream, ssrc, rtx_ssrc, max_height: None, shows: None };
         changes.opened.push(seat.id.0);
         changes.commands.push(open_slot(self.transport, section, &seat));
         lines[index].seat = Some(seat);
@@ -204,7 +205,8 @@ fn free_ssrc(lines: &[Line], offer: &Offer, also_taken: Option<u32>) -> u32 {
     let ours =
         lines.iter().filter_map(|line| line.seat.as_ref()).flat_map(|seat| [Some(seat.ssrc), seat.rtx_ssrc]);
     let theirs = offer.sections.iter().filter_map(|section| section.rtp.as_ref());
-    let theirs = theirs.flat_map(|section| [section.ssrc, section.rtx_ssrc]);
+    let theirs = theirs.flat_map(|section| &section.encodings);
+    let theirs = theirs.flat_map(|encoding| [encoding.ssrc, encoding.rtx_ssrc]).map(|ssrc| Some(ssrc?.0));
     let taken: Vec<u32> = ours.chain(theirs).chain([also_taken, Some(0)]).flatten().collect();
     loop {
         let ssrc = secret::number() as u32;
@@ -215,7 +217,6 @@ fn free_ssrc(lines: &[Line], offer: &Offer, also_taken: Option<u32>) -> u32 {
 }
 
 fn publish(transport: TransportId, section: &RtpSection, track: &Track) -> Command {
-    let encoding = Encoding { ssrc: section.ssrc.map(Ssrc), rtx_ssrc: section.rtx_ssrc.map(Ssrc), rid: None };
     Command::Publish(Box::new(Publish {
         transport,
         track: track.id.0,
@@ -224,7 +225,7 @@ fn publish(transport: TransportId, section: &RtpSection, track: &Track) -> Comma
         source: track.source.into(),
         mid: section.mid,
         muted: track.muted,
-        encodings: [encoding].into_iter().collect(),
+        encodings: section.encodings.clone(),
         codecs: codecs(section),
         extensions: extension_ids(&section.extensions, Toward::Server),
     }))

@@ -202,6 +202,7 @@ pub(crate) fn names(commands: &[Command]) -> Vec<&'static str> {
         Command::Pin { .. } => "pin",
         Command::QueryRoom { .. } => "query-room",
         Command::Resync { .. } => "resync",
+        Command::Limit { .. } => "limit",
     };
     commands.iter().map(name).collect()
 }

@@ -214,6 +214,7 @@ variants!(Command {
     14 => QueryRoom { request: u64, room: RoomId },
     15 => Resync { request: u64 },
     16 => SpanRoom { room: RoomId, worker: WorkerId },
+    17 => Limit { slot: SlotId, max_height: Option<u16> },
 });
 variants!(Event {
     0 => Ready { worker: u16 },
@@ -225,4 +226,5 @@ variants!(Event {
     6 => Lost { events: u64 },
     7 => Load { pictures: u8, busy: u8 },
     8 => Speaks { participant: ParticipantId, speaks: bool },
+    9 => Layers { track: TrackId, wanted: u8 },
 });

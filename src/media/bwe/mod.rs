@@ -214,6 +214,11 @@ impl Estimator {
         self.wanted = wanted.clamp(BOUNDS.0, BOUNDS.1);
     }
 
+    /// See [`set_wanted`](Self::set_wanted).
+    pub fn wanted(&self) -> Bitrate {
+        self.wanted
+    }
+
     fn update(&mut self, now: Time) {
         let arriving = self.throughput.rate(self.queue.wait_us() > QUEUE_STANDS_US);
         // A link that has given way shows it in the first train, long before a line of trains does.

@@ -5,7 +5,7 @@
 //! packet that does not cross, because too much waits already, is a hole like one in a network: the
 //! other worker asks for it, and is given it from the history.
 
-use super::{Crossed, MeshValue, Report, There};
+use super::{Crossed, MeshValue, Report, Supply, There};
 use crate::base::id::Ssrc;
 use crate::base::{Outbox, Time, TrackId, WorkerId};
 use crate::control::types::Kind;
@@ -61,6 +61,7 @@ impl Shard {
             return;
         }
         self.tell_report(key, watcher);
+        self.tell_supply(key, watcher);
         if self.tracks[key].kind == Kind::Audio || self.tracks[key].muted {
             return;
         }
@@ -116,6 +117,39 @@ impl Shard {
         }
     }
 
+    /// Tells all who watch a track what comes of each of its layers, also of those they do not watch.
+    pub(in crate::shard) fn tell_supplies(&mut self, key: u32) {
+        for layer in 0..self.tracks[key].layers.len() {
+            for place in 0..self.tracks[key].layers[layer].watchers.len() {
+                let layers = &self.tracks[key].layers;
+                let watcher = layers[layer].watchers[place];
+                if !layers[..layer].iter().any(|lower| lower.watchers.contains(&watcher)) {
+                    self.tell_supply(key, watcher);
+                }
+            }
+        }
+    }
+
+    fn tell_supply(&mut self, key: u32, watcher: Watcher) {
+        let track = &self.tracks[key];
+        if track.layers.len() == 1 {
+            return;
+        }
+        let layers = track.layers.iter().map(|layer| (layer.flows, layer.meter.clone())).collect();
+        let supply = Supply { track: There { key: watcher.key, id: track.id }, layers };
+        self.mesh.tell(watcher.worker, MeshValue::Supply(Box::new(supply)));
+    }
+
+    /// A worker tells which layers of a track are watched there, or would be if they came.
+    pub(super) fn on_wanted_there(&mut self, from: WorkerId, track: TrackId, layers: u8) {
+        let Some(key) = self.own_track(track) else { return };
+        let wanted = &mut self.tracks[key].wanted_there;
+        wanted.retain(|(worker, _)| *worker != from);
+        if layers != 0 {
+            wanted.push((from, layers));
+        }
+    }
+
     fn tell_report(&mut self, key: u32, watcher: Watcher) {
         let track = &self.tracks[key];
         let report = Report {
@@ -158,7 +192,28 @@ impl Shard {
                 self.mesh.tell(home.worker, MeshValue::Watch { track, layer: number, on });
             }
             self.mesh.timers.set(key, self.tracks[key].deadline());
+            self.tell_wanted_home(key);
         }
+    }
+
+    fn tell_wanted_home(&mut self, key: u32) {
+        let layers = self.wanted_here(key);
+        let track = &mut self.tracks[key];
+        let Some(home) = track.home.filter(|_| track.layers.len() > 1) else { return };
+        if std::mem::replace(&mut track.told_wanted, layers) != layers {
+            self.mesh.tell(home.worker, MeshValue::Wanted { track: track.id, layers });
+        }
+    }
+
+    /// The home of a track tells what comes of each of its layers.
+    pub(super) fn on_supply_there(&mut self, from: WorkerId, supply: Supply) {
+        let Some(key) = self.track_from(from, supply.track) else { return };
+        let mut flow_changed = false;
+        for (layer, (flows, meter)) in self.tracks[key].layers.iter_mut().zip(supply.layers) {
+            flow_changed |= layer.flows != flows;
+            (layer.flows, layer.meter) = (flows, meter);
+        }
+        self.unsettle_viewers(key, flow_changed);
     }
 
     /// A packet of a track that is published on the worker `from`.
@@ -200,7 +255,9 @@ impl Shard {
         let entry = &mut self.tracks[key].layers[layer];
         entry.restart(ssrc, clock_rate);
         for &slot in &entry.slots {
-            self.slots[slot].interrupt();
+            if self.slots[slot].layer() == Some(layer as u8) {
+                self.slots[slot].restart();
+            }
         }
         self.want_key_frame(key, layer);
     }

@@ -16,7 +16,7 @@ pub struct Tally {
 }
 
 /// Why a packet × subscription may be withheld.
-const WITHHELD: [Drop; 11] = [
+const WITHHELD: [Drop; 13] = [
     Drop::Muted,
     Drop::WaitingForKeyFrame,
     Drop::BeforeTheStart,
@@ -28,6 +28,8 @@ const WITHHELD: [Drop; 11] = [
     Drop::NotKept,
     Drop::Shed,
     Drop::Late,
+    Drop::OtherLayer,
+    Drop::Sublayer,
 ];
 
 /// Compares a shard's counters with what was seen of it.

@@ -1,5 +1,5 @@
-//! A picture begins with a key frame: whenever a seat moves to another track, or goes on after a
-//! break, the first packet starts one.
+//! A picture begins with a key frame: whenever a seat moves to another track or another layer of it,
+//! or goes on after a break, the first packet starts one.
 
 use super::Violations;
 use crate::base::id::SlotId;
@@ -17,7 +17,7 @@ pub struct KeyFrameOracle {
 /// Within a run the seat's numbers keep their distance from the published ones.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Run {
-    track: TrackId,
+    source: (TrackId, u8),
     distance: u64,
 }
 
@@ -27,7 +27,7 @@ impl KeyFrameOracle {
         if heard.tag.kind == Kind::Audio || heard.resent {
             return;
         }
-        let run = Run { track: heard.tag.track, distance: heard.index.wrapping_sub(heard.tag.index) };
+        let run = Run { source: heard.tag.source(), distance: heard.index.wrapping_sub(heard.tag.index) };
         let before = self.runs.insert(heard.slot, run);
         let starts = heard.tag.key && heard.tag.first;
         if before != Some(run) && !starts {

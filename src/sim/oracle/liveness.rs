@@ -12,6 +12,9 @@ const SOUND_AT_MOST: Duration = Duration::from_millis(900);
 /// The newest picture shown at the end is at most this old.
 const PICTURE_AT_MOST: Duration = Duration::from_millis(600);
 
+/// A seat that moved shows its new track within this: a key frame that is asked for twice, on a long way.
+const MOVED_WITHIN: Duration = Duration::from_millis(1_300);
+
 /// Looks at what `peer` can show at the end of a run whose network was healed long before.
 pub fn check(now: Time, viewer: ParticipantId, peer: &Peer, ledger: &Ledger, violations: &mut Violations) {
     if !peer.is_connected() {
@@ -22,6 +25,9 @@ pub fn check(now: Time, viewer: ParticipantId, peer: &Peer, ledger: &Ledger, vio
         let Some((track, entry)) = ledger.shown(slot).filter(|(_, entry)| !entry.muted.now()) else {
             continue;
         };
+        if now.since(slot.shows.since()) < MOVED_WITHIN {
+            continue;
+        }
         let limit = if slot.kind == Kind::Audio { SOUND_AT_MOST } else { PICTURE_AT_MOST };
         let shown = seat.decoder().shown().filter(|(tag, _)| tag.track == track);
         let age = shown.map(|(tag, _)| now.since(tag.captured));

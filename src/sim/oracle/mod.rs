@@ -9,6 +9,7 @@ pub mod amplification;
 pub mod key_frame;
 pub mod lips;
 pub mod liveness;
+pub mod pictures;
 pub mod resends;
 pub mod rooms;
 pub mod seats;

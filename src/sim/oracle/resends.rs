@@ -71,8 +71,9 @@ mod tests {
                 first: true,
                 last: true,
                 kind: Kind::Video,
+                layer: 0,
             };
-            let heard = Heard { slot: SlotId(1), index, timestamp: 0, tag, resent: true };
+            let heard = Heard { slot: SlotId(1), index, timestamp: 0, tag, picture: None, resent: true };
             oracle.on_media(at, &heard, &mut violations);
         }
         violations.found().len()

@@ -27,12 +27,14 @@ struct Stream {
     highest: Option<u64>,
     count: u64,
     sent_before_renewal: Option<u64>,
+    switches: u64,
+    last: Option<(TrackId, u8)>,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Sent {
     at: Time,
-    track: TrackId,
+    source: (TrackId, u8),
     place: u64,
     captured: Time,
     timestamp: u32,
@@ -47,7 +49,7 @@ impl SequenceOracle {
         }
         let sent = Sent {
             at,
-            track: heard.tag.track,
+            source: heard.tag.source(),
             place: heard.tag.index,
             captured: heard.tag.captured,
             timestamp: heard.timestamp,
@@ -66,7 +68,16 @@ impl SequenceOracle {
         {
             violations.add(at, "sequence", || format!("{wrong} before {after:?}: {heard:?}"));
         }
+        let last = stream.last.replace(heard.tag.source());
+        stream.switches += u64::from(
+            last.is_some_and(|(track, layer)| track == heard.tag.track && layer != heard.tag.layer),
+        );
         stream.note(heard.index, sent);
+    }
+
+    /// How often a seat went from one layer of a track to another.
+    pub fn switches(&self) -> u64 {
+        self.seats.values().map(|stream| stream.switches).sum()
     }
 
     /// The shard was renewed. It remembers the numbers it used and not the packets: a late one may
@@ -104,8 +115,8 @@ impl Stream {
     /// RFC 4588 §4: a retransmission is the packet it says it is.
     fn check_resent(&self, at: Time, heard: &Heard, violations: &mut Violations) {
         let Some(original) = self.sent.get(&heard.index) else { return };
-        let same = (original.track, original.place, original.timestamp)
-            == (heard.tag.track, heard.tag.index, heard.timestamp);
+        let same = (original.source, original.place, original.timestamp)
+            == (heard.tag.source(), heard.tag.index, heard.timestamp);
         if !same {
             violations.add(at, "sequence", || format!("resent as another packet: {heard:?}"));
         }
@@ -117,7 +128,7 @@ fn conflict(before: &Sent, after: &Sent, apart: u64, kind: Kind) -> Option<Strin
     let clock_rate = if kind == Kind::Audio { 48_000 } else { 90_000 };
     let ticks = i64::from(after.timestamp.wrapping_sub(before.timestamp) as i32);
     let as_ticks = |span: Duration| (span.as_micros() as u64 * clock_rate / 1_000_000) as i64;
-    if before.track == after.track {
+    if before.source == after.source {
         let captured = as_ticks(after.captured.since(before.captured));
         if after.place <= before.place {
             return Some("order is turned round".to_owned());
@@ -153,8 +164,9 @@ mod tests {
             first: true,
             last: true,
             kind: Kind::Video,
+            layer: 0,
         };
-        Heard { slot: SlotId(1), index, timestamp, tag, resent: false }
+        Heard { slot: SlotId(1), index, timestamp, tag, picture: None, resent: false }
     }
 
     fn found(packets: &[Heard]) -> usize {

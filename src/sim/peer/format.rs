@@ -54,6 +54,16 @@ pub fn descriptor_len(codec: Codec, payload: &[u8]) -> Option<usize> {
     }
 }
 
+/// The number of a received payload's picture, of 15 bits, for codecs that number them.
+pub fn picture_number(codec: Codec, payload: &[u8]) -> Option<u16> {
+    let at = match codec {
+        Codec::Vp8 => 2,
+        Codec::Vp9 => 1,
+        Codec::Opus | Codec::H264 | Codec::Av1 => return None,
+    };
+    Some(u16::from_be_bytes([*payload.get(at)?, *payload.get(at + 1)?]) & 0x7fff)
+}
+
 /// RFC 7741 §4.2 with X, I (15 bits), L, T and K.
 const VP8_DESCRIPTOR_LEN: usize = 6;
 

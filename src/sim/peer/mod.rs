@@ -131,9 +131,30 @@ impl Peer {
 
     /// Mutes or unmutes a track.
     pub fn set_muted(&mut self, track: TrackId, muted: bool) {
-        let publisher = self.publishers.iter_mut().find(|publisher| publisher.options().track == track);
-        if let Some(publisher) = publisher {
-            publisher.set_muted(muted);
+        let encodings = self.publishers.iter_mut().filter(|publisher| publisher.options().track == track);
+        encodings.for_each(|publisher| publisher.set_muted(muted));
+    }
+
+    /// The server says which layers of a track are watched; as a page does it, others are paused.
+    pub fn set_wanted(&mut self, track: TrackId, wanted: u8) {
+        for publisher in self.publishers.iter_mut().filter(|publisher| publisher.options().track == track) {
+            let is_wanted = wanted >> publisher.options().layer & 1 == 1;
+            publisher.set_paused(!is_wanted, publisher.paused().1);
+        }
+    }
+
+    /// Which of the encodings of its pictures are paused because nobody watches them.
+    pub fn paused_layers(&self) -> Vec<bool> {
+        let pictures = self.publishers.iter().filter(|publisher| publisher.kind() == Kind::Video);
+        pictures.map(|publisher| publisher.paused().0).collect()
+    }
+
+    /// An encoder gives up one of several layers, or takes it up again.
+    pub fn set_failing(&mut self, layer: u8, failing: bool) {
+        let is_it =
+            |publisher: &&mut Publisher| publisher.options().is_layered && publisher.options().layer == layer;
+        for publisher in self.publishers.iter_mut().filter(is_it) {
+            publisher.set_paused(publisher.paused().0, failing);
         }
     }
 
@@ -342,6 +363,10 @@ impl Peer {
             packet.header.extensions.extend(id.map(|id| (id, value.to_vec())));
         };
         add(ids.mid, publisher.options().mid.as_bytes());
+        if let Some(rid) = publisher.options().rid {
+            let repairs = Some(packet.header.ssrc) == publisher.options().rtx_ssrc;
+            add(if repairs { ids.repaired_rid } else { ids.rid }, rid.as_bytes());
+        }
         add(ids.transport_cc, &self.wide_sequence.to_be_bytes());
         add(ids.abs_send_time, &[0, 0, 1]);
         if publisher.kind() == Kind::Audio {

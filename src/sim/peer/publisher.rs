@@ -45,6 +45,12 @@ pub struct PublisherOptions {
     pub red_payload_type: Option<PayloadType>,
     /// Ids of its header extensions.
     pub extensions: ExtensionIds,
+    /// Which of the track's encodings it is.
+    pub layer: u8,
+    /// Whether the track has several.
+    pub is_layered: bool,
+    /// The encoding's name, when it is known by that.
+    pub rid: Option<Mid>,
 }
 
 /// A packet to be sent: everything but the extensions that are written at the last moment.
@@ -72,6 +78,7 @@ pub struct Publisher {
     frame: u32,
     wants_key: bool,
     muted: bool,
+    paused: (bool, bool),
     kept: VecDeque<Outgoing>,
     /// The SSRC before the present one and its next sequence number, when both are sent under.
     before: Option<(Ssrc, u16)>,
@@ -96,6 +103,7 @@ impl Publisher {
             frame: 0,
             wants_key: true,
             muted: false,
+            paused: (false, false),
             kept: VecDeque::new(),
             before: None,
             packets: 0,
@@ -130,6 +138,22 @@ impl Publisher {
     pub fn set_muted(&mut self, muted: bool) {
         self.muted = muted;
         self.wants_key |= !muted;
+    }
+
+    /// Stops an encoding, because nobody watches it or for a reason of its own, or takes it up again
+    /// with a key frame.
+    pub fn set_paused(&mut self, unwatched: bool, failing: bool) {
+        self.wants_key |= self.is_paused() && !unwatched && !failing;
+        self.paused = (unwatched, failing);
+    }
+
+    /// Whether it is stopped because nobody watches it, and for a reason of its own.
+    pub fn paused(&self) -> (bool, bool) {
+        self.paused
+    }
+
+    fn is_paused(&self) -> bool {
+        self.paused.0 || self.paused.1
     }
 
     /// When [`produce`](Self::produce) is due.
@@ -278,11 +302,14 @@ impl Publisher {
 
     fn capture_picture(&mut self, at: Time, out: &mut Vec<Outgoing>) {
         self.next_at = at + VIDEO_INTERVAL;
-        if self.muted {
+        if self.muted || self.is_paused() {
             return;
         }
         let key = std::mem::take(&mut self.wants_key);
         let packets = if key { 3 + self.random.below(4) } else { 1 + self.random.below(3) };
+        // The lowest of several encodings is a small one.
+        let is_small = self.options.layer == 0 && self.options.is_layered;
+        let packets = if is_small { packets.div_ceil(3) } else { packets };
         for n in 0..packets {
             let (first, last) = (n == 0, n + 1 == packets);
             let shape = Shape { frame: self.frame, key, first, last };
@@ -303,6 +330,7 @@ impl Publisher {
             first: shape.first,
             last: shape.last,
             kind: self.kind(),
+            layer: self.options.layer,
         };
         let mut payload = descriptor(self.options.codec, shape);
         payload::write(&mut payload, &tag, body);

@@ -1,6 +1,6 @@
 //! One receive seat: what arrives, what is missing, and what is said about it.
 
-use super::format::descriptor_len;
+use super::format::{descriptor_len, picture_number};
 use super::rtcp::{Block, Message};
 use super::rtp::Packet;
 use crate::base::id::{PayloadType, Ssrc};
@@ -55,6 +55,8 @@ pub struct Heard {
     pub timestamp: u32,
     /// What it says about itself.
     pub tag: Tag,
+    /// Its picture's number, where its codec has one.
+    pub picture: Option<u16>,
     /// Whether it came as a retransmission.
     pub resent: bool,
 }
@@ -154,7 +156,7 @@ impl Seat {
         }
         let heard = interpret(&self.options, packet, index, self.highest)?;
         self.note(now, heard.index);
-        self.decoder.on_packet(now, &heard.tag);
+        self.decoder.on_packet(now, &heard.tag, heard.index);
         Ok(Some(heard))
     }
 
@@ -284,7 +286,14 @@ pub fn interpret(
     let wanted = packet.header.payload_type;
     if let Some(codec) = options.codecs.iter().find(|codec| codec.red == Some(wanted)) {
         let tag = newest_of(payload, codec)?;
-        return Ok(Heard { slot: options.slot, index, timestamp: packet.header.timestamp, tag, resent });
+        return Ok(Heard {
+            slot: options.slot,
+            index,
+            timestamp: packet.header.timestamp,
+            tag,
+            picture: None,
+            resent,
+        });
     }
     let is_it = |codec: &&CodecParameters| {
         if resent { codec.rtx == Some(wanted) } else { codec.payload_type == wanted }
@@ -292,7 +301,8 @@ pub fn interpret(
     let codec = options.codecs.iter().find(is_it).ok_or(Wrong::PayloadType(wanted))?;
     let header = descriptor_len(codec.codec, payload).ok_or(Wrong::Payload(Foreign::NoTag))?;
     let tag = payload::read(payload, header).map_err(Wrong::Payload)?;
-    Ok(Heard { slot: options.slot, index, timestamp: packet.header.timestamp, tag, resent })
+    let picture = picture_number(codec.codec, payload);
+    Ok(Heard { slot: options.slot, index, timestamp: packet.header.timestamp, tag, picture, resent })
 }
 
 /// RFC 2198 §3: the newest block, and the one in front must be the one before it.
@@ -330,7 +340,9 @@ fn unwrap(packet: &Packet, highest: Option<u64>) -> Result<(u64, &[u8]), Wrong> 
 /// Which packets could be shown: an unbroken run from the start of a key frame on.
 #[derive(Clone, Debug, Default)]
 pub struct Decoder {
-    track: Option<TrackId>,
+    source: Option<(TrackId, u8)>,
+    /// In the seat's sequence: what comes before belongs to what was shown before.
+    began_at: u64,
     next: Option<u64>,
     ahead: BTreeMap<u64, Tag>,
     begun: bool,
@@ -352,9 +364,13 @@ impl Decoder {
         self.counted.len()
     }
 
-    fn on_packet(&mut self, now: Time, tag: &Tag) {
-        if self.track != Some(tag.track) {
-            *self = Decoder { track: Some(tag.track), begun: self.begun, ..Decoder::default() };
+    fn on_packet(&mut self, now: Time, tag: &Tag, index: u64) {
+        if self.source != Some(tag.source()) {
+            if index < self.began_at {
+                return;
+            }
+            let source = Some(tag.source());
+            *self = Decoder { source, began_at: index, begun: self.begun, ..Decoder::default() };
         }
         self.counted.insert(tag.index);
         if tag.kind == Kind::Audio {

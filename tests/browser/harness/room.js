@@ -5,9 +5,10 @@ import { until } from './shell.js';
 const ORIGIN = 'http://localhost:8080';
 const NAMES = ['', 'Ada', 'Ben', 'Cleo', 'Dora', 'Emil', 'Fay', 'Gus'];
 
-// Joins through Volley's own page; `id` is painted into the picture and sets the tone.
-export async function join(context, kind, id, room, { codec, ...config } = {}) {
-  const query = new URLSearchParams({ name: NAMES[id], autojoin: '1', ...(codec && { codec }) });
+// Joins through Volley's own page; `id` is painted into the picture and sets the tone. The windows of the
+// tests are small, so pictures are asked for at their best whatever their tiles need, unless `lines` says so.
+export async function join(context, kind, id, room, { codec, mode, lines = 'all', ...config } = {}) {
+  const query = new URLSearchParams({ name: NAMES[id], autojoin: '1', lines, ...(codec && { codec }), ...(mode && { mode }) });
   const page = await context.open(kind, { id, ...config }, `${ORIGIN}/r/${room}?${query}`);
   const person = { id, kind, page, name: NAMES[id] };
   await until(`${person.name} is connected`, () => isConnected(page), { timeoutMs: 15_000 });

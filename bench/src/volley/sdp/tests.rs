@@ -40,7 +40,11 @@ fn the_server_understands_every_line_of_an_offer() {
     assert_eq!(sections.len(), 8);
     assert_eq!(sections.iter().filter(|section| section.sends).count(), 2);
     assert!(sections.iter().all(|section| section.receives && section.reduced_size));
-    assert_eq!((sections[0].ssrc, sections[1].ssrc, sections[1].rtx_ssrc), (Some(11), Some(12), Some(13)));
+    let sources = |section: usize| {
+        let encoding = &sections[section].encodings[0];
+        (encoding.ssrc.map(|ssrc| ssrc.0), encoding.rtx_ssrc.map(|ssrc| ssrc.0))
+    };
+    assert_eq!((sources(0), sources(1)), ((Some(11), None), (Some(12), Some(13))));
     assert!(sections.iter().all(|section| section.extensions.len() == 2));
     let video = &sections[1].codecs[0].parameters;
     assert!(video.nack && video.pli && video.fir && video.transport_cc);

@@ -1,0 +1,107 @@
+//! How many bits a second an encoding has, in all and up to each of its temporal and spatial layers.
+
+use super::choice::Sublayers;
+use super::frame::Frame;
+use crate::base::Time;
+use std::time::Duration;
+
+/// Spatial and temporal layers told apart; browsers send at most three of each.
+const SPATIAL: usize = 3;
+const TEMPORAL: usize = 3;
+
+/// How long bytes are counted before they are a rate: half a second has whole periods of every
+/// temporal pattern in use, and frames enough for their sizes to even out.
+const WINDOW: Duration = Duration::from_millis(500);
+
+/// Of a falling rate this much is kept each window: a still picture is cheap only until somebody
+/// moves, and a ladder that follows it down promises what it cannot keep.
+const KEPT_PERCENT: u64 = 75;
+
+/// The rates of one encoding.
+#[derive(Clone, Debug, Default)]
+pub struct Meter {
+    since: Option<Time>,
+    bytes: [[u64; TEMPORAL]; SPATIAL],
+    bits_per_second: [[u64; TEMPORAL]; SPATIAL],
+}
+
+impl Meter {
+    /// A packet of `bytes` came.
+    pub fn on_packet(&mut self, now: Time, bytes: usize, frame: &Frame) {
+        self.since.get_or_insert(now);
+        let (spatial, temporal) = (usize::from(frame.spatial), usize::from(frame.temporal));
+        self.bytes[spatial.min(SPATIAL - 1)][temporal.min(TEMPORAL - 1)] += bytes as u64;
+    }
+
+    /// Turns what was counted into rates, when that was long enough; tells whether it did.
+    pub fn settle(&mut self, now: Time) -> bool {
+        let Some(since) = self.since.filter(|since| now.since(*since) >= WINDOW) else { return false };
+        let micros = now.since(since).as_micros() as u64;
+        let rates = self.bits_per_second.iter_mut().flatten();
+        for (rate, bytes) in rates.zip(self.bytes.iter_mut().flatten()) {
+            let fresh = std::mem::take(bytes) * 8_000_000 / micros;
+            let kept = *rate * KEPT_PERCENT / 100 + fresh * (100 - KEPT_PERCENT) / 100;
+            *rate = fresh.max(kept);
+        }
+        self.since = Some(now);
+        true
+    }
+
+    /// Forgets what was counted since the last rate: the encoding has paused.
+    pub fn pause(&mut self) {
+        self.since = None;
+        self.bytes = Default::default();
+    }
+
+    /// Bits a second up to these layers; `None` before anything was measured.
+    pub fn rate(&self, up_to: Sublayers) -> Option<u64> {
+        let spatial = self.bits_per_second.iter().take(usize::from(up_to.spatial) + 1);
+        let rates = spatial.flat_map(|rates| rates.iter().take(usize::from(up_to.temporal) + 1));
+        Some(rates.sum()).filter(|&sum: &u64| sum > 0)
+    }
+
+    /// How many spatial and temporal layers it has; one of each before anything was measured.
+    pub fn layers(&self) -> (u8, u8) {
+        let has = |rates: &[u64; TEMPORAL]| rates.iter().any(|&rate| rate > 0);
+        let spatial = self.bits_per_second.iter().rposition(has).unwrap_or(0);
+        let temporal =
+            (0..TEMPORAL).rfind(|&at| self.bits_per_second.iter().any(|rates| rates[at] > 0)).unwrap_or(0);
+        (spatial as u8 + 1, temporal as u8 + 1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frame(spatial: u8, temporal: u8) -> Frame {
+        Frame { spatial, temporal, ..Frame::default() }
+    }
+
+    #[test]
+    fn rates_are_told_up_to_each_layer() {
+        let mut meter = Meter::default();
+        assert_eq!(meter.rate(Sublayers::ALL), None);
+        for n in 0..50 {
+            let now = Time::from_millis(10 * n);
+            meter.on_packet(now, 1_000, &frame(0, (n % 2) as u8));
+            meter.on_packet(now, 3_000, &frame(1, (n % 2) as u8));
+            assert!(!meter.settle(now));
+        }
+        assert!(meter.settle(Time::from_millis(500)));
+        assert_eq!(meter.layers(), (2, 2));
+        assert_eq!(meter.rate(Sublayers { spatial: 0, temporal: 0 }), Some(400_000));
+        assert_eq!(meter.rate(Sublayers { spatial: 0, temporal: 7 }), Some(800_000));
+        assert_eq!(meter.rate(Sublayers::ALL), Some(3_200_000));
+    }
+
+    #[test]
+    fn a_rate_rises_at_once_and_falls_slowly() {
+        let mut meter = Meter::default();
+        for (n, bytes) in [10_000usize, 100_000, 0].into_iter().enumerate() {
+            meter.on_packet(Time::from_millis(500 * n as u64), bytes, &frame(0, 0));
+            meter.settle(Time::from_millis(500 * (n as u64 + 1)));
+        }
+        assert_eq!(meter.rate(Sublayers::ALL), Some(1_200_000));
+    }
+}

@@ -1,0 +1,290 @@
+//! What each seat is to show of its track, and what publishers need not send.
+//!
+//! Two clocks: a track is looked at ten times a second while something comes of it, and a receiver's
+//! budget is divided anew when something changed, at most as often. Nothing here is per packet.
+
+use super::Shard;
+use super::link::Link;
+use crate::base::slab::Slab;
+use crate::base::{Outbox, SlotId, Time, TransportId};
+use crate::control::Event;
+use crate::control::types::{Kind, Reason, Source};
+use crate::media::allocation::{Wish, allocate};
+use crate::media::choice::{Choice, Sublayers};
+use crate::media::ladder::{Ladder, ladder};
+use crate::media::slot::Slot;
+use crate::media::track::Track;
+use std::cmp::Reverse;
+use std::time::Duration;
+
+/// How often a budget is divided at most: a tenth of a second is a few frames, and estimates come
+/// no faster than feedback, every 50 ms.
+const INTERVAL: Duration = Duration::from_millis(100);
+
+/// How often what comes of a track is looked at.
+const LOOK_INTERVAL: Duration = Duration::from_millis(100);
+
+/// A picture that was lowered is not raised for so long: raising it costs a key frame, and an
+/// estimate that fell takes some round trips to prove itself.
+const HOLD: Duration = Duration::from_secs(2);
+
+/// A publisher is told that nobody watches a layer only when nobody did for so long: starting an
+/// encoder again takes it some hundred milliseconds and a key frame.
+const UNWATCHED: Duration = Duration::from_secs(5);
+
+/// What an allocation works with; kept so that it allocates nothing.
+#[derive(Debug, Default)]
+pub(super) struct Workbench {
+    seats: Vec<u32>,
+    /// By seat: what it could show of what comes now.
+    wishes: Vec<Wish>,
+    chosen: Vec<Option<usize>>,
+}
+
+impl Shard {
+    /// From now on the receiver `link` is sent about `bits_per_second` at most, retransmissions aside;
+    /// `None`: as much as there is. To be called with each new estimate: what is sent changes at most
+    /// every tenth of a second.
+    pub(super) fn set_budget(&mut self, link: u32, bits_per_second: Option<u64>) {
+        if std::mem::replace(&mut self.links[link].budget, bits_per_second) != bits_per_second {
+            self.unsettle(link);
+        }
+    }
+
+    /// Takes `bits_per_second` for what the path of `transport` carries: for whoever knows better
+    /// than any estimate. False: there is no such transport.
+    pub fn assume_budget(&mut self, transport: TransportId, bits_per_second: Option<u64>) -> bool {
+        let link = self.link_keys.get(&transport).copied();
+        let Some(link) = link else { return false };
+        self.links[link].is_budget_assumed = bits_per_second.is_some();
+        self.set_budget(link, bits_per_second);
+        true
+    }
+
+    /// The seat is to show no more lines than `max_height`; 0 shows nothing.
+    pub(super) fn limit(&mut self, slot: SlotId, max_height: Option<u16>) -> Result<(), (u64, Reason)> {
+        let key = *self.slot_keys.get(&slot).ok_or((slot.0, Reason::Unknown))?;
+        if self.slots[key].set_max_height(max_height) {
+            self.unsettle(self.slots[key].transport());
+        }
+        Ok(())
+    }
+
+    /// The budget of `link` is to be divided anew, soon.
+    pub(super) fn unsettle(&mut self, link: u32) {
+        let entry = &mut self.links[link];
+        entry.allocate_at = entry.allocate_at.min(entry.next_allocation);
+        let at = entry.allocate_at;
+        self.timers.set_at_most(link, at);
+    }
+
+    /// The budget of `link` is to be divided anew at once: it is shown something else.
+    pub(super) fn unsettle_now(&mut self, link: u32) {
+        self.links[link].allocate_at = Time::ZERO;
+        self.timers.set_at_most(link, Time::ZERO);
+    }
+
+    /// Somebody speaks in a room: who has too little for all pictures is to see them well.
+    pub(super) fn unsettle_room(&mut self, room: u32) {
+        let here = self.links.iter().filter(|(_, link)| link.room == room && link.budget.is_some());
+        let links: Vec<u32> = here.map(|(key, _)| key).collect();
+        links.into_iter().for_each(|link| self.unsettle(link));
+    }
+
+    /// Divides the budget of the receiver `link` anew, if that is due.
+    pub(super) fn allocate_if_due(&mut self, now: Time, link: u32, out: &mut impl Outbox) {
+        if self.links[link].allocate_at > now {
+            return;
+        }
+        self.links[link].allocate_at = Time::NEVER;
+        self.links[link].next_allocation = now + INTERVAL;
+        let mut bench = std::mem::take(&mut self.workbench);
+        self.rank(link, &mut bench.seats);
+        self.divide(now, link, true, &mut bench);
+        for place in 0..bench.seats.len() {
+            let chosen = bench.chosen[place].map(|rung| bench.wishes[place].ladder[rung].choice);
+            self.note_fall(now, bench.seats[place], &bench.wishes[place], bench.chosen[place]);
+            self.aim(bench.seats[place], chosen, out);
+        }
+        // Once more as if every layer came: what somebody would be shown then, publishers send.
+        self.divide(now, link, false, &mut bench);
+        for place in 0..bench.seats.len() {
+            let layer = bench.chosen[place].map(|rung| bench.wishes[place].ladder[rung].choice.layer);
+            let slot = &mut self.slots[bench.seats[place]];
+            if slot.set_desired(layer)
+                && let Some(track) = slot.track()
+            {
+                self.touch(track);
+            }
+        }
+        let most = bench.wishes.iter().filter_map(|wish| wish.ladder.last());
+        let most: u64 = most.map(|rung| rung.bits_per_second).sum();
+        self.workbench = bench;
+        self.set_wanted(link, most);
+    }
+
+    /// The seats of `link` that show pictures, the most important first: who is pinned, then screens,
+    /// then the biggest; of those of one size who spoke last, then in the order of the seats.
+    fn rank(&self, link: u32, seats: &mut Vec<u32>) {
+        seats.clear();
+        let shows_picture =
+            |&slot: &u32| self.slots[slot].kind() == Kind::Video && self.slots[slot].track().is_some();
+        seats.extend(self.links[link].slots.iter().copied().filter(shows_picture));
+        let room = &self.rooms[self.links[link].room];
+        let pinned = room.pinned_by(self.links[link].participant);
+        let importance = |slot: &u32| {
+            let track = self.slots[*slot].track().and_then(|track| self.tracks.get(track));
+            let is_pinned = track.is_some_and(|track| Some(track.participant) == pinned);
+            let is_screen = track.is_some_and(|track| track.source == Source::Screen);
+            let spoke = track.map_or(0, |track| room.spoke(track.id));
+            let place = self.links[link].slots.iter().position(|other| other == slot);
+            let height = self.slots[*slot].max_height().unwrap_or(u16::MAX);
+            (!is_pinned, !is_screen, Reverse(height), Reverse(spoke), place)
+        };
+        seats.sort_unstable_by_key(importance);
+    }
+
+    fn divide(&self, now: Time, link: u32, only_flowing: bool, bench: &mut Workbench) {
+        bench.wishes.clear();
+        bench.wishes.extend(bench.seats.iter().map(|&seat| {
+            let slot = &self.slots[seat];
+            let track = slot.track().and_then(|track| self.tracks.get(track));
+            let ladder =
+                track.map_or_else(Ladder::new, |track| ladder(track, slot.max_height(), only_flowing));
+            let place = |aim: Choice| ladder.iter().rposition(|rung| rung.choice == aim);
+            let now_at = slot.aimed_at().and_then(place);
+            Wish { now: now_at, may_rise: now.since(slot.lowered()) >= HOLD, ladder }
+        }));
+        let entry = &self.links[link];
+        allocate(
+            entry.budget,
+            audio_rate(entry, &self.slots, &self.tracks),
+            &bench.wishes,
+            &mut bench.chosen,
+        );
+    }
+
+    fn note_fall(&mut self, now: Time, seat: u32, wish: &Wish, chosen: Option<usize>) {
+        if wish.now.is_some() && chosen < wish.now {
+            self.slots[seat].note_lowered(now);
+        }
+    }
+
+    /// Lets a seat aim at `choice`: it is put on the lists of what it listens to, and begins at once
+    /// or when the key frame comes that is asked for.
+    pub(super) fn aim(&mut self, slot: u32, choice: Option<Choice>, out: &mut impl Outbox) {
+        let Some(key) = self.slots[slot].track().filter(|_| self.slots[slot].aim(choice)) else { return };
+        for (number, layer) in (0u8..).zip(&mut self.tracks[key].layers) {
+            let is_listed = layer.slots.contains(&slot);
+            match self.slots[slot].listens_to(number) {
+                true if !is_listed => layer.slots.push(slot),
+                false if is_listed => layer.slots.retain(|&other| other != slot),
+                _ => {}
+            }
+        }
+        self.touch(key);
+        self.begin(slot, out);
+        if let Some(choice) = choice.filter(|choice| self.slots[slot].misses_key_frame_of(choice.layer)) {
+            self.want_key_frame(key, usize::from(choice.layer));
+        }
+    }
+
+    /// Takes seats off the lists of layers they have left for others.
+    pub(super) fn let_go_of_layers(&mut self, track: u32) {
+        if self.tracks[track].layers.len() == 1 {
+            return;
+        }
+        for (number, layer) in (0u8..).zip(&mut self.tracks[track].layers) {
+            layer.slots.retain(|&slot| self.slots[slot].listens_to(number));
+        }
+        self.touch(track);
+    }
+
+    /// Looks at what comes of a track, if it is time: rates, layers that paused or are back, and
+    /// layers that nobody watches.
+    pub(super) fn look_at(&mut self, now: Time, key: u32) {
+        let track = &mut self.tracks[key];
+        let is_told = track.home.is_some() && track.layers.len() > 1;
+        if now < track.next_look || is_told {
+            return;
+        }
+        track.next_look = now + LOOK_INTERVAL;
+        let flow_changed = track.note_flow();
+        let mut rates_changed = false;
+        track.layers.iter_mut().for_each(|layer| rates_changed |= layer.meter.settle(now));
+        if flow_changed || rates_changed {
+            self.unsettle_viewers(key, flow_changed);
+            self.tell_supplies(key);
+        }
+        self.tell_wanted(now, key);
+    }
+
+    /// The rates of a track changed, or which of its layers there are, or who comes first.
+    pub(super) fn unsettle_viewers(&mut self, track: u32, all: bool) {
+        for layer in 0..self.tracks[track].layers.len() {
+            for place in 0..self.tracks[track].layers[layer].slots.len() {
+                let link = self.slots[self.tracks[track].layers[layer].slots[place]].transport();
+                if all || self.links[link].budget.is_some() {
+                    self.unsettle(link);
+                }
+            }
+        }
+    }
+
+    /// Tells signaling which layers of a track anybody watches, when that has changed. The lowest is
+    /// always sent: whoever comes is to see something at once.
+    fn tell_wanted(&mut self, now: Time, key: u32) {
+        let Track { layers, wanted_there, home, .. } = &self.tracks[key];
+        if layers.len() == 1 || home.is_some() {
+            return;
+        }
+        let there = wanted_there.iter().fold(0, |wanted, (_, layers)| wanted | layers);
+        let wanted = 1 | there | self.wanted_here(key);
+        let track = &mut self.tracks[key];
+        let mut told = 0;
+        for (number, layer) in track.layers.iter_mut().enumerate() {
+            let bit = 1 << number;
+            if wanted & bit != 0 || layer.last_wanted == Time::ZERO {
+                layer.last_wanted = now;
+            }
+            // What was paused already stays so until somebody wants it.
+            let lingers = track.told_wanted & bit != 0 && now.since(layer.last_wanted) < UNWATCHED;
+            told |= if wanted & bit != 0 || lingers { bit } else { 0 };
+        }
+        let everything = (1 << track.layers.len()) - 1;
+        if told != track.told_wanted & everything {
+            track.told_wanted = told;
+            let track = track.id;
+            self.tell(Event::Layers { track, wanted: told });
+        }
+    }
+
+    /// The layers of a track that somebody on this worker watches, or would if they came; a bit each.
+    pub(super) fn wanted_here(&self, track: u32) -> u8 {
+        let mut wanted = 0;
+        for &slot in self.tracks[track].layers.iter().flat_map(|layer| &layer.slots) {
+            let slot = &self.slots[slot];
+            let aim = slot.aimed_at().map(|aim| aim.layer);
+            for layer in [slot.layer(), aim, slot.desired()].into_iter().flatten() {
+                wanted |= 1 << layer;
+            }
+        }
+        wanted
+    }
+
+    /// Says again which layers of each track are watched.
+    pub(super) fn wanted_layers(&self) -> impl Iterator<Item = Event> {
+        let several = self.tracks.iter().filter(|(_, track)| track.home.is_none() && track.layers.len() > 1);
+        several.map(|(_, track)| {
+            let everything = (1 << track.layers.len()) - 1;
+            Event::Layers { track: track.id, wanted: track.told_wanted & everything }
+        })
+    }
+}
+
+/// What the sound costs that a receiver is sent.
+fn audio_rate(link: &Link, slots: &Slab<Slot>, tracks: &Slab<Track>) -> u64 {
+    let sounds = link.slots.iter().map(|&slot| &slots[slot]).filter(|slot| slot.kind() == Kind::Audio);
+    let tracks = sounds.filter_map(|slot| tracks.get(slot.track()?));
+    tracks.filter_map(|track| track.layers[0].meter.rate(Sublayers::ALL)).sum()
+}
