@@ -6,6 +6,10 @@
 //! takes over from the one before when its key frame comes. The index of a packet in the seat's
 //! sequence is also its SRTP index, so it is never used twice. Nothing here copies a payload.
 
+mod path;
+
+pub use path::Mark;
+
 use super::choice::{Choice, Sublayers};
 use super::numbering::{Numbering, Skipped};
 use super::packet::{Extension, Packet};
@@ -176,15 +180,6 @@ pub struct Slot {
     lowered: Time,
     sent: Sent,
     resends: Box<Resends>,
-}
-
-/// A place in a seat's sequence.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Mark {
-    /// The index of the packet that came next.
-    pub index: u64,
-    /// The last time stamp and when it was sent.
-    last: Option<(u32, Time)>,
 }
 
 /// What the seat's last sender report said: this time stamp belongs to that moment.
@@ -384,23 +379,6 @@ impl Slot {
             self.interrupt();
         }
         before && !shed
-    }
-
-    /// Where the sequence stands: what [`take_back`](Self::take_back) brings back.
-    pub fn mark(&self) -> Mark {
-        Mark { index: self.next_index, last: self.last }
-    }
-
-    /// Breaks the run, and has the sequence go on from `mark`: what was numbered since then was thrown
-    /// away before it was sealed, `packets` of it.
-    pub fn take_back(&mut self, mark: Mark, packets: u32) {
-        debug_assert!(mark.index <= self.next_index, "only what was given out is taken back");
-        (self.next_index, self.last) = (self.next_index.min(mark.index), mark.last);
-        let run = self.showing.as_ref().and_then(|showing| showing.run);
-        let resumes = run.map(|run| (run.layer, run.timestamp_offset)).or(self.resumes);
-        self.sent.packets = self.sent.packets.wrapping_sub(packets);
-        self.interrupt();
-        self.resumes = resumes;
     }
 
     /// The layer begins anew with other indices.
@@ -637,52 +615,6 @@ impl Slot {
             elements.push(Element { id, data: mid.as_bytes() });
         }
         elements
-    }
-
-    /// Whether its packets have transport-wide sequence numbers.
-    pub fn is_numbered(&self) -> bool {
-        self.open.extensions.transport_cc.is_some()
-    }
-
-    /// Whether packets that carry nothing may go under its retransmission SSRC.
-    pub fn can_probe(&self) -> bool {
-        self.is_numbered() && self.open.rtx_ssrc.is_some() && self.probe_payload_type().is_some()
-    }
-
-    /// How a packet that carries nothing goes out, as a retransmission of nothing.
-    pub fn probe(&mut self) -> Option<Outgoing> {
-        let outgoing = Outgoing {
-            index: self.next_rtx_index,
-            ssrc: self.open.rtx_ssrc?,
-            payload_type: self.probe_payload_type()?,
-            red: None,
-            timestamp: self.last.map_or(0, |(timestamp, _)| timestamp),
-            marker: false,
-            begins: false,
-            head: Head::default(),
-            is_empty: true,
-            frame_number: None,
-        };
-        self.next_rtx_index += 1;
-        Some(outgoing)
-    }
-
-    fn probe_payload_type(&self) -> Option<PayloadType> {
-        let run = self.showing.as_ref().and_then(|showing| showing.run);
-        let shown = run.and_then(|run| run.codec.1.rtx);
-        shown.or_else(|| self.open.codecs.iter().find_map(|codec| codec.rtx))
-    }
-
-    /// Writes the header of a packet that carries nothing; returns its length.
-    pub fn write_bare_header(&self, outgoing: &Outgoing, out: &mut [u8]) -> Option<usize> {
-        let header = RtpHeader {
-            marker: false,
-            payload_type: outgoing.payload_type,
-            sequence: outgoing.index as u16,
-            timestamp: outgoing.timestamp,
-            ssrc: outgoing.ssrc,
-        };
-        header.write(&self.own_elements(), out)
     }
 }
 

@@ -5,7 +5,7 @@ use super::Shard;
 use super::counters::Drop;
 use super::gather::{Cut, MAX_HEADER, Train};
 use crate::base::{Bitrate, Outbox, Time};
-use crate::media::bwe::Estimator;
+use crate::media::bwe::{Estimator, START};
 use crate::media::pacer::Pacer;
 use crate::transport::srtp::Payload;
 use crate::wire::rtcp::{Remb, TransportFeedback};
@@ -19,6 +19,13 @@ const LEAST_WANTED: Bitrate = Bitrate::from_kbps(1_000);
 /// What allocation keeps free beside the pictures it chose, and headers and encoders take.
 const BESIDE: f64 = 1.2;
 const SOUND: Bitrate = Bitrate::from_kbps(100);
+
+/// One small picture is always tried: where even that does not pass, the pacer throws it away, and
+/// who has nothing to look at learns at once when the link is better.
+const LEAST_BUDGET: Bitrate = START;
+
+/// A link without retransmissions cannot be probed: it is tried again with pictures after this.
+const UNPROBED: Duration = Duration::from_secs(5);
 
 /// Over this what is sent is measured.
 const MEASURED_OVER: Duration = Duration::from_secs(1);
@@ -95,11 +102,15 @@ impl Rate {
     }
 
     /// What may be sent: as much as there is, until the link shows that it does not carry it. From then
-    /// on the target, until all that is wanted fits again.
-    fn budget(&mut self, now: Time) -> Option<u64> {
+    /// on the target, until all that is wanted fits again; where nothing can probe, until a while has
+    /// passed: then only more pictures tell.
+    fn budget(&mut self, now: Time, can_probe: bool) -> Option<u64> {
         let fits = self.estimator.estimate() >= self.estimator.wanted();
-        self.is_bounded = (self.is_bounded || self.estimator.is_tight(now)) && !fits;
-        self.is_bounded.then(|| self.estimator.target(now).bps())
+        self.is_bounded = match can_probe {
+            true => (self.is_bounded || self.estimator.is_tight(now)) && !fits,
+            false => self.estimator.was_full_within(now, UNPROBED),
+        };
+        self.is_bounded.then(|| self.estimator.target(now).max(LEAST_BUDGET).bps())
     }
 
     fn measure(&mut self, now: Time) {
@@ -207,9 +218,9 @@ impl Shard {
     }
 
     fn follow_estimate(&mut self, now: Time, link: u32) {
-        let entry = &mut self.links[link];
-        let Some(rate) = &mut entry.rate else { return };
-        let (budget, deadline) = (rate.budget(now), rate.estimator.deadline());
+        let can_probe = self.links[link].slots.iter().any(|&slot| self.slots[slot].can_probe());
+        let Some(rate) = &mut self.links[link].rate else { return };
+        let (budget, deadline) = (rate.budget(now, can_probe), rate.estimator.deadline());
         self.timers.set_at_most(link, deadline);
         if !self.links[link].is_budget_assumed {
             self.set_budget(link, budget);

@@ -10,9 +10,10 @@ use std::time::Duration;
 
 /// Joins, leaves and troubles happen until now.
 const TROUBLE_UNTIL_MS: u64 = 3_500;
-/// From the healing of the network to the end: three NACK and key frame rounds, one report, and
-/// whatever a DTLS retransmission timer that has backed off still waits for.
-const QUIET: Duration = Duration::from_millis(3_500);
+/// From the healing of the network to the end: what a DTLS retransmission timer that has backed off
+/// still waits for, the next probe of a link that was thought thin, 5 s, the time a lowered picture is
+/// held, and a key frame.
+const QUIET: Duration = Duration::from_millis(8_500);
 
 /// One person's part.
 #[derive(Clone, PartialEq, Debug)]

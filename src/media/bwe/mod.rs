@@ -133,6 +133,8 @@ pub struct Estimator {
     round_trip: Duration,
     heard: Option<Time>,
     silent_since: Time,
+    /// The rate when the receiver fell silent.
+    before_silence: Option<Bitrate>,
 }
 
 impl Estimator {
@@ -153,6 +155,7 @@ impl Estimator {
             round_trip: FIRST_ROUND_TRIP,
             heard: None,
             silent_since: now,
+            before_silence: None,
         }
     }
 
@@ -198,6 +201,13 @@ impl Estimator {
         let Some(newest_us) = newest_us else { return };
         self.heard = Some(now);
         self.silent_since = now;
+        if let Some(before) = self.before_silence.take() {
+            // The path may be another one: it is looked at as at the beginning.
+            self.aimd.set(now, self.aimd.rate().max(before.min(START)));
+            self.prober.restart(now);
+            (self.groups, self.queue, self.trend) = Default::default();
+            (self.throughput, self.loss) = Default::default();
+        }
         let back = now.since(Time::from_nanos(newest_us as u64 * 1_000));
         self.round_trip = (self.round_trip * 7 + back) / 8;
         self.update(now);
@@ -266,13 +276,14 @@ impl Estimator {
         self.alr.on_sent(now, 0, self.estimate());
         if self.heard.is_some() && self.log.in_flight() > 0 && now.since(self.silent_since) >= SILENCE {
             self.silent_since = now;
+            self.before_silence.get_or_insert(self.aimd.rate());
             self.aimd.set(now, self.aimd.rate().times(INTO_SILENCE).max(BOUNDS.0));
             self.prober.on_decrease(now, self.aimd.rate());
         }
         let calm = self.heard.is_some()
             && self.trend.usage() != Usage::Over
             && self.queue.wait_us() < DRAINED_US
-            && self.loss.average() < TOO_LOSSY;
+            && self.loss.just_now() < TOO_LOSSY;
         self.prober.update(now, self.estimate(), self.wanted, calm, !self.alr.is_limited());
     }
 
@@ -316,6 +327,11 @@ impl Estimator {
     pub fn is_tight(&self, now: Time) -> bool {
         let lately = self.aimd.stepped_down().is_some_and(|at| now.since(at) < TIGHT_FOR);
         lately || self.is_lossy() || self.remote.is_some()
+    }
+
+    /// Whether the queue grew within the last `time`, so that the rate was lowered.
+    pub fn was_full_within(&self, now: Time, time: Duration) -> bool {
+        self.aimd.stepped_down().is_some_and(|at| now.since(at) < time)
     }
 
     /// The probe has sent what is due, or cannot.

@@ -224,6 +224,12 @@ impl Prober {
         self.cluster = Some(Cluster::new(self.last_id, rate, now));
     }
 
+    /// The link is as unknown as at the beginning.
+    pub(super) fn restart(&mut self, now: Time) {
+        let last_id = self.last_id;
+        *self = Prober { last_id, ..Prober::new(now) };
+    }
+
     /// The rate was lowered: looks again soon, and not at once.
     pub(super) fn on_decrease(&mut self, now: Time, estimate: Bitrate) {
         self.follow = None;
