@@ -24,6 +24,10 @@ const CRAWL_PAUSE: i64 = 3;
 /// clocks drift apart by a few milliseconds in (100 ppm), longer than any queue stands.
 const BASE_HALF_US: i64 = 15_000_000;
 
+/// The same while so little is sent that no queue can be ours: a path that has become longer, by another
+/// route or another network, is soon taken for what it is.
+const IDLE_HALF_US: i64 = 1_000_000;
+
 /// Clocks do not leap; a way that seems this much longer or shorter at once is a new clock.
 const LEAP_US: i64 = 3_000_000;
 
@@ -121,8 +125,8 @@ pub(super) struct Queue {
 }
 
 impl Queue {
-    /// Takes a group; what its packet waited, in microseconds.
-    pub(super) fn on_sample(&mut self, sample: &Sample) -> i64 {
+    /// Takes a group; what its packet waited, in microseconds. `idle`: hardly anything is sent.
+    pub(super) fn on_sample(&mut self, sample: &Sample, idle: bool) -> i64 {
         let delay = sample.delay_us;
         let (now, before) = match self.least {
             Some((now, before)) if (delay - now).abs() <= LEAP_US => (now.min(delay), before),
@@ -132,12 +136,18 @@ impl Queue {
             }
         };
         self.least = Some((now, before));
-        if sample.sent_us - self.half_began > BASE_HALF_US {
+        let half = if idle { IDLE_HALF_US } else { BASE_HALF_US };
+        if sample.sent_us - self.half_began > half {
             self.half_began = sample.sent_us;
             self.least = Some((delay, now));
         }
         self.last_us = delay - now.min(before);
         self.last_us
+    }
+
+    /// What seemed a queue is the path itself.
+    pub(super) fn rebase(&mut self) {
+        *self = Queue::default();
     }
 
     /// What the last group's packet waited.
@@ -194,16 +204,16 @@ mod tests {
     fn a_queue_is_what_stands_above_the_shortest_way() {
         let mut queue = Queue::default();
         let sample = |sent_us, delay_us| Sample { sent_us, arrived_us: sent_us + delay_us, delay_us };
-        assert_eq!(queue.on_sample(&sample(0, -5_000)), 0);
-        assert_eq!(queue.on_sample(&sample(33_000, 20_000)), 25_000);
-        assert_eq!(queue.on_sample(&sample(66_000, -6_000)), 0);
+        assert_eq!(queue.on_sample(&sample(0, -5_000), false), 0);
+        assert_eq!(queue.on_sample(&sample(33_000, 20_000), false), 25_000);
+        assert_eq!(queue.on_sample(&sample(66_000, -6_000), false), 0);
     }
 
     #[test]
     fn a_path_that_has_become_longer_is_taken_for_itself_after_half_a_minute() {
         let mut queue = Queue::default();
         let wait = |queue: &mut Queue, ms: i64, delay_us| {
-            queue.on_sample(&Sample { sent_us: ms * 1_000, arrived_us: 0, delay_us })
+            queue.on_sample(&Sample { sent_us: ms * 1_000, arrived_us: 0, delay_us }, false)
         };
         wait(&mut queue, 0, 10_000);
         assert_eq!(wait(&mut queue, 1_000, 60_000), 50_000);

@@ -58,6 +58,9 @@ const BORNE_IN_PROBE_US: i64 = 80_000;
 /// A queue that stands this long is too long, even if it does not grow.
 const STANDING_US: i64 = 100_000;
 
+/// The rate is lowered in vain so often before what stands is taken for the path itself.
+const MOST_IN_VAIN: u32 = 4;
+
 /// A queue that is as short as this and loses so much more than the path does on the average
 /// overflows: it is shallow.
 const SHALLOW_US: i64 = 12_000;
@@ -135,6 +138,9 @@ pub struct Estimator {
     silent_since: Time,
     /// The rate when the receiver fell silent.
     before_silence: Option<Bitrate>,
+    /// How long the queue was when the rate was first lowered, and how often it was since without the
+    /// queue becoming shorter.
+    in_vain: Option<(i64, u32)>,
 }
 
 impl Estimator {
@@ -156,6 +162,7 @@ impl Estimator {
             heard: None,
             silent_since: now,
             before_silence: None,
+            in_vain: None,
         }
     }
 
@@ -194,7 +201,7 @@ impl Estimator {
             newest_us = newest_us.max(Some(spoken.sent_us));
             self.throughput.on_packet(arrived_us, bytes);
             if let Some(sample) = self.groups.on_packet(spoken.sent_us, arrived_us, bytes) {
-                self.queue.on_sample(&sample);
+                self.queue.on_sample(&sample, self.alr.is_limited());
                 self.trend.on_sample(&sample);
             }
         }
@@ -240,6 +247,7 @@ impl Estimator {
         self.aimd.update(now, &seen, BOUNDS);
         self.loss.update(self.aimd.rate(), arriving);
         if self.aimd.stepped_down() != before {
+            self.note_step_down();
             self.prober.on_decrease(now, self.aimd.rate());
         }
         // A full link gives a burst more than its share. Who knows that it is full does not take it.
@@ -251,6 +259,19 @@ impl Estimator {
         {
             self.aimd.set(now, found.rate);
             self.loss.raise(found.rate);
+        }
+    }
+
+    /// A queue that does not shorten however often the rate is lowered is no queue: the path has
+    /// become longer.
+    fn note_step_down(&mut self) {
+        let wait_us = self.queue.wait_us();
+        let (first_us, steps) = self.in_vain.unwrap_or((wait_us, 0));
+        let vain = wait_us > STANDING_US && wait_us * 10 > first_us * 8;
+        self.in_vain = vain.then_some((first_us, steps + 1));
+        if vain && steps + 1 >= MOST_IN_VAIN {
+            self.queue.rebase();
+            self.in_vain = None;
         }
     }
 

@@ -42,6 +42,8 @@ const AFTER_DEEP_DECREASE: Duration = Duration::from_secs(2);
 const DEEP: f64 = 0.6;
 /// Of late: the highest estimate fades by half in this.
 const FADES_IN: Duration = Duration::from_secs(10);
+/// A link that is not calm when a probe is due is looked at again after this.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
 /// The smoothed delay shows a probe for so much longer than its own round trip.
 const AFTERMATH: Duration = Duration::from_millis(300);
 /// A probe's answer comes within a round trip and a feedback interval; afterwards it is given up
@@ -198,8 +200,8 @@ impl Prober {
         self.peak = self.peak.times(faded).max(estimate);
         self.looked = now;
         if let Some(cluster) = &self.cluster {
-            let stale = cluster.over.is_some_and(|at| now.since(at) > PATIENCE);
-            if stale || now.since(cluster.began) > 2 * PATIENCE {
+            let stale = cluster.over.is_some_and(|at| now.since(at) >= PATIENCE);
+            if stale || now.since(cluster.began) >= 2 * PATIENCE {
                 self.cluster = None;
                 self.follow = None;
             }
@@ -269,7 +271,7 @@ impl Prober {
             Some(cluster) if cluster.over.is_none() => cluster.next_step,
             Some(cluster) => cluster.began + 2 * PATIENCE,
             None if estimate >= wanted => Time::NEVER,
-            None => self.next_at.max(self.looked + STEP),
+            None => self.next_at.max(self.looked + LOOK_AGAIN),
         }
     }
 
@@ -378,8 +380,10 @@ mod tests {
             now += STEP;
         }
         prober.update(Time::from_millis(500), Bitrate::from_kbps(600), WANTED, true, false);
-        prober.update(Time::from_millis(4_000), Bitrate::from_kbps(600), WANTED, true, false);
+        let at = prober.deadline(Bitrate::from_kbps(600), WANTED);
+        prober.update(at, Bitrate::from_kbps(600), WANTED, true, false);
         assert!(prober.cluster.is_none(), "given up");
+        assert!(prober.deadline(Bitrate::from_kbps(600), WANTED) > at, "a deadline goes by");
         prober.update(Time::from_millis(6_000), Bitrate::from_kbps(600), WANTED, true, false);
         assert!(prober.rate().is_some(), "and begun again");
     }
