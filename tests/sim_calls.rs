@@ -247,7 +247,7 @@ fn when_an_encoder_gives_up_a_layer_viewers_fall_to_one_that_comes() {
     scenario.end = ms(5_000);
     let verdict = judge(scenario);
     assert_eq!(shown_layers(1, &verdict), [1]);
-    assert_eq!(verdict.paused[&0][2], false, "it is wanted as soon as it comes");
+    assert!(!verdict.paused[&0][2], "it is wanted as soon as it comes");
 }
 
 #[test]
@@ -297,6 +297,19 @@ fn what_is_missing_from_before_a_mute_does_not_come_after_it() {
     scenario.end = ms(7_000);
     let verdict = judge_as_it_is(scenario);
     assert!(dropped("mesh-full", &verdict) > 50, "{:?}", verdict.drops);
+}
+
+#[test]
+fn who_comes_late_on_another_shard_is_shown_who_spoke_last() {
+    for shards in [1, 3] {
+        let mut scenario = call_of(3).spread_over(shards, MeshPlan::CALM);
+        [0, 2].into_iter().for_each(|who| scenario.people[who].quiet = true);
+        scenario.actions[2].0 = ms(3_000);
+        let verdict = judge_as_it_is(scenario);
+        let of = |who| verdict.stays.iter().find(|stay| stay.0 == who).expect("everybody came").1;
+        let shown = &verdict.served[&of(2)];
+        assert_eq!(shown, &verdict.served[&of(0)], "both see the one who speaks, on {shards} shards");
+    }
 }
 
 #[test]

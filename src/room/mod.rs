@@ -177,6 +177,22 @@ impl Room {
         self.sort_streams();
     }
 
+    /// Whether somebody speaks on a stream, and since when in the order of turns: for another worker,
+    /// which has not heard it.
+    pub fn voice_of(&self, participant: ParticipantId, stream: StreamId) -> (bool, u32) {
+        let is_it = |known: &&Stream| known.participant == participant && known.stream == stream;
+        self.streams.iter().find(is_it).map_or((false, 0), |known| (known.speaks, known.spoke))
+    }
+
+    /// Takes over what another worker has heard on a stream.
+    pub fn recall(&mut self, participant: ParticipantId, stream: StreamId, (speaks, spoke): (bool, u32)) {
+        let is_it = |known: &&mut Stream| known.participant == participant && known.stream == stream;
+        if let Some(known) = self.streams.iter_mut().find(is_it) {
+            (known.speaks, known.spoke) = (speaks, spoke);
+            self.turns = self.turns.max(spoke);
+        }
+    }
+
     /// Somebody begins or ends to speak on a stream. Whether seats may change by it: when who speaks
     /// is not seen by all.
     pub fn speaks(&mut self, participant: ParticipantId, stream: StreamId, speaks: bool) -> bool {

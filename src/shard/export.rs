@@ -89,7 +89,8 @@ impl Shard {
         }
     }
 
-    /// Takes over everything in `state`; the shard must be new. Asks for key frames at once.
+    /// Takes over everything in `state`; the shard must be new, and have joined the mesh if the one
+    /// before had. Asks for key frames at once, and other workers for what they publish.
     ///
     /// # Errors
     /// When the state is of another version or contradicts itself; the shard is then of no use.

@@ -78,6 +78,8 @@ struct Told {
 struct Published {
     participant: ParticipantId,
     publish: Publish,
+    /// Whether its stream is spoken on, and since which turn.
+    voice: (bool, u32),
 }
 
 /// One thing that a worker tells another. What is long and rare is boxed.

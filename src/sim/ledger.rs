@@ -43,13 +43,6 @@ impl<T: Copy + PartialEq> History<T> {
         during.chain(before).any(|(_, held)| *held == value)
     }
 
-    /// Whether it held nothing but `value` between the two moments.
-    pub fn held_throughout(&self, from: Time, to: Time, value: T) -> bool {
-        let before = self.changes.iter().rev().find(|(when, _)| *when <= from);
-        let during = self.changes.iter().filter(|(when, _)| *when > from && *when <= to);
-        before.into_iter().chain(during).all(|(_, held)| *held == value)
-    }
-
     /// Whether it held `value` at some point since `from`.
     pub fn held_since(&self, from: Time, value: T) -> bool {
         let before = self.changes.iter().rev().find(|(when, _)| *when <= from);

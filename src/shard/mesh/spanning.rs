@@ -9,6 +9,7 @@ use crate::base::{Outbox, ParticipantId, RoomId, TrackId, WorkerId};
 use crate::control::types::Reason;
 use crate::media::sender_clock::ClockOffset;
 use crate::media::track::{Home, Track};
+use crate::room::Room;
 use crate::shard::Shard;
 
 impl Shard {
@@ -72,10 +73,9 @@ impl Shard {
     }
 
     pub(in crate::shard) fn tell_published(&mut self, room: u32, track: u32) {
-        let Track { participant, published, .. } = &self.tracks[track];
-        let room = &self.rooms[room];
+        let (track, room) = (&self.tracks[track], &self.rooms[room]);
         for &worker in room.workers() {
-            let published = Box::new(Published { participant: *participant, publish: published.clone() });
+            let published = Box::new(published(track, room));
             self.mesh.tell(worker, MeshValue::Published { room: room.id(), published });
         }
     }
@@ -95,9 +95,8 @@ impl Shard {
         let people = entry.participants().map(|id| (id, entry.is_hidden(id))).collect();
         let links = self.links.iter().filter(|(_, link)| link.room == room);
         let tracks = links.flat_map(|(_, link)| &link.tracks).map(|&track| &self.tracks[track]);
-        let published =
-            |track: &Track| Published { participant: track.participant, publish: track.published.clone() };
-        let told = Told { room: entry.id(), asks, people, tracks: tracks.map(published).collect() };
+        let tracks = tracks.map(|track| published(track, entry)).collect();
+        let told = Told { room: entry.id(), asks, people, tracks };
         self.mesh.tell(to, MeshValue::Told(Box::new(told)));
     }
 
@@ -193,23 +192,26 @@ impl Shard {
         &mut self,
         from: WorkerId,
         room: RoomId,
-        Published { participant, publish }: Published,
+        Published { participant, publish, voice }: Published,
         out: &mut impl Outbox,
     ) -> Option<u32> {
         let room = self.room_with(from, room)?;
         if self.rooms[room].home_of(participant) != Some(from) {
             return None;
         }
+        let stream = publish.stream;
         if let Some(&key) = self.track_keys.get(&publish.track) {
+            self.rooms[room].recall(participant, stream, voice);
             self.on_known_track_there(from, key, publish.muted, out);
             return None;
         }
-        let (id, stream, kind, source) = (publish.track, publish.stream, publish.kind, publish.source);
+        let (id, kind, source) = (publish.track, publish.kind, publish.source);
         let home = Home { worker: from, room, clock: ClockOffset::default(), watched: 0 };
         let key = self.tracks.insert(Track::published_there(publish, participant, home));
         self.track_keys.insert(id, key);
         self.mesh.remote_tracks += 1;
         self.rooms[room].publish((participant, stream), (kind, source), id);
+        self.rooms[room].recall(participant, stream, voice);
         // After an import, seats may wait for it.
         let mut waiting = Vec::new();
         self.rooms[room]
@@ -275,5 +277,13 @@ impl Shard {
                 layer.watchers.retain(|watcher| watcher.worker != worker);
             }
         }
+    }
+}
+
+fn published(track: &Track, room: &Room) -> Published {
+    Published {
+        participant: track.participant,
+        publish: track.published.clone(),
+        voice: room.voice_of(track.participant, track.stream),
     }
 }

@@ -65,6 +65,10 @@ impl LipsOracle {
                 let slots = (ledger.slots.get(&sound.heard.slot), ledger.slots.get(&picture.heard.slot));
                 let (Some(a), Some(b)) = slots else { continue };
                 let paired = a.stream == b.stream && (a.kind, b.kind) == (Kind::Audio, Kind::Video);
+                // A seat that moves to somebody who speaks has its sound before its picture.
+                let owner =
+                    |heard: &Heard| ledger.tracks.get(&heard.tag.track).map(|track| track.participant);
+                let paired = paired && owner(&sound.heard) == owner(&picture.heard);
                 let skew = sound.lateness_ms - picture.lateness_ms;
                 if paired && skew.abs() > MAX_SKEW_MS {
                     violations.add(at, "lips", || {

@@ -12,9 +12,8 @@ const SOUND_AT_MOST: Duration = Duration::from_millis(900);
 /// The newest picture shown at the end is at most this old.
 const PICTURE_AT_MOST: Duration = Duration::from_millis(600);
 
-/// A seat that moved within this may still wait: for a key frame that was lost on the way between
-/// workers and is asked for again after half a second, or for sound that pauses.
-const MOVED: Duration = Duration::from_millis(1_200);
+/// A seat that moved shows its new track within this: a key frame that is asked for twice, on a long way.
+const MOVED_WITHIN: Duration = Duration::from_millis(1_300);
 
 /// Looks at what `peer` can show at the end of a run whose network was healed long before.
 pub fn check(now: Time, viewer: ParticipantId, peer: &Peer, ledger: &Ledger, violations: &mut Violations) {
@@ -26,7 +25,7 @@ pub fn check(now: Time, viewer: ParticipantId, peer: &Peer, ledger: &Ledger, vio
         let Some((track, entry)) = ledger.shown(slot).filter(|(_, entry)| !entry.muted.now()) else {
             continue;
         };
-        if now.since(slot.shows.since()) < MOVED {
+        if now.since(slot.shows.since()) < MOVED_WITHIN {
             continue;
         }
         let limit = if slot.kind == Kind::Audio { SOUND_AT_MOST } else { PICTURE_AT_MOST };
