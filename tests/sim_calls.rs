@@ -247,7 +247,7 @@ fn when_an_encoder_gives_up_a_layer_viewers_fall_to_one_that_comes() {
     scenario.end = ms(5_000);
     let verdict = judge(scenario);
     assert_eq!(shown_layers(1, &verdict), [1]);
-    assert_eq!(verdict.paused[&0][2], false, "it is wanted as soon as it comes");
+    assert!(!verdict.paused[&0][2], "it is wanted as soon as it comes");
 }
 
 #[test]

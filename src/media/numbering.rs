@@ -193,10 +193,8 @@ mod tests {
             let mut numbering = begun();
             let mut given = BTreeMap::from([(100u64, 7u64)]);
             let mut seen = std::collections::BTreeSet::from([100u64]);
-            let mut base = 101;
-            for (ahead, wanted) in steps {
-                let member = (base + ahead).saturating_sub(1).max(101);
-                base += 1;
+            for (base, (ahead, wanted)) in (100u64..).zip(steps) {
+                let member = (base + ahead).max(101);
                 if !seen.insert(member) {
                     continue;
                 }

@@ -153,7 +153,7 @@ impl Shown {
     fn before(&self, number: u16) -> u64 {
         let Some(highest) = self.highest else { return 0 };
         let ahead = number.wrapping_sub(highest) as i16;
-        let shift = u32::from((ahead - 1).unsigned_abs());
+        let shift = u32::from(ahead.wrapping_sub(1).unsigned_abs());
         match ahead {
             1.. => self.frames.checked_shl(shift).unwrap_or(0),
             _ => self.frames.checked_shr(shift).unwrap_or(0),

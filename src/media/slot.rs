@@ -381,10 +381,12 @@ impl Slot {
         before && !shed
     }
 
-    /// The layer begins anew with other indices.
-    pub fn restart(&mut self) {
-        self.interrupt();
-        if let Some(showing) = &mut self.showing {
+    /// A layer of what it shows begins anew with other indices.
+    pub fn restart(&mut self, layer: u8) {
+        if self.layer() == Some(layer) {
+            self.interrupt();
+        }
+        if let Some(showing) = self.showing.as_mut().filter(|showing| showing.last_layer == Some(layer)) {
             showing.last_layer = None;
         }
     }

@@ -51,6 +51,13 @@ impl Voice {
         ends.then_some(false)
     }
 
+    /// Nothing may have come for long. True when somebody ends with it.
+    pub fn on_silence(&mut self, now: Time) -> bool {
+        let ends = self.speaks && now.since(self.last_heard) >= ENDS_AFTER;
+        self.speaks &= !ends;
+        ends
+    }
+
     /// The track was muted. True when somebody was speaking.
     pub fn mute(&mut self) -> bool {
         std::mem::take(self).speaks
@@ -96,6 +103,17 @@ mod tests {
         assert_eq!(heard(packets(level(20, true), 3).chain(packets(level(90, false), 50))), []);
         assert_eq!(heard(packets(level(45, false), 500)), [], "hiss in which the sender hears no speech");
         assert_eq!(heard(packets(level(60, true), 500)), [], "a voice in another room");
+    }
+
+    #[test]
+    fn who_stops_sending_in_mid_word_ends_as_well() {
+        let mut voice = Voice::default();
+        for place in 0..10 {
+            voice.on_packet(Time::from_millis(1_000 + place * 20), level(20, true));
+        }
+        assert!(!voice.on_silence(Time::from_millis(2_000)) && voice.speaks());
+        assert!(voice.on_silence(Time::from_millis(2_400)) && !voice.speaks());
+        assert!(!voice.on_silence(Time::from_millis(3_000)));
     }
 
     #[test]

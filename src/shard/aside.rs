@@ -17,6 +17,9 @@ use std::collections::VecDeque;
 /// over links with the smallest datagrams comes in some twenty.
 const MOST_PER_LINK: usize = 32;
 
+/// The same of one whose keys are agreed: an alert, or a flight that came twice.
+const MOST_AFTERWARDS: usize = 2;
+
 /// Datagrams that wait at most, some 5 MB: those of 2,000 who begin at the same moment. What is lost
 /// beyond is sent again by the peer.
 const MOST: usize = 4096;
@@ -83,7 +86,8 @@ impl Aside {
 
     /// Keeps a datagram for later; false when too many wait.
     fn put(&mut self, now: Time, key: u32, link: &mut Link, datagram: Datagram<'_>) -> bool {
-        if self.datagrams >= MOST || link.pending.datagrams.len() >= MOST_PER_LINK {
+        let most = if link.srtp.is_some() { MOST_AFTERWARDS } else { MOST_PER_LINK };
+        if self.datagrams >= MOST || link.pending.datagrams.len() >= most {
             return false;
         }
         self.datagrams += 1;
@@ -127,6 +131,7 @@ impl Shard {
             link.pending.listed = false;
             if let Some(late) = link.pending.datagrams.pop_front() {
                 self.aside.datagrams -= 1;
+                link.handshake.note(late.path);
                 // As of when it came: a timer that ran out since is not to answer for it.
                 if let Err(cause) = link.transport.on_dtls(late.arrived, &late.path, &late.bytes) {
                     self.counters.drop(cause.into());

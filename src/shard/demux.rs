@@ -2,6 +2,7 @@
 
 use super::Shard;
 use super::counters::Drop;
+use super::link::Handshake;
 use crate::base::{Outbox, Path, Push, Time, TrainId};
 use crate::control::Event;
 use crate::control::types::{MAX_UFRAG, Reason, TransportState};
@@ -138,14 +139,16 @@ impl Shard {
     }
 
     /// Keys were agreed over a path, so nobody else is there any more: whose it was before is gone
-    /// (RFC 9147 §5.11).
+    /// (RFC 9147 §5.11). Other claims were no more than claims.
     fn settle_claims(&mut self, link: u32, out: &mut impl Outbox) {
-        let paths: ArrayVec<Path, MAX_PATHS> = self.links[link].transport.paths().collect();
-        for path in paths {
-            if self.claims.get(&path) != Some(&link) {
+        let claimed: ArrayVec<Path, MAX_PATHS> = self.links[link].transport.paths().collect();
+        let claimed = claimed.into_iter().filter(|path| self.claims.get(path) == Some(&link));
+        let claimed: ArrayVec<Path, MAX_PATHS> = claimed.collect();
+        for path in claimed {
+            self.claims.remove(&path);
+            if self.links[link].handshake != Handshake::Over(path) {
                 continue;
             }
-            self.claims.remove(&path);
             let owner = self.by_path.insert(path, link).filter(|&owner| owner != link);
             if let Some(owner) = owner.filter(|&owner| self.links[owner].transport.path() == Some(path)) {
                 self.end_link(owner, Reason::ClosedByPeer, out);
@@ -158,6 +161,7 @@ impl Shard {
         let mut buffer = [0; MAX_DATAGRAM];
         while let Some(len) = self.links[link].transport.poll(&mut buffer) {
             let Some(path) = self.links[link].transport.path() else { break };
+            self.links[link].handshake.note(path);
             let pushed = out.push(TrainId(link), &path, len, |room| {
                 room.copy_from_slice(&buffer[..len]);
                 Some(len)

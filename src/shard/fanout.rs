@@ -77,7 +77,7 @@ impl Shard {
             gathering: &mut self.gathering,
             counters: &mut self.counters,
         };
-        let older = older_of(track, layer, index, packet.timestamp);
+        let older = older_of(track, layer, (index, packet.timestamp), packet.payload.len());
         for &slot in &layer.slots {
             let mut owed = Owed::new(slot, key, layer_number, index);
             owed.older = older;

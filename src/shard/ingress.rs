@@ -182,7 +182,10 @@ impl Shard {
                 layer.key_requests.want();
             }
         }
-        let level = level.filter(|_| track.kind == Kind::Audio && !track.muted && arrived.is_some());
+        let level = level.filter(|_| {
+            // On another worker its home listens.
+            track.home.is_none() && track.kind == Kind::Audio && !track.muted && arrived.is_some()
+        });
         track.counters.packets += 1;
         track.counters.bytes += len as u64;
         let deadline = layer.nacks.deadline().min(layer.key_requests.deadline());
@@ -249,11 +252,7 @@ impl Shard {
             self.links[link].ingress.retire(key, number, true);
         } else if layer.ssrc.replace(ssrc).is_some_and(|before| before != ssrc) {
             layer.restart(ssrc, clock_rate);
-            for &slot in &layer.slots {
-                if self.slots[slot].layer() == Some(number) {
-                    self.slots[slot].restart();
-                }
-            }
+            self.restart_seats(key, number);
             self.links[link].ingress.retire(key, number, false);
             self.tell_restarted(key, usize::from(number), ssrc);
             self.want_key_frame(key, usize::from(number));

@@ -4,7 +4,7 @@ use super::aside::Pending;
 use super::gather::Waiting;
 use super::rate::Rate;
 use crate::base::id::Ssrc;
-use crate::base::{ParticipantId, Time};
+use crate::base::{ParticipantId, Path, Time};
 use crate::control::message::OpenTransport;
 use crate::control::types::MAX_UFRAG;
 use crate::media::sender_clock::ClockOffset;
@@ -86,6 +86,30 @@ impl std::fmt::Debug for Srtp {
     }
 }
 
+/// Over which path a handshake went.
+///
+/// A check proves who sent it, not where from: its source may be forged. Only who is sent the flights of
+/// a handshake and answers them from there is there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Handshake {
+    #[default]
+    None,
+    Over(Path),
+    /// Over several: it says nothing about any of them.
+    Mixed,
+}
+
+impl Handshake {
+    /// A datagram of it came from, or went to, `path`.
+    pub(super) fn note(&mut self, path: Path) {
+        *self = match *self {
+            Handshake::None => Handshake::Over(path),
+            Handshake::Over(same) if same == path => Handshake::Over(path),
+            _ => Handshake::Mixed,
+        };
+    }
+}
+
 /// A transport and what goes through it.
 #[derive(Debug)]
 pub(super) struct Link {
@@ -110,6 +134,8 @@ pub(super) struct Link {
     pub(super) next_report: Time,
     /// What its receiver's link carries, once a seat has transport-wide numbers or the receiver told.
     pub(super) rate: Option<Box<Rate>>,
+    /// The one path over which all of its handshake went so far, both ways.
+    pub(super) handshake: Handshake,
     /// What its receiver is owed, while there is something.
     pub(super) waiting: Option<Box<Waiting>>,
     /// DTLS that waits for its turn.
@@ -148,6 +174,7 @@ impl Link {
             spent: Vec::new(),
             next_report: now + REPORT_INTERVAL,
             rate: None,
+            handshake: Handshake::None,
             waiting: None,
             pending: Pending::default(),
             ufrags: ArrayVec::from_iter([opened.local.ufrag]),
@@ -166,6 +193,19 @@ impl Link {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::SocketIndex;
+
+    #[test]
+    fn a_handshake_that_went_over_two_paths_says_nothing_about_either() {
+        let path = |port| Path { socket: SocketIndex(0), remote: ([192, 0, 2, 1], port).into() };
+        let mut handshake = Handshake::default();
+        handshake.note(path(1));
+        handshake.note(path(1));
+        assert_eq!(handshake, Handshake::Over(path(1)));
+        handshake.note(path(2));
+        handshake.note(path(1));
+        assert_eq!(handshake, Handshake::Mixed);
+    }
 
     #[test]
     fn an_ssrc_means_what_was_learnt_last() {

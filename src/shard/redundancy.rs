@@ -22,6 +22,9 @@ use std::time::Duration;
 /// §6.4.1). Opus conceals less than that without anybody hearing it.
 pub(super) const LOSSY: u8 = 5;
 
+/// Bytes of both blocks that pass every path, with headers, in one packet.
+const MOST_TOGETHER: usize = 1_000;
+
 /// For so long after the last such report; reports on sound come every five seconds.
 pub(super) const LOSSY_FOR: Duration = Duration::from_secs(30);
 
@@ -60,7 +63,12 @@ impl Older {
 
 /// What may ride in front of the packet `index` with this time stamp; the payload type is the receiver's
 /// and filled in by whoever knows it.
-pub(super) fn older_of(track: &Track, layer: &Layer, index: u64, timestamp: u32) -> Option<Older> {
+pub(super) fn older_of(
+    track: &Track,
+    layer: &Layer,
+    (index, timestamp): (u64, u32),
+    newest: usize,
+) -> Option<Older> {
     if track.kind != Kind::Audio {
         return None;
     }
@@ -70,7 +78,11 @@ pub(super) fn older_of(track: &Track, layer: &Layer, index: u64, timestamp: u32)
     let len = view.payload().len();
     let payload = (view.header_len() as u16, len as u16);
     let payload_type = PayloadType::default();
-    red::can_carry(offset, len).then_some(Older { timestamp_offset: offset as u16, payload, payload_type })
+    (red::can_carry(offset, len) && len + newest <= MOST_TOGETHER).then_some(Older {
+        timestamp_offset: offset as u16,
+        payload,
+        payload_type,
+    })
 }
 
 /// A block within a packet of redundant sound.

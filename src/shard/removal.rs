@@ -41,7 +41,7 @@ impl Shard {
 
     pub(super) fn remove_track(&mut self, key: u32, out: &mut impl Outbox) {
         if let Some(track) = self.tracks.get_mut(key) {
-            let spoke = track.voice.mute();
+            let spoke = track.voice.mute() && track.home.is_none();
             if spoke {
                 self.on_voice(key, false, out);
             }

@@ -41,6 +41,14 @@ impl Shard {
         self.tell(Event::Slot { slot: slot_id, track: key.and(track) });
     }
 
+    /// A layer begins anew, with other indices. Seats that show nothing of it now, because the track is
+    /// muted or the tile hidden, must forget it as well; they stand on no list, and it happens rarely.
+    pub(super) fn restart_seats(&mut self, track: u32, layer: u8) {
+        for (_, slot) in self.slots.iter_mut().filter(|(_, slot)| slot.track() == Some(track)) {
+            slot.restart(layer);
+        }
+    }
+
     /// Takes a seat off the list of the track it shows.
     pub(super) fn unpoint(&mut self, slot: u32) {
         let shown = self.slots[slot].track();

@@ -14,6 +14,16 @@ impl Shard {
         }
     }
 
+    /// Who stopped sending in mid-word ends without a packet that says so.
+    pub(super) fn listen_for_silence(&mut self, now: Time, link: u32, out: &mut impl Outbox) {
+        for place in 0..self.links[link].tracks.len() {
+            let track = self.links[link].tracks[place];
+            if self.tracks[track].voice.on_silence(now) {
+                self.on_voice(track, false, out);
+            }
+        }
+    }
+
     /// The owner of a track begins or ends to speak.
     pub(super) fn on_voice(&mut self, track: u32, speaks: bool, out: &mut impl Outbox) {
         let room = self.room_of(track);

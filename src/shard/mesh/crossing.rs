@@ -254,11 +254,7 @@ impl Shard {
         let clock_rate = self.tracks[key].clock_rate();
         let entry = &mut self.tracks[key].layers[layer];
         entry.restart(ssrc, clock_rate);
-        for &slot in &entry.slots {
-            if self.slots[slot].layer() == Some(layer as u8) {
-                self.slots[slot].restart();
-            }
-        }
+        self.restart_seats(key, layer as u8);
         self.want_key_frame(key, layer);
     }
 

@@ -22,6 +22,8 @@ const REPORTED_WITHIN: Duration = Duration::from_millis(2_500);
 #[derive(Debug, Default)]
 pub struct LipsOracle {
     heard: BTreeMap<SlotId, Heard>,
+    /// When what plays now was captured first: whoever shook hands late reports late.
+    began: BTreeMap<SlotId, Time>,
     reports: BTreeMap<SlotId, Report>,
 }
 
@@ -35,8 +37,9 @@ struct Report {
 impl LipsOracle {
     /// A packet of media leaves.
     pub fn on_media(&mut self, heard: &Heard) {
-        if self.heard.get(&heard.slot).is_some_and(|before| before.tag.track != heard.tag.track) {
+        if self.heard.get(&heard.slot).is_none_or(|before| before.tag.track != heard.tag.track) {
             self.reports.remove(&heard.slot);
+            self.began.insert(heard.slot, heard.tag.captured);
         }
         self.heard.insert(heard.slot, *heard);
     }
@@ -80,7 +83,8 @@ impl LipsOracle {
     fn check_reports(&self, at: Time, viewer: ParticipantId, ledger: &Ledger, violations: &mut Violations) {
         for (slot, heard) in &self.heard {
             let Some(entry) = ledger.slots.get(slot).filter(|entry| entry.live) else { continue };
-            let settled = at.since(entry.shows.since()) > REPORTED_WITHIN;
+            let began = self.began.get(slot).copied().unwrap_or(at).max(entry.shows.since());
+            let settled = at.since(began) > REPORTED_WITHIN;
             let plays = at.since(heard.tag.captured) < FRESH && entry.shows.now() == Some(heard.tag.track);
             let reported = self.reports.get(slot).is_some_and(|report| at.since(report.at) < REPORTED_WITHIN);
             if settled && plays && !reported {

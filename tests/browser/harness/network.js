@@ -31,6 +31,8 @@ export function buildNetwork() {
 function bringUp(ip, wire, own, gateway) {
   sh(`${ip} link set lo up`);
   sh(`${ip} addr add ${own}/24 dev ${wire}`);
+  // No address of its own making: one that appears a second later makes Chromium drop what it loads.
+  sh(`${ip} link set dev ${wire} addrgenmode none`);
   sh(`${ip} link set ${wire} up`);
   if (gateway) sh(`${ip} route add default via ${gateway}`);
 }
