@@ -14,9 +14,10 @@ import { CaseContext } from './harness/context.js';
 import { buildNetwork, relayLocalhost } from './harness/network.js';
 import { Server } from './harness/server.js';
 import { Cleanup, log } from './harness/shell.js';
+import { FIGURES, WORKS } from './measure/limits.js';
 
 const TESTS = [meter, startStop, twoTabs, killSignaling, badInput, layers, adapt, loss, openssl];
-const USAGE = 'usage: ./scripts/e2e NAME|all [--json] [--seconds N] [--io uring|epoll] [--only CASE] [--attempts N] [--keep], or --list';
+const USAGE = 'usage: ./scripts/e2e NAME|all [--json] [--seconds N] [--io uring|epoll] [--only CASE] [--attempts N] [--works] [--keep], or --list';
 const FULL_SECONDS = 60;
 
 const options = parse();
@@ -75,7 +76,7 @@ async function runAttempts(one, server) {
 }
 
 async function runCase(one, server) {
-  const context = new CaseContext({ name: one.name, seconds: options.seconds, keep: options.keep, server });
+  const context = new CaseContext({ name: one.name, seconds: options.seconds, limits: options.works ? WORKS : FIGURES, keep: options.keep, server });
   cleanup.add(one.name, () => context.close());
   try {
     const { failures, ...figures } = await one.run(context);
@@ -110,6 +111,7 @@ function parse() {
         io: { type: 'string' },
         only: { type: 'string' },
         attempts: { type: 'string' },
+        works: { type: 'boolean' },
       },
     });
     const tests = positionals[0] === 'all' ? TESTS : TESTS.filter(({ name }) => name === positionals[0]);

@@ -7,7 +7,6 @@ import { firstAtHeight, heightsSince, longestGapMs } from '../measure/video.js';
 
 const PUBLISHER = 1;
 const [LOW, MEDIUM, TOP] = [180, 360, 720];
-const MOST_GAP_MS = 500;
 const TOP_WITHIN_MS = 5000;
 const BACK_WITHIN_MS = 20_000;
 // A link that became thinner is to be noticed at once; finding out that it is wide again takes probing.
@@ -53,7 +52,7 @@ async function adapt(context, codec) {
     failures: [
       topLayerAfterMs <= TOP_WITHIN_MS || `the top layer only after ${Math.round(topLayerAfterMs)} ms`,
       ...steps.flatMap(brokenByStep),
-      gap <= MOST_GAP_MS || `a gap of ${Math.round(gap)} ms`,
+      gap <= context.limits.mostGapOverSwitchMs || `a gap of ${Math.round(gap)} ms`,
       String(others) === String(TOP) || `the other receiver saw heights ${others}`,
     ].filter((failure) => failure !== true),
   };

@@ -4,9 +4,6 @@ import { api, callStats, join } from '../harness/room.js';
 import { sleep, until } from '../harness/shell.js';
 import { packetsLost, path, worst } from '../measure/receiver.js';
 
-const MOST_GAP_MS = 200;
-const MOST_RESUME_MS = 3000;
-
 export const name = 'kill-signaling';
 export const about = 'kill -9 of the signaling process during a call: nobody sees it, everybody is signalled again';
 export const needsServer = true;
@@ -38,8 +35,8 @@ async function killSignaling(context) {
     packetsLost: lost,
     dtlsHandshakes: stays.includes('paths') ? 1 : 0,
     failures: [
-      figures.longestGapMs <= MOST_GAP_MS || `a gap of ${figures.longestGapMs} ms`,
-      resumed.ms <= MOST_RESUME_MS || `signalled again only after ${resumed.ms} ms`,
+      figures.longestGapMs <= context.limits.mostGapMs || `a gap of ${figures.longestGapMs} ms`,
+      resumed.ms <= context.limits.mostResumeMs || `signalled again only after ${resumed.ms} ms`,
       resumed.asThemselves || 'a page came back as somebody else, or its resume token was refused',
       figures.audioHeard || 'the tone was not heard throughout',
       ...stays.map((key) => `${key} changed from ${JSON.stringify(before[key])} to ${JSON.stringify(after[key])}`),

@@ -7,9 +7,7 @@ import { firstAtHeight, heightsSince, longestGapMs } from '../measure/video.js';
 
 const PUBLISHER = 1;
 const LINES = { low: 180, medium: 360, high: 720 };
-const MOST_GAP_MS = 500;
-// A key frame asked for, made and shown; the first layer of a call waits for the publisher's estimate.
-const WITHIN_MS = 2000;
+// The first layer of a call waits for the publisher's estimate.
 const PATIENCE_MS = 20_000;
 const HOLD_MS = 2000;
 // Longer than the server waits before it tells a publisher that nobody watches a layer.
@@ -43,8 +41,8 @@ async function layers(context, { codec, mode }) {
   return {
     codec, mode: mode ?? 'simulcast', steps, longestGapMs: Math.round(gap), otherHeights: others, paused,
     failures: [
-      ...steps.flatMap(brokenByStep),
-      gap <= MOST_GAP_MS || `a gap of ${Math.round(gap)} ms`,
+      ...steps.flatMap((one) => brokenByStep(context.limits, one)),
+      gap <= context.limits.mostGapOverSwitchMs || `a gap of ${Math.round(gap)} ms`,
       String(others) === String(LINES.high) || `the other receiver saw heights ${others}`,
       paused === null || String(paused) === 'm,h' || `layers ${paused} were paused when all asked for low`,
     ].filter((failure) => failure !== true),
@@ -61,10 +59,10 @@ async function step(person, quality) {
   return { quality, afterMs: Math.round(at - from), held: String(seen) === String(LINES[quality]) };
 }
 
-function brokenByStep({ quality, afterMs, held }) {
+function brokenByStep({ mostSwitchMs }, { quality, afterMs, held }) {
   if (afterMs === null) return [`never ${LINES[quality]} lines after asking for ${quality}`];
   return [
-    afterMs <= WITHIN_MS || `${quality} only after ${afterMs} ms`,
+    afterMs <= mostSwitchMs || `${quality} only after ${afterMs} ms`,
     held || `${quality} was not kept`,
   ].filter((failure) => failure !== true);
 }

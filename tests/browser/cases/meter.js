@@ -5,11 +5,6 @@ import { sleep } from '../harness/shell.js';
 
 const STALL_MS = 700;
 const BEEP_DELAY_MS = 250;
-// A frame either way, and what two busy cores add.
-const STALL_TOLERANCE_MS = 150;
-// One frame: what is painted appears with the next screen refresh, sound with the next block.
-const SOURCE_TOLERANCE_MS = 34;
-const SYNC_TOLERANCE_MS = 80;
 
 export const name = 'meter';
 export const about = 'does the measuring tell the truth? direct calls with planted faults, no server';
@@ -20,6 +15,7 @@ export const cases = ['chromium', 'firefox'].map((other) => ({
 }));
 
 async function measureMeter(context, other) {
+  const { mostSourceSyncMs, mostAvSyncMs, stallToleranceMs } = context.limits;
   const one = await context.open('chromium', { id: 1 });
   const two = await context.open(other, { id: 2, delayBeepMs: BEEP_DELAY_MS });
   await connectDirectly(one, two);
@@ -46,10 +42,10 @@ async function measureMeter(context, other) {
     longestGapWithStallMs: stalled.longestGapMs,
     failures: [
       healthy.audioHeard && delayed.audioHeard || 'a tone was not found again',
-      near(atSource, 0, SOURCE_TOLERANCE_MS) || 'lips out of sync at the source',
-      near(healthy.avSyncMs, 0, SYNC_TOLERANCE_MS) || 'lips out of sync in a direct call',
-      near(delayed.avSyncMs, BEEP_DELAY_MS, SYNC_TOLERANCE_MS) || 'the delayed beep does not show',
-      near(stalled.longestGapMs, STALL_MS, STALL_TOLERANCE_MS) || 'the stalled picture does not show',
+      near(atSource, 0, mostSourceSyncMs) || 'lips out of sync at the source',
+      near(healthy.avSyncMs, 0, mostAvSyncMs) || 'lips out of sync in a direct call',
+      near(delayed.avSyncMs, BEEP_DELAY_MS, mostAvSyncMs) || 'the delayed beep does not show',
+      near(stalled.longestGapMs, STALL_MS, stallToleranceMs) || 'the stalled picture does not show',
     ].filter((failure) => failure !== true),
   };
 }

@@ -25,8 +25,8 @@ async function pairing(context, otherKind) {
   const yardstick = await measureDirectly(context, ['chromium', otherKind], context.seconds);
   const one = await join(context, 'chromium', 1, context.room);
   const two = await join(context, otherKind, 2, context.room);
-  const figures = await measure(one, two, yardstick, { seconds: context.seconds });
-  const moved = await moveSeats(one, two, context.seconds, (id) => join(context, 'chromium', id, context.room));
+  const figures = await measure(context, one, two, yardstick, { seconds: context.seconds });
+  const moved = await moveSeats(context, one, two, (id) => join(context, 'chromium', id, context.room));
   return merge(figures, moved);
 }
 
@@ -35,8 +35,8 @@ async function exampleClient(context) {
   // The first camera resolves after the first request-offer, so an offer without m-lines comes first.
   const one = await joinExample(context, 1, { delayCameraMs: 300 });
   const two = await joinExample(context, 2);
-  const figures = await measure(one, two, yardstick, { seconds: context.seconds, joinMs: two.joinToFirstFrameMs });
-  const moved = await moveSeats(one, two, context.seconds, (id) => joinExample(context, id));
+  const figures = await measure(context, one, two, yardstick, { seconds: context.seconds, joinMs: two.joinToFirstFrameMs });
+  const moved = await moveSeats(context, one, two, (id) => joinExample(context, id));
   return merge(figures, moved);
 }
 
@@ -45,7 +45,7 @@ async function inCodec(context, codec) {
   const yardstick = await measureDirectly(context, ['chromium', 'chromium'], seconds, codec);
   const one = await join(context, 'chromium', 1, context.room, { codec });
   const two = await join(context, 'chromium', 2, context.room, { codec });
-  const figures = await measure(one, two, yardstick, { seconds });
+  const figures = await measure(context, one, two, yardstick, { seconds });
   const used = codecsReceived(await callStats(two)).map((type) => type.toLowerCase());
   if (!used.includes(`video/${codec}`)) figures.failures.push(`received ${used}`);
   return { ...figures, codec };
@@ -65,7 +65,7 @@ async function measureDirectly(context, kinds, seconds, codec) {
 }
 
 // `yardsticks` are those of the two receivers, in their order.
-async function measure(one, two, yardsticks, { seconds, joinMs }) {
+async function measure({ limits }, one, two, yardsticks, { seconds, joinMs }) {
   await receiving(one.page, 'call', two.id);
   await receiving(two.page, 'call', one.id);
   const joinToFirstFrame = joinMs ?? (await joinToFirstFrameMs(two));
@@ -82,8 +82,8 @@ async function measure(one, two, yardsticks, { seconds, joinMs }) {
     yardstickAvSyncMs: yardstick.avSyncMs,
     ...transport,
     failures: [
-      ...calls.flatMap((call, index) => brokenByReceiver(names[index], call, yardsticks[index])),
-      ...brokenByTransport(transport),
+      ...calls.flatMap((call, index) => brokenByReceiver(limits, names[index], call, yardsticks[index])),
+      ...brokenByTransport(limits, transport),
     ],
   };
 }
@@ -99,7 +99,7 @@ async function transportFigures(people) {
 
 // A third person joins, the first leaves, and a fourth takes the seat that became free: the lips of
 // everybody the second one sees must still be in sync.
-async function moveSeats(one, two, seconds, enter) {
+async function moveSeats({ limits, seconds }, one, two, enter) {
   const third = await enter(3);
   await leave(one);
   await receiving(two.page, 'call', third.id);
@@ -112,7 +112,7 @@ async function moveSeats(one, two, seconds, enter) {
   return {
     avSyncAfterMoveMs: worst(seen).avSyncMs,
     failures: seen.flatMap(({ id, avSyncMs, audioHeard }) => [
-      ...brokenBySync(`after a seat has moved, participant ${id}`, avSyncMs),
+      ...brokenBySync(limits, `after a seat has moved, participant ${id}`, avSyncMs),
       ...(audioHeard ? [] : [`after a seat has moved, participant ${id} is not heard`]),
     ]),
   };

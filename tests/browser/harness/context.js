@@ -17,8 +17,8 @@ export class CaseContext {
   #capture = null;
   #fixtures = null;
 
-  constructor({ name, seconds, keep, server }) {
-    Object.assign(this, { name, seconds, server });
+  constructor({ name, seconds, limits, keep, server }) {
+    Object.assign(this, { name, seconds, limits, server });
     if (keep) this.#beginEvidence(path.join(keep, name));
   }
 

@@ -1,0 +1,42 @@
+// How good is good enough. `FIGURES` are what Volley promises of a call, measured on a machine that has
+// nothing else to do. `WORKS` is what still tells a call that works from one that does not when the
+// machine's processors are lent to others for half a second at a time: there a browser drops frames and
+// stalls that no server can help. Neither of them allows a lost packet, a picture that stops, sound that
+// is not heard, or a layer that is not reached.
+export const FIGURES = {
+  // A picture every 33 ms; 27 allows for what two busy cores lose.
+  leastFps: 27,
+  leastShareOfYardstick: 0.95,
+  moreGapThanYardstickMs: 100,
+  mostGapMs: 200,
+  // A key frame has to be asked for, made and shown.
+  mostGapOverSwitchMs: 500,
+  mostSwitchMs: 2000,
+  // Where people begin to notice (ITU-R BT.1359 puts it at 45 ms early, 125 ms late).
+  mostAvSyncMs: 80,
+  mostJoinMs: 1500,
+  mostResumeMs: 3000,
+  // What is painted appears with the next screen refresh, sound with the next block: one frame.
+  mostSourceSyncMs: 34,
+  stallToleranceMs: 150,
+  // By per cent of packets lost: the least share of the pictures sent that must be decoded.
+  leastDecoded: { 5: 0.95, 10: 0.9, 20: 0.7 },
+  // At 10 % loss.
+  mostConcealed: 0.05,
+};
+
+export const WORKS = {
+  leastFps: 10,
+  leastShareOfYardstick: 0.5,
+  moreGapThanYardstickMs: 2000,
+  mostGapMs: 2000,
+  mostGapOverSwitchMs: 3000,
+  mostSwitchMs: 8000,
+  mostAvSyncMs: 200,
+  mostJoinMs: 10_000,
+  mostResumeMs: 10_000,
+  mostSourceSyncMs: 100,
+  stallToleranceMs: 600,
+  leastDecoded: { 5: 0.75, 10: 0.65, 20: 0.4 },
+  mostConcealed: 0.2,
+};
