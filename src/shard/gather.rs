@@ -349,9 +349,14 @@ impl Yard<'_> {
             Some(mut train) => {
                 train.load(&waiting, self.tracks, self.counters, &mut self.gathering.noted, out);
                 train.end();
-                self.gathering
-                    .begun
-                    .extend(waiting.owed.iter().filter(|owed| owed.begins).map(|owed| owed.slot));
+                let begun = waiting.owed.iter().filter(|owed| owed.begins).map(|owed| owed.slot);
+                let before = self.gathering.begun.len();
+                self.gathering.begun.extend(begun);
+                if self.gathering.begun.len() > before
+                    && let Some(rate) = &mut self.links[link].rate
+                {
+                    rate.on_begun(now);
+                }
             }
             None => waiting.owed.iter().for_each(|_| self.counters.drop(Drop::NotConnected)),
         }
@@ -363,7 +368,8 @@ impl Yard<'_> {
     /// long is thrown away, and so is all of that seat behind it.
     fn hold_back(&mut self, link: u32, waiting: &mut Waiting, grant: u64) {
         let now = self.gathering.now;
-        while let Some(slot) = self.late_seat(now, waiting) {
+        let most = self.links[link].rate.as_ref().map_or(MOST_WAIT, |rate| rate.most_wait(now));
+        while let Some(slot) = self.late_seat(now, most, waiting) {
             let cut = waiting.cut(slot);
             self.counters.waiting -= u64::from(cut.packets);
             (0..cut.packets).for_each(|_| self.counters.drop(Drop::Late));
@@ -382,10 +388,10 @@ impl Yard<'_> {
     }
 
     /// The seat whose picture waits longest, if that is too long.
-    fn late_seat(&self, now: Time, waiting: &Waiting) -> Option<u32> {
+    fn late_seat(&self, now: Time, most: Duration, waiting: &Waiting) -> Option<u32> {
         let oldest = waiting.owed.iter().find(|owed| !owed.is_sound && !owed.replayed)?;
         let (_, came) = payload_of(oldest, self.tracks)?;
-        (now.since(came) > MOST_WAIT).then_some(oldest.slot)
+        (now.since(came) > most).then_some(oldest.slot)
     }
 
     /// Throws away what else waits for a seat that was cut.

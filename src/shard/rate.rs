@@ -6,7 +6,7 @@ use super::counters::Drop;
 use super::gather::{Cut, MAX_HEADER, Train};
 use crate::base::{Bitrate, Outbox, Time};
 use crate::media::bwe::{Estimator, START};
-use crate::media::pacer::Pacer;
+use crate::media::pacer::{MOST_WAIT, Pacer};
 use crate::transport::srtp::Payload;
 use crate::wire::rtcp::{Remb, TransportFeedback};
 use std::time::Duration;
@@ -33,6 +33,12 @@ const MEASURED_OVER: Duration = Duration::from_secs(1);
 /// Padding in a probe's packet: the most its count can say (RFC 3550 §5.1).
 const PADDING: u8 = u8::MAX;
 
+/// A picture that has just begun stands on a key frame, which is many times as large as what follows:
+/// thrown away, it would be asked for again and be as late again. So what waits behind it may wait
+/// longer, for as long as a small picture's rate needs to make up for it.
+const BEGINNING: Duration = Duration::from_millis(1_500);
+const MOST_WAIT_AT_BEGIN: Duration = Duration::from_secs(1);
+
 /// A retransmission leaves beyond the pacer's grant by as much as this; what the link cannot carry
 /// in that time is asked for again.
 const RESEND_AHEAD: Duration = Duration::from_millis(40);
@@ -50,6 +56,8 @@ pub(super) struct Rate {
     measured: (Time, u64),
     /// Media of the train that is being sealed.
     in_train: u64,
+    /// When a picture last began to leave.
+    begun: Option<Time>,
 }
 
 impl Rate {
@@ -62,6 +70,7 @@ impl Rate {
             is_bounded: false,
             measured: (now, 0),
             in_train: 0,
+            begun: None,
         })
     }
 
@@ -79,6 +88,17 @@ impl Rate {
     /// When there is a grant again.
     pub(super) fn ready_at(&self) -> Time {
         self.pacer.ready_at()
+    }
+
+    /// A picture begins to leave.
+    pub(super) fn on_begun(&mut self, now: Time) {
+        self.begun = Some(now);
+    }
+
+    /// How long what is sent may wait before it is thrown away.
+    pub(super) fn most_wait(&self, now: Time) -> Duration {
+        let begins = self.begun.is_some_and(|at| now.since(at) < BEGINNING);
+        if begins { MOST_WAIT_AT_BEGIN } else { MOST_WAIT }
     }
 
     /// Whether a retransmission may leave now.
