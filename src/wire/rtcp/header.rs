@@ -30,16 +30,18 @@ impl<'a> Message<'a> {
         *compound = &bytes[len..];
         let mut body = &message[HEADER_LEN..];
         if bytes[0] & 0x20 != 0 {
-            body = without_padding(body, compound.is_empty())?;
+            body = without_padding(body)?;
         }
         Ok(Message { packet_type: bytes[1], count: bytes[0] & 0x1f, body })
     }
 }
 
-/// RFC 3550 §6.4.1: only the last message is padded, by a multiple of four that counts itself.
-fn without_padding(body: &[u8], is_last: bool) -> Result<&[u8], RtcpError> {
+/// By RFC 3550 §6.4.1 only the last message is padded, by a multiple of four that counts itself.
+/// Browsers end their transport-wide feedback with one to three bytes that count themselves, wherever
+/// it stands in a compound.
+fn without_padding(body: &[u8]) -> Result<&[u8], RtcpError> {
     let count = usize::from(*body.last().ok_or(RtcpError::Padding)?);
-    if !is_last || count == 0 || count % 4 != 0 || count > body.len() {
+    if count == 0 || count > body.len() {
         return Err(RtcpError::Padding);
     }
     Ok(&body[..body.len() - count])
