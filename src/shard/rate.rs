@@ -241,8 +241,12 @@ impl Shard {
         let can_probe = self.links[link].slots.iter().any(|&slot| self.slots[slot].can_probe());
         let Some(rate) = &mut self.links[link].rate else { return };
         let (budget, deadline) = (rate.budget(now, can_probe), rate.estimator.deadline());
+        let is_probing = rate.estimator.is_probing();
         self.timers.set_at_most(link, deadline);
-        if !self.links[link].is_budget_assumed {
+        // What a series of probes has found so far may be too much, and pictures that rise and fall
+        // again are worse than ones that wait for the end of it.
+        let rises = self.links[link].budget.is_some_and(|now| budget.is_none_or(|budget| budget > now));
+        if !self.links[link].is_budget_assumed && !(rises && is_probing) {
             self.set_budget(link, budget);
         }
     }

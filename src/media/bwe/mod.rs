@@ -30,7 +30,7 @@ use aimd::{Aimd, Seen};
 use alr::AppLimited;
 use delay::{Groups, Queue};
 use loss::Loss;
-use probe::Prober;
+use probe::{Found, Prober};
 pub use probe::{PADDING_PACKET, STEP as PROBE_STEP};
 use sent::SentLog;
 use std::time::Duration;
@@ -53,7 +53,7 @@ const QUEUE_STANDS_US: i64 = 25_000;
 /// larger than the ones before make a trend, too. In and just after a probe more is borne: that
 /// queue is the probe's own, and will not last.
 const BORNE_US: i64 = 25_000;
-const BORNE_IN_PROBE_US: i64 = 80_000;
+const BORNE_IN_PROBE_US: i64 = 130_000;
 
 /// A queue that stands this long is too long, even if it does not grow.
 const STANDING_US: i64 = 100_000;
@@ -252,14 +252,26 @@ impl Estimator {
         }
         // A full link gives a burst more than its share. Who knows that it is full does not take it.
         let lately = self.aimd.stepped_down().is_some_and(|at| now.since(at) < SHARED_FOR);
-        if let Some(found) = self.prober.take_result(self.wanted)
-            && seen.usage != Usage::Over
-            && found.rate > self.aimd.rate()
-            && !(found.saturated && lately)
-        {
+        if let Some(found) = self.prober.take_result(self.wanted).filter(|_| seen.usage != Usage::Over) {
+            self.believe(now, &found, lately);
+        }
+    }
+
+    /// A probe has found something. One that follows another and fills the link takes back what the
+    /// one before found too much.
+    fn believe(&mut self, now: Time, found: &Found, lately_full: bool) {
+        let rate = self.aimd.rate();
+        if found.rate > rate && !(found.saturated && lately_full) {
             self.aimd.set(now, found.rate);
             self.loss.raise(found.rate);
+        } else if let Some(before) = found.follows.filter(|_| found.saturated && found.rate < rate) {
+            self.aimd.set(now, found.rate.max(before));
         }
+    }
+
+    /// Whether a series of probes is under way: what it has found so far may be too much.
+    pub fn is_probing(&self) -> bool {
+        self.prober.is_under_way()
     }
 
     /// A queue that does not shorten however often the rate is lowered is no queue: the path has

@@ -6,9 +6,11 @@
 use crate::base::{Bitrate, Time};
 use std::time::Duration;
 
-/// A probe's length: long beside the burst a token bucket lets through, short beside what a queue
-/// may stand (libwebrtc: 15 ms and at least five packets; trains leave in steps, so a little more).
-const LENGTH: Duration = Duration::from_millis(25);
+/// A probe's size, and its length within these bounds: more than the burst a token bucket lets
+/// through (home routers and `tc tbf` have some thousand bytes), which would pass for capacity, and
+/// short beside what a queue may stand. libwebrtc's 15 ms found 1.5 Mbit/s on a link of 0.9.
+const SIZE: u64 = 20_000;
+const LENGTHS: (Duration, Duration) = (Duration::from_millis(25), Duration::from_millis(100));
 /// A probe leaves in steps of this: as trains of a few packets.
 pub const STEP: Duration = Duration::from_millis(5);
 /// A probe of fewer packets says nothing (libwebrtc `kMinClusterSize` and minimum probe packets).
@@ -57,6 +59,8 @@ pub(super) struct Found {
     pub(super) rate: Bitrate,
     /// It carries no more than that at the moment.
     pub(super) saturated: bool,
+    /// What was estimated when the first probe of the series began; `None` for that one itself.
+    pub(super) follows: Option<Bitrate>,
 }
 
 /// One probe under way.
@@ -64,6 +68,7 @@ pub(super) struct Found {
 struct Cluster {
     id: u8,
     rate: Bitrate,
+    follows: Option<Bitrate>,
     began: Time,
     goal: u64,
     sent: u64,
@@ -75,18 +80,23 @@ struct Cluster {
     first_sent_us: i64,
     over: Option<Time>,
     spoken_packets: u32,
-    arrived: u64,
+    spoken: u64,
     arrived_packets: u32,
-    first_arrival: Option<(i64, u64)>,
+    /// When the packet came with which half of the probe had left, and what came of the other half:
+    /// the first may have been a token bucket's burst.
+    half_way_us: Option<i64>,
+    arrived: u64,
     last_arrival_us: i64,
 }
 
 impl Cluster {
-    fn new(id: u8, rate: Bitrate, now: Time) -> Cluster {
-        let goal = rate.bytes_in(LENGTH).max(u64::from(LEAST_PACKETS) * PADDING_PACKET);
+    fn new(id: u8, rate: Bitrate, follows: Option<Bitrate>, now: Time) -> Cluster {
+        let length = rate.time_for(SIZE).clamp(LENGTHS.0, LENGTHS.1);
+        let goal = rate.bytes_in(length).max(u64::from(LEAST_PACKETS) * PADDING_PACKET);
         Cluster {
             id,
             rate,
+            follows,
             began: now,
             goal,
             sent: 0,
@@ -96,9 +106,10 @@ impl Cluster {
             first_sent_us: now.as_micros() as i64,
             over: None,
             spoken_packets: 0,
-            arrived: 0,
+            spoken: 0,
             arrived_packets: 0,
-            first_arrival: None,
+            half_way_us: None,
+            arrived: 0,
             last_arrival_us: 0,
         }
     }
@@ -133,12 +144,13 @@ impl Cluster {
 
     fn on_spoken(&mut self, arrived_us: Option<i64>, bytes: u64) {
         self.spoken_packets += 1;
+        self.spoken += bytes;
         let Some(arrived_us) = arrived_us else { return };
-        self.arrived += bytes;
         self.arrived_packets += 1;
-        match &mut self.first_arrival {
-            Some(first) if first.0 <= arrived_us => {}
-            first => *first = Some((arrived_us, bytes)),
+        match self.half_way_us {
+            Some(_) => self.arrived += bytes,
+            None if 2 * self.spoken >= self.goal => self.half_way_us = Some(arrived_us),
+            None => {}
         }
         self.last_arrival_us = self.last_arrival_us.max(arrived_us);
     }
@@ -146,17 +158,17 @@ impl Cluster {
     /// What it found, once all of it has been spoken of.
     fn result(&self) -> Option<Found> {
         let enough = f64::from(self.arrived_packets) >= LEAST_SHARE * f64::from(self.sent_packets);
-        let (first_us, first_bytes) = self.first_arrival.filter(|_| enough)?;
+        let half_way_us = self.half_way_us.filter(|_| enough)?;
         let took = |micros: i64| (micros > 0).then(|| Duration::from_micros(micros as u64));
         let sending = took(self.last_step.0 - self.first_sent_us)?;
         let sent = Bitrate::of(self.sent - self.last_step.1, sending);
-        let arrived = Bitrate::of(self.arrived - first_bytes, took(self.last_arrival_us - first_us)?);
+        let arrived = Bitrate::of(self.arrived, took(self.last_arrival_us - half_way_us)?);
         if arrived > sent.times(MOST_SPEED_UP) {
             return None;
         }
         let saturated = arrived < sent.times(UNSATURATED);
         let rate = if saturated { arrived.times(UTILISATION) } else { sent.min(arrived) };
-        Some(Found { rate, saturated })
+        Some(Found { rate, saturated, follows: self.follows })
     }
 }
 
@@ -164,8 +176,10 @@ impl Cluster {
 #[derive(Clone, Debug)]
 pub(super) struct Prober {
     cluster: Option<Cluster>,
-    /// The rate of the next probe, when one follows at once.
-    follow: Option<Bitrate>,
+    /// The rate of the next probe, when one follows at once, and what was estimated before the first.
+    follow: Option<(Bitrate, Bitrate)>,
+    /// What was estimated when the last series began.
+    before: Bitrate,
     /// Nothing was ever probed, nor was the rate lowered.
     first: bool,
     next_at: Time,
@@ -184,6 +198,7 @@ impl Prober {
         Prober {
             cluster: None,
             follow: None,
+            before: Bitrate::ZERO,
             first: true,
             next_at: now,
             last_id: 0,
@@ -209,21 +224,22 @@ impl Prober {
         if self.cluster.is_some() {
             return;
         }
-        if let Some(rate) = self.follow.take() {
-            return self.begin(now, rate);
+        if let Some((rate, before)) = self.follow.take() {
+            return self.begin(now, rate, Some(before));
         }
         if now < self.next_at || estimate >= wanted || !calm || in_use && now < self.full_until {
             return;
         }
         let factor = if std::mem::take(&mut self.first) { FIRST } else { NEXT };
-        self.begin(now, estimate.times(factor).min(wanted.times(1.0 / UTILISATION)));
+        self.before = estimate;
+        self.begin(now, estimate.times(factor).min(wanted.times(1.0 / UTILISATION)), None);
     }
 
-    fn begin(&mut self, now: Time, rate: Bitrate) {
+    fn begin(&mut self, now: Time, rate: Bitrate, follows: Option<Bitrate>) {
         self.last_id = self.last_id % u8::MAX + 1;
         self.next_at = now + INTERVAL;
         self.began = Some(now);
-        self.cluster = Some(Cluster::new(self.last_id, rate, now));
+        self.cluster = Some(Cluster::new(self.last_id, rate, follows, now));
     }
 
     /// The link is as unknown as at the beginning.
@@ -244,7 +260,12 @@ impl Prober {
 
     /// Whether what is heard now may still be the last probe's doing.
     pub(super) fn touches(&self, now: Time, round_trip: Duration) -> bool {
-        self.began.is_some_and(|at| now.since(at) < LENGTH + round_trip + AFTERMATH)
+        self.began.is_some_and(|at| now.since(at) < LENGTHS.1 + round_trip + AFTERMATH)
+    }
+
+    /// Whether a probe is under way, or the next of its series is about to be.
+    pub(super) fn is_under_way(&self) -> bool {
+        self.cluster.is_some() || self.follow.is_some()
     }
 
     /// What was due has left, or cannot: the next step comes later.
@@ -306,7 +327,7 @@ impl Prober {
         let found = cluster.result()?;
         let next = found.rate.times(NEXT).min(wanted.times(1.0 / UTILISATION));
         if found.rate > cluster.rate.times(FURTHER) && next > cluster.rate {
-            self.follow = Some(next);
+            self.follow = Some((next, self.before));
         }
         Some(found)
     }

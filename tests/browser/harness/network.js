@@ -82,7 +82,7 @@ export class Place {
   // What comes from the server gets so much room; a queue of at most 300 ms forms before packets are lost.
   narrow(kilobits) {
     const verb = this.narrowed ? 'change' : 'add';
-    sh(`ip netns exec ${SERVER_SPACE} tc qdisc ${verb} dev ${this.wire} root tbf rate ${kilobits}kbit burst 6000 latency 300ms`);
+    sh(`ip netns exec ${SERVER_SPACE} tc qdisc ${verb} dev ${this.wire} root tbf rate ${kilobits}kbit burst 3000 latency 300ms`);
     this.narrowed = true;
   }
 
