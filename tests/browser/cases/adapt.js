@@ -19,11 +19,14 @@ const PATIENCE_MS = 40_000;
 export const name = 'adapt';
 export const about = 'three layers; one of two receivers gets 4000, 900, 300 and again 4000 kbit/s';
 export const needsServer = true;
-export const cases = ['vp8', 'vp9', 'av1'].map((codec) => ({ name: `adapt-${codec}`, run: (context) => adapt(context, codec) }));
+export const cases = [['vp8'], ['vp9', 'L3T3_KEY'], ['av1', 'L3T3']].map(([codec, mode]) => ({
+  name: `adapt-${codec}${mode ? '-svc' : ''}`,
+  run: (context) => adapt(context, codec, mode),
+}));
 
-async function adapt(context, codec) {
+async function adapt(context, codec, mode) {
   const place = await context.place();
-  await join(context, 'chromium', PUBLISHER, context.room, { codec, wide: true });
+  await join(context, 'chromium', PUBLISHER, context.room, { codec, mode, wide: true, busy: true });
   const other = await join(context, 'chromium', 2, context.room, { codec, listens: true });
   const thin = await join(context, 'chromium', 3, context.room, { codec, listens: true, place });
   for (const { page } of [other, thin]) await receiving(page, 'call', PUBLISHER);
@@ -49,6 +52,7 @@ async function adapt(context, codec) {
     longestGapMs: Math.round(gap),
     otherHeights: others,
     codec,
+    mode: mode ?? 'simulcast',
     failures: [
       topLayerAfterMs <= TOP_WITHIN_MS || `the top layer only after ${Math.round(topLayerAfterMs)} ms`,
       ...steps.flatMap(brokenByStep),

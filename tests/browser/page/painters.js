@@ -5,6 +5,8 @@ volleyTest.painters = (() => {
   const BLOCK = width / blocks;
   const SQUARE = 120;
   const GRAIN = 40;
+  const NOISY_ROWS = 96;
+  const NOISE = 60;
   const WHITE = 235;
   const BLACK = 16;
 
@@ -34,6 +36,7 @@ volleyTest.painters = (() => {
     const track = new MediaStreamTrackGenerator({ kind: 'video' });
     const writer = track.writable.getWriter();
     const texture = textureRows();
+    const grain = volleyTest.config.busy ? noise() : null;
     const planes = new Uint8Array((width * height * 3) / 2).fill(128);
     const square = { left: (width - SQUARE) / 2, top: (height - SQUARE) / 2 };
     const paint = (number) => {
@@ -42,6 +45,7 @@ volleyTest.painters = (() => {
         const row = texture[Math.floor(y / GRAIN)];
         planes.set(row.subarray(shift, shift + width), y * width);
       }
+      if (grain) paintNoise(planes, grain);
       fill(planes, square.left, square.top, SQUARE, SQUARE, isFlash(number) ? WHITE : BLACK);
       bitsOf(number).forEach((bit, index) => fill(planes, index * BLOCK, 0, BLOCK, BLOCK, bit ? WHITE : BLACK));
       const timestamp = Math.round(performance.now() * 1000);
@@ -59,6 +63,19 @@ volleyTest.painters = (() => {
     return Array.from({ length: height / GRAIN }, (_, row) => Uint8Array.from({ length: 2 * width }, (_, x) => (
       all[row * perRow + (Math.floor(x / GRAIN) % perRow)]
     )));
+  }
+
+  // What no encoder can foretell, below the square: only then do the better ones need the rate they are
+  // given, and links have something to choose from.
+  function paintNoise(planes, grain) {
+    for (let y = height - NOISY_ROWS; y < height; y++) {
+      const from = Math.floor(Math.random() * (grain.length - width));
+      planes.set(grain.subarray(from, from + width), y * width);
+    }
+  }
+
+  function noise() {
+    return Uint8Array.from({ length: 8 * width }, () => 80 + Math.random() * NOISE);
   }
 
   function fill(planes, left, top, columns, rows, value) {
