@@ -83,6 +83,9 @@ const DRAIN_FOR: Duration = Duration::from_secs(3);
 /// After a step down the link is taken to be full for so long, if a probe fills it.
 const SHARED_FOR: Duration = Duration::from_secs(10);
 
+/// What a probe finds on a link that was full of late counts so much: others may want it, too.
+const OF_A_FULL_LINK: f64 = 0.9;
+
 /// A link that was full stays tight for so long.
 const TIGHT_FOR: Duration = Duration::from_secs(30);
 
@@ -260,10 +263,12 @@ impl Estimator {
     /// A probe has found something. One that follows another and fills the link takes back what the
     /// one before found too much.
     fn believe(&mut self, now: Time, found: &Found, lately_full: bool) {
-        let rate = self.aimd.rate();
-        if found.rate > rate && !(found.saturated && lately_full) {
-            self.aimd.set(now, found.rate);
-            self.loss.raise(found.rate);
+        let (rate, is_full) = (self.aimd.rate(), found.saturated && lately_full);
+        // Who sends less than may be, because nothing else fits, does not learn by sending.
+        let raised = if is_full { found.rate.times(OF_A_FULL_LINK) } else { found.rate };
+        if raised > rate && !(is_full && !self.alr.is_limited()) {
+            self.aimd.set(now, raised);
+            self.loss.raise(raised);
         } else if let Some(before) = found.follows.filter(|_| found.saturated && found.rate < rate) {
             self.aimd.set(now, found.rate.max(before));
         }
