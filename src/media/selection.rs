@@ -6,14 +6,17 @@ use super::frame::{Frame, Rise};
 use super::packet::Packet;
 use crate::wire::dependency::{Described, Indication, Structure};
 
+/// Changes that are remembered: what was sent before them may be asked for again. On a link that gave
+/// way there were three within the second that a history keeps.
+const CHANGES: usize = 6;
+
 /// What is shown, and what is wanted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Selection {
     wanted: Sublayers,
     now: Sublayers,
-    before: Sublayers,
-    /// Packets below this index were judged by what was shown before.
-    changed_at: u64,
+    /// What was shown from which index on, the newest first.
+    changes: [(u64, Sublayers); CHANGES],
     /// What is wanted could have begun, had what it needs been shown.
     is_stuck: bool,
     shown: Shown,
@@ -23,7 +26,7 @@ impl Default for Selection {
     fn default() -> Selection {
         let all = Sublayers::ALL;
         let shown = Shown::default();
-        Selection { wanted: all, now: all, before: all, changed_at: 0, is_stuck: false, shown }
+        Selection { wanted: all, now: all, changes: [(0, all); CHANGES], is_stuck: false, shown }
     }
 }
 
@@ -37,7 +40,7 @@ impl Selection {
     /// A run begins with a key frame, from which everything may be shown.
     pub fn begin(&mut self, index: u64) {
         self.change(self.wanted, index);
-        self.before = self.now;
+        self.changes = [(0, self.now); CHANGES];
         self.shown = Shown::default();
     }
 
@@ -118,13 +121,14 @@ impl Selection {
     }
 
     fn at(&self, index: u64) -> Sublayers {
-        if index < self.changed_at { self.before } else { self.now }
+        let since = |&&(from, _): &&(u64, Sublayers)| from <= index;
+        self.changes.iter().find(since).map_or(self.now, |&(_, shown)| shown)
     }
 
     fn change(&mut self, to: Sublayers, index: u64) {
-        self.before = self.now;
         self.now = to;
-        self.changed_at = index;
+        self.changes.rotate_right(1);
+        self.changes[0] = (index, to);
         self.is_stuck = false;
     }
 }
