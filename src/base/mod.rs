@@ -13,5 +13,5 @@ pub mod timer;
 
 pub use id::{ParticipantId, RoomId, SlotId, StreamId, TrackId, TransportId, WorkerId};
 pub use outbox::{Outbox, Path, Push, SocketIndex, TrainId};
-pub use rate::Bitrate;
+pub use rate::{Bitrate, DATAGRAM_HEADERS};
 pub use time::{NtpTime, Time, WallClock};

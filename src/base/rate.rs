@@ -3,6 +3,10 @@
 use std::fmt;
 use std::time::Duration;
 
+/// What a link carries of a datagram beside its payload: the headers of UDP and IPv4. IPv6 has 20 bytes
+/// more, and Ethernet 14 to 18, which few links are sold by.
+pub const DATAGRAM_HEADERS: usize = 28;
+
 /// Bits a second.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Bitrate(u64);

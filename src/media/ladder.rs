@@ -112,6 +112,7 @@ mod tests {
     use super::*;
     use crate::base::Time;
     use crate::media::frame::Frame;
+    use crate::media::meter::AROUND;
     use crate::media::track::testing::track_of;
 
     fn costs(ladder: &Ladder) -> Vec<(u8, u64)> {
@@ -124,7 +125,7 @@ mod tests {
         layer.flows = true;
         for temporal in 0..temporal {
             let frame = Frame { temporal, ..Frame::default() };
-            layer.meter.on_packet(Time::ZERO, (kbits * 1_000 / 16) as usize, &frame);
+            layer.meter.on_packet(Time::ZERO, (kbits * 1_000 / 16) as usize - AROUND, &frame);
         }
         assert!(layer.meter.settle(Time::from_millis(500)));
     }

@@ -152,36 +152,43 @@ impl Shard {
 
     /// Sends the packet `index` of what `slot` shows once more (RFC 4588).
     pub(super) fn resend(&mut self, now: Time, slot: u32, sequence: u16, out: &mut impl Outbox) {
+        let requested = self.slots[slot].requested(now, sequence).map_err(Drop::from);
+        match requested.and_then(|index| self.send_again(now, slot, index, out)) {
+            Ok(sent) => self.counters.resent += u64::from(sent),
+            Err(cause) => self.counters.drop(cause),
+        }
+    }
+
+    /// Sends the packet that was published as `index` of what `slot` shows once more; false when there
+    /// was no room for it, which is counted.
+    pub(super) fn send_again(
+        &mut self,
+        now: Time,
+        slot: u32,
+        index: u64,
+        out: &mut impl Outbox,
+    ) -> Result<bool, Drop> {
         let slot = &mut self.slots[slot];
-        let index = match slot.requested(now, sequence) {
-            Ok(index) => index,
-            Err(not) => return self.counters.drop(not.into()),
-        };
-        let Some(track) = slot.track().and_then(|track| self.tracks.get(track)) else { return };
+        let track = slot.track().and_then(|track| self.tracks.get(track)).ok_or(Drop::NotKept)?;
         let layer = usize::from(slot.layer().unwrap_or_default());
         let stored = track.layers[layer].history.get(index);
-        let Some(packet) = stored.and_then(|(bytes, stored)| view_packet(track, layer, bytes, stored)) else {
-            return self.counters.drop(Drop::NotKept);
-        };
-        let Some((outgoing, original)) = slot.resend(&packet) else {
-            return self.counters.drop(Drop::NoRtx);
-        };
+        let packet = stored.and_then(|(bytes, stored)| view_packet(track, layer, bytes, stored));
+        let packet = packet.ok_or(Drop::NotKept)?;
+        let (outgoing, original) = slot.resend(&packet).ok_or(Drop::NoRtx)?;
         let mut header = [0; MAX_HEADER];
-        let Some(header_len) = slot.write_header(&outgoing, &packet, &mut header) else {
-            return self.counters.drop(Drop::NotSealed);
-        };
+        let header_len = slot.write_header(&outgoing, &packet, &mut header).ok_or(Drop::NotSealed)?;
         let (link, numbered) = (slot.transport(), slot.is_numbered());
         let mut head = ArrayVec::<u8, { 2 + Head::MAX }>::from_iter(original.to_be_bytes());
         head.extend(outgoing.head.bytes().iter().copied());
         let body = &packet.payload[usize::from(outgoing.head.replaces)..];
         let payload = Payload { head: &head, body, padding: 0 };
-        let Some(mut train) = Train::to(now, link, &mut self.links[link]) else {
-            return self.counters.drop(Drop::NotConnected);
-        };
-        if train.seal(outgoing.index, &header[..header_len], payload, numbered, &mut self.counters, out) {
-            self.counters.resent += 1;
+        let mut train = Train::to(now, link, &mut self.links[link]).ok_or(Drop::NotConnected)?;
+        let sent =
+            train.seal(outgoing.index, &header[..header_len], payload, numbered, &mut self.counters, out);
+        if sent {
             train.end();
         }
+        Ok(sent)
     }
 
     /// Somebody who is shown this layer needs a key frame.

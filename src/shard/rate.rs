@@ -4,7 +4,8 @@
 use super::Shard;
 use super::counters::Drop;
 use super::gather::{Cut, MAX_HEADER, Train};
-use crate::base::{Bitrate, Outbox, Time};
+use super::link::Link;
+use crate::base::{Bitrate, DATAGRAM_HEADERS, Outbox, Time};
 use crate::media::bwe::{Estimator, START};
 use crate::media::pacer::{MOST_WAIT, Pacer};
 use crate::transport::srtp::Payload;
@@ -39,6 +40,9 @@ const PADDING: u8 = u8::MAX;
 const BEGINNING: Duration = Duration::from_millis(1_500);
 const MOST_WAIT_AT_BEGIN: Duration = Duration::from_secs(1);
 
+/// A probe reaches back for so many packets, one after another: about what one of 25 ms needs.
+const PROBES_BACK: u64 = 32;
+
 /// A retransmission leaves beyond the pacer's grant by as much as this; what the link cannot carry
 /// in that time is asked for again.
 const RESEND_AHEAD: Duration = Duration::from_millis(40);
@@ -58,6 +62,8 @@ pub(super) struct Rate {
     in_train: u64,
     /// When a picture last began to leave.
     begun: Option<Time>,
+    /// How far back the last probe reached for a picture.
+    probed_back: u64,
 }
 
 impl Rate {
@@ -71,6 +77,7 @@ impl Rate {
             measured: (now, 0),
             in_train: 0,
             begun: None,
+            probed_back: 0,
         })
     }
 
@@ -109,6 +116,7 @@ impl Rate {
 
     /// A packet of `bytes` has left under the next transport-wide sequence number.
     pub(super) fn on_sent(&mut self, now: Time, bytes: usize) {
+        let bytes = bytes + DATAGRAM_HEADERS;
         self.estimator.on_sent(now, bytes);
         self.pacer.spend(bytes as u64);
         self.in_train += bytes as u64;
@@ -182,9 +190,31 @@ impl Shard {
         self.follow_estimate(now, link);
     }
 
-    /// One packet of nothing but padding, under the retransmission SSRC of a seat, as libwebrtc
-    /// probes: the sequence of what is shown stays whole. False when no seat can.
+    /// One packet under the retransmission SSRC of a seat, as libwebrtc probes, so that the sequence of
+    /// what is shown stays whole: something shown of late once more, or else padding. False when no
+    /// seat can.
     fn send_probe(&mut self, now: Time, link: u32, out: &mut impl Outbox) -> bool {
+        let sent = self.probe_with_pictures(now, link, out) || self.probe_with_padding(now, link, out);
+        self.counters.probes += u64::from(sent);
+        if let Some(rate) = &mut self.links[link].rate {
+            rate.in_train = 0;
+        }
+        sent
+    }
+
+    /// Pictures are four times as large as padding: as many bytes in a quarter of the packets, and now
+    /// and then one that was lost. Not while anything waits: what is thrown away gives its number to
+    /// something else.
+    fn probe_with_pictures(&mut self, now: Time, link: u32, out: &mut impl Outbox) -> bool {
+        let Link { rate: Some(rate), waiting: None, slots, .. } = &mut self.links[link] else { return false };
+        rate.probed_back = (rate.probed_back + 1) % PROBES_BACK;
+        let shows = |&slot: &u32| Some((slot, self.slots[slot].newest_picture()?));
+        let Some((slot, newest)) = slots.iter().find_map(shows) else { return false };
+        let Some(index) = newest.checked_sub(rate.probed_back) else { return false };
+        self.send_again(now, slot, index, out).is_ok_and(|sent| sent)
+    }
+
+    fn probe_with_padding(&mut self, now: Time, link: u32, out: &mut impl Outbox) -> bool {
         let slots = &self.links[link].slots;
         let able = slots.iter().copied().find(|&slot| self.slots[slot].can_probe());
         let Some((slot, outgoing)) = able.and_then(|slot| Some((slot, self.slots[slot].probe()?))) else {
@@ -194,12 +224,7 @@ impl Shard {
         let Some(len) = self.slots[slot].write_bare_header(&outgoing, &mut header) else { return false };
         let Some(mut train) = Train::to(now, link, &mut self.links[link]) else { return false };
         let payload = Payload { padding: PADDING, ..Payload::default() };
-        let sent = train.seal(outgoing.index, &header[..len], payload, true, &mut self.counters, out);
-        self.counters.probes += u64::from(sent);
-        if let Some(rate) = &mut self.links[link].rate {
-            rate.in_train = 0;
-        }
-        sent
+        train.seal(outgoing.index, &header[..len], payload, true, &mut self.counters, out)
     }
 
     /// Whether a retransmission may leave to `link`; it is counted if not.

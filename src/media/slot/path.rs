@@ -5,6 +5,7 @@ use super::super::pictures::{Counted, Head};
 use super::{Outgoing, Slot};
 use crate::base::Time;
 use crate::base::id::PayloadType;
+use crate::control::types::Kind;
 use crate::wire::rtp::RtpHeader;
 
 /// A place in a seat's sequence.
@@ -44,6 +45,13 @@ impl Slot {
     /// Whether packets that carry nothing may go under its retransmission SSRC.
     pub fn can_probe(&self) -> bool {
         self.is_numbered() && self.open.rtx_ssrc.is_some() && self.probe_payload_type().is_some()
+    }
+
+    /// The newest packet of the picture it shows, if it can be sent again and may be numbered.
+    pub fn newest_picture(&self) -> Option<u64> {
+        let is_able = self.kind == Kind::Video && self.is_numbered() && self.open.rtx_ssrc.is_some();
+        self.layer().filter(|_| is_able)?;
+        Some(self.numbering.highest())
     }
 
     /// How a packet that carries nothing goes out, as a retransmission of nothing.

@@ -72,7 +72,8 @@ fn feedback_as_chromium_sends_it_is_read_with_its_odd_padding() {
         0x00, 0x00, 0x4b, 0x42, 0x2b, 0x00, 0x00, 0x00, 0x00, 0x00, 0x2c, 0x4a, 0x00, 0x00, 0x00, 0x00, 0x00,
         0x02,
     ];
-    let Some(RtcpPacket::TransportFeedback(feedback)) = Compound::parse(&captured).expect("RTCP").next() else {
+    let Some(RtcpPacket::TransportFeedback(feedback)) = Compound::parse(&captured).expect("RTCP").next()
+    else {
         panic!("it is feedback")
     };
     let arrivals: Vec<i64> = feedback.packets().filter_map(|packet| packet.arrival_ticks).collect();
