@@ -125,7 +125,7 @@ mod tests {
         layer.flows = true;
         for temporal in 0..temporal {
             let frame = Frame { temporal, ..Frame::default() };
-            layer.meter.on_packet(Time::ZERO, (kbits * 1_000 / 16) as usize - AROUND, &frame);
+            layer.meter.on_packet(Time::ZERO, (kbits * 1_000 / 16) as usize - AROUND, &frame, false);
         }
         assert!(layer.meter.settle(Time::from_millis(500)));
     }

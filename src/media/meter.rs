@@ -20,20 +20,28 @@ pub(super) const AROUND: usize = 16 + DATAGRAM_HEADERS;
 /// moves, and a ladder that follows it down promises what it cannot keep.
 const KEPT_PERCENT: u64 = 75;
 
+/// Key frames are asked for when somebody begins or rises, and cost what seconds of other pictures do:
+/// they count a bit each window, or who rises would fall at once because of the picture it rose with.
+const KEY_FRAMES_OVER: u64 = 8;
+
 /// The rates of one encoding.
 #[derive(Clone, Debug, Default)]
 pub struct Meter {
     since: Option<Time>,
     bytes: [[u64; TEMPORAL]; SPATIAL],
+    /// Of key frames, not counted yet.
+    key_bytes: [[u64; TEMPORAL]; SPATIAL],
     bits_per_second: [[u64; TEMPORAL]; SPATIAL],
 }
 
 impl Meter {
-    /// A packet of `bytes` came, which is sent with a tag and in a datagram.
-    pub fn on_packet(&mut self, now: Time, bytes: usize, frame: &Frame) {
+    /// A packet of `bytes` came, which is sent with a tag and in a datagram; `of_key_frame` if it
+    /// belongs to one.
+    pub fn on_packet(&mut self, now: Time, bytes: usize, frame: &Frame, of_key_frame: bool) {
         self.since.get_or_insert(now);
         let (spatial, temporal) = (usize::from(frame.spatial), usize::from(frame.temporal));
-        self.bytes[spatial.min(SPATIAL - 1)][temporal.min(TEMPORAL - 1)] += (bytes + AROUND) as u64;
+        let counts = if of_key_frame { &mut self.key_bytes } else { &mut self.bytes };
+        counts[spatial.min(SPATIAL - 1)][temporal.min(TEMPORAL - 1)] += (bytes + AROUND) as u64;
     }
 
     /// Turns what was counted into rates, when that was long enough; tells whether it did.
@@ -41,8 +49,11 @@ impl Meter {
         let Some(since) = self.since.filter(|since| now.since(*since) >= WINDOW) else { return false };
         let micros = now.since(since).as_micros() as u64;
         let rates = self.bits_per_second.iter_mut().flatten();
-        for (rate, bytes) in rates.zip(self.bytes.iter_mut().flatten()) {
-            let fresh = std::mem::take(bytes) * 8_000_000 / micros;
+        let bytes = self.bytes.iter_mut().flatten().zip(self.key_bytes.iter_mut().flatten());
+        for (rate, (bytes, key_bytes)) in rates.zip(bytes) {
+            let of_key_frames = key_bytes.div_ceil(KEY_FRAMES_OVER);
+            *key_bytes -= of_key_frames;
+            let fresh = (std::mem::take(bytes) + of_key_frames) * 8_000_000 / micros;
             let kept = *rate * KEPT_PERCENT / 100 + fresh * (100 - KEPT_PERCENT) / 100;
             *rate = fresh.max(kept);
         }
@@ -53,7 +64,7 @@ impl Meter {
     /// Forgets what was counted since the last rate: the encoding has paused.
     pub fn pause(&mut self) {
         self.since = None;
-        self.bytes = Default::default();
+        (self.bytes, self.key_bytes) = Default::default();
     }
 
     /// Bits a second up to these layers; `None` before anything was measured.
@@ -87,8 +98,8 @@ mod tests {
         assert_eq!(meter.rate(Sublayers::ALL), None);
         for n in 0..50 {
             let now = Time::from_millis(10 * n);
-            meter.on_packet(now, 1_000 - AROUND, &frame(0, (n % 2) as u8));
-            meter.on_packet(now, 3_000 - AROUND, &frame(1, (n % 2) as u8));
+            meter.on_packet(now, 1_000 - AROUND, &frame(0, (n % 2) as u8), false);
+            meter.on_packet(now, 3_000 - AROUND, &frame(1, (n % 2) as u8), false);
             assert!(!meter.settle(now));
         }
         assert!(meter.settle(Time::from_millis(500)));
@@ -99,11 +110,31 @@ mod tests {
     }
 
     #[test]
+    fn a_key_frame_that_was_asked_for_makes_nothing_much_dearer() {
+        let mut meter = Meter::default();
+        let mut rates = Vec::new();
+        for n in 0..100u64 {
+            let is_key = n == 50;
+            meter.on_packet(
+                Time::from_millis(100 * n),
+                if is_key { 40_000 } else { 5_000 } - AROUND,
+                &frame(0, 0),
+                is_key,
+            );
+            if meter.settle(Time::from_millis(100 * n)) {
+                rates.extend(meter.rate(Sublayers::ALL));
+            }
+        }
+        assert!(rates[2..].iter().all(|rate| (400_000..520_000).contains(rate)), "{rates:?}");
+        assert!(rates.iter().any(|&rate| rate > 440_000), "it is counted all the same");
+    }
+
+    #[test]
     fn a_rate_rises_at_once_and_falls_slowly() {
         let mut meter = Meter::default();
         for (n, bytes) in [Some(10_000), Some(100_000), None].into_iter().enumerate() {
             let now = Time::from_millis(500 * n as u64);
-            bytes.into_iter().for_each(|bytes| meter.on_packet(now, bytes - AROUND, &frame(0, 0)));
+            bytes.into_iter().for_each(|bytes| meter.on_packet(now, bytes - AROUND, &frame(0, 0), false));
             meter.settle(Time::from_millis(500 * (n as u64 + 1)));
         }
         assert_eq!(meter.rate(Sublayers::ALL), Some(1_200_000));

@@ -169,7 +169,8 @@ impl Shard {
         layer.last_came = Some(now);
         // Of several layers those cross that are watched: what there is, its home tells.
         if track.home.is_none() || alone {
-            layer.meter.on_packet(now, len, &frame);
+            let same = layer.last_key_frame.is_some_and(|(_, of)| of == timestamp);
+            layer.meter.on_packet(now, len, &frame, track.kind == Kind::Video && (key || same));
             track.next_look = if layer.flows { track.next_look } else { Time::ZERO };
         }
         let arrival = layer.nacks.on_packet(now, index);
