@@ -29,10 +29,16 @@ export function flashStarts(frames, { fps, flashEvery }) {
   return frames[0]?.[4] ? starts.slice(1) : starts;
 }
 
-// The heights of the pictures since `from`, lowest first, each once.
-export function heightsSince(frames, from) {
+// The heights of the pictures since `from`, lowest first, each once: those that `least` pictures in a
+// row had.
+export function heightsSince(frames, from, least = 1) {
   const heights = frames.filter(([time]) => time >= from).map((frame) => frame[5]);
-  return [...new Set(heights)].sort((a, b) => a - b);
+  const lasted = heights.filter((height, at) => {
+    const begin = heights.findLastIndex((other, before) => before < at && other !== height) + 1;
+    const end = heights.findIndex((other, after) => after > at && other !== height);
+    return (end < 0 ? heights.length : end) - begin >= least;
+  });
+  return [...new Set(lasted)].sort((a, b) => a - b);
 }
 
 // When pictures turned to `height`, if they did since `from` and have it now; null otherwise.

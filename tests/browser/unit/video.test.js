@@ -23,6 +23,7 @@ test('a layer counts from when it is shown without another in between', () => {
   const at = (time, height) => [time, 0, 1, 0, false, height];
   const seen = [at(0, 180), at(10, 720), at(20, 360), at(30, 720), at(40, 720)];
   assert.deepEqual(heightsSince(seen, 15), [360, 720]);
+  assert.deepEqual(heightsSince(seen, 15, 2), [720]);
   assert.equal(firstAtHeight(seen, 720, 0), 30);
   assert.equal(firstAtHeight(seen, 720, 35), 40);
   assert.equal(firstAtHeight(seen, 360, 0), null);
