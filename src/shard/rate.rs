@@ -43,9 +43,10 @@ const MOST_WAIT_AT_BEGIN: Duration = Duration::from_secs(1);
 /// A probe reaches back for so many packets, one after another: about what one of 25 ms needs.
 const PROBES_BACK: u64 = 32;
 
-/// A retransmission leaves beyond the pacer's grant by as much as this; what the link cannot carry
-/// in that time is asked for again.
-const RESEND_AHEAD: Duration = Duration::from_millis(40);
+/// A retransmission leaves beyond the pacer's grant by as much as this. libwebrtc asks no more for what
+/// lies before the next whole frame of the lowest layer, and without it shows nothing until a key
+/// frame: refused once, a packet of an upper layer stood a picture still for two seconds.
+const RESEND_AHEAD: Duration = Duration::from_millis(500);
 
 /// Estimator and pacer of one receiver.
 #[derive(Debug)]
