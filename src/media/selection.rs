@@ -103,6 +103,11 @@ impl Selection {
         }
     }
 
+    /// The highest spatial layer that is shown now.
+    pub fn spatial(&self) -> u8 {
+        self.now.spatial
+    }
+
     /// The packet is sent.
     pub fn note_shown(&mut self, packet: &Packet<'_>) {
         if let Some(described) = packet.frame.described {

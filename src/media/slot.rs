@@ -569,6 +569,11 @@ impl Slot {
         Some((outgoing, original as u16))
     }
 
+    /// Whether `packet` belongs to a spatial layer above what the seat shows by now.
+    pub fn has_left(&self, packet: &Packet<'_>) -> bool {
+        packet.frame.spatial > self.selection.spatial()
+    }
+
     /// The seat's time stamp for a moment at which the shown layer's own is `published`.
     pub fn timestamp_of(&self, published: u32) -> Option<u32> {
         let run = self.showing.as_ref()?.run?;

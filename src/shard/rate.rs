@@ -212,7 +212,7 @@ impl Shard {
         let shows = |&slot: &u32| Some((slot, self.slots[slot].newest_picture()?));
         let Some((slot, newest)) = slots.iter().find_map(shows) else { return false };
         let Some(index) = newest.checked_sub(rate.probed_back) else { return false };
-        self.send_again(now, slot, index, out).is_ok_and(|sent| sent)
+        self.send_again(now, slot, index, out).is_ok_and(|again| again.sent)
     }
 
     fn probe_with_padding(&mut self, now: Time, link: u32, out: &mut impl Outbox) -> bool {
