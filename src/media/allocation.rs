@@ -11,6 +11,9 @@ use super::ladder::Ladder;
 /// much from second to second, and a picture that falls back at once is worse than one that waits.
 const HEADROOM: u64 = 10;
 
+/// A picture nearly fits where this part of it does; on a thinner link sound is left alone.
+const NEARLY: u64 = 2;
+
 /// One seat's part in it.
 #[derive(Clone, Debug)]
 pub struct Wish {
@@ -48,6 +51,11 @@ pub fn allocate(budget: Option<u64>, audio: u64, wishes: &[Wish], chosen: &mut V
         let fits = wish.fits(0, rest, headroom);
         rest -= if fits { wish.cost(0) } else { 0 };
         chosen.push(fits.then_some(0));
+    }
+    // Who has nothing to look at learns nothing of a link: one picture is tried where it nearly fits.
+    let first = wishes.first().and_then(|wish| wish.ladder.first()).map(|lowest| lowest.bits_per_second);
+    if chosen.iter().all(Option::is_none) && first.is_some_and(|cost| rest >= cost / NEARLY) {
+        (chosen[0], rest) = (Some(0), 0);
     }
     for (wish, chosen) in wishes.iter().zip(chosen.iter_mut()) {
         let Some(lowest) = *chosen else { continue };
@@ -105,6 +113,13 @@ mod tests {
     #[test]
     fn sound_goes_before_every_picture() {
         assert_eq!(given(Some(100), 200, &[wish(&CAMERA, Some(0))]), [None]);
+        assert_eq!(given(Some(270), 200, &[wish(&CAMERA, Some(0))]), [None]);
+    }
+
+    #[test]
+    fn one_picture_is_tried_where_it_nearly_fits() {
+        let wishes = [wish(&CAMERA, None), wish(&CAMERA, None)];
+        assert_eq!(given(Some(120), 40, &wishes), [Some(0), None]);
     }
 
     #[test]
@@ -131,7 +146,9 @@ mod tests {
             wishes in wishes(), budget in 0u64..20_000, audio in 0u64..500,
         ) {
             let chosen = given(Some(budget), audio, &wishes);
-            prop_assert!(spent(&wishes, &chosen) <= budget.saturating_sub(audio));
+            let tried = chosen.iter().skip(1).all(Option::is_none) && chosen.first() == Some(&Some(0));
+            let most = budget.saturating_sub(audio) * if tried { NEARLY } else { 1 };
+            prop_assert!(spent(&wishes, &chosen) <= most + 1);
         }
 
         #[test]

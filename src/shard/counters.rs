@@ -97,6 +97,8 @@ causes! {
     Late => "late",
     /// A retransmission that the receiver's link cannot carry now.
     LinkFull => "link-full",
+    /// A retransmission of a spatial layer that its receiver is not shown any more.
+    LayerLeft => "layer-left",
     /// A retransmission that was not agreed on.
     NoRtx => "no-rtx",
     /// A retransmission of what is not kept any more, or was never sent.

@@ -154,26 +154,30 @@ impl Shard {
     pub(super) fn resend(&mut self, now: Time, slot: u32, sequence: u16, out: &mut impl Outbox) {
         let requested = self.slots[slot].requested(now, sequence).map_err(Drop::from);
         match requested.and_then(|index| self.send_again(now, slot, index, out)) {
-            Ok(Again { sent, left }) => {
-                self.counters.resent += u64::from(sent);
+            Ok(sent) => self.counters.resent += u64::from(sent),
+            Err(cause) => {
+                self.counters.drop(cause);
                 // libwebrtc shows nothing more before a picture is whole, also in layers it is not sent
-                // any more, and gives up asking: only a key frame helps if this is lost again.
-                if let Some(track) = self.slots[slot].track().filter(|_| left) {
-                    self.want_key_frame(track, usize::from(self.slots[slot].layer().unwrap_or_default()));
+                // any more. They were left because the link carries no more: a key frame helps for less.
+                let slot = &self.slots[slot];
+                if let Some((track, layer)) =
+                    slot.track().zip(slot.layer()).filter(|_| cause == Drop::LayerLeft)
+                {
+                    self.want_key_frame(track, usize::from(layer));
                 }
             }
-            Err(cause) => self.counters.drop(cause),
         }
     }
 
-    /// Sends the packet that was published as `index` of what `slot` shows once more.
+    /// Sends the packet that was published as `index` of what `slot` shows once more; false when there
+    /// was no room for it, which is counted.
     pub(super) fn send_again(
         &mut self,
         now: Time,
         slot: u32,
         index: u64,
         out: &mut impl Outbox,
-    ) -> Result<Again, Drop> {
+    ) -> Result<bool, Drop> {
         let slot = &mut self.slots[slot];
         let track = slot.track().and_then(|track| self.tracks.get(track)).ok_or(Drop::NotKept)?;
         let layer = usize::from(slot.layer().unwrap_or_default());
@@ -181,7 +185,9 @@ impl Shard {
         let packet = stored.and_then(|(bytes, stored)| view_packet(track, layer, bytes, stored));
         let packet = packet.ok_or(Drop::NotKept)?;
         let (outgoing, original) = slot.resend(&packet).ok_or(Drop::NoRtx)?;
-        let left = slot.has_left(&packet);
+        if slot.has_left(&packet) {
+            return Err(Drop::LayerLeft);
+        }
         let mut header = [0; MAX_HEADER];
         let header_len = slot.write_header(&outgoing, &packet, &mut header).ok_or(Drop::NotSealed)?;
         let (link, numbered) = (slot.transport(), slot.is_numbered());
@@ -195,7 +201,7 @@ impl Shard {
         if sent {
             train.end();
         }
-        Ok(Again { sent, left })
+        Ok(sent)
     }
 
     /// Somebody who is shown this layer needs a key frame.
@@ -207,14 +213,6 @@ impl Shard {
             self.ask_at_most(track, deadline);
         }
     }
-}
-
-/// A packet that was to be sent once more.
-pub(super) struct Again {
-    /// False when there was no room for it, which is counted.
-    pub(super) sent: bool,
-    /// Its seat has left the spatial layer it belongs to.
-    left: bool,
 }
 
 /// What became of one packet.

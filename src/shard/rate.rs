@@ -6,7 +6,7 @@ use super::counters::Drop;
 use super::gather::{Cut, MAX_HEADER, Train};
 use super::link::Link;
 use crate::base::{Bitrate, DATAGRAM_HEADERS, Outbox, Time};
-use crate::media::bwe::{Estimator, START};
+use crate::media::bwe::Estimator;
 use crate::media::pacer::{MOST_WAIT, Pacer};
 use crate::transport::srtp::Payload;
 use crate::wire::rtcp::{Remb, TransportFeedback};
@@ -20,10 +20,6 @@ const LEAST_WANTED: Bitrate = Bitrate::from_kbps(1_000);
 /// What allocation keeps free beside the pictures it chose, and headers and encoders take.
 const BESIDE: f64 = 1.2;
 const SOUND: Bitrate = Bitrate::from_kbps(100);
-
-/// One small picture is always tried: where even that does not pass, the pacer throws it away, and
-/// who has nothing to look at learns at once when the link is better.
-const LEAST_BUDGET: Bitrate = START;
 
 /// A link without retransmissions cannot be probed: it is tried again with pictures after this.
 const UNPROBED: Duration = Duration::from_secs(5);
@@ -139,7 +135,7 @@ impl Rate {
             true => (self.is_bounded || self.estimator.is_tight(now)) && !fits,
             false => self.estimator.was_full_within(now, UNPROBED),
         };
-        self.is_bounded.then(|| self.estimator.target(now).max(LEAST_BUDGET).bps())
+        self.is_bounded.then(|| self.estimator.target(now).bps())
     }
 
     fn measure(&mut self, now: Time) {
@@ -212,7 +208,7 @@ impl Shard {
         let shows = |&slot: &u32| Some((slot, self.slots[slot].newest_picture()?));
         let Some((slot, newest)) = slots.iter().find_map(shows) else { return false };
         let Some(index) = newest.checked_sub(rate.probed_back) else { return false };
-        self.send_again(now, slot, index, out).is_ok_and(|again| again.sent)
+        self.send_again(now, slot, index, out).is_ok_and(|sent| sent)
     }
 
     fn probe_with_padding(&mut self, now: Time, link: u32, out: &mut impl Outbox) -> bool {
