@@ -82,6 +82,8 @@ struct Member {
     srtp: Option<Srtp>,
     /// The last sequence numbers of the picture he was sent.
     seen: VecDeque<u16>,
+    /// What he has asked for and not got yet.
+    asked: Vec<u16>,
     /// What he has not told yet of the arrival of packets.
     arrivals: Arrivals,
 }
@@ -195,6 +197,7 @@ impl Call {
                 path,
                 srtp: None,
                 seen: VecDeque::new(),
+                asked: Vec::new(),
                 arrivals: Arrivals::default(),
             });
         }
@@ -368,6 +371,7 @@ impl Call {
         if step.is_multiple_of(STEPS_PER_NACK) {
             let sequences: Vec<u16> = self.members[who].seen.drain(..).take(ASKED_AT_ONCE).collect();
             self.tally.asked_again += sequences.len() as u64;
+            self.members[who].asked.extend(&sequences);
             messages.push(Message::Nack { media: ssrc, sequences });
         }
         if step.is_multiple_of(STEPS_PER_KEY_FRAME_WISH) {
@@ -432,17 +436,21 @@ impl Call {
         let (ssrc, mut media) = (packet.header.ssrc, &packet.payload[..]);
         member.note_arrival(self.now, &packet.header);
         let resent = Some(ssrc) == rtx;
-        if resent && media.is_empty() {
-            self.tally.probes_out += 1;
-            return;
-        }
         if resent {
-            media = &media[2..];
+            let original = media.get(..2).map(|bytes| u16::from_be_bytes([bytes[0], bytes[1]]));
+            let wished = member.asked.iter().position(|asked| Some(*asked) == original);
+            if let Some(place) = wished {
+                member.asked.swap_remove(place);
+                self.tally.resent += 1;
+            } else {
+                self.tally.probes_out += 1;
+            }
+            let Some(shown) = media.get(2..) else { return };
+            media = shown;
         }
         let codec = if ssrc == audio { Codec::Opus } else { Codec::Vp8 };
         let header = descriptor_len(codec, media).expect("a payload begins with its descriptor");
         payload::read(media, header).expect("the payload is what was published");
-        self.tally.resent += u64::from(resent);
         self.tally.audio_out += u64::from(ssrc == audio);
         if ssrc == video {
             self.tally.video_out += 1;
