@@ -152,7 +152,7 @@ fn a_flood_of_nacks_for_the_same_packets_is_answered_within_bounds() {
     let resent = verdict.resent[&1];
     // The flood asks for 320,000 packets in these two seconds.
     assert!((100..=2_000).contains(&resent), "{resent} were sent again");
-    assert_eq!(verdict.resent[&0], 0, "who asks for nothing is sent nothing again");
+    assert!(verdict.resent[&0] <= 40, "who asks for nothing is only probed: {}", verdict.resent[&0]);
 }
 
 #[test]

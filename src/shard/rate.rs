@@ -205,9 +205,9 @@ impl Shard {
     fn probe_with_pictures(&mut self, now: Time, link: u32, out: &mut impl Outbox) -> bool {
         let Link { rate: Some(rate), waiting: None, slots, .. } = &mut self.links[link] else { return false };
         rate.probed_back = (rate.probed_back + 1) % PROBES_BACK;
-        let shows = |&slot: &u32| Some((slot, self.slots[slot].newest_picture()?));
-        let Some((slot, newest)) = slots.iter().find_map(shows) else { return false };
-        let Some(index) = newest.checked_sub(rate.probed_back) else { return false };
+        let able = slots.iter().copied().find(|&slot| self.slots[slot].can_probe_with_pictures());
+        let Some(slot) = able else { return false };
+        let Some(index) = self.slots[slot].to_probe_with(now, rate.probed_back) else { return false };
         self.send_again(now, slot, index, out).is_ok_and(|sent| sent)
     }
 

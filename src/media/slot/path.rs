@@ -47,11 +47,15 @@ impl Slot {
         self.is_numbered() && self.open.rtx_ssrc.is_some() && self.probe_payload_type().is_some()
     }
 
-    /// The newest packet of the picture it shows, if it can be sent again and may be numbered.
-    pub fn newest_picture(&self) -> Option<u64> {
-        let is_able = self.kind == Kind::Video && self.is_numbered() && self.open.rtx_ssrc.is_some();
-        self.layer().filter(|_| is_able)?;
-        Some(self.numbering.highest())
+    /// Whether it shows a picture that can be sent again, numbered.
+    pub fn can_probe_with_pictures(&self) -> bool {
+        self.kind == Kind::Video && self.can_probe() && self.layer().is_some()
+    }
+
+    /// The packet `back` before the newest of what it shows, if it may be sent again now.
+    pub fn to_probe_with(&mut self, now: Time, back: u64) -> Option<u64> {
+        let index = self.numbering.highest().checked_sub(back)?;
+        self.resends.allow(now, index).then_some(index)
     }
 
     /// How a packet that carries nothing goes out, as a retransmission of nothing.
