@@ -91,7 +91,9 @@ fn first_temporal(source: Source, is_lowest: bool, count: u8) -> u8 {
 }
 
 fn cost(layer: &Layer, count: usize, place: usize, sublayers: Sublayers) -> u64 {
-    layer.meter.rate(sublayers).unwrap_or_else(|| ASKED_FOR[(place + ASKED_FOR.len() - count.min(3)).min(2)])
+    // A lone one on another worker comes here, and is measured, only when somebody here is shown it.
+    let asked_for = if count == 1 { 0 } else { (place + ASKED_FOR.len() - count.min(3)).min(2) };
+    layer.meter.rate(sublayers).unwrap_or(ASKED_FOR[asked_for])
 }
 
 /// The height of the level below this one, if there is one.

@@ -20,9 +20,9 @@ const CRAWL_PACKETS: u32 = 5;
 const CRAWL_US: i64 = 50_000;
 const CRAWL_PAUSE: i64 = 3;
 
-/// A queue is measured from the shortest way within this long, in two halves: less than what
-/// clocks drift apart by a few milliseconds in (100 ppm), longer than any queue stands.
-const BASE_HALF_US: i64 = 15_000_000;
+/// A queue is measured from the shortest way within this long, in two halves: longer than a queue of
+/// ours stands, since it is drained, and short enough that another network is soon taken for what it is.
+const BASE_HALF_US: i64 = 4_000_000;
 
 /// The same while so little is sent that no queue can be ours: a path that has become longer, by another
 /// route or another network, is soon taken for what it is.
