@@ -62,7 +62,7 @@ async fn arrive(
     publisher.load().restart_totals()?;
     progress.say(&format!("{} people come within {:?}", flags.receivers, flags.seconds));
     let people = shape.people(1, flags.receivers + 1).collect();
-    let arrival = Newcomers { crowd: &crowd, within: flags.seconds }.arrive(people, place).await?;
+    let arrival = Newcomers { crowd: &crowd, running, within: flags.seconds }.arrive(people, place).await?;
     let watching = all_watch(&crowd, arrival.connected() as u64).await?;
     Ok(Outcome { arrival, watching, publisher: publisher.load().snapshot()?.total })
 }

@@ -64,7 +64,7 @@ async fn storm(
     progress.say(&format!("{} people join within a second", flags.joins));
     let people =
         coming.people(0, flags.joins).map(|person| Person { room: person.room + FIRST_ROOM, ..person });
-    let newcomers = Newcomers { crowd: &crowd, within: STORM };
+    let newcomers = Newcomers { crowd: &crowd, running, within: STORM };
     let arrival = newcomers.arrive(people.collect(), place).await?;
     sleep(AFTERWARDS).await;
     Ok(Outcome { arrival, before: before.load().snapshot()? })

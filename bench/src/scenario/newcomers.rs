@@ -1,6 +1,7 @@
 //! Many who join in a short time: when each begins, who is refused and why, how long it takes, and
 //! whether the generator could keep up.
 
+use super::contender::Running;
 use super::crowd::Crowd;
 use super::measure::Times;
 use super::watch::{Watch, Watched};
@@ -24,6 +25,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// People who come to a crowd, evenly spread over a time.
 pub(super) struct Newcomers<'a> {
     pub(super) crowd: &'a Crowd,
+    pub(super) running: &'a Running,
     pub(super) within: Duration,
 }
 
@@ -48,7 +50,7 @@ impl Newcomers<'_> {
     /// When the generator is gone.
     pub(super) async fn arrive(&self, people: Vec<Person>, place: &Place) -> anyhow::Result<Arrival> {
         self.crowd.load().restart_totals()?;
-        let (watch, begin) = (Watch::start(place)?, Instant::now());
+        let (watch, begin) = (Watch::start(place, self.running)?, Instant::now());
         let pause = self.within.div_f64(people.len().max(1) as f64);
         let joins = people.into_iter().enumerate().map(|(index, person)| {
             let (join, wait) = (self.crowd.join(person), pause.mul_f64(index as f64));
