@@ -230,6 +230,83 @@ async fn rooms_are_made_listed_shown_and_deleted() {
 }
 
 #[tokio::test]
+async fn rooms_are_listed_in_parts() {
+    let server = Server::start(MemoryStore::default()).await;
+    let mut made = vec![];
+    for name in ["one", "two", "three"] {
+        made.push(server.json("POST /api/rooms", Some(json!({"name":name}))).await.1["id"].clone());
+    }
+    let (_, first) = server.json("GET /api/rooms?limit=2", None).await;
+    assert_eq!((&first["rooms"][0]["id"], &first["rooms"][1]["id"]), (&made[0], &made[1]));
+    let next = format!("GET /api/rooms?limit=2&cursor={}", first["nextCursor"].as_str().unwrap());
+    let (_, second) = server.json(&next, None).await;
+    assert_eq!((second["rooms"].as_array().unwrap().len(), &second["rooms"][0]["id"]), (1, &made[2]));
+    assert_eq!(second["nextCursor"], Value::Null);
+    let (_, all) = server.json("GET /api/rooms", None).await;
+    assert_eq!((all["rooms"].as_array().unwrap().len(), &all["nextCursor"]), (3, &Value::Null));
+}
+
+#[tokio::test]
+async fn people_are_shown_muted_and_taken_out_over_rest() {
+    let server = Server::start(MemoryStore::default()).await;
+    let (mut one, joined) = join(&server, "one").await;
+    one.say(json!({"type":"offer","sdp":fixture("chromium-example-client")})).await;
+    let tracks = one.hear("answer").await["tracks"].clone();
+    let (mut two, _) = join(&server, "two").await;
+    let id = joined["participantId"].as_str().unwrap();
+    let address = format!("/api/rooms/room-123/participants/{id}");
+
+    let (status, shown) = server.json(&format!("GET {address}"), None).await;
+    assert_eq!((status, &shown["participantName"], &shown["tracks"]), (200, &json!("one"), &tracks));
+    let (status, muted) = server.json(&format!("POST {address}/mute"), Some(json!({"kind":"audio"}))).await;
+    assert_eq!(
+        (status, &muted["tracks"][0]["muted"], &muted["tracks"][1]["muted"]),
+        (200, &json!(true), &json!(false))
+    );
+    for page in [&mut one, &mut two] {
+        let told = page.hear("track-muted").await;
+        assert_eq!(
+            (&told["trackId"], &told["muted"]),
+            (&tracks[0]["trackId"], &json!(true)),
+            "who is muted hears it, too"
+        );
+    }
+    let which = json!({"trackId":tracks[0]["trackId"]});
+    assert_eq!(server.json(&format!("POST {address}/unmute"), Some(which)).await.1["tracks"], tracks);
+    let (status, problem) =
+        server.json(&format!("POST {address}/mute"), Some(json!({"trackId":"7000"}))).await;
+    assert_eq!((status, &problem["code"]), (404, &json!("track-not-found")));
+
+    assert_eq!(server.json(&format!("DELETE {address}"), None).await.0, 204);
+    assert_eq!(one.hear("error").await["code"], "removed");
+    assert_eq!(two.hear("participant-left").await["participantId"], id);
+    let (status, problem) = server.json(&format!("DELETE {address}"), None).await;
+    assert_eq!((status, &problem["code"]), (404, &json!("participant-not-found")));
+}
+
+#[tokio::test]
+async fn the_api_describes_itself_and_the_limits_of_this_server() {
+    let server = Server::start(MemoryStore::default()).await;
+    let (status, api) = server.json("GET /api/openapi.json", None).await;
+    assert_eq!((status, &api["openapi"]), (200, &json!("3.1.0")));
+    assert_eq!(api["components"]["schemas"]["NewRoom"]["properties"]["maxParticipants"]["maximum"], 5);
+    for address in ["/health", "/api/rooms", "/api/rooms/{id}", "/api/rooms/{id}/stats"] {
+        assert!(api["paths"][address]["get"].is_object(), "{address} is not described");
+    }
+    let (status, head, _) = server.http("GET /docs", "", "").await;
+    assert!(status == 308 && head.contains("location: /docs/"), "{head}");
+    let (status, _, page) = server.http("GET /docs/", "", "").await;
+    assert!(status == 200 && page.contains("swagger-ui"), "{page}");
+    let (_, _, script) = server.http("GET /docs/swagger-initializer.js", "", "").await;
+    assert!(script.contains("/api/openapi.json"), "{script}");
+    let (status, _, page) = server.http("GET /docs/websocket", "", "").await;
+    assert!(status == 200 && page.contains("id=\"server-request-offer\""), "{page}");
+    for file in ["reference.css", "example.js", "run.js"] {
+        assert_eq!(server.http(&format!("GET /reference/{file}"), "", "").await.0, 200, "{file}");
+    }
+}
+
+#[tokio::test]
 async fn statistics_are_those_of_the_room_s_tracks() {
     let server = Server::start(MemoryStore::default()).await;
     let (mut page, joined) = join(&server, "one").await;
@@ -285,6 +362,7 @@ async fn statistics_of_a_room_on_two_workers_are_those_of_both() {
 async fn every_refusal_is_a_problem_document() {
     let server = Server::start(MemoryStore::default()).await;
     let json_type = "content-type: application/json\r\n";
+    let far = format!("GET /{}", "x".repeat(10_000));
     let long = format!("{{\"name\":\"{}\"}}", "x".repeat(70_000));
     for (request, head, body, status, code) in [
         ("GET /api/nothing", "", "", 404, "not-found"),
@@ -294,12 +372,25 @@ async fn every_refusal_is_a_problem_document() {
         ("PUT /api/rooms", "", "", 405, "method-not-allowed"),
         ("POST /api/rooms", "", "{}", 415, "unsupported-media-type"),
         ("POST /api/rooms", json_type, "{", 400, "bad-json"),
-        ("POST /api/rooms", json_type, "{}", 422, "bad-room"),
+        ("POST /api/rooms", json_type, "{}", 422, "bad-body"),
+        ("POST /api/rooms", json_type, r#"{"name":"x","maxPeople":3}"#, 422, "bad-body"),
         ("POST /api/rooms", json_type, r#"{"name":""}"#, 422, "bad-room"),
         ("POST /api/rooms", json_type, r#"{"name":"x","maxParticipants":0}"#, 422, "bad-room"),
         ("POST /api/rooms", json_type, r#"{"name":"x","maxParticipants":1000000}"#, 422, "bad-room"),
         ("POST /api/rooms", json_type, &long, 413, "too-large"),
         ("GET /ws", "", "", 400, "not-a-websocket"),
+        ("GET /api/rooms?limit=0", "", "", 400, "bad-query"),
+        ("GET /api/rooms?limit=101", "", "", 400, "bad-query"),
+        ("GET /api/rooms?limit=many", "", "", 400, "bad-query"),
+        ("GET /api/rooms?cursor=x", "", "", 400, "bad-query"),
+        ("GET /api/rooms?page=2", "", "", 400, "bad-query"),
+        ("GET /api/rooms/none/participants/1", "", "", 404, "room-not-found"),
+        ("DELETE /api/rooms/none/participants/1", "", "", 404, "room-not-found"),
+        ("POST /api/rooms/none/participants/1/mute", json_type, "{}", 404, "room-not-found"),
+        ("POST /api/rooms/none/participants/1/mute", json_type, r#"{"kind":"smell"}"#, 422, "bad-body"),
+        ("POST /api/rooms/none/participants/1/mute", "", "", 415, "unsupported-media-type"),
+        ("GET /docs/nothing.js", "", "", 404, "not-found"),
+        (&*far, "", "", 414, "address-too-long"),
     ] {
         let (got, head, body) = server.http(request, head, body).await;
         let problem: Value =

@@ -8,7 +8,7 @@ use volley::base::{ParticipantId, StreamId, Time};
 use volley::control::Command;
 
 /// Longest name of a person or a room, in characters.
-const MAX_NAME_CHARS: usize = 64;
+pub(crate) const MAX_NAME_CHARS: usize = 64;
 /// Longest room id, in bytes: it stands in links.
 const MAX_ROOM_ID_BYTES: usize = 64;
 
@@ -237,15 +237,20 @@ impl State {
 
 pub(super) fn check_room_id(id: &str) -> Result<(), Refusal> {
     let plain = id.bytes().all(|b| b.is_ascii_alphanumeric() || b"._~-".contains(&b));
-    if plain && (1..=MAX_ROOM_ID_BYTES).contains(&id.len()) {
+    // RFC 3986 §5.2.4: a link with such a segment leads elsewhere.
+    let is_dots = matches!(id, "." | "..");
+    if plain && !is_dots && (1..=MAX_ROOM_ID_BYTES).contains(&id.len()) {
         return Ok(());
     }
-    Err(("bad-room-id", "a roomId has 1 to 64 letters, digits, dots, underscores, tildes or hyphens".into()))
+    let text =
+        "a roomId has 1 to 64 letters, digits, dots, underscores, tildes or hyphens, and not dots alone";
+    Err(("bad-room-id", text.into()))
 }
 
 pub(super) fn check_name(name: &str) -> Result<String, Refusal> {
+    let is_short = name.chars().count() <= MAX_NAME_CHARS;
     let name = name.trim();
-    if (1..=MAX_NAME_CHARS).contains(&name.chars().count()) && !name.chars().any(char::is_control) {
+    if is_short && !name.is_empty() && !name.chars().any(char::is_control) {
         return Ok(name.to_owned());
     }
     Err(("bad-name", "a name has 1 to 64 characters, and no line breaks".into()))

@@ -9,6 +9,7 @@ mod ids;
 mod join;
 mod messages;
 pub(crate) mod model;
+mod moderation;
 mod offers;
 mod output;
 mod placement;
@@ -19,9 +20,10 @@ mod rooms;
 mod secret;
 mod socket;
 
+pub use moderation::{Missing, Selection};
 pub use output::{Output, Save};
 pub use records::{Loaded, RECORD_VERSION};
-pub use rooms::{RoomRefusal, RoomView, TrackOwner};
+pub use rooms::{RoomPage, RoomRefusal, RoomView, TrackOwner};
 pub use socket::SocketId;
 
 use crate::protocol::{MediaKind, Receive, ServerMessage, SlotView};
