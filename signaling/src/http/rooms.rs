@@ -8,7 +8,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 /// Rooms in one answer, unless asked for fewer or more.
@@ -29,7 +29,7 @@ pub(crate) struct NewRoom {
     )]
     name: String,
     /// Most people in it; without it, as many as the server allows.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "whole")]
     #[schema(minimum = 1, example = 50)]
     max_participants: Option<u64>,
 }
@@ -58,6 +58,17 @@ pub(crate) struct RoomStats {
     participants: usize,
     /// All that is published.
     tracks: Vec<TrackReport>,
+}
+
+/// JSON knows no integers: 50.0 is the same number as 50, and some programs write it so.
+fn whole<'de, D: Deserializer<'de>>(value: D) -> Result<Option<u64>, D::Error> {
+    /// Up to here a double is exact; no room is larger.
+    const MOST: f64 = 9_007_199_254_740_992.0;
+    let number = Option::<f64>::deserialize(value)?;
+    if number.is_some_and(|number| number.fract() != 0.0 || !(0.0..=MOST).contains(&number)) {
+        return Err(serde::de::Error::custom("maxParticipants is a whole number, 1 or more"));
+    }
+    Ok(number.map(|number| number as u64))
 }
 
 fn default_limit() -> u16 {

@@ -10,7 +10,7 @@ use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
 /// The frame of the page; `{…}` are filled in.
-const FRAME: &str = include_str!("../../../web/reference/frame.html");
+const FRAME: &str = include_str!("frame.html");
 /// What the page shows is what its button runs.
 const EXAMPLE: &str = include_str!("../../../web/reference/example.js");
 
@@ -109,9 +109,9 @@ fn messages(direction: &str, messages: &[Message], examples: Vec<String>) -> Str
     let mut page = String::new();
     for Message { name, about, fields } in messages {
         let example = typed.get(name).map(|text| pretty(text)).unwrap_or_default();
-        let _ = write!(
+        let _ = writeln!(
             page,
-            "<section id=\"{direction}-{name}\"><h3><code>{name}</code></h3><p>{}</p>{}<pre>{}</pre></section>\n",
+            "<section id=\"{direction}-{name}\"><h3><code>{name}</code></h3><p>{}</p>{}<pre>{}</pre></section>",
             prose(about),
             table(fields),
             escape(&example)
