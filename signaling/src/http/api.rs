@@ -18,7 +18,8 @@ use utoipa_axum::routes;
     info(
         title = "Volley",
         description = "Rooms and people over HTTP. Calls themselves are made over the WebSocket: \
-            [its reference](/docs/websocket). Every refusal is a problem document (RFC 9457) with a stable `code`.",
+            [its reference](/docs/websocket). Programs without a page publish by WHIP (RFC 9725) at \
+            `/whip/{room}` and watch by WHEP at `/whep/{room}`. Every refusal is a problem document (RFC 9457) with a stable `code`.",
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
         contact(),
     ),

@@ -1,6 +1,7 @@
 //! HTTP: what is served where.
 
 mod api;
+mod authorize;
 mod docs;
 mod extract;
 mod health;
@@ -11,6 +12,7 @@ mod problem;
 mod rate;
 mod rooms;
 mod socket;
+mod whip;
 
 use crate::hub::Hub;
 use axum::extract::DefaultBodyLimit;
@@ -23,6 +25,7 @@ const MAX_BODY_BYTES: usize = 64 << 10;
 /// Everything that is served.
 pub(crate) fn router(hub: Hub) -> Router {
     api::router()
+        .merge(whip::router())
         .route("/ws", get(socket::open))
         .route("/docs", get(docs::index))
         .route("/docs/", get(docs::swagger))

@@ -3,6 +3,7 @@
 //! Input goes in with the time, [`State::finish`] gives what is to be done ([`Output`]). Knows
 //! SDP's meaning but not its text, and the media process only by its commands and events.
 
+mod bridge;
 mod events;
 pub(crate) mod growth;
 mod ids;
@@ -20,6 +21,7 @@ mod rooms;
 mod secret;
 mod socket;
 
+pub use bridge::{Bridge, BridgeError, BridgeRole, Patched};
 pub use moderation::{Missing, Selection};
 pub use output::{Output, Save};
 pub use records::{Loaded, RECORD_VERSION};
