@@ -114,6 +114,19 @@ async fn rooms_are_listed_in_parts() {
 }
 
 #[tokio::test]
+async fn a_full_server_says_when_to_come_again() {
+    let server = Server::start(MemoryStore::default()).await;
+    for _ in 0..3 {
+        assert_eq!(server.json("POST /api/rooms", Some(json!({"name":"one"}))).await.0, 201);
+    }
+    let offer = fixture("chromium-example-client");
+    let (status, head, body) =
+        server.http("POST /whip/fourth", "content-type: application/sdp\r\n", &offer).await;
+    assert!(status == 503 && head.contains("\r\nretry-after: 5\r\n"), "{head}");
+    assert!(body.contains("server-busy"), "{body}");
+}
+
+#[tokio::test]
 async fn people_are_shown_muted_and_taken_out_over_rest() {
     let server = Server::start(MemoryStore::default()).await;
     let (mut one, joined) = join(&server, "one").await;

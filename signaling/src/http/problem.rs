@@ -3,7 +3,7 @@
 use crate::state::{Missing, RoomRefusal};
 use axum::Json;
 use axum::extract::Request;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -11,6 +11,10 @@ use utoipa::ToSchema;
 
 /// Longest address taken. None of ours has 200 bytes; browsers and proxies take about as much.
 const MAX_ADDRESS_BYTES: usize = 8 << 10;
+
+/// Whoever is told that the server is full or stopping should not knock every second (RFC 9110 §10.2.3;
+/// RFC 9725 §4.2 asks for it).
+const TRY_AGAIN_AFTER_SECONDS: &str = "5";
 
 /// An error with a stable code and a sentence that says what to do.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -88,7 +92,12 @@ impl IntoResponse for Problem {
             detail: self.detail,
         };
         let kind = [(header::CONTENT_TYPE, "application/problem+json"), (header::CACHE_CONTROL, "no-store")];
-        (self.status, kind, Json(body).into_response().into_body()).into_response()
+        let mut response = (self.status, kind, Json(body).into_response().into_body()).into_response();
+        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+            let pause = HeaderValue::from_static(TRY_AGAIN_AFTER_SECONDS);
+            response.headers_mut().insert(header::RETRY_AFTER, pause);
+        }
+        response
     }
 }
 
