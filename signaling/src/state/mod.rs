@@ -3,12 +3,14 @@
 //! Input goes in with the time, [`State::finish`] gives what is to be done ([`Output`]). Knows
 //! SDP's meaning but not its text, and the media process only by its commands and events.
 
+mod bridge;
 mod events;
 pub(crate) mod growth;
 mod ids;
 mod join;
 mod messages;
 pub(crate) mod model;
+mod moderation;
 mod offers;
 mod output;
 mod placement;
@@ -19,9 +21,11 @@ mod rooms;
 mod secret;
 mod socket;
 
+pub use bridge::{Bridge, BridgeError, BridgeRole, Patched};
+pub use moderation::{Missing, Selection};
 pub use output::{Output, Save};
 pub use records::{Loaded, RECORD_VERSION};
-pub use rooms::{RoomRefusal, RoomView, TrackOwner};
+pub use rooms::{RoomPage, RoomRefusal, RoomView, TrackOwner};
 pub use socket::SocketId;
 
 use crate::protocol::{MediaKind, Receive, ServerMessage, SlotView};
