@@ -46,6 +46,7 @@ const REFUSALS = {
   "room-full": "This room is full. Wait until somebody leaves and try again, or open another room.",
   "room-not-found": "This room does not exist. Check the link, or open another room.",
   "room-closed": "This room was closed.",
+  removed: "You were taken out of this room.",
   "resumed-elsewhere": "This call goes on in another tab or window.",
   unauthorized: "This room asks for a valid invitation. Ask for a new link.",
 };
@@ -68,6 +69,18 @@ export function refusal({ code, message }) {
 export function complaint({ code, message }) {
   const text = `The server refused: ${message}`;
   return code === "bad-sdp" ? { text, urgent: true, action: { label: "Try again", does: "start-again" } } : { text };
+}
+
+/**
+ * Somebody with a right to it muted us.
+ *
+ * @param {import("./signaling.js").Source} source
+ * @returns {Notice}
+ */
+export function silenced(source) {
+  const isInput = source === "microphone" || source === "camera";
+  const what = isInput ? source : "screen";
+  return { text: `Whoever runs this room switched your ${what} off. You can switch it on again.` };
 }
 
 /** The socket is away. @type {Notice} */

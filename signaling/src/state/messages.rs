@@ -74,16 +74,11 @@ impl State {
     fn mute(&mut self, id: ParticipantId, track_id: &str, muted: bool) -> Result<(), Refusal> {
         let unknown = || ("unknown-track", "trackId names none of your own tracks".to_owned());
         let track = track_id.parse().map(TrackId).map_err(|_| unknown())?;
-        let own = self.participants.get_mut(&id).and_then(|p| p.track_mut(track)).ok_or_else(unknown)?;
-        if std::mem::replace(&mut own.muted, muted) == muted {
-            return Ok(());
+        let is_own = self.participant(id).is_some_and(|p| p.tracks().any(|(_, one)| one.id.0 == track));
+        if !is_own {
+            return Err(unknown());
         }
-        self.dirty.participants.insert(id);
-        if let Some(worker) = self.worker_of(id) {
-            self.out.command(worker, Command::Mute { track, muted });
-        }
-        let (participant_id, track_id) = (id.0.to_string(), track_id.to_owned());
-        self.tell_others(id, &ServerMessage::TrackMuted { participant_id, track_id, muted });
+        self.set_muted(id, track, muted);
         Ok(())
     }
 

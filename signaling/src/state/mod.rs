@@ -3,12 +3,14 @@
 //! Input goes in with the time, [`State::finish`] gives what is to be done ([`Output`]). Knows
 //! SDP's meaning but not its text, and the media process only by its commands and events.
 
+mod bridge;
 mod events;
 pub(crate) mod growth;
 mod ids;
 mod join;
 mod messages;
 pub(crate) mod model;
+mod moderation;
 mod offers;
 mod output;
 mod placement;
@@ -19,9 +21,11 @@ mod rooms;
 mod secret;
 mod socket;
 
+pub use bridge::{Bridge, BridgeError, BridgeRole, Patched};
+pub use moderation::{Missing, Selection};
 pub use output::{Output, Save};
 pub use records::{Loaded, RECORD_VERSION};
-pub use rooms::{RoomRefusal, RoomView, TrackOwner};
+pub use rooms::{RoomPage, RoomRefusal, RoomView, TrackOwner};
 pub use socket::SocketId;
 
 use crate::protocol::{MediaKind, Receive, ServerMessage, SlotView};
@@ -177,17 +181,15 @@ impl State {
 
     fn ask_for_growth(&mut self, key: &str) {
         let Some(room) = self.rooms.get(key) else { return };
-        let members: Vec<ParticipantId> = room.members.iter().copied().collect();
-        for id in members {
-            let need = self.need_of(id);
-            let asks = self
-                .participants
-                .get(&id)
-                .is_some_and(|p| p.socket.is_some() && p.growth.should_ask(need, pairs(p)));
-            if asks {
-                self.request_offer(id);
-            }
-        }
+        let members = || room.members.iter().filter_map(|id| self.participants.get(id));
+        // Counted once for all: this is asked whenever somebody comes, and hundreds may come at once.
+        let streams: usize = members().map(Participant::streams).sum();
+        let asked = members().filter(|one| {
+            let need = growth::need(streams - one.streams());
+            one.socket.is_some() && one.growth.should_ask(need, pairs(one))
+        });
+        let asked: Vec<ParticipantId> = asked.map(|one| one.id.0).collect();
+        asked.into_iter().for_each(|id| self.request_offer(id));
     }
 
     /// How many pairs of seats somebody should have.
