@@ -35,7 +35,7 @@ fn a_warm_call_is_forwarded_without_allocating() {
     assert!(tally.asked_again > 1_000 && tally.resent == tally.asked_again, "{tally:?}");
     assert!(tally.key_frames_asked > 0 && tally.reports_out > 0 && tally.wide_feedback > 0, "{tally:?}");
     assert!(tally.arrivals_told > 1_000, "links are estimated: {tally:?}");
-    assert!(call.tally.probes_out > 10, "and probed: {:?}", call.tally);
+    assert!(call.tally.probes_out > 5, "and probed: {:?}", call.tally);
     assert!(tally.ticks > 100 && tally.checks > 10, "{tally:?}");
 
     assert_eq!(allocated.rtp, 0, "packets");

@@ -386,6 +386,7 @@ impl Slot {
         if self.layer() == Some(layer) {
             self.interrupt();
         }
+        self.resumes = self.resumes.filter(|(resumed, _)| *resumed != layer);
         if let Some(showing) = self.showing.as_mut().filter(|showing| showing.last_layer == Some(layer)) {
             showing.last_layer = None;
         }
