@@ -6,19 +6,21 @@
 //! channels, with the next `media_start` number to tell signaling so. It parses nothing and serves
 //! nobody, so that it has no reason to die.
 
+use crate::config::Config;
 use crate::flags::{Flags, Role};
 use crate::process::{Change, Process};
 use crate::{addresses, identity, sockets};
 use anyhow::{Context as _, bail};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::time::{ClockId, clock_gettime};
-use sockets::MediaPort;
+use serde_json::Value;
+use sockets::{MediaPort, MetricsPort};
 use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
 use std::process::ExitStatus;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{Instant, sleep, timeout};
 use volley::control::ChannelFds;
 use volley::control::handover::{
@@ -33,15 +35,16 @@ const STOP_TIME: Duration = Duration::from_millis(1500);
 const ASK_EVERY: Duration = Duration::from_millis(20);
 
 /// Runs Volley until it is told to stop.
-pub(crate) fn run(flags: &Flags) -> anyhow::Result<()> {
+pub(crate) fn run(config: Config, flags: &Flags) -> anyhow::Result<()> {
     raise_file_limit();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut terminate = signal(SignalKind::terminate())?;
-        let mut supervisor = Supervisor::new(flags)?;
+        let mut hang_up = signal(SignalKind::hangup())?;
+        let mut supervisor = Supervisor::new(config)?;
         let outcome = tokio::select! {
-            outcome = supervisor.serve() => outcome,
+            outcome = supervisor.serve(&mut hang_up, flags) => outcome,
             _ = interrupt.recv() => Ok(()),
             _ = terminate.recv() => Ok(()),
         };
@@ -62,26 +65,24 @@ struct Supervisor {
     records: Records,
     identity: IdentityDer,
     fingerprint: Fingerprint,
-    io: IoChoice,
-    gathering: GatheringRange,
-    max_rooms: u32,
-    max_participants: u32,
-    spread_rooms_over: u32,
+    config: Config,
     unix_nanos_at_zero: u64,
     ready: bool,
 }
 
 impl Supervisor {
-    fn new(flags: &Flags) -> anyhow::Result<Supervisor> {
-        let http = sockets::bind_http(flags.host, flags.port)?;
-        let metrics = sockets::bind_metrics(flags.host, flags.metrics_port)?;
-        let ports = sockets::bind_media(flags.udp_port, flags.worker_count())?;
-        let addresses = addresses::candidates(&flags.announce, flags.host);
+    fn new(config: Config) -> anyhow::Result<Supervisor> {
+        let host = config.get("server.host");
+        let http = sockets::bind_http(host, config.get("server.port"))?;
+        let metrics = sockets::bind_metrics(host, metrics_port(&config))?;
+        let ports = sockets::bind_media(config.get("server.udp_port"), worker_count(&config))?;
+        let addresses = addresses::candidates(&config.get::<Vec<IpAddr>>("server.announce"), host);
+        let log_level: String = config.get("server.log_level");
         tracing::info!(workers = ports.len(), ?addresses, "Volley {} starts", env!("CARGO_PKG_VERSION"));
         let (identity, fingerprint) = identity::generate()?;
         Ok(Supervisor {
-            media: Process::new(Role::Media, flags.log_level()),
-            signaling: Process::new(Role::Signaling, flags.log_level()),
+            media: Process::new(Role::Media, log_level.clone()),
+            signaling: Process::new(Role::Signaling, log_level),
             channels: Vec::new(),
             http,
             metrics,
@@ -91,24 +92,21 @@ impl Supervisor {
             records: Records::create(DEFAULT_BYTES)?,
             identity,
             fingerprint,
-            io: flags.io.into(),
-            gathering: flags.gathering.0,
-            max_rooms: flags.max_rooms,
-            max_participants: flags.max_participants,
-            spread_rooms_over: flags.spread_rooms_over,
+            config,
             unix_nanos_at_zero: unix_nanos_at_zero(),
             ready: false,
         })
     }
 
     /// Keeps both children running; returns only when they cannot be started at all.
-    async fn serve(&mut self) -> anyhow::Result<()> {
+    async fn serve(&mut self, hang_up: &mut Signal, flags: &Flags) -> anyhow::Result<()> {
         let address = sockets::local_address(&self.http)?;
         let mut answering = std::pin::pin!(until_it_answers(address));
         loop {
             tokio::select! {
                 change = self.media.change() => self.media_changed(change).await?,
                 change = self.signaling.change() => self.signaling_changed(change)?,
+                _ = hang_up.recv() => self.reload(flags),
                 () = &mut answering, if !self.ready => {
                     self.ready = true;
                     self.announce()?;
@@ -180,8 +178,8 @@ impl Supervisor {
         };
         let handover = MediaHandover {
             workers: self.ports.iter().zip(&self.channels).map(worker).collect::<anyhow::Result<_>>()?,
-            io: self.io,
-            gathering: self.gathering,
+            io: io_choice(&self.config),
+            gathering: gathering_range(&self.config),
             identity: self.identity.clone(),
             unix_nanos_at_zero: self.unix_nanos_at_zero,
         };
@@ -202,11 +200,28 @@ impl Supervisor {
             http: self.http.try_clone()?,
             metrics: self.metrics.as_ref().map(TcpListener::try_clone).transpose()?,
             fingerprint: self.fingerprint.clone(),
-            max_rooms: self.max_rooms,
-            max_participants: self.max_participants,
-            spread_rooms_over: self.spread_rooms_over,
+            settings: self.config.signaling().to_bytes(),
         };
         self.signaling.start(|socket| handover.send(socket))
+    }
+
+    /// Reads everything again, takes over what can change while calls go on, and says what cannot.
+    fn reload(&mut self, flags: &Flags) {
+        let newer = match crate::load(flags) {
+            Ok(newer) => newer,
+            Err(error) => {
+                tracing::error!(
+                    "the configuration stays as it was; what there is now has mistakes:\n{error}"
+                );
+                return;
+            }
+        };
+        let reload = self.config.adopt(newer);
+        for key in &reload.at_next_start {
+            tracing::warn!("{key} has changed, which takes effect when Volley is started again");
+        }
+        tracing::info!(changed = ?reload.changed, "the configuration was read again");
+        self.signaling.tell(&self.config.signaling().to_bytes());
     }
 
     /// The one line on standard output.
@@ -230,6 +245,43 @@ impl Supervisor {
         self.media.ask_to_stop();
         self.signaling.stop_by(deadline).await;
         self.media.stop_by(deadline).await;
+    }
+}
+
+fn metrics_port(config: &Config) -> MetricsPort {
+    match (config.number("server.metrics_port"), config.get::<Value>("server.metrics_port").as_str()) {
+        (Some(port), _) => MetricsPort::At(port),
+        (None, Some("off")) => MetricsPort::Off,
+        (None, _) => MetricsPort::Usual,
+    }
+}
+
+fn worker_count(config: &Config) -> u16 {
+    let usable = || std::thread::available_parallelism().map_or(1, |cores| cores.get());
+    let count = config.number("performance.worker_threads");
+    count.unwrap_or_else(|| u16::try_from(usable()).unwrap_or(u16::MAX))
+}
+
+fn io_choice(config: &Config) -> IoChoice {
+    match config.get::<String>("performance.io").as_str() {
+        "uring" => IoChoice::Uring,
+        "epoll" => IoChoice::Epoll,
+        _ => IoChoice::Auto,
+    }
+}
+
+/// What `auto` may wait: at this the gain of waiting longer is small.
+const AUTO_GATHERING: Duration = Duration::from_millis(5);
+
+fn gathering_range(config: &Config) -> GatheringRange {
+    let fixed = |time| GatheringRange { least: time, most: time };
+    match (
+        config.number::<f64>("performance.gathering"),
+        config.get::<Value>("performance.gathering").as_str(),
+    ) {
+        (Some(ms), _) => fixed(Duration::from_secs_f64(ms / 1_000.0)),
+        (None, Some("off")) => fixed(Duration::ZERO),
+        (None, _) => GatheringRange { least: Duration::ZERO, most: AUTO_GATHERING },
     }
 }
 
@@ -263,4 +315,37 @@ async fn is_well(address: SocketAddr) -> std::io::Result<bool> {
     let mut status = [0; b"HTTP/1.1 200".len()];
     stream.read_exact(&mut status).await?;
     Ok(&status == b"HTTP/1.1 200")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Sources;
+
+    fn configured(flag: &'static str, value: &str) -> Config {
+        Config::build(&Sources { flags: vec![(flag, value.to_owned())], ..Sources::default() }).unwrap()
+    }
+
+    #[test]
+    fn packets_wait_as_long_as_was_said() {
+        let bounds = |value| {
+            let range = gathering_range(&configured("gathering", value));
+            (range.least.as_micros(), range.most.as_micros())
+        };
+        assert_eq!(bounds("auto"), (0, 5_000));
+        assert_eq!(bounds("off"), (0, 0));
+        assert_eq!(bounds("2.5"), (2_500, 2_500));
+    }
+
+    #[test]
+    fn metrics_and_workers_are_counted_or_left_to_the_machine() {
+        let port = |value| metrics_port(&configured("metrics-port", value));
+        assert_eq!(
+            (port("auto"), port("off"), port("9100")),
+            (MetricsPort::Usual, MetricsPort::Off, MetricsPort::At(9100))
+        );
+        assert_eq!(worker_count(&configured("workers", "3")), 3);
+        assert!(worker_count(&configured("workers", "auto")) >= 1);
+        assert_eq!(io_choice(&configured("io", "epoll")), IoChoice::Epoll);
+    }
 }

@@ -34,11 +34,9 @@ fn start(channel: &ChannelFds, records: &Records) -> SocketAddr {
         http,
         metrics: None,
         fingerprint: Fingerprint { hash: FingerprintHash::Sha256, value: [7; 32].into_iter().collect() },
-        max_rooms: 10,
-        max_participants: 10,
-        spread_rooms_over: 10,
+        settings: volley_signaling::settings::Settings::default().to_bytes(),
     };
-    std::thread::spawn(move || volley_signaling::run(handover).unwrap());
+    std::thread::spawn(move || volley_signaling::run(handover, tokio::sync::mpsc::channel(1).1).unwrap());
     address
 }
 

@@ -1,15 +1,17 @@
 //! `/api/rooms`.
 
+use crate::http::guard::Client;
 use crate::http::problem::Problem;
 use crate::hub::Hub;
 use crate::state::RoomRefusal;
-use axum::Json;
 use axum::extract::rejection::{JsonRejection, PathRejection};
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use serde::Deserialize;
 use serde_json::json;
+use volley::base::ParticipantId;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -21,10 +23,13 @@ pub(crate) struct NewRoom {
 
 pub(crate) async fn create(
     State(hub): State<Hub>,
+    Extension(Client(client)): Extension<Client>,
     body: Result<Json<NewRoom>, JsonRejection>,
 ) -> Result<Response, Problem> {
     let Json(room) = body.map_err(|rejection| bad_body(&rejection))?;
-    let made = hub.call(move |state, now| state.create_room(&room.name, room.max_participants, now)).await;
+    let made = hub
+        .call(move |state, now| state.create_room_from(client, &room.name, room.max_participants, now))
+        .await;
     let view = made.ok_or_else(Problem::stopping)?.map_err(refusal)?;
     let location = format!("/api/rooms/{}", view.id);
     Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(view)).into_response())
@@ -52,6 +57,20 @@ pub(crate) async fn delete(
     let deleted =
         hub.call(move |state, now| state.delete_room(&id, now)).await.ok_or_else(Problem::stopping)?;
     if deleted { Ok(StatusCode::NO_CONTENT) } else { Err(Problem::no_room()) }
+}
+
+/// Takes somebody out; their token, if they came with one, is worth nothing from then on.
+pub(crate) async fn remove_participant(
+    State(hub): State<Hub>,
+    ids: Result<Path<(String, String)>, PathRejection>,
+) -> Result<StatusCode, Problem> {
+    let nobody = || {
+        Problem::new(StatusCode::NOT_FOUND, "participant-not-found", "nobody with this id is in this room")
+    };
+    let Path((room, participant)) = ids.map_err(|_| nobody())?;
+    let participant = participant.parse().map(ParticipantId).map_err(|_| nobody())?;
+    let removed = hub.call(move |state, now| state.remove_and_revoke(&room, participant, now)).await;
+    if removed.ok_or_else(Problem::stopping)? { Ok(StatusCode::NO_CONTENT) } else { Err(nobody()) }
 }
 
 pub(crate) async fn stats(
@@ -87,6 +106,7 @@ fn bad_body(rejection: &JsonRejection) -> Problem {
 
 fn refusal(refusal: RoomRefusal) -> Problem {
     let (status, code) = match refusal {
+        RoomRefusal::TooManyFromAddress => (StatusCode::TOO_MANY_REQUESTS, "too-many-rooms"),
         RoomRefusal::TooMany => (StatusCode::SERVICE_UNAVAILABLE, "server-busy"),
         RoomRefusal::BadName | RoomRefusal::BadSize => (StatusCode::UNPROCESSABLE_ENTITY, "bad-room"),
     };

@@ -17,6 +17,8 @@ pub enum ClientMessage {
         participant_id: Option<String>,
         #[serde(default)]
         resume_token: Option<String>,
+        #[serde(default)]
+        token: Option<String>,
     },
     /// Publish, grow receive seats, restart ICE.
     Offer {

@@ -1,6 +1,8 @@
 //! Messages to a page.
 
+use crate::access::Grants;
 use crate::protocol::{ParticipantView, Quality, TrackSource, TrackView};
+use crate::settings::IceServer;
 use serde::Serialize;
 
 /// What a page is told.
@@ -16,7 +18,8 @@ pub enum ServerMessage {
         resume_token: String,
         resumed: bool,
         mode: &'static str,
-        ice_servers: [(); 0],
+        ice_servers: Vec<IceServer>,
+        grants: Grants,
         tracks: Vec<TrackView>,
         participants: Vec<ParticipantView>,
     },

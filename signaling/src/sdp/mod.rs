@@ -9,6 +9,7 @@ mod extension;
 mod h264;
 mod ice;
 mod offer;
+mod restrict;
 mod section;
 mod simulcast;
 

@@ -26,8 +26,11 @@ impl State {
     }
 
     fn dispatch(&mut self, socket: SocketId, message: ClientMessage, now: Time) -> Result<(), Refusal> {
-        if let ClientMessage::Join { room_id, participant_name, participant_id, resume_token } = message {
-            let request = JoinRequest { room_id, name: participant_name, participant_id, resume_token };
+        if let ClientMessage::Join { room_id, participant_name, participant_id, resume_token, token } =
+            message
+        {
+            let request =
+                JoinRequest { room_id, name: participant_name, participant_id, resume_token, token };
             return self.join(socket, request, now);
         }
         let id = self

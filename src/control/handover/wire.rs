@@ -195,9 +195,7 @@ impl Handover for SignalingHandover {
         self.metrics.is_some().write(to);
         files.extend(self.metrics.as_ref().map(AsFd::as_fd));
         self.fingerprint.write(to);
-        self.max_rooms.write(to);
-        self.max_participants.write(to);
-        self.spread_rooms_over.write(to);
+        write_bytes(to, &self.settings);
     }
 
     fn read(from: &mut Reader<'_>, files: &mut Files) -> Result<SignalingHandover, Corrupt> {
@@ -213,9 +211,7 @@ impl Handover for SignalingHandover {
             http: TcpListener::from(files.take()?),
             metrics: if bool::read(from)? { Some(TcpListener::from(files.take()?)) } else { None },
             fingerprint: Fingerprint::read(from)?,
-            max_rooms: u32::read(from)?,
-            max_participants: u32::read(from)?,
-            spread_rooms_over: u32::read(from)?,
+            settings: Zeroizing::new(read_bytes(from)?),
         })
     }
 }
