@@ -1,6 +1,6 @@
 //! The command line. Its options are those keys of the configuration that have a flag.
 
-use crate::config::{KEYS, Key};
+use crate::config::{KEYS, Key, Kind};
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{Arg, ArgMatches, Command, value_parser};
 use std::ffi::OsString;
@@ -167,7 +167,12 @@ fn argument(key: &'static Key) -> Option<Arg> {
         default => format!(" [default: {default}]"),
     };
     let help = format!("{} [env: {variable}]{default}", key.about);
-    Some(Arg::new(flag).long(flag).value_name(key.kind.placeholder()).global(true).help(help))
+    let argument = Arg::new(flag).long(flag).value_name(key.kind.placeholder()).global(true).help(help);
+    Some(match key.kind {
+        // The flag alone says yes.
+        Kind::Bool => argument.num_args(0..=1).require_equals(true).default_missing_value("true"),
+        _ => argument,
+    })
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ mod logging;
 mod process;
 mod sockets;
 mod supervisor;
+mod tls;
 
 use anyhow::Context as _;
 use config::{Config, Sources};

@@ -57,11 +57,17 @@ impl Process {
         ours.set_write_timeout(Some(HANDOVER_TIME))?;
         // The same file as ours, even after an upgrade has put another in its place; and a group of
         // its own, so that Ctrl-C reaches the supervisor alone, which then stops its children.
-        let child = Command::new("/proc/self/exe")
+        let mut command = Command::new("/proc/self/exe");
+        // What is configured it is handed; secrets among it stay out of its environment.
+        for (name, _) in
+            std::env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"VOLLEY_"))
+        {
+            command.env_remove(name);
+        }
+        let child = command
             .arg0("volley")
             .arg(self.name())
             .env(logging::VARIABLE, &self.log_level)
-            .env_remove("VOLLEY_LOG_LEVEL")
             .stdin(Stdio::from(OwnedFd::from(theirs)))
             .process_group(0)
             .kill_on_drop(true)

@@ -17,6 +17,14 @@ pub(crate) fn bind_http(host: IpAddr, port: u16) -> anyhow::Result<TcpListener> 
     TcpListener::bind((host, port)).map_err(|error| explain(error, "TCP", port, "--port", Some(host)))
 }
 
+/// Listens for HTTPS.
+pub(crate) fn bind_https(host: IpAddr, port: u16) -> anyhow::Result<TcpListener> {
+    let listener = TcpListener::bind((host, port))
+        .map_err(|error| explain(error, "TCP", port, "--tls-port", Some(host)))?;
+    tracing::info!("the page is at https://{}/ as well", local_address(&listener)?);
+    Ok(listener)
+}
+
 /// Where metrics are wanted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum MetricsPort {

@@ -9,6 +9,7 @@
 use crate::config::Config;
 use crate::flags::{Flags, Role};
 use crate::process::{Change, Process};
+use crate::tls::Certificate;
 use crate::{addresses, identity, sockets};
 use anyhow::{Context as _, bail};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -28,9 +29,13 @@ use volley::control::handover::{
 };
 use volley::control::records::{DEFAULT_BYTES, Records};
 use volley::control::types::Fingerprint;
+use volley_signaling::settings::Settings;
 
 /// Everything must be gone two seconds after SIGTERM; the rest is for the kernel.
 const STOP_TIME: Duration = Duration::from_millis(1500);
+/// How often the files of the certificate are looked at: who renews them does so weeks before the old
+/// one ends.
+const LOOK_EVERY: Duration = Duration::from_secs(30);
 /// How often a starting server is asked whether it answers.
 const ASK_EVERY: Duration = Duration::from_millis(20);
 
@@ -57,7 +62,9 @@ struct Supervisor {
     media: Process,
     signaling: Process,
     http: TcpListener,
+    https: Option<TcpListener>,
     metrics: Option<TcpListener>,
+    certificate: Certificate,
     ports: Vec<MediaPort>,
     addresses: Vec<IpAddr>,
     channels: Vec<ChannelFds>,
@@ -77,6 +84,9 @@ impl Supervisor {
         let metrics = sockets::bind_metrics(host, metrics_port(&config))?;
         let ports = sockets::bind_media(config.get("server.udp_port"), worker_count(&config))?;
         let addresses = addresses::candidates(&config.get::<Vec<IpAddr>>("server.announce"), host);
+        let certificate = Certificate::load(&config, &addresses)?;
+        let https =
+            certificate.identity().map(|_| sockets::bind_https(host, config.get("tls.port"))).transpose()?;
         let log_level: String = config.get("server.log_level");
         tracing::info!(workers = ports.len(), ?addresses, "Volley {} starts", env!("CARGO_PKG_VERSION"));
         let (identity, fingerprint) = identity::generate()?;
@@ -85,7 +95,9 @@ impl Supervisor {
             signaling: Process::new(Role::Signaling, log_level),
             channels: Vec::new(),
             http,
+            https,
             metrics,
+            certificate,
             ports,
             addresses,
             media_start: 1,
@@ -101,12 +113,14 @@ impl Supervisor {
     /// Keeps both children running; returns only when they cannot be started at all.
     async fn serve(&mut self, hang_up: &mut Signal, flags: &Flags) -> anyhow::Result<()> {
         let address = sockets::local_address(&self.http)?;
+        let mut look = tokio::time::interval(LOOK_EVERY);
         let mut answering = std::pin::pin!(until_it_answers(address));
         loop {
             tokio::select! {
                 change = self.media.change() => self.media_changed(change).await?,
                 change = self.signaling.change() => self.signaling_changed(change)?,
                 _ = hang_up.recv() => self.reload(flags),
+                _ = look.tick() => self.look_at_certificate(),
                 () = &mut answering, if !self.ready => {
                     self.ready = true;
                     self.announce()?;
@@ -198,9 +212,10 @@ impl Supervisor {
             media_start: self.media_start,
             records: self.records.fd().try_clone_to_owned()?,
             http: self.http.try_clone()?,
+            https: self.https.as_ref().map(TcpListener::try_clone).transpose()?,
             metrics: self.metrics.as_ref().map(TcpListener::try_clone).transpose()?,
             fingerprint: self.fingerprint.clone(),
-            settings: self.config.signaling().to_bytes(),
+            settings: self.settings().to_bytes(),
         };
         self.signaling.start(|socket| handover.send(socket))
     }
@@ -221,7 +236,37 @@ impl Supervisor {
             tracing::warn!("{key} has changed, which takes effect when Volley is started again");
         }
         tracing::info!(changed = ?reload.changed, "the configuration was read again");
-        self.signaling.tell(&self.config.signaling().to_bytes());
+        if self.https.is_none() && reload.changed.iter().any(|key| key.starts_with("tls.")) {
+            tracing::warn!(
+                "there is no HTTPS yet; with this certificate it begins when Volley is started again"
+            );
+        }
+        self.renew_certificate(true);
+        self.signaling.tell(&self.settings().to_bytes());
+    }
+
+    /// Tells signaling when the certificate's files have changed.
+    fn look_at_certificate(&mut self) {
+        if self.renew_certificate(false) {
+            self.signaling.tell(&self.settings().to_bytes());
+        }
+    }
+
+    fn renew_certificate(&mut self, anyway: bool) -> bool {
+        match self.certificate.renew(&self.config, anyway) {
+            Ok(true) => tracing::info!("HTTPS has another certificate"),
+            Ok(false) => return false,
+            Err(error) => {
+                tracing::error!("HTTPS keeps its certificate; the new one cannot be used: {error:#}");
+                return false;
+            }
+        }
+        true
+    }
+
+    /// What signaling is told.
+    fn settings(&self) -> Settings {
+        Settings { tls: self.certificate.identity().cloned(), ..self.config.signaling() }
     }
 
     /// The one line on standard output.

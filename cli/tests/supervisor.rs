@@ -157,7 +157,7 @@ fn a_hang_up_lets_other_limits_hold_and_keeps_calls() {
     folder.write("webrtc.yaml", "rooms: { max_rooms: 7 }\n");
     let volley = Volley::start(&["--config", folder.path()]);
     let children = (volley.child("media"), volley.child("signaling"));
-    let holds = |limit: &str| volley.ask("GET /health", "").1.contains(&format!("\"max_rooms\":{limit},"));
+    let holds = |limit: &str| volley.ask("GET /health", "").1.contains(&format!("\"max_rooms\":{limit}"));
     assert!(holds("7"));
     folder.write("webrtc.yaml", "rooms: { max_rooms: many }\n");
     volley.signal(Signal::HUP);
@@ -207,6 +207,55 @@ fn a_mistake_in_a_file_keeps_it_from_starting_and_names_the_line() {
     assert!(errors(&output).contains(expected), "{}", errors(&output));
     let output = run(&["--config", "/nowhere/at/all"]);
     assert!(errors(&output).contains("/nowhere/at/all: cannot be read"), "{}", errors(&output));
+}
+
+#[test]
+fn a_page_is_served_over_tls_when_somebody_tries_things_out() {
+    let mut volley = Volley::start_with(&["--dev", "--tls-port", "0"], Stdio::piped());
+    let log = BufReader::new(volley.process.stderr.take().unwrap());
+    let address = log.lines().find_map(|line| {
+        let line = line.unwrap();
+        line.split_once("https://").and_then(|(_, rest)| Some(rest.split_once('/')?.0.to_owned()))
+    });
+    let mut client = Command::new("openssl")
+        .args(["s_client", "-quiet", "-connect", &address.unwrap()])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let request = b"GET /health HTTP/1.1\r\nhost: volley\r\nconnection: close\r\n\r\n";
+    client.stdin.as_mut().unwrap().write_all(request).unwrap();
+    let mut answer = String::new();
+    client.stdout.take().unwrap().read_to_string(&mut answer).unwrap();
+    client.wait().unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+}
+
+#[test]
+fn a_certificate_that_is_not_there_keeps_it_from_starting() {
+    let output =
+        run(&["--host", "127.0.0.1", "--tls-certificate", "/nowhere/c.pem", "--tls-key", "/nowhere/k.pem"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        errors(&output).contains("tls.certificate: /nowhere/c.pem cannot be read"),
+        "{}",
+        errors(&output)
+    );
+    let output = run(&["--tls-certificate", "/nowhere/c.pem"]);
+    assert!(errors(&output).contains("stand together"), "{}", errors(&output));
+}
+
+#[test]
+fn a_token_is_printed_when_there_is_a_secret_to_sign_it_with() {
+    let wish = ["token", "create", "--room", "meeting", "--identity", "ada"];
+    let output = run(&wish);
+    assert!(errors(&output).contains("VOLLEY_SECURITY__TOKEN_SECRETS"), "{}", errors(&output));
+    let secret = "0123456789abcdef0123456789abcdef";
+    let output = command(&wish).env("VOLLEY_SECURITY__TOKEN_SECRETS", secret).output().unwrap();
+    let token = String::from_utf8(output.stdout).unwrap();
+    let pass = volley_signaling::access::verify(token.trim(), &[secret.to_owned()], "meeting").unwrap();
+    assert_eq!(pass.identity.as_deref(), Some("ada"));
 }
 
 #[test]

@@ -6,6 +6,7 @@
 //! - [`link`], [`store`]: the media process and the records, as far as the state needs them.
 //! - [`access`]: who may do what.
 //! - [`settings`]: what is configured.
+//! - [`tls`]: HTTPS.
 //! - `metrics`: what Prometheus is told.
 //! - `hub`: the one task that owns the state; `http`: everything that is served.
 
@@ -21,6 +22,7 @@ mod serve;
 pub mod settings;
 pub mod state;
 pub mod store;
+pub mod tls;
 
 pub use metrics::MetricsPort;
 pub use serve::{Ports, Updates, run, serve};

@@ -8,9 +8,11 @@ use crate::metrics::MetricsPort;
 use crate::settings::Settings;
 use crate::state::{Config, Loaded, State};
 use crate::store::{self, Store};
+use crate::tls::{Certificates, TlsListener};
 use anyhow::Context as _;
 use axum::serve::ListenerExt as _;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -34,6 +36,8 @@ pub type Updates = mpsc::Receiver<Zeroizing<Vec<u8>>>;
 pub struct Ports {
     /// Pages, REST and WebSocket.
     pub http: TcpListener,
+    /// The same over TLS, with the certificate of the settings.
+    pub https: Option<TcpListener>,
     /// Prometheus.
     pub metrics: Option<MetricsPort>,
     /// What is configured anew meanwhile.
@@ -43,7 +47,7 @@ pub struct Ports {
 impl Ports {
     /// Nothing but HTTP, and no updates.
     pub fn http(http: TcpListener) -> Ports {
-        Ports { http, metrics: None, updates: mpsc::channel(1).1 }
+        Ports { http, https: None, metrics: None, updates: mpsc::channel(1).1 }
     }
 }
 
@@ -79,19 +83,27 @@ async fn serve_handover(handover: SignalingHandover, updates: Updates) -> anyhow
     let loaded = store::load(&records);
     let link = MediaLink::over_channels(channels).context("the channels' eventfds")?;
     let http = listener_of(handover.http).context("the HTTP socket")?;
+    let https = handover.https.map(listener_of).transpose().context("the HTTPS socket")?;
     let metrics = handover.metrics.map(listener_of).transpose().context("the socket of the metrics")?;
     let metrics = metrics.map(|listener| MetricsPort { listener, workers: counters });
     let mut terminate = signal(SignalKind::terminate()).context("SIGTERM cannot be listened for")?;
     let ended = async move {
         terminate.recv().await;
     };
-    serve(config, &loaded, link, Box::new(records), Ports { http, metrics, updates }, ended).await
+    serve(config, &loaded, link, Box::new(records), Ports { http, https, metrics, updates }, ended).await
 }
 
-async fn take_updates(hub: Hub, mut updates: Updates) {
+async fn take_updates(hub: Hub, mut updates: Updates, certificates: Option<Arc<Certificates>>) {
     while let Some(update) = updates.recv().await {
         match Settings::from_bytes(&update) {
-            Ok(settings) => hub.reconfigure(settings).await,
+            Ok(settings) => {
+                let replaced =
+                    certificates.iter().zip(&settings.tls).try_for_each(|(now, new)| now.replace(new));
+                if let Err(error) = replaced {
+                    tracing::error!(%error, "the certificate stays as it was");
+                }
+                hub.reconfigure(settings).await;
+            }
             Err(error) => tracing::error!(%error, "new settings cannot be read; the old ones stay"),
         }
     }
@@ -108,37 +120,49 @@ pub async fn serve(
     loaded: &[Loaded],
     link: MediaLink,
     store: Box<dyn Store>,
-    Ports { http, metrics, updates }: Ports,
+    Ports { http, https, metrics, updates }: Ports,
     ended: impl Future<Output = ()> + Send + 'static,
 ) -> anyhow::Result<()> {
+    let certificates = config.settings.tls.as_ref().map(Certificates::new).transpose()?;
     let clock = Clock::start();
     let state = State::load(config, loaded, clock.now());
     let (rooms, participants) = state.counts();
     tracing::info!(rooms, participants, "signaling is ready");
     let hub = Hub::start(state, link, store, clock);
-    tokio::spawn(take_updates(hub.clone(), updates));
+    tokio::spawn(take_updates(hub.clone(), updates, certificates.clone()));
     if let Some(MetricsPort { listener, workers }) = metrics {
         // Ends with the process: nobody misses the rest of a scrape.
         let router = http::metrics::router(hub.clone(), workers);
         tokio::spawn(axum::serve(listener, router).into_future());
     }
-    let (stop, mut stopping) = tokio::sync::watch::channel(());
-    let graceful = async move {
+    let (stop, stopping) = tokio::sync::watch::channel(());
+    tokio::spawn(async move {
         ended.await;
         drop(stop);
-    };
+    });
     // An answer is one small message that the page waits for: Nagle's algorithm would hold it back
     // until the page acknowledges the one before.
-    let listener = http.tap_io(|stream| {
+    let http = http.tap_io(|stream| {
         let _ = stream.set_nodelay(true);
     });
-    let server = axum::serve(listener, http::router(hub).into_make_service_with_connect_info::<SocketAddr>())
-        .with_graceful_shutdown(graceful);
+    let pages = http::router(hub).into_make_service_with_connect_info::<SocketAddr>();
+    let plain = axum::serve(http, pages.clone()).with_graceful_shutdown(stopped(stopping.clone()));
+    let secure = async {
+        let Some((https, certificates)) = https.zip(certificates) else { return Ok(()) };
+        let https = TlsListener::start(https, certificates)?.tap_io(|_| {});
+        let server = axum::serve(https, pages).with_graceful_shutdown(stopped(stopping.clone()));
+        server.await.context("the HTTPS server")
+    };
     tokio::select! {
-        result = server => result.context("the HTTP server"),
+        result = async { tokio::try_join!(async { plain.await.context("the HTTP server") }, secure) } => result.map(drop),
         () = async {
-            let _ = stopping.changed().await;
+            stopped(stopping.clone()).await;
             tokio::time::sleep(LAST_REQUESTS).await;
         } => Ok(()),
     }
+}
+
+async fn stopped(mut stopping: tokio::sync::watch::Receiver<()>) {
+    // Nothing is ever sent; the end of the sender is what is waited for.
+    let _ = stopping.changed().await;
 }

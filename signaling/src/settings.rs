@@ -4,6 +4,7 @@
 //! business.
 
 use crate::access::AccessSettings;
+use crate::tls::TlsIdentity;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use volley::control::types::Codec;
@@ -31,6 +32,8 @@ pub struct Settings {
     pub page: PageSettings,
     /// Who may do what.
     pub access: AccessSettings,
+    /// What HTTPS shows, where there is HTTPS.
+    pub tls: Option<TlsIdentity>,
 }
 
 /// A STUN or TURN server, as browsers take it.
@@ -130,6 +133,7 @@ impl Default for Settings {
             codecs: CodecSettings::default(),
             page: PageSettings::default(),
             access: AccessSettings::default(),
+            tls: None,
         }
     }
 }

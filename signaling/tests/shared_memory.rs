@@ -32,6 +32,7 @@ fn start(channel: &ChannelFds, records: &Records) -> SocketAddr {
         media_start: 1,
         records: records.fd().try_clone_to_owned().unwrap(),
         http,
+        https: None,
         metrics: None,
         fingerprint: Fingerprint { hash: FingerprintHash::Sha256, value: [7; 32].into_iter().collect() },
         settings: volley_signaling::settings::Settings::default().to_bytes(),

@@ -100,6 +100,8 @@ pub struct SignalingHandover {
     pub records: OwnedFd,
     /// Bound and listening.
     pub http: TcpListener,
+    /// Bound and listening, when there is a certificate.
+    pub https: Option<TcpListener>,
     /// Bound and listening, when metrics are wanted.
     pub metrics: Option<TcpListener>,
     /// Of the server's DTLS certificate, for every answer.

@@ -164,6 +164,7 @@ fn run_signaling(workers: Vec<SignalingWorker>, fingerprint: Fingerprint) -> Soc
         media_start: 1,
         records: records.fd().as_fd().try_clone_to_owned().expect("a descriptor"),
         http,
+        https: None,
         metrics: None,
         fingerprint,
         settings: Settings { spread_rooms_over: 1, ..Settings::default() }.to_bytes(),

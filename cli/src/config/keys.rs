@@ -111,6 +111,11 @@ pub(crate) const KEYS: &[Key] = &[
         "Addresses at which browsers reach this machine, when they differ from those of its interfaces (1:1 NAT)"),
     flag("log-level", "server.log_level", Kind::Text, "info", AtStart, "What to log: error, warn, info, debug, trace; also LOG_LEVEL"),
 
+    flag("tls-port", "tls.port", PORT, "8443", AtStart, "Port of HTTPS and WSS, where there is a certificate; 0 takes a free one"),
+    flag("tls-certificate", "tls.certificate", Kind::Text, "", AtOnce, "File with the certificate and its chain, PEM; read again when it changes"),
+    flag("tls-key", "tls.key", Kind::Text, "", AtOnce, "File with its private key, PEM"),
+    flag("dev", "tls.dev", Kind::Bool, "false", AtStart, "Make a certificate, which browsers will warn of, where none is given"),
+
     key("webrtc.ice_servers", Kind::IceServers, "[]", AtOnce, "STUN and TURN servers that pages are told in joined"),
     key("webrtc.max_bitrate", BITRATE, "5000000", AtStart, "Most a page sends of one picture, all layers together, bit/s"),
     key("webrtc.min_bitrate", BITRATE, "100000", AtStart, "A layer that max_bitrate would cut below this is left out; the lowest stays"),

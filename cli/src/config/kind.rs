@@ -129,7 +129,8 @@ impl Kind {
             Kind::Number { .. } | Kind::WordOrNumber { .. } => "NUMBER",
             Kind::Gathering => "MS",
             Kind::Address | Kind::Addresses => "ADDRESS",
-            Kind::Word(_) | Kind::Text => "WORD",
+            Kind::Word(_) => "WORD",
+            Kind::Text => "TEXT",
             Kind::Networks | Kind::Origins | Kind::Secrets { .. } | Kind::IceServers | Kind::Codecs(_) => {
                 "LIST"
             }

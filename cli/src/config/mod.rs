@@ -15,6 +15,7 @@ mod tests;
 mod yaml;
 
 pub(crate) use keys::{Effect, KEYS, Key};
+pub(crate) use kind::Kind;
 pub(crate) use sources::Sources;
 
 use serde::de::DeserializeOwned;
@@ -253,6 +254,11 @@ impl Builder {
 
     /// What two keys must not say together.
     fn check_whole(&mut self) {
+        let named = |key: &str| !self.config.get::<String>(key).is_empty();
+        if named("tls.certificate") != named("tls.key") {
+            self.mistakes
+                .push(String::from("tls.certificate and tls.key stand together; one of them is missing"));
+        }
         let nobody = self.config.get::<Vec<String>>("security.token_secrets").is_empty();
         if self.config.get("security.require_auth") && nobody {
             self.mistakes.push(format!(

@@ -6,7 +6,7 @@ use volley_signaling::access::{AccessSettings, AddressLimits};
 use volley_signaling::settings::{CodecSettings, PageSettings, Settings};
 
 impl Config {
-    /// Signaling's part.
+    /// Signaling's part, but for the certificate, which is not in the configuration itself.
     pub(crate) fn signaling(&self) -> Settings {
         Settings {
             max_rooms: self.get("rooms.max_rooms"),
@@ -32,6 +32,7 @@ impl Config {
                 noise_suppression: self.get("audio.processing.noise_suppression"),
             },
             access: self.access(),
+            tls: None,
         }
     }
 

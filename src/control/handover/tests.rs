@@ -34,6 +34,10 @@ fn a_signaling_process_gets_what_was_sent() {
     assert_eq!(got.http.local_addr().unwrap(), sent.http.local_addr().unwrap());
     assert_eq!((got.media_start, &got.fingerprint), (7, &sent.fingerprint));
     assert_eq!(got.settings, sent.settings);
+    let ports = |handover: &SignalingHandover| {
+        [&handover.https, &handover.metrics].map(|one| one.as_ref().unwrap().local_addr().unwrap())
+    };
+    assert_eq!(ports(&got), ports(&sent));
     let candidates = |handover: &SignalingHandover| {
         handover.workers.iter().map(|worker| worker.candidates.clone()).collect::<Vec<_>>()
     };
@@ -170,6 +174,7 @@ fn signaling(workers: usize) -> SignalingHandover {
         media_start: 7,
         records: records.fd().as_fd().try_clone_to_owned().unwrap(),
         http: TcpListener::bind("127.0.0.1:0").unwrap(),
+        https: Some(TcpListener::bind("127.0.0.1:0").unwrap()),
         metrics: Some(TcpListener::bind("127.0.0.1:0").unwrap()),
         fingerprint: Fingerprint { hash: FingerprintHash::Sha256, value: [9; 32].into_iter().collect() },
         settings: Zeroizing::new(b"settings".to_vec()),
