@@ -3,7 +3,6 @@ import test from 'node:test';
 import '../page/format.js';
 import { isHeard, median, offsetsMs } from '../measure/audio.js';
 import { concealedShare, decodedShare, figuresFor, packetsLost, path, srtpCipher, worst } from '../measure/receiver.js';
-import { brokenByReceiver, brokenByTransport } from '../measure/verdict.js';
 
 const { format } = globalThis.volleyTest;
 const FRAME_MS = 1000 / format.fps;
@@ -83,21 +82,6 @@ test('statistics are read where browsers keep them', () => {
   assert.equal(srtpCipher([]), null);
   assert.equal(path(stats).dtlsState, 'connected');
   assert.equal(path(stats).bytesSent, undefined);
-});
-
-test('each promise can be broken alone', () => {
-  const good = { fps: 29.9, longestGapMs: 80, audioHeard: true, avSyncMs: 20 };
-  assert.deepEqual(brokenByReceiver('x', good, good), []);
-  const faults = [{ fps: 26 }, { longestGapMs: 181 }, { audioHeard: false }, { avSyncMs: 81 }, { avSyncMs: null }];
-  for (const fault of faults) assert.ok(brokenByReceiver('x', { ...good, ...fault }, good).length >= 1, JSON.stringify(fault));
-  assert.equal(brokenByReceiver('x', { ...good, fps: 28 }, { ...good, fps: 29.9 }).length, 1);
-});
-
-test('transport promises as well', () => {
-  const good = { joinToFirstFrameMs: 900, srtpCipher: 'AEAD_AES_128_GCM', packetsLost: 0 };
-  assert.deepEqual(brokenByTransport(good), []);
-  const faults = [{ joinToFirstFrameMs: 1501 }, { joinToFirstFrameMs: null }, { srtpCipher: 'AES_CM_128_HMAC_SHA1_80' }, { srtpCipher: null }, { packetsLost: 1 }];
-  for (const fault of faults) assert.equal(brokenByTransport({ ...good, ...fault }).length, 1, JSON.stringify(fault));
 });
 
 // What a page's meter keeps when it receives participant 1, whose beeps come `beepDelayMs` after the flash.

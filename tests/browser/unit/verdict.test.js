@@ -38,3 +38,18 @@ test('what works is nowhere judged harder than the figures', () => {
     for (const [figure, works] of pairs) assert.ok(name.startsWith('least') ? works < figure : works > figure, name);
   }
 });
+
+test('each promise can be broken alone', () => {
+  const good = { fps: 29.9, longestGapMs: 80, audioHeard: true, avSyncMs: 20 };
+  assert.deepEqual(brokenByReceiver(FIGURES, 'x', good, good), []);
+  const faults = [{ fps: 26 }, { longestGapMs: 181 }, { audioHeard: false }, { avSyncMs: 81 }, { avSyncMs: null }];
+  for (const fault of faults) assert.ok(brokenByReceiver(FIGURES, 'x', { ...good, ...fault }, good).length >= 1, JSON.stringify(fault));
+  assert.equal(brokenByReceiver(FIGURES, 'x', { ...good, fps: 28 }, { ...good, fps: 29.9 }).length, 1);
+});
+
+test('what is promised of the transport can be broken as well', () => {
+  const good = { joinToFirstFrameMs: 900, srtpCipher: 'AEAD_AES_128_GCM', packetsLost: 0 };
+  assert.deepEqual(brokenByTransport(FIGURES, good), []);
+  const faults = [{ joinToFirstFrameMs: 1501 }, { joinToFirstFrameMs: null }, { srtpCipher: 'AES_CM_128_HMAC_SHA1_80' }, { srtpCipher: null }, { packetsLost: 1 }];
+  for (const fault of faults) assert.equal(brokenByTransport(FIGURES, { ...good, ...fault }).length, 1, JSON.stringify(fault));
+});
