@@ -14,8 +14,7 @@ use crate::{addresses, identity, sockets};
 use anyhow::{Context as _, bail};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::time::{ClockId, clock_gettime};
-use serde_json::Value;
-use sockets::{MediaPort, MetricsPort};
+use sockets::MediaPort;
 use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
 use std::process::ExitStatus;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -24,9 +23,7 @@ use tokio::net::TcpStream;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{Instant, sleep, timeout};
 use volley::control::ChannelFds;
-use volley::control::handover::{
-    GatheringRange, IdentityDer, IoChoice, MediaHandover, SignalingHandover, SignalingWorker, WorkerFds,
-};
+use volley::control::handover::{IdentityDer, MediaHandover, SignalingHandover, SignalingWorker, WorkerFds};
 use volley::control::records::{DEFAULT_BYTES, Records};
 use volley::control::types::Fingerprint;
 use volley_signaling::settings::Settings;
@@ -81,8 +78,8 @@ impl Supervisor {
     fn new(config: Config) -> anyhow::Result<Supervisor> {
         let host = config.get("server.host");
         let http = sockets::bind_http(host, config.get("server.port"))?;
-        let metrics = sockets::bind_metrics(host, metrics_port(&config))?;
-        let ports = sockets::bind_media(config.get("server.udp_port"), worker_count(&config))?;
+        let metrics = sockets::bind_metrics(host, config.metrics_port())?;
+        let ports = sockets::bind_media(config.get("server.udp_port"), config.worker_count())?;
         let addresses = addresses::candidates(&config.get::<Vec<IpAddr>>("server.announce"), host);
         let certificate = Certificate::load(&config, &addresses)?;
         let https =
@@ -192,8 +189,8 @@ impl Supervisor {
         };
         let handover = MediaHandover {
             workers: self.ports.iter().zip(&self.channels).map(worker).collect::<anyhow::Result<_>>()?,
-            io: io_choice(&self.config),
-            gathering: gathering_range(&self.config),
+            io: self.config.io(),
+            gathering: self.config.gathering(),
             identity: self.identity.clone(),
             unix_nanos_at_zero: self.unix_nanos_at_zero,
         };
@@ -293,43 +290,6 @@ impl Supervisor {
     }
 }
 
-fn metrics_port(config: &Config) -> MetricsPort {
-    match (config.number("server.metrics_port"), config.get::<Value>("server.metrics_port").as_str()) {
-        (Some(port), _) => MetricsPort::At(port),
-        (None, Some("off")) => MetricsPort::Off,
-        (None, _) => MetricsPort::Usual,
-    }
-}
-
-fn worker_count(config: &Config) -> u16 {
-    let usable = || std::thread::available_parallelism().map_or(1, |cores| cores.get());
-    let count = config.number("performance.worker_threads");
-    count.unwrap_or_else(|| u16::try_from(usable()).unwrap_or(u16::MAX))
-}
-
-fn io_choice(config: &Config) -> IoChoice {
-    match config.get::<String>("performance.io").as_str() {
-        "uring" => IoChoice::Uring,
-        "epoll" => IoChoice::Epoll,
-        _ => IoChoice::Auto,
-    }
-}
-
-/// What `auto` may wait: at this the gain of waiting longer is small.
-const AUTO_GATHERING: Duration = Duration::from_millis(5);
-
-fn gathering_range(config: &Config) -> GatheringRange {
-    let fixed = |time| GatheringRange { least: time, most: time };
-    match (
-        config.number::<f64>("performance.gathering"),
-        config.get::<Value>("performance.gathering").as_str(),
-    ) {
-        (Some(ms), _) => fixed(Duration::from_secs_f64(ms / 1_000.0)),
-        (None, Some("off")) => fixed(Duration::ZERO),
-        (None, _) => GatheringRange { least: Duration::ZERO, most: AUTO_GATHERING },
-    }
-}
-
 /// Every page is an open file of signaling's; the soft limit of 1024 is for programs that `select`.
 fn raise_file_limit() {
     let limit = getrlimit(Resource::Nofile);
@@ -360,37 +320,4 @@ async fn is_well(address: SocketAddr) -> std::io::Result<bool> {
     let mut status = [0; b"HTTP/1.1 200".len()];
     stream.read_exact(&mut status).await?;
     Ok(&status == b"HTTP/1.1 200")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::config::Sources;
-
-    fn configured(flag: &'static str, value: &str) -> Config {
-        Config::build(&Sources { flags: vec![(flag, value.to_owned())], ..Sources::default() }).unwrap()
-    }
-
-    #[test]
-    fn packets_wait_as_long_as_was_said() {
-        let bounds = |value| {
-            let range = gathering_range(&configured("gathering", value));
-            (range.least.as_micros(), range.most.as_micros())
-        };
-        assert_eq!(bounds("auto"), (0, 5_000));
-        assert_eq!(bounds("off"), (0, 0));
-        assert_eq!(bounds("2.5"), (2_500, 2_500));
-    }
-
-    #[test]
-    fn metrics_and_workers_are_counted_or_left_to_the_machine() {
-        let port = |value| metrics_port(&configured("metrics-port", value));
-        assert_eq!(
-            (port("auto"), port("off"), port("9100")),
-            (MetricsPort::Usual, MetricsPort::Off, MetricsPort::At(9100))
-        );
-        assert_eq!(worker_count(&configured("workers", "3")), 3);
-        assert!(worker_count(&configured("workers", "auto")) >= 1);
-        assert_eq!(io_choice(&configured("io", "epoll")), IoChoice::Epoll);
-    }
 }

@@ -6,7 +6,7 @@
 //! - [`link`], [`store`]: the media process and the records, as far as the state needs them.
 //! - [`access`]: who may do what.
 //! - [`settings`]: what is configured.
-//! - [`tls`]: HTTPS.
+//! - [`mod@tls`]: HTTPS and WSS.
 //! - `metrics`: what Prometheus is told.
 //! - `hub`: the one task that owns the state; `http`: everything that is served.
 

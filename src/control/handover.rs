@@ -89,7 +89,6 @@ pub struct SignalingWorker {
 }
 
 /// What the signaling process is given.
-#[derive(Debug)]
 pub struct SignalingHandover {
     /// One per worker; the worker's number is its place.
     pub workers: Vec<SignalingWorker>,
@@ -108,6 +107,17 @@ pub struct SignalingHandover {
     pub fingerprint: Fingerprint,
     /// What signaling is configured to do, in its own words. Later ones come as updates.
     pub settings: Zeroizing<Vec<u8>>,
+}
+
+/// Without the settings, which hold secrets.
+impl std::fmt::Debug for SignalingHandover {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let SignalingHandover { workers, media_start, http, https, metrics, .. } = self;
+        let mut fields = f.debug_struct("SignalingHandover");
+        fields.field("workers", workers).field("media_start", media_start);
+        fields.field("http", http).field("https", https).field("metrics", metrics);
+        fields.finish_non_exhaustive()
+    }
 }
 
 /// Why a handover failed.

@@ -8,6 +8,7 @@
 mod check;
 mod keys;
 mod kind;
+mod server;
 mod settings;
 mod sources;
 #[cfg(test)]
@@ -102,6 +103,11 @@ impl Config {
     /// The value of a key, as a type that can hold all that is allowed.
     pub(crate) fn get<T: DeserializeOwned>(&self, path: &str) -> T {
         serde_json::from_value(self.setting(path).value.clone()).expect("it was checked")
+    }
+
+    /// A word, or `None` where a number stands.
+    fn word(&self, path: &str) -> Option<String> {
+        self.setting(path).value.as_str().map(str::to_owned)
     }
 
     /// A number, or `None` where a word stands.

@@ -75,7 +75,7 @@ fn recognise(map: &RtpMap, fmtp: Option<&Fmtp>, kind: Kind) -> Option<(Codec, u3
         // configured.
         (Kind::Audio, "opus", 48_000) => {
             let stereo = map.encoding_params.as_deref() == Some("2");
-            stereo.then(|| (Codec::Opus, 0, None))
+            stereo.then_some((Codec::Opus, 0, None))
         }
         // RFC 7741 §6.1: max-fs and max-fr are limits of a receiver; a forwarder has none.
         (Kind::Video, "vp8", 90_000) => Some((Codec::Vp8, 0, None)),

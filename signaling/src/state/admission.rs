@@ -149,6 +149,28 @@ impl State {
         self.rooms.values().filter(|room| room.maker == Some(address)).count() < limits.rooms
     }
 
+    /// Makes sure that there is such a room with a place in it.
+    pub(super) fn find_or_make_room(&mut self, key: &str, address: Option<IpAddr>) -> Result<(), Refusal> {
+        if let Some(room) = self.rooms.get(key) {
+            let people = room.members.len();
+            let text = || format!("{people} people are in this room, and it takes no more; try again later");
+            return if people < room.max_participants { Ok(()) } else { Err(("room-full", text())) };
+        }
+        if !self.config.auto_create {
+            let text = "there is no room with this id, and on this server rooms are made over REST first";
+            return Err(("room-not-found", text.to_owned()));
+        }
+        if !self.may_make_room(address) {
+            let text = "as many rooms as one address may have were made from yours; use one of them";
+            return Err(("too-many-rooms", text.to_owned()));
+        }
+        let busy =
+            |_| ("server-busy", "this server has as many rooms as it takes; try again later".to_owned());
+        self.make_room(key, key, self.config.max_participants, false).map_err(busy)?;
+        self.room_mut(key).maker = address.and_then(counted_as);
+        Ok(())
+    }
+
     /// Makes a room for somebody at `address` that stays when it is empty.
     pub fn create_room_from(
         &mut self,

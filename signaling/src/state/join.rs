@@ -66,31 +66,7 @@ impl State {
             let text = "this server has more to forward than it can carry; try again in a few seconds";
             return Err(("server-busy", text.to_owned()));
         };
-        let is_there = self.rooms.contains_key(&request.room_id);
-        if !is_there && !self.config.auto_create {
-            let text = "there is no room with this id, and on this server rooms are made over REST first";
-            return Err(("room-not-found", text.to_owned()));
-        }
-        if !is_there && !self.may_make_room(address) {
-            let text = "as many rooms as one address may have were made from yours; use one of them";
-            return Err(("too-many-rooms", text.to_owned()));
-        }
-        if !is_there {
-            self.make_room(&request.room_id, &request.room_id, self.config.max_participants, false).map_err(
-                |_| ("server-busy", "this server has as many rooms as it takes; try again later".to_owned()),
-            )?;
-        }
-        if !is_there {
-            self.room_mut(&request.room_id).maker = address.and_then(counted_as);
-        }
-        let room = &self.rooms[&request.room_id];
-        if room.members.len() >= room.max_participants {
-            let text = format!(
-                "{} people are in this room, and it takes no more; try again later",
-                room.members.len()
-            );
-            return Err(("room-full", text));
-        }
+        self.find_or_make_room(&request.room_id, address)?;
         let id = ParticipantId(self.ids.take());
         let participant = Participant {
             id: Raw(id),

@@ -112,7 +112,7 @@ fn updates_come_one_by_one_until_the_supervisor_is_gone() {
     send_update(&ours, b"first").unwrap();
     send_update(&ours, b"").unwrap();
     SignalingHandover::receive(&theirs).unwrap();
-    let mut next = || next_update(&theirs).map(|update| update.to_vec());
+    let next = || next_update(&theirs).map(|update| update.to_vec());
     assert_eq!((next(), next()), (Some(b"first".to_vec()), Some(vec![])));
     drop(ours);
     assert_eq!(next(), None);
@@ -121,8 +121,9 @@ fn updates_come_one_by_one_until_the_supervisor_is_gone() {
 }
 
 #[test]
-fn a_key_is_not_printed() {
+fn secrets_are_not_printed() {
     assert!(!format!("{:?}", media(1).0).contains("115"));
+    assert!(!format!("{:?}", signaling(1)).contains(&format!("{:?}", b"settings")));
 }
 
 /// Sends one channel, for tests with a second process.
