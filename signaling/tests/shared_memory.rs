@@ -47,6 +47,10 @@ fn work(channel: ChannelFds, seen: mpsc::Sender<Command>) {
     let mut track = None;
     loop {
         while let Some(command) = channel.next_command().unwrap() {
+            // Before its event: whoever waits for that looks at what was seen next.
+            if seen.send(command.clone()).is_err() {
+                return;
+            }
             match &command {
                 Command::QueryRoom { request, .. } | Command::Resync { request } => {
                     channel.send_event(&Event::Answered { request: *request });
@@ -56,9 +60,6 @@ fn work(channel: ChannelFds, seen: mpsc::Sender<Command>) {
                     channel.send_event(&Event::Slot { slot: slot.slot, track });
                 }
                 _ => {}
-            }
-            if seen.send(command).is_err() {
-                return;
             }
         }
         std::thread::sleep(Duration::from_millis(1));

@@ -4,7 +4,7 @@ use crate::access::{Grant, TokenError, client_address};
 use crate::http::problem::Problem;
 use crate::hub::Hub;
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use std::net::{IpAddr, SocketAddr};
@@ -21,7 +21,7 @@ pub(crate) async fn guard(State(hub): State<Hub>, mut request: Request, next: Ne
     let forwarded: Vec<&str> = forwarded.collect();
     let client = peer.map(|peer| client_address(peer, forwarded.into_iter(), &access.trusted_proxies));
     request.extensions_mut().insert(Client(client));
-    let need = need_of(request.uri().path());
+    let need = need_of(request.method(), request.uri().path());
     if !access.require_auth || need == Need::Nothing {
         return next.run(request).await;
     }
@@ -45,17 +45,21 @@ enum Need {
     Grant(String, Grant),
 }
 
-/// Reading a room takes the right to administer it as well: it tells who is in it.
-fn need_of(path: &str) -> Need {
-    let Some(rest) = path.strip_prefix("/api/").filter(|rest| *rest != "openapi.json") else {
+/// Reading a room takes the right to administer it as well: it tells who is in it. OPTIONS asks only
+/// what may be asked, and browsers send it without any header of ours (CORS).
+fn need_of(method: &Method, path: &str) -> Need {
+    let is_ours = ["/api/", "/whip/", "/whep/"].iter().any(|start| path.starts_with(start));
+    if !is_ours || path == "/api/openapi.json" || method == Method::OPTIONS {
         return Need::Nothing;
-    };
-    let parts: Vec<&str> = rest.split('/').collect();
+    }
+    let parts: Vec<&str> = path.strip_prefix("/api").unwrap_or(path).split('/').skip(1).collect();
     // What is written in another way than rooms are named would be another room to the router.
     let is_plain = |room: &str| !room.is_empty() && !room.contains('%');
     match parts[..] {
         ["rooms", room, "recording", ..] if is_plain(room) => Need::Grant(room.to_owned(), Grant::Record),
         ["rooms", room, ..] if is_plain(room) => Need::Grant(room.to_owned(), Grant::Administer),
+        ["whip", room, ..] if is_plain(room) => Need::Grant(room.to_owned(), Grant::Publish),
+        ["whep", room, ..] if is_plain(room) => Need::Grant(room.to_owned(), Grant::Subscribe),
         _ => Need::Key,
     }
 }
@@ -105,14 +109,22 @@ mod tests {
 
     #[test]
     fn each_address_takes_what_it_tells_or_changes() {
+        let need_of = |path| need_of(&Method::POST, path);
+        let grant = |grant| Need::Grant(String::from("a"), grant);
         assert_eq!(need_of("/health"), Need::Nothing);
         assert_eq!(need_of("/api/openapi.json"), Need::Nothing);
         assert_eq!(need_of("/api/rooms"), Need::Key);
         assert_eq!(need_of("/api/rooms/"), Need::Key);
         assert_eq!(need_of("/api/anything"), Need::Key);
         assert_eq!(need_of("/api/rooms/%61"), Need::Key);
-        assert_eq!(need_of("/api/rooms/a"), Need::Grant("a".into(), Grant::Administer));
-        assert_eq!(need_of("/api/rooms/a/participants/7"), Need::Grant("a".into(), Grant::Administer));
-        assert_eq!(need_of("/api/rooms/a/recording/start"), Need::Grant("a".into(), Grant::Record));
+        assert_eq!(super::need_of(&Method::OPTIONS, "/api/rooms"), Need::Nothing);
+        assert_eq!(need_of("/api/rooms/a"), grant(Grant::Administer));
+        assert_eq!(need_of("/api/rooms/a/participants/7"), grant(Grant::Administer));
+        assert_eq!(need_of("/api/rooms/a/recording/start"), grant(Grant::Record));
+        assert_eq!(
+            (need_of("/whip/a"), need_of("/whep/a/7")),
+            (grant(Grant::Publish), grant(Grant::Subscribe))
+        );
+        assert_eq!((need_of("/whip/"), need_of("/")), (Need::Key, Need::Nothing));
     }
 }
