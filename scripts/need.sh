@@ -80,6 +80,25 @@ install_rust() {
     source "$HOME/.cargo/env"
 }
 
+# Programs from PyPI, each in a virtual environment of its own that stays for the next time.
+python_tools=${XDG_CACHE_HOME:-$HOME/.cache}/volley
+declare -A python_versions=([aiortc]=1.16.0 [schemathesis]=4.32.5)
+
+# need_python_tool NAME: makes $python_tools/NAME with the version above, if it is not there.
+need_python_tool() {
+    local name=$1 version=${python_versions[$1]} folder=$python_tools/$1
+    [[ $(cat "$folder/version" 2>/dev/null) != "$version" ]] || return 0
+    python3 -c 'import venv, ensurepip' 2>/dev/null || install_packages python3 python3-venv || return 1
+    say "Installing $name $version from PyPI in $folder"
+    rm -rf "$folder"
+    if ! { python3 -m venv "$folder" && "$folder/bin/pip" install --quiet --disable-pip-version-check "$name==$version"; } >&2; then
+        rm -rf "$folder"
+        echo "$name could not be installed: it comes from PyPI and needs Python 3.10 or newer." >&2
+        return 1
+    fi
+    echo "$version" >"$folder/version"
+}
+
 # What the browser tests and the tests of their measuring import, at the versions of the lock file.
 need_browser_modules() {
     local folder=tests/browser

@@ -2,153 +2,21 @@
 
 mod common;
 
-use common::{config, connected, fixture};
+use common::server::{Server, join, media_process};
+use common::{config, fixture};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
-use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::oneshot;
+use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
-use volley::base::TransportId;
-use volley::control::types::{Reason, TrackStats};
+use volley::control::types::TrackStats;
 use volley::control::{Command, Event};
-use volley_signaling::Ports;
 use volley_signaling::access::{AccessSettings, AddressLimits, Claims, Grant, sign, unix_now};
-use volley_signaling::link::{MediaCarrier, MediaLink};
+use volley_signaling::link::MediaLink;
 use volley_signaling::settings::Settings;
 use volley_signaling::state::Config;
 use volley_signaling::store::MemoryStore;
-
-/// A server that ends when this is dropped.
-struct Server {
-    address: SocketAddr,
-    store: MemoryStore,
-    _stop: oneshot::Sender<()>,
-}
-
-impl Server {
-    async fn start(store: MemoryStore) -> Server {
-        let (link, carrier) = MediaLink::new(2);
-        let answers = MediaCarrier { commands: carrier.commands, events: carrier.events };
-        tokio::spawn(media_process(answers));
-        Server::start_with(store, link).await
-    }
-
-    async fn start_with(store: MemoryStore, link: MediaLink) -> Server {
-        Server::configured(store, link, config()).await
-    }
-
-    async fn configured(store: MemoryStore, link: MediaLink, config: Config) -> Server {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let (stop, stopped) = oneshot::channel::<()>();
-        let loaded = store.load();
-        let kept = Box::new(store.clone());
-        let ended = async move { drop(stopped.await) };
-        tokio::spawn(async move {
-            volley_signaling::serve(config, &loaded, link, kept, Ports::http(listener), ended).await.unwrap();
-        });
-        Server { address, store, _stop: stop }
-    }
-
-    async fn socket(&self) -> Page {
-        Page(connect_async(format!("ws://{}/ws", self.address)).await.unwrap().0)
-    }
-
-    /// Status, head and body.
-    async fn http(&self, request: &str, head: &str, body: &str) -> (u16, String, String) {
-        let mut stream = TcpStream::connect(self.address).await.unwrap();
-        let length = body.len();
-        let text = format!(
-            "{request} HTTP/1.1\r\nhost: volley\r\nconnection: close\r\n{head}content-length: {length}\r\n\r\n{body}"
-        );
-        // The server may answer and close before it has read everything.
-        let _ = stream.write_all(text.as_bytes()).await;
-        let mut answer = Vec::new();
-        let _ = stream.read_to_end(&mut answer).await;
-        let answer = String::from_utf8_lossy(&answer).into_owned();
-        let (head, body) = answer.split_once("\r\n\r\n").expect("a head ends");
-        (head[9..12].parse().unwrap(), head.to_ascii_lowercase(), body.to_owned())
-    }
-
-    async fn json(&self, request: &str, body: Option<Value>) -> (u16, Value) {
-        let head = if body.is_some() { "content-type: application/json\r\n" } else { "" };
-        let body = body.map(|body| body.to_string()).unwrap_or_default();
-        let (status, _, answer) = self.http(request, head, &body).await;
-        (status, serde_json::from_str(&answer).unwrap_or(Value::Null))
-    }
-}
-
-struct Page(WebSocketStream<MaybeTlsStream<TcpStream>>);
-
-impl Page {
-    async fn say(&mut self, message: Value) {
-        self.0.send(Message::text(message.to_string())).await.unwrap();
-    }
-
-    /// The next message of a type; others are passed over.
-    async fn hear(&mut self, kind: &str) -> Value {
-        loop {
-            let next = tokio::time::timeout(Duration::from_secs(5), self.0.next()).await;
-            let message =
-                next.unwrap_or_else(|_| panic!("no {kind} came")).expect("the socket stays").unwrap();
-            let Message::Text(text) = message else { continue };
-            let value: Value = serde_json::from_str(&text).unwrap();
-            if value["type"] == kind {
-                return value;
-            }
-        }
-    }
-}
-
-/// Answers what must be answered and connects every transport.
-async fn media_process(carrier: MediaCarrier) {
-    for (worker, mut commands) in carrier.commands.into_iter().enumerate() {
-        let events = carrier.events.clone();
-        tokio::spawn(async move {
-            let mut transports: Vec<TransportId> = vec![];
-            while let Some(command) = commands.recv().await {
-                for event in react(&command, &mut transports) {
-                    events.send((worker, event)).await.unwrap();
-                }
-            }
-        });
-    }
-}
-
-fn react(command: &Command, transports: &mut Vec<TransportId>) -> Vec<Event> {
-    match command {
-        Command::OpenTransport(open) => {
-            transports.push(open.transport);
-            vec![Event::Transport { transport: open.transport, state: connected() }]
-        }
-        Command::QueryRoom { room, .. } if room.0 == 0 => {
-            vec![Event::Refused { id: 0, reason: Reason::Unknown }]
-        }
-        Command::QueryRoom { request, .. } => {
-            let stats = TrackStats { packets: 7, jitter_us: 1500, ..TrackStats::default() };
-            let tracks = 0..100u64;
-            let each = tracks.map(|id| Event::TrackStats {
-                request: *request,
-                track: volley::base::TrackId(id),
-                stats,
-            });
-            each.chain([Event::Answered { request: *request }]).collect()
-        }
-        Command::Resync { request } => vec![Event::Answered { request: *request }],
-        _ => vec![],
-    }
-}
-
-async fn join(server: &Server, name: &str) -> (Page, Value) {
-    let mut page = server.socket().await;
-    page.say(json!({"type":"join","roomId":"room-123","participantName":name})).await;
-    let joined = page.hear("joined").await;
-    (page, joined)
-}
 
 #[tokio::test]
 async fn two_pages_join_offer_and_hear_of_each_other() {
@@ -215,7 +83,7 @@ async fn whoever_floods_is_warned_and_then_cut_off() {
 #[tokio::test]
 async fn rooms_are_made_listed_shown_and_deleted() {
     let server = Server::start(MemoryStore::default()).await;
-    let new = json!({"name":"Conference Room","maxParticipants":3});
+    let new = json!({"name":"Conference Room","maxParticipants":3.0});
     let (status, made) = server.json("POST /api/rooms", Some(new)).await;
     assert_eq!(status, 201);
     let id = made["id"].as_str().unwrap().to_owned();
@@ -229,6 +97,96 @@ async fn rooms_are_made_listed_shown_and_deleted() {
     for request in ["GET", "DELETE"] {
         let (status, problem) = server.json(&format!("{request} /api/rooms/{id}"), None).await;
         assert_eq!((status, &problem["code"]), (404, &json!("room-not-found")));
+    }
+}
+
+#[tokio::test]
+async fn rooms_are_listed_in_parts() {
+    let server = Server::start(MemoryStore::default()).await;
+    let mut made = vec![];
+    for name in ["one", "two", "three"] {
+        made.push(server.json("POST /api/rooms", Some(json!({"name":name}))).await.1["id"].clone());
+    }
+    let (_, first) = server.json("GET /api/rooms?limit=2", None).await;
+    assert_eq!((&first["rooms"][0]["id"], &first["rooms"][1]["id"]), (&made[0], &made[1]));
+    let next = format!("GET /api/rooms?limit=2&cursor={}", first["nextCursor"].as_str().unwrap());
+    let (_, second) = server.json(&next, None).await;
+    assert_eq!((second["rooms"].as_array().unwrap().len(), &second["rooms"][0]["id"]), (1, &made[2]));
+    assert_eq!(second["nextCursor"], Value::Null);
+    let (_, all) = server.json("GET /api/rooms", None).await;
+    assert_eq!((all["rooms"].as_array().unwrap().len(), &all["nextCursor"]), (3, &Value::Null));
+}
+
+#[tokio::test]
+async fn a_full_server_says_when_to_come_again() {
+    let server = Server::start(MemoryStore::default()).await;
+    for _ in 0..3 {
+        assert_eq!(server.json("POST /api/rooms", Some(json!({"name":"one"}))).await.0, 201);
+    }
+    let offer = fixture("chromium-example-client");
+    let (status, head, body) =
+        server.http("POST /whip/fourth", "content-type: application/sdp\r\n", &offer).await;
+    assert!(status == 503 && head.contains("\r\nretry-after: 5\r\n"), "{head}");
+    assert!(body.contains("server-busy"), "{body}");
+}
+
+#[tokio::test]
+async fn people_are_shown_muted_and_taken_out_over_rest() {
+    let server = Server::start(MemoryStore::default()).await;
+    let (mut one, joined) = join(&server, "one").await;
+    one.say(json!({"type":"offer","sdp":fixture("chromium-example-client")})).await;
+    let tracks = one.hear("answer").await["tracks"].clone();
+    let (mut two, _) = join(&server, "two").await;
+    let id = joined["participantId"].as_str().unwrap();
+    let address = format!("/api/rooms/room-123/participants/{id}");
+
+    let (status, shown) = server.json(&format!("GET {address}"), None).await;
+    assert_eq!((status, &shown["participantName"], &shown["tracks"]), (200, &json!("one"), &tracks));
+    let (status, muted) = server.json(&format!("POST {address}/mute"), Some(json!({"kind":"audio"}))).await;
+    assert_eq!(
+        (status, &muted["tracks"][0]["muted"], &muted["tracks"][1]["muted"]),
+        (200, &json!(true), &json!(false))
+    );
+    for page in [&mut one, &mut two] {
+        let told = page.hear("track-muted").await;
+        assert_eq!(
+            (&told["trackId"], &told["muted"]),
+            (&tracks[0]["trackId"], &json!(true)),
+            "who is muted hears it, too"
+        );
+    }
+    let which = json!({"trackId":tracks[0]["trackId"]});
+    assert_eq!(server.json(&format!("POST {address}/unmute"), Some(which)).await.1["tracks"], tracks);
+    let (status, problem) =
+        server.json(&format!("POST {address}/mute"), Some(json!({"trackId":"7000"}))).await;
+    assert_eq!((status, &problem["code"]), (404, &json!("track-not-found")));
+
+    assert_eq!(server.json(&format!("DELETE {address}"), None).await.0, 204);
+    assert_eq!(one.hear("error").await["code"], "removed");
+    assert_eq!(two.hear("participant-left").await["participantId"], id);
+    let (status, problem) = server.json(&format!("DELETE {address}"), None).await;
+    assert_eq!((status, &problem["code"]), (404, &json!("participant-not-found")));
+}
+
+#[tokio::test]
+async fn the_api_describes_itself_and_the_limits_of_this_server() {
+    let server = Server::start(MemoryStore::default()).await;
+    let (status, api) = server.json("GET /api/openapi.json", None).await;
+    assert_eq!((status, &api["openapi"]), (200, &json!("3.1.0")));
+    assert_eq!(api["components"]["schemas"]["NewRoom"]["properties"]["maxParticipants"]["maximum"], 5);
+    for address in ["/health", "/api/rooms", "/api/rooms/{id}", "/api/rooms/{id}/stats"] {
+        assert!(api["paths"][address]["get"].is_object(), "{address} is not described");
+    }
+    let (status, head, _) = server.http("GET /docs", "", "").await;
+    assert!(status == 308 && head.contains("location: /docs/"), "{head}");
+    let (status, _, page) = server.http("GET /docs/", "", "").await;
+    assert!(status == 200 && page.contains("swagger-ui"), "{page}");
+    let (_, _, script) = server.http("GET /docs/swagger-initializer.js", "", "").await;
+    assert!(script.contains("/api/openapi.json"), "{script}");
+    let (status, _, page) = server.http("GET /docs/websocket", "", "").await;
+    assert!(status == 200 && page.contains("id=\"server-request-offer\""), "{page}");
+    for file in ["reference.css", "example.js", "run.js"] {
+        assert_eq!(server.http(&format!("GET /reference/{file}"), "", "").await.0, 200, "{file}");
     }
 }
 
@@ -289,6 +247,7 @@ async fn statistics_of_a_room_on_two_workers_are_those_of_both() {
 async fn every_refusal_is_a_problem_document() {
     let server = Server::start(MemoryStore::default()).await;
     let json_type = "content-type: application/json\r\n";
+    let far = format!("GET /{}", "x".repeat(10_000));
     let long = format!("{{\"name\":\"{}\"}}", "x".repeat(70_000));
     for (request, head, body, status, code) in [
         ("GET /api/nothing", "", "", 404, "not-found"),
@@ -298,12 +257,26 @@ async fn every_refusal_is_a_problem_document() {
         ("PUT /api/rooms", "", "", 405, "method-not-allowed"),
         ("POST /api/rooms", "", "{}", 415, "unsupported-media-type"),
         ("POST /api/rooms", json_type, "{", 400, "bad-json"),
-        ("POST /api/rooms", json_type, "{}", 422, "bad-room"),
+        ("POST /api/rooms", json_type, "{}", 422, "bad-body"),
+        ("POST /api/rooms", json_type, r#"{"name":"x","maxPeople":3}"#, 422, "bad-body"),
         ("POST /api/rooms", json_type, r#"{"name":""}"#, 422, "bad-room"),
         ("POST /api/rooms", json_type, r#"{"name":"x","maxParticipants":0}"#, 422, "bad-room"),
         ("POST /api/rooms", json_type, r#"{"name":"x","maxParticipants":1000000}"#, 422, "bad-room"),
+        ("POST /api/rooms", json_type, r#"{"name":"x","maxParticipants":2.5}"#, 422, "bad-body"),
         ("POST /api/rooms", json_type, &long, 413, "too-large"),
         ("GET /ws", "", "", 400, "not-a-websocket"),
+        ("GET /api/rooms?limit=0", "", "", 400, "bad-query"),
+        ("GET /api/rooms?limit=101", "", "", 400, "bad-query"),
+        ("GET /api/rooms?limit=many", "", "", 400, "bad-query"),
+        ("GET /api/rooms?cursor=x", "", "", 400, "bad-query"),
+        ("GET /api/rooms?page=2", "", "", 400, "bad-query"),
+        ("GET /api/rooms/none/participants/1", "", "", 404, "room-not-found"),
+        ("DELETE /api/rooms/none/participants/1", "", "", 404, "room-not-found"),
+        ("POST /api/rooms/none/participants/1/mute", json_type, "{}", 404, "room-not-found"),
+        ("POST /api/rooms/none/participants/1/mute", json_type, r#"{"kind":"smell"}"#, 422, "bad-body"),
+        ("POST /api/rooms/none/participants/1/mute", "", "", 415, "unsupported-media-type"),
+        ("GET /docs/nothing.js", "", "", 404, "not-found"),
+        (&*far, "", "", 414, "address-too-long"),
     ] {
         let (got, head, body) = server.http(request, head, body).await;
         let problem: Value =
@@ -400,7 +373,7 @@ async fn rest_takes_a_key_for_everything_and_a_token_for_what_it_grants() {
     };
     let (status, code, head) = ask("GET /api/rooms", "").await;
     assert_eq!((status, code.as_str()), (401, "token-missing"));
-    assert!(head.contains("www-authenticate: bearer") && head.contains("application/problem+json"), "{head}");
+    assert!(head.contains("www-authenticate: Bearer") && head.contains("application/problem+json"), "{head}");
     assert_eq!(ask("GET /api/rooms", "x-our-key: wrong\r\n").await.1, "token-invalid");
     assert_eq!(ask("GET /api/rooms", &format!("x-auth-token: {KEY}\r\n")).await.0, 401, "another header");
     assert_eq!(ask("GET /api/rooms", &format!("x-our-key: {KEY}\r\n")).await.0, 200);

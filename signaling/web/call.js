@@ -4,7 +4,8 @@
  * names are the roster's business, sockets are signaling's.
  *
  * Events: `well`, `weak`, `lost` (the way of the packets), `broken` (this RTCPeerConnection is of
- * no more use to the server or to us), `renewed` (there is a new one, and no seat of the old).
+ * no more use to the server or to us), `renewed` (there is a new one, and no seat of the old),
+ * `silenced` (detail: the source; somebody with a right to it muted it).
  *
  * @typedef {import("./signaling.js").Signaling} Signaling
  * @typedef {import("./signaling.js").Source} Source
@@ -73,6 +74,9 @@ export class Call extends EventTarget {
         return this.#wantLayers(message);
       case "track-published":
         if (message.participantId === this.#signaling.participantId) this.#learn([message.track]);
+        return;
+      case "track-muted":
+        if (message.participantId === this.#signaling.participantId) this.#obey(message);
         return;
       case "error":
         // Telling the same offer again would be refused again.
@@ -277,11 +281,23 @@ export class Call extends EventTarget {
     this.#tellMuted();
   }
 
+  /** Somebody with a right to it muted one of our tracks, or gave it back: what is off here stays off.
+   * @param {{trackId: string, muted: boolean}} message */
+  #obey({ trackId, muted }) {
+    for (const [source, known] of this.#trackIds) {
+      if (known !== trackId) continue;
+      this.#believed.set(source, muted);
+      if (muted) this.#tell("silenced", source);
+    }
+    this.#tellMuted();
+  }
+
   /** Tells the server what it does not believe yet; by an offer where it has not named the track. */
   #tellMuted() {
     for (const [source, believed] of this.#believed) {
       const muted = this.#isMuted(source);
-      if (muted === believed) continue;
+      // A screen is shared or not; nobody here mutes it.
+      if (muted === believed || !isInput(source)) continue;
       const trackId = this.#trackIds.get(source);
       if (!trackId) this.#offers?.request();
       else if (this.#signaling.send({ type: muted ? "mute" : "unmute", trackId })) this.#believed.set(source, muted);
@@ -290,7 +306,7 @@ export class Call extends EventTarget {
 
   /** @param {Source} source */
   #isMuted(source) {
-    return (source === "microphone" || source === "camera") && !this.#local.isOn(source);
+    return isInput(source) && !this.#local.isOn(source);
   }
 
   /** @param {string} mid */
@@ -302,6 +318,11 @@ export class Call extends EventTarget {
   #tell(type, detail) {
     this.dispatchEvent(new CustomEvent(type, { detail }));
   }
+}
+
+/** @param {Source} source @returns {source is "microphone" | "camera"} */
+function isInput(source) {
+  return source === "microphone" || source === "camera";
 }
 
 /**

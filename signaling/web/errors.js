@@ -79,6 +79,18 @@ export function complaint({ code, message }) {
   return code === "bad-sdp" ? { text, urgent: true, action: { label: "Try again", does: "start-again" } } : { text };
 }
 
+/**
+ * Somebody with a right to it muted us.
+ *
+ * @param {import("./signaling.js").Source} source
+ * @returns {Notice}
+ */
+export function silenced(source) {
+  const isInput = source === "microphone" || source === "camera";
+  const what = isInput ? source : "screen";
+  return { text: `Whoever runs this room switched your ${what} off. You can switch it on again.` };
+}
+
 /** The socket is away. @type {Notice} */
 export const RECONNECTING = { text: "Reconnecting to the server – your call goes on." };
 

@@ -159,6 +159,13 @@ function renew() {
   }, pause);
 }
 
+/** @param {import("./signaling.js").Source} source */
+function silence(source) {
+  if (source === "microphone" || source === "camera") local.set(source, false);
+  else local.stopScreen();
+  notices.show("silenced", errors.silenced(source));
+}
+
 function mirror() {
   const off = local.wanted.camera ? "Starting your camera…" : "Your camera is off";
   lobby.mirror(local.tracks.camera, off);
@@ -184,6 +191,7 @@ call.addEventListener("renewed", () => {
   wishes.forget();
   stage.update();
 });
+call.addEventListener("silenced", (event) => silence(/** @type {CustomEvent} */ (event).detail));
 local.addEventListener("change", mirror);
 local.addEventListener("problem", (event) => {
   const { devices, error } = /** @type {CustomEvent} */ (event).detail;

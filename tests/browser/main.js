@@ -7,17 +7,19 @@ import * as killSignaling from './cases/kill-signaling.js';
 import * as layers from './cases/layers.js';
 import * as loss from './cases/loss.js';
 import * as meter from './cases/meter.js';
+import * as moderation from './cases/moderation.js';
 import * as openssl from './cases/openssl.js';
 import * as startStop from './cases/start-stop.js';
 import * as tokens from './cases/tokens.js';
 import * as twoTabs from './cases/two-tabs.js';
+import * as whipWhep from './cases/whip-whep.js';
 import { CaseContext } from './harness/context.js';
 import { buildNetwork, relayLocalhost } from './harness/network.js';
 import { Server } from './harness/server.js';
 import { Cleanup, log } from './harness/shell.js';
 import { FIGURES, WORKS } from './measure/limits.js';
 
-const TESTS = [meter, startStop, twoTabs, killSignaling, badInput, tokens, layers, adapt, loss, openssl];
+const TESTS = [meter, startStop, twoTabs, killSignaling, badInput, tokens, layers, adapt, loss, moderation, openssl, whipWhep];
 const USAGE = 'usage: ./scripts/e2e NAME|all [--json] [--seconds N] [--io uring|epoll] [--only CASE] [--attempts N] [--works] [--keep], or --list';
 const FULL_SECONDS = 60;
 

@@ -65,7 +65,7 @@ fn need_of(method: &Method, path: &str) -> Need {
 }
 
 /// What stands in the header of the configured name, or as a bearer token (RFC 6750 §2.1).
-fn shown(headers: &HeaderMap, name: &str) -> Option<String> {
+pub(crate) fn shown(headers: &HeaderMap, name: &str) -> Option<String> {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
     let bearer = || {
         let (scheme, token) = text(header::AUTHORIZATION.as_str())?.split_once(' ')?;

@@ -14,7 +14,7 @@ struct Files;
 
 /// Nothing but what we serve ourselves: a script that somebody smuggles into a name or a chat does
 /// not run. `blob:` and `mediastream:` are for pictures of cameras.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; \
+pub(crate) const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; \
     media-src 'self' blob: mediastream:; connect-src 'self'; font-src 'self'; manifest-src 'self'; \
     base-uri 'none'; form-action 'self'; frame-ancestors 'self'";
 
@@ -29,8 +29,7 @@ pub(crate) async fn asset(method: Method, uri: Uri, headers: HeaderMap) -> Respo
     let is_file = !path.contains("..") && Files::get(path).is_some();
     match method {
         Method::GET | Method::HEAD if is_file => serve(path, &headers),
-        _ => Problem::new(StatusCode::NOT_FOUND, "not-found", "there is nothing at this address")
-            .into_response(),
+        _ => Problem::nothing_here().into_response(),
     }
 }
 

@@ -1,114 +1,182 @@
 //! `/api/rooms`.
 
 use crate::http::guard::Client;
-use crate::http::problem::Problem;
-use crate::hub::Hub;
-use crate::state::RoomRefusal;
-use axum::extract::rejection::{JsonRejection, PathRejection};
-use axum::extract::{Path, State};
+use crate::http::extract::{Body, Parameters, Segments};
+use crate::http::problem::{Document, Problem};
+use crate::hub::{Hub, TrackReport};
+use crate::state::{Missing, RoomPage, RoomView};
+use axum::{Extension, Json};
+use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::{Extension, Json};
-use serde::Deserialize;
-use serde_json::json;
-use volley::base::ParticipantId;
+use serde::{Deserialize, Deserializer, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
+/// Rooms in one answer, unless asked for fewer or more.
+const DEFAULT_LIMIT: u16 = 50;
+/// Most rooms in one answer: each may have a hundred people.
+const MAX_LIMIT: u16 = 100;
+
+/// A room to be made.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct NewRoom {
+    /// For people: not blank, without line breaks.
+    #[schema(
+        min_length = 1,
+        max_length = 64,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$",
+        example = "Conference Room"
+    )]
     name: String,
-    #[serde(default)]
+    /// Most people in it; without it, as many as the server allows.
+    #[serde(default, deserialize_with = "whole")]
+    #[schema(minimum = 1, example = 50)]
     max_participants: Option<u64>,
 }
 
+/// Which part of the list.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Page {
+    /// Most rooms in the answer.
+    #[serde(default = "default_limit")]
+    #[param(minimum = 1, maximum = 100, default = 50)]
+    limit: u16,
+    /// The `nextCursor` of the answer before; without it, from the beginning.
+    #[serde(default)]
+    #[param(pattern = "^[0-9]{1,19}$", min_length = 1, max_length = 19)]
+    cursor: Option<String>,
+}
+
+/// What comes of each track of a room, and what is forwarded of it.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct RoomStats {
+    /// The room.
+    id: String,
+    /// How many people are in it.
+    participants: usize,
+    /// All that is published.
+    tracks: Vec<TrackReport>,
+}
+
+/// JSON knows no integers: 50.0 is the same number as 50, and some programs write it so.
+fn whole<'de, D: Deserializer<'de>>(value: D) -> Result<Option<u64>, D::Error> {
+    /// Up to here a double is exact; no room is larger.
+    const MOST: f64 = 9_007_199_254_740_992.0;
+    let number = Option::<f64>::deserialize(value)?;
+    if number.is_some_and(|number| number.fract() != 0.0 || !(0.0..=MOST).contains(&number)) {
+        return Err(serde::de::Error::custom("maxParticipants is a whole number, 1 or more"));
+    }
+    Ok(number.map(|number| number as u64))
+}
+
+fn default_limit() -> u16 {
+    DEFAULT_LIMIT
+}
+
+/// Make a room
+///
+/// It stays when it is empty, until nobody was in it for an hour.
+#[utoipa::path(post, path = "/api/rooms", tag = "Rooms", request_body = NewRoom, responses(
+    (status = 201, description = "The room", body = RoomView, headers(("location" = String, description = "Its address"))),
+    (status = 400, description = "The body is no JSON", body = Document, content_type = "application/problem+json"),
+    (status = 413, description = "The body is too long", body = Document, content_type = "application/problem+json"),
+    (status = 415, description = "The body is not called application/json", body = Document, content_type = "application/problem+json"),
+    (status = 422, description = "The body describes no room", body = Document, content_type = "application/problem+json"),
+    (status = 429, description = "As many rooms as one address may have were made from yours", body = Document, content_type = "application/problem+json"),
+    (status = 503, description = "The server has as many rooms as it takes, or is stopping", body = Document, content_type = "application/problem+json"),
+))]
 pub(crate) async fn create(
     State(hub): State<Hub>,
     Extension(Client(client)): Extension<Client>,
-    body: Result<Json<NewRoom>, JsonRejection>,
+    Body(room): Body<NewRoom>,
 ) -> Result<Response, Problem> {
-    let Json(room) = body.map_err(|rejection| bad_body(&rejection))?;
-    let made = hub
-        .call(move |state, now| state.create_room_from(client, &room.name, room.max_participants, now))
-        .await;
-    let view = made.ok_or_else(Problem::stopping)?.map_err(refusal)?;
+    let made =
+        hub.call(move |state, now| state.create_room_from(client, &room.name, room.max_participants, now)).await;
+    let view = made.ok_or_else(Problem::stopping)??;
     let location = format!("/api/rooms/{}", view.id);
     Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(view)).into_response())
 }
 
-pub(crate) async fn list(State(hub): State<Hub>) -> Result<Response, Problem> {
-    let rooms = hub.call(|state, _| state.room_views()).await.ok_or_else(Problem::stopping)?;
-    Ok(Json(json!({ "rooms": rooms })).into_response())
+/// List rooms
+///
+/// The oldest first, in parts: `nextCursor` asks for the next one.
+#[utoipa::path(get, path = "/api/rooms", tag = "Rooms", params(Page), responses(
+    (status = 200, description = "Some of the rooms", body = RoomPage),
+    (status = 400, description = "limit or cursor is not as it should be", body = Document, content_type = "application/problem+json"),
+    (status = 503, description = "The server is stopping", body = Document, content_type = "application/problem+json"),
+))]
+pub(crate) async fn list(
+    State(hub): State<Hub>,
+    Parameters(page): Parameters<Page>,
+) -> Result<Json<RoomPage>, Problem> {
+    let bad = |text: String| Problem::new(StatusCode::BAD_REQUEST, "bad-query", text);
+    if !(1..=MAX_LIMIT).contains(&page.limit) {
+        return Err(bad(format!("limit is {}; it must be 1 to {MAX_LIMIT}", page.limit)));
+    }
+    let digits = |text: &String| text.len() <= 19 && text.bytes().all(|byte| byte.is_ascii_digit());
+    let cursor = match page.cursor {
+        None => 0,
+        Some(text) => text.parse().ok().filter(|_| digits(&text)).ok_or_else(|| {
+            bad("cursor is not one that an answer of this list gave as nextCursor".to_owned())
+        })?,
+    };
+    let rooms = hub.call(move |state, _| state.room_page(cursor, page.limit.into())).await;
+    Ok(Json(rooms.ok_or_else(Problem::stopping)?))
 }
 
+/// Show a room
+#[utoipa::path(get, path = "/api/rooms/{id}", tag = "Rooms",
+    params(("id" = String, Path, description = "The room's id")), responses(
+    (status = 200, description = "The room and who is in it", body = RoomView),
+    (status = 404, description = "There is no such room", body = Document, content_type = "application/problem+json"),
+    (status = 503, description = "The server is stopping", body = Document, content_type = "application/problem+json"),
+))]
 pub(crate) async fn show(
     State(hub): State<Hub>,
-    id: Result<Path<String>, PathRejection>,
-) -> Result<Response, Problem> {
-    let id = room_id(id)?;
+    Segments(id): Segments<String>,
+) -> Result<Json<RoomView>, Problem> {
     let view = hub.call(move |state, _| state.view_of_room(&id)).await.ok_or_else(Problem::stopping)?;
-    Ok(Json(view.ok_or_else(Problem::no_room)?).into_response())
+    Ok(Json(view.ok_or(Missing::Room)?))
 }
 
+/// End a room
+///
+/// Everybody in it is sent out.
+#[utoipa::path(delete, path = "/api/rooms/{id}", tag = "Rooms",
+    params(("id" = String, Path, description = "The room's id")), responses(
+    (status = 204, description = "It is gone"),
+    (status = 404, description = "There is no such room", body = Document, content_type = "application/problem+json"),
+    (status = 503, description = "The server is stopping", body = Document, content_type = "application/problem+json"),
+))]
 pub(crate) async fn delete(
     State(hub): State<Hub>,
-    id: Result<Path<String>, PathRejection>,
+    Segments(id): Segments<String>,
 ) -> Result<StatusCode, Problem> {
-    let id = room_id(id)?;
     let deleted =
         hub.call(move |state, now| state.delete_room(&id, now)).await.ok_or_else(Problem::stopping)?;
-    if deleted { Ok(StatusCode::NO_CONTENT) } else { Err(Problem::no_room()) }
+    if deleted { Ok(StatusCode::NO_CONTENT) } else { Err(Missing::Room.into()) }
 }
 
-/// Takes somebody out; their token, if they came with one, is worth nothing from then on.
-pub(crate) async fn remove_participant(
-    State(hub): State<Hub>,
-    ids: Result<Path<(String, String)>, PathRejection>,
-) -> Result<StatusCode, Problem> {
-    let nobody = || {
-        Problem::new(StatusCode::NOT_FOUND, "participant-not-found", "nobody with this id is in this room")
-    };
-    let Path((room, participant)) = ids.map_err(|_| nobody())?;
-    let participant = participant.parse().map(ParticipantId).map_err(|_| nobody())?;
-    let removed = hub.call(move |state, now| state.remove_and_revoke(&room, participant, now)).await;
-    if removed.ok_or_else(Problem::stopping)? { Ok(StatusCode::NO_CONTENT) } else { Err(nobody()) }
-}
-
+/// Count what comes and goes
+#[utoipa::path(get, path = "/api/rooms/{id}/stats", tag = "Rooms",
+    params(("id" = String, Path, description = "The room's id")), responses(
+    (status = 200, description = "Counters of every track", body = RoomStats),
+    (status = 404, description = "There is no such room", body = Document, content_type = "application/problem+json"),
+    (status = 503, description = "The media process does not answer, or the server is stopping", body = Document, content_type = "application/problem+json"),
+))]
 pub(crate) async fn stats(
     State(hub): State<Hub>,
-    id: Result<Path<String>, PathRejection>,
-) -> Result<Response, Problem> {
-    let id = room_id(id)?;
+    Segments(id): Segments<String>,
+) -> Result<Json<RoomStats>, Problem> {
     let key = id.clone();
     let view = hub.call(move |state, _| state.view_of_room(&key)).await.ok_or_else(Problem::stopping)?;
-    let participants = view.ok_or_else(Problem::no_room)?.participants.len();
+    let participants = view.ok_or(Missing::Room)?.participants.len();
     let tracks = hub.stats(id.clone()).await.ok_or_else(|| {
         let text = "the media process did not answer; try again in a moment";
         Problem::new(StatusCode::SERVICE_UNAVAILABLE, "media-silent", text)
     })?;
-    Ok(Json(json!({ "id": id, "participants": participants, "tracks": tracks })).into_response())
-}
-
-fn room_id(path: Result<Path<String>, PathRejection>) -> Result<String, Problem> {
-    path.map(|Path(id)| id).map_err(|_| Problem::no_room())
-}
-
-/// 413, 415 and 422 as axum tells them apart, and 400 for what is no JSON.
-fn bad_body(rejection: &JsonRejection) -> Problem {
-    let status = rejection.status();
-    let code = match status {
-        StatusCode::PAYLOAD_TOO_LARGE => "too-large",
-        StatusCode::UNSUPPORTED_MEDIA_TYPE => "unsupported-media-type",
-        StatusCode::UNPROCESSABLE_ENTITY => "bad-room",
-        _ => "bad-json",
-    };
-    Problem::new(status, code, rejection.body_text())
-}
-
-fn refusal(refusal: RoomRefusal) -> Problem {
-    let (status, code) = match refusal {
-        RoomRefusal::TooManyFromAddress => (StatusCode::TOO_MANY_REQUESTS, "too-many-rooms"),
-        RoomRefusal::TooMany => (StatusCode::SERVICE_UNAVAILABLE, "server-busy"),
-        RoomRefusal::BadName | RoomRefusal::BadSize => (StatusCode::UNPROCESSABLE_ENTITY, "bad-room"),
-    };
-    Problem::new(status, code, refusal.to_string())
+    Ok(Json(RoomStats { id, participants, tracks }))
 }

@@ -7,6 +7,7 @@ use serde::Serialize;
 use std::collections::HashMap;
 use std::time::Duration;
 use tokio::sync::oneshot;
+use utoipa::ToSchema;
 use volley::base::{Time, TrackId};
 use volley::control::types::TrackStats;
 use volley::control::{Command, Event};
@@ -17,20 +18,32 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 const MAX_QUESTIONS: usize = 256;
 
 /// The counters of one track.
-#[derive(Clone, PartialEq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct TrackReport {
+    /// The track.
     track_id: String,
+    /// Whose it is.
     participant_id: String,
+    /// Sound or picture.
     kind: MediaKind,
+    /// What it shows.
     source: TrackSource,
+    /// Packets that came from the publisher.
     packets: u64,
+    /// Bytes of those.
     bytes: u64,
+    /// Packets that did not come.
     packets_lost: u64,
+    /// How unevenly they come (RFC 3550 §6.4.1).
     jitter_ms: f64,
+    /// Packets sent to viewers, all together.
     packets_forwarded: u64,
+    /// Bytes of those.
     bytes_forwarded: u64,
+    /// Packets asked for once more.
     nacks_sent: u64,
+    /// Key frames asked for.
     key_frame_requests: u64,
 }
 

@@ -3,71 +3,110 @@
 use crate::protocol::TrackSource;
 use serde::Deserialize;
 use std::collections::HashMap;
+use utoipa::ToSchema;
 
 /// What a page says.
-#[derive(Clone, PartialEq, Debug, Deserialize)]
-#[serde(tag = "type", rename_all = "kebab-case", rename_all_fields = "camelCase")]
-#[allow(missing_docs, reason = "the fields are those of the protocol's reference")]
+#[derive(Clone, PartialEq, Debug, Deserialize, ToSchema)]
+#[serde(tag = "type", rename_all = "kebab-case")]
 pub enum ClientMessage {
-    /// Enter a room, or come back to it.
+    /// Enter a room, or come back to it. The first message of a socket; answered by `joined`.
+    #[serde(rename_all = "camelCase")]
     Join {
+        /// 1 to 64 letters, digits, dots, underscores, tildes or hyphens. A room that is not there is
+        /// made, and ends when the last one leaves.
         room_id: String,
+        /// What the others see: 1 to 64 characters.
         participant_name: String,
+        /// To come back after a socket was lost: who you were. Media goes on meanwhile.
         #[serde(default)]
         participant_id: Option<String>,
+        /// What `joined` said, to prove it.
         #[serde(default)]
         resume_token: Option<String>,
+        /// Lets you in where the server asks for it: a JSON Web Token for this room.
         #[serde(default)]
         token: Option<String>,
     },
-    /// Publish, grow receive seats, restart ICE.
+    /// Publish, add receiving m-lines, restart ICE. The page always offers; answered by `answer`.
+    #[serde(rename_all = "camelCase")]
     Offer {
+        /// Your room; may be left out.
         #[serde(default)]
         room_id: Option<String>,
+        /// The session description of `createOffer`.
         sdp: String,
+        /// What each sending m-line shows, by mid. Without it: microphone and camera.
         #[serde(default)]
         sources: HashMap<String, TrackSource>,
+        /// Mids whose tracks begin muted.
         #[serde(default)]
         muted: Vec<String>,
     },
-    /// An offer whose new sending m-lines are a screen.
+    /// An offer whose new sending m-lines are a screen, beside the camera. Answered by `answer`.
+    #[serde(rename_all = "camelCase")]
     StartScreenShare {
+        /// Your room; may be left out.
         #[serde(default)]
         room_id: Option<String>,
+        /// The session description of `createOffer`.
         sdp: String,
+        /// What each sending m-line shows, by mid. Without it: what is new is a screen.
         #[serde(default)]
         sources: HashMap<String, TrackSource>,
+        /// Mids whose tracks begin muted.
         #[serde(default)]
         muted: Vec<String>,
     },
     /// End the tracks of the screen.
     StopScreenShare {},
-    /// Of no use to an ICE-lite server, which learns addresses from checks (RFC 8445 §7.3.1.3).
+    /// Taken and not needed: the server is ICE-lite and learns addresses from checks
+    /// (RFC 8445 §7.3.1.3). Whatever `candidate` holds is ignored.
     IceCandidate {},
     /// Stop the forwarding of an own track.
-    Mute { track_id: String },
+    #[serde(rename_all = "camelCase")]
+    Mute {
+        /// As `answer` names it.
+        track_id: String,
+    },
     /// Resume it.
-    Unmute { track_id: String },
+    #[serde(rename_all = "camelCase")]
+    Unmute {
+        /// As `answer` names it.
+        track_id: String,
+    },
     /// Show a participant before others.
-    Pin { participant_id: Option<String> },
+    #[serde(rename_all = "camelCase")]
+    Pin {
+        /// Whom; null for nobody in particular.
+        participant_id: Option<String>,
+    },
     /// Say something to the room.
-    Chat { text: String },
-    /// Wish for a quality.
+    Chat {
+        /// 1 to 2000 characters.
+        text: String,
+    },
+    /// Say how good a picture is needed; answered by `quality`. With neither `trackId` nor `slot` it is
+    /// about all pictures. Of several wishes about one picture the least holds.
+    #[serde(rename_all = "camelCase")]
     UpdateQuality {
+        /// The most that is of use.
         quality: Quality,
+        /// Of this track, wherever it is shown.
         #[serde(default)]
         track_id: Option<String>,
+        /// Of whatever this m-line shows, by its mid.
         #[serde(default)]
         slot: Option<String>,
+        /// Lines of the tile on the screen: no more are sent. 0: nothing is to be seen of it.
         #[serde(default)]
         max_height: Option<u32>,
     },
-    /// Go.
+    /// Go. The socket stays open and may join again.
     Leave {},
 }
 
 /// How good a picture a page wants.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize, serde::Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize, serde::Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Quality {
     /// At most 320×240.
@@ -81,7 +120,7 @@ pub enum Quality {
 }
 
 /// All of them, to tell an unknown type from a known one with a mistake in it.
-const TYPES: [&str; 11] = [
+pub(crate) const TYPES: [&str; 11] = [
     "join",
     "offer",
     "start-screen-share",

@@ -4,6 +4,8 @@ mod client;
 mod server;
 mod values;
 
+#[cfg(test)]
+pub(crate) use client::TYPES as CLIENT_TYPES;
 pub use client::{BadMessage, ClientMessage, Quality};
 pub use server::{LayerView, Receive, ServerMessage, SlotView};
 pub use values::{MediaKind, ParticipantView, TrackSource, TrackView};

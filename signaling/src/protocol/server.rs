@@ -4,62 +4,156 @@ use crate::access::Grants;
 use crate::protocol::{ParticipantView, Quality, TrackSource, TrackView};
 use crate::settings::IceServer;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// What a page is told.
-#[derive(Clone, PartialEq, Debug, Serialize)]
-#[serde(tag = "type", rename_all = "kebab-case", rename_all_fields = "camelCase")]
-#[allow(missing_docs, reason = "the fields are those of the protocol's reference")]
+#[derive(Clone, PartialEq, Debug, Serialize, ToSchema)]
+#[serde(tag = "type", rename_all = "kebab-case")]
 pub enum ServerMessage {
     /// You are in.
+    #[serde(rename_all = "camelCase")]
     Joined {
+        /// The room.
         room_id: String,
+        /// Who you are here.
         participant_id: String,
+        /// As you gave it.
         participant_name: String,
+        /// Proves who you are when the socket was lost; keep it to yourself.
         resume_token: String,
+        /// Whether you came back to what you were.
         resumed: bool,
+        /// How media goes: `sfu`.
+        #[schema(value_type = String)]
         mode: &'static str,
+        /// For the page's RTCPeerConnection.
+        #[schema(value_type = Vec<Object>)]
         ice_servers: Vec<IceServer>,
+        /// What you may do here: of `publish`, `subscribe`, `record`, `administer`.
+        #[schema(value_type = Vec<String>)]
         grants: Grants,
+        /// What you publish, after coming back.
         tracks: Vec<TrackView>,
+        /// The others in the room.
         participants: Vec<ParticipantView>,
     },
-    /// Please send an offer with so many receiving m-lines.
-    RequestOffer { room_id: String, receive: Receive },
-    /// The answer to an offer, and all that the page publishes now.
-    Answer { sdp: String, tracks: Vec<TrackView> },
+    /// Please send an offer: after a join, and whenever more receiving m-lines are of use.
+    #[serde(rename_all = "camelCase")]
+    RequestOffer {
+        /// The room.
+        room_id: String,
+        /// How many m-lines should be able to receive.
+        receive: Receive,
+    },
+    /// The answer to an offer.
+    Answer {
+        /// For `setRemoteDescription`. All candidates stand in it.
+        sdp: String,
+        /// All that you publish now.
+        tracks: Vec<TrackView>,
+    },
     /// Somebody came.
-    ParticipantJoined { participant_id: String, participant_name: String },
+    #[serde(rename_all = "camelCase")]
+    ParticipantJoined {
+        /// Who.
+        participant_id: String,
+        /// As they gave it.
+        participant_name: String,
+    },
     /// Somebody went.
-    ParticipantLeft { participant_id: String },
+    #[serde(rename_all = "camelCase")]
+    ParticipantLeft {
+        /// Who.
+        participant_id: String,
+    },
     /// Somebody gave no sign of life for a while, or is back.
-    ParticipantHidden { participant_id: String, hidden: bool },
-    /// Who speaks now, whoever began last first.
-    ActiveSpeakers { participant_ids: Vec<String> },
+    #[serde(rename_all = "camelCase")]
+    ParticipantHidden {
+        /// Who.
+        participant_id: String,
+        /// False: they are back.
+        hidden: bool,
+    },
+    /// Who speaks now.
+    #[serde(rename_all = "camelCase")]
+    ActiveSpeakers {
+        /// Whoever began last stands first.
+        participant_ids: Vec<String>,
+    },
     /// Somebody publishes something new.
-    TrackPublished { participant_id: String, track: TrackView },
+    #[serde(rename_all = "camelCase")]
+    TrackPublished {
+        /// Who.
+        participant_id: String,
+        /// What.
+        track: TrackView,
+    },
     /// Somebody publishes something no longer.
-    TrackUnpublished { participant_id: String, track_id: String },
-    /// Somebody muted or unmuted a track.
-    TrackMuted { participant_id: String, track_id: String, muted: bool },
-    /// All seats of the page, and what each shows.
-    Slots { slots: Vec<SlotView> },
+    #[serde(rename_all = "camelCase")]
+    TrackUnpublished {
+        /// Who.
+        participant_id: String,
+        /// What.
+        track_id: String,
+    },
+    /// A track was muted or unmuted: by its owner, or over REST. Its owner is told, too, when it was
+    /// over REST, and may unmute it again.
+    #[serde(rename_all = "camelCase")]
+    TrackMuted {
+        /// Whose it is.
+        participant_id: String,
+        /// Which.
+        track_id: String,
+        /// Whether it is muted now.
+        muted: bool,
+    },
+    /// What each receiving m-line of the page shows now: always all of them.
+    Slots {
+        /// By mid.
+        slots: Vec<SlotView>,
+    },
     /// Which layers of an own track are to be sent: those nobody watches may be paused. Always all
     /// of them, so the last message is the truth.
-    PublishLayers { track_id: String, layers: Vec<LayerView> },
+    #[serde(rename_all = "camelCase")]
+    PublishLayers {
+        /// Which track.
+        track_id: String,
+        /// The lowest first.
+        layers: Vec<LayerView>,
+    },
     /// Somebody said something to the room.
-    Chat { participant_id: String, participant_name: String, text: String },
-    /// The wish for a quality was heard.
+    #[serde(rename_all = "camelCase")]
+    Chat {
+        /// Who.
+        participant_id: String,
+        /// As they gave it.
+        participant_name: String,
+        /// What they said.
+        text: String,
+    },
+    /// The wish for a quality was heard; its fields are repeated.
+    #[serde(rename_all = "camelCase")]
     Quality {
+        /// As wished.
         quality: Quality,
+        /// As wished.
         #[serde(skip_serializing_if = "Option::is_none")]
         track_id: Option<String>,
+        /// As wished.
         #[serde(skip_serializing_if = "Option::is_none")]
         slot: Option<String>,
+        /// As wished.
         #[serde(skip_serializing_if = "Option::is_none")]
         max_height: Option<u32>,
     },
     /// Something was refused, or is over.
-    Error { code: &'static str, message: String },
+    Error {
+        /// Stable, for programs.
+        #[schema(value_type = String)]
+        code: &'static str,
+        /// For people: what to do.
+        message: String,
+    },
 }
 
 impl ServerMessage {
@@ -75,7 +169,7 @@ impl ServerMessage {
 }
 
 /// How many m-lines able to receive the page should have in total.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, ToSchema)]
 pub struct Receive {
     /// Audio m-lines.
     pub audio: usize,
@@ -84,7 +178,7 @@ pub struct Receive {
 }
 
 /// One layer of a published track.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
 pub struct LayerView {
     /// As the offer named it.
     pub rid: String,
@@ -93,7 +187,7 @@ pub struct LayerView {
 }
 
 /// One seat.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SlotView {
     /// The m-line's identification tag.

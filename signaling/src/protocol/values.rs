@@ -1,10 +1,11 @@
 //! Values that stand in several messages.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use volley::control::types::{Kind, Source};
 
 /// Sound or picture.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum MediaKind {
     /// Sound.
@@ -14,7 +15,7 @@ pub enum MediaKind {
 }
 
 /// What a track shows.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum TrackSource {
     /// A microphone.
@@ -82,7 +83,7 @@ impl From<TrackSource> for Source {
 }
 
 /// A published track as pages see it.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TrackView {
     /// Opaque.
@@ -91,12 +92,12 @@ pub struct TrackView {
     pub kind: MediaKind,
     /// What it shows.
     pub source: TrackSource,
-    /// Whether its owner muted it.
+    /// Whether it is muted, by its owner or over REST.
     pub muted: bool,
 }
 
 /// A participant as the others see them.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ParticipantView {
     /// Opaque.

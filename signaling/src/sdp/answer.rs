@@ -275,7 +275,7 @@ fn fingerprint_text(fingerprint: &Fingerprint) -> String {
 
 /// RFC 8839 §5.1. All are host candidates of component 1, on UDP; the priority follows
 /// RFC 8445 §5.1.2.1, the first address being the best.
-fn candidate_text(index: usize, address: &SocketAddr) -> String {
+pub(super) fn candidate_text(index: usize, address: &SocketAddr) -> String {
     let local_preference = 65_535u32.saturating_sub(index as u32);
     let priority = 126 << 24 | local_preference << 8 | 255;
     format!("{} 1 udp {priority} {} {} typ host", index + 1, address.ip(), address.port())

@@ -27,7 +27,7 @@ impl RemoteIce {
     }
 
     /// RFC 8839 §5.4: ice-ufrag has 4 to 256 ice-chars, ice-pwd 22 to 256; our own bounds are lower.
-    fn is_usable(&self) -> bool {
+    pub(super) fn is_usable(&self) -> bool {
         let ice_chars =
             |text: &str| text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'+' || b == b'/');
         // Browsers keep to the alphabet, older Firefox and some libraries add `-`, `_` and `=`.

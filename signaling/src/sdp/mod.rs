@@ -6,6 +6,7 @@
 mod answer;
 mod codec;
 mod extension;
+mod fragment;
 mod h264;
 mod ice;
 mod offer;
@@ -16,6 +17,7 @@ mod simulcast;
 pub use answer::{Answer, AnswerSection, Seat};
 pub use codec::{OfferedCodec, codec_parameters};
 pub use extension::{OfferedExtension, Toward, extension_ids};
+pub use fragment::{Fragment, restarted};
 pub use ice::{LocalIce, Peer, RemoteIce};
 pub use offer::{Offer, OfferError};
 pub use section::{RtpSection, Section};

@@ -163,6 +163,9 @@ impl State {
         let Some(id) = self.owners.get(&transport.0).copied() else { return };
         let Some(participant) = self.participants.get_mut(&id) else { return };
         tracing::info!(participant = id.0, ?reason, "media ended");
+        if participant.bridge.is_some() {
+            return self.remove_participant(id, now);
+        }
         participant.ended = participant.peer_mark();
         let was_hidden = participant.is_hidden();
         self.drop_transport(id, false, now);

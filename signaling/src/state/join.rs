@@ -2,6 +2,7 @@
 
 use crate::access::counted_as;
 use crate::protocol::ServerMessage;
+use crate::state::admission::Caller;
 use crate::state::ids::Raw;
 use crate::state::model::{Participant, Room};
 use crate::state::{SocketId, State, growth::Growth, pairs, secret};
@@ -10,7 +11,7 @@ use volley::base::{ParticipantId, StreamId, Time};
 use volley::control::Command;
 
 /// Longest name of a person or a room, in characters.
-const MAX_NAME_CHARS: usize = 64;
+pub(crate) const MAX_NAME_CHARS: usize = 64;
 /// Longest room id, in bytes: it stands in links.
 const MAX_ROOM_ID_BYTES: usize = 64;
 
@@ -21,7 +22,7 @@ pub(super) struct JoinRequest {
     pub name: String,
     pub participant_id: Option<String>,
     pub resume_token: Option<String>,
-    pub token: Option<String>,
+    pub caller: Caller,
 }
 
 /// A refusal: a stable code and a sentence that says what to do.
@@ -48,18 +49,23 @@ impl State {
             return Err(("already-joined", text.into()));
         }
         check_room_id(&request.room_id)?;
-        self.check_arrival(self.sockets.address(socket), now)?;
+        self.check_arrival(request.caller.address, now)?;
         match (&request.participant_id, &request.resume_token) {
-            (None, None) => self.enter(socket, &request),
+            (None, None) => self.enter(Some(socket), &request).map(drop),
             (Some(id), Some(token)) => self.resume(socket, &request.room_id, id, token, now),
             _ => Err(("bad-resume-token", "to come back, send both participantId and resumeToken".into())),
         }
     }
 
-    fn enter(&mut self, socket: SocketId, request: &JoinRequest) -> Result<(), Refusal> {
+    /// Lets somebody new in, whose page has a socket or who is here over HTTP.
+    pub(super) fn enter(
+        &mut self,
+        socket: Option<SocketId>,
+        request: &JoinRequest,
+    ) -> Result<ParticipantId, Refusal> {
         let name = check_name(&request.name)?;
-        let pass = self.pass_for_joining(request.token.as_deref(), &request.room_id)?;
-        let address = self.sockets.address(socket);
+        let pass = self.pass_for_joining(&request.caller, &request.room_id)?;
+        let address = request.caller.address;
         self.check_people(address)?;
         // Before a room is made for it, which nobody would ever leave.
         let Some(worker) = self.place(self.rooms.get(&request.room_id)) else {
@@ -81,18 +87,21 @@ impl State {
             dialogue: None,
             transport: None,
             quality: Default::default(),
+            bridge: None,
             ended: None,
-            socket: Some(socket),
+            socket,
             alone_since: None,
             growth: Growth::default(),
         };
         self.participants.insert(id, participant);
-        self.sockets.assign(socket, Some(id));
         self.dirty.participants.insert(id);
         self.open_for(&request.room_id, id, worker);
-        self.welcome(id, false);
-        self.request_offer(id);
-        Ok(())
+        if let Some(socket) = socket {
+            self.sockets.assign(socket, Some(id));
+            self.welcome(id, false);
+            self.request_offer(id);
+        }
+        Ok(id)
     }
 
     /// Puts somebody into a room, which begins in the media process with its first participant.
@@ -119,7 +128,10 @@ impl State {
         let refusal =
             || ("bad-resume-token", "nobody can come back with this; join without participantId".to_owned());
         let id = id.parse().map(ParticipantId).map_err(|_| refusal())?;
-        let known = |p: &&mut Participant| p.room == room && secret::same(&p.resume_token, token);
+        // Who is here over HTTP has a token for that only.
+        let known = |p: &&mut Participant| {
+            p.room == room && p.bridge.is_none() && secret::same(&p.resume_token, token)
+        };
         let participant = self.participants.get_mut(&id).filter(known).ok_or_else(refusal)?;
         let before = participant.socket.replace(socket);
         let pairs = pairs(participant);
@@ -235,15 +247,20 @@ impl State {
 
 pub(super) fn check_room_id(id: &str) -> Result<(), Refusal> {
     let plain = id.bytes().all(|b| b.is_ascii_alphanumeric() || b"._~-".contains(&b));
-    if plain && (1..=MAX_ROOM_ID_BYTES).contains(&id.len()) {
+    // RFC 3986 §5.2.4: a link with such a segment leads elsewhere.
+    let is_dots = matches!(id, "." | "..");
+    if plain && !is_dots && (1..=MAX_ROOM_ID_BYTES).contains(&id.len()) {
         return Ok(());
     }
-    Err(("bad-room-id", "a roomId has 1 to 64 letters, digits, dots, underscores, tildes or hyphens".into()))
+    let text =
+        "a roomId has 1 to 64 letters, digits, dots, underscores, tildes or hyphens, and not dots alone";
+    Err(("bad-room-id", text.into()))
 }
 
 pub(super) fn check_name(name: &str) -> Result<String, Refusal> {
+    let is_short = name.chars().count() <= MAX_NAME_CHARS;
     let name = name.trim();
-    if (1..=MAX_NAME_CHARS).contains(&name.chars().count()) && !name.chars().any(char::is_control) {
+    if is_short && !name.is_empty() && !name.chars().any(char::is_control) {
         return Ok(name.to_owned());
     }
     Err(("bad-name", "a name has 1 to 64 characters, and no line breaks".into()))

@@ -1,6 +1,7 @@
 //! What a page says, and what is done about it.
 
 use crate::protocol::{ClientMessage, ServerMessage};
+use crate::state::admission::Caller;
 use crate::state::join::{JoinRequest, Refusal};
 use crate::state::offers::OfferRequest;
 use crate::state::plan::Wishes;
@@ -29,8 +30,9 @@ impl State {
         if let ClientMessage::Join { room_id, participant_name, participant_id, resume_token, token } =
             message
         {
+            let caller = Caller { token, address: self.sockets.address(socket), is_trusted: false };
             let request =
-                JoinRequest { room_id, name: participant_name, participant_id, resume_token, token };
+                JoinRequest { room_id, name: participant_name, participant_id, resume_token, caller };
             return self.join(socket, request, now);
         }
         let id = self
@@ -77,16 +79,11 @@ impl State {
     fn mute(&mut self, id: ParticipantId, track_id: &str, muted: bool) -> Result<(), Refusal> {
         let unknown = || ("unknown-track", "trackId names none of your own tracks".to_owned());
         let track = track_id.parse().map(TrackId).map_err(|_| unknown())?;
-        let own = self.participants.get_mut(&id).and_then(|p| p.track_mut(track)).ok_or_else(unknown)?;
-        if std::mem::replace(&mut own.muted, muted) == muted {
-            return Ok(());
+        let is_own = self.participant(id).is_some_and(|p| p.tracks().any(|(_, one)| one.id.0 == track));
+        if !is_own {
+            return Err(unknown());
         }
-        self.dirty.participants.insert(id);
-        if let Some(worker) = self.worker_of(id) {
-            self.out.command(worker, Command::Mute { track, muted });
-        }
-        let (participant_id, track_id) = (id.0.to_string(), track_id.to_owned());
-        self.tell_others(id, &ServerMessage::TrackMuted { participant_id, track_id, muted });
+        self.set_muted(id, track, muted);
         Ok(())
     }
 

@@ -4,12 +4,14 @@
 //! SDP's meaning but not its text, and the media process only by its commands and events.
 
 mod admission;
+mod bridge;
 mod events;
 pub(crate) mod growth;
 mod ids;
 mod join;
 mod messages;
 pub(crate) mod model;
+mod moderation;
 mod offers;
 mod output;
 mod placement;
@@ -20,9 +22,12 @@ mod rooms;
 mod secret;
 mod socket;
 
+pub use admission::Caller;
+pub use bridge::{Bridge, BridgeError, BridgeRole, Patched};
+pub use moderation::{Missing, Selection};
 pub use output::{Output, Save};
 pub use records::{Loaded, RECORD_VERSION};
-pub use rooms::{RoomRefusal, RoomView, TrackOwner};
+pub use rooms::{RoomPage, RoomRefusal, RoomView, TrackOwner};
 pub use socket::SocketId;
 
 use crate::access::{self, Grant};

@@ -4,6 +4,7 @@
 use crate::access::Pass;
 use crate::protocol::{MediaKind, ParticipantView, TrackSource, TrackView};
 use crate::sdp::{LocalIce, RemoteIce};
+use crate::state::bridge::BridgeRole;
 use crate::state::growth::Growth;
 use crate::state::ids::Raw;
 use crate::state::quality::QualityWishes;
@@ -83,6 +84,9 @@ pub(crate) struct Participant {
     /// How good a picture its page wants.
     #[serde(default)]
     pub quality: QualityWishes,
+    /// Here over HTTP, without a page.
+    #[serde(default)]
+    pub bridge: Option<BridgeRole>,
     /// Of a transport that ended: its peer connection cannot be used again.
     pub ended: Option<PeerMark>,
     #[serde(skip)]
@@ -203,8 +207,11 @@ impl Participant {
     }
 
     /// How many streams the others should have seats for. Somebody who publishes nothing yet most
-    /// likely will.
+    /// likely will, unless they came to watch.
     pub(crate) fn streams(&self) -> usize {
+        if self.bridge == Some(BridgeRole::Viewer) {
+            return 0;
+        }
         self.tracks().map(|(_, track)| track.stream).collect::<BTreeSet<_>>().len().max(1)
     }
 

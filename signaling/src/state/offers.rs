@@ -32,24 +32,37 @@ impl State {
         now: Time,
     ) -> Result<(), Refusal> {
         let offer = self.read_offer(&request.sdp).map_err(|error| (error.code(), error.to_string()))?;
+        let sdp = self.negotiate(id, &offer, &request, now)?;
+        let tracks = self.participants.get(&id).map_or(vec![], Participant::track_views);
+        self.tell(id, ServerMessage::Answer { sdp, tracks });
+        self.tell_what_was_withheld(id, &offer);
+        Ok(())
+    }
+
+    /// Brings everything to what an offer asks for; the answer.
+    pub(super) fn negotiate(
+        &mut self,
+        id: ParticipantId,
+        offer: &Offer,
+        request: &OfferRequest,
+        now: Time,
+    ) -> Result<String, Refusal> {
         if let Some(peer) = &offer.peer {
-            self.prepare_transport(id, &offer, peer, now)?;
+            self.prepare_transport(id, offer, peer, now)?;
         }
-        self.plan(id, &offer, &request);
-        let Some(participant) = self.participants.get_mut(&id) else { return Ok(()) };
+        self.plan(id, offer, request);
+        let Some(participant) = self.participants.get_mut(&id) else { return Ok(String::new()) };
         if offer.has_no_media() {
             participant.growth.offered_nothing(now);
         } else {
             participant.growth.offered_something();
         }
-        let dialogue = next_dialogue(participant.dialogue.take(), &offer);
+        let dialogue = next_dialogue(participant.dialogue.take(), offer);
         participant.dialogue = Some(dialogue);
-        self.answer(id, &offer);
-        self.tell_what_was_withheld(id, &offer);
         self.dirty.participants.insert(id);
         let room = self.participants[&id].room.clone();
         self.dirty.growth.insert(room);
-        Ok(())
+        Ok(self.answer(id, offer).unwrap_or_default())
     }
 
     /// Makes sure that the transport the offer speaks of is there.
@@ -114,7 +127,7 @@ impl State {
     }
 
     /// RFC 8839 §4.4.1.1.1: changed credentials restart ICE; ours change too.
-    fn restart_ice(&mut self, id: ParticipantId, mark: PeerMark) -> Result<(), Refusal> {
+    pub(super) fn restart_ice(&mut self, id: ParticipantId, mark: PeerMark) -> Result<(), Refusal> {
         let worker = self.worker_of(id);
         let Some(transport) = self.participants.get_mut(&id).and_then(|p| p.transport.as_mut()) else {
             return Ok(());
@@ -187,16 +200,16 @@ impl State {
         }
     }
 
-    fn answer(&mut self, id: ParticipantId, offer: &Offer) {
-        let Some(participant) = self.participants.get(&id) else { return };
-        let Some(dialogue) = &participant.dialogue else { return };
+    fn answer(&self, id: ParticipantId, offer: &Offer) -> Option<String> {
+        let participant = self.participants.get(&id)?;
+        let dialogue = participant.dialogue.as_ref()?;
         let nothing = LocalIce { ufrag: String::new(), password: String::new() };
         let transport = participant.transport.as_ref();
         let worker = self.worker_of(id);
         let candidates = worker.and_then(|worker| self.config.candidates.get(worker));
         let sections =
             offer.sections.iter().map(|section| answer_section(section, participant.lines())).collect();
-        let sdp = Answer {
+        let answer = Answer {
             session_id: dialogue.session,
             version: dialogue.version,
             extmap_allow_mixed: offer.extmap_allow_mixed,
@@ -207,10 +220,8 @@ impl State {
             cname: transport.map_or("", |transport| &transport.cname),
             max_bitrate: Some(self.config.page.max_bitrate).filter(|most| *most < BEYOND_BROWSERS),
             sections,
-        }
-        .write();
-        let tracks = participant.track_views();
-        self.tell(id, ServerMessage::Answer { sdp, tracks });
+        };
+        Some(answer.write())
     }
 
     /// The answer takes nothing of somebody who may not publish, without a word why.

@@ -6,10 +6,11 @@ use crate::state::model::Room;
 use crate::state::{State, secret};
 use serde::Serialize;
 use std::time::{SystemTime, UNIX_EPOCH};
+use utoipa::ToSchema;
 use volley::base::{ParticipantId, RoomId, Time, TrackId};
 
 /// A room as REST shows it.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RoomView {
     /// What stands in links and in `join`.
@@ -22,6 +23,17 @@ pub struct RoomView {
     pub created_at: u64,
     /// Who is in it.
     pub participants: Vec<ParticipantView>,
+}
+
+/// A part of the list of rooms.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RoomPage {
+    /// The oldest first.
+    pub rooms: Vec<RoomView>,
+    /// The `cursor` that asks for those after these; null when there are no more.
+    #[schema(required)]
+    pub next_cursor: Option<String>,
 }
 
 /// Whose a track is, for statistics.
@@ -65,11 +77,14 @@ impl State {
         Ok(self.room_view(&self.rooms[&key]))
     }
 
-    /// All rooms, oldest first.
-    pub fn room_views(&self) -> Vec<RoomView> {
-        let mut rooms: Vec<&Room> = self.rooms.values().collect();
+    /// Rooms, oldest first: those after the one that `cursor` names, `limit` at most.
+    pub fn room_page(&self, cursor: u64, limit: usize) -> RoomPage {
+        let mut rooms: Vec<&Room> = self.rooms.values().filter(|room| room.number > cursor).collect();
         rooms.sort_by_key(|room| room.number);
-        rooms.into_iter().map(|room| self.room_view(room)).collect()
+        let has_more = rooms.len() > limit;
+        rooms.truncate(limit);
+        let next = rooms.last().filter(|_| has_more).map(|room| room.number.to_string());
+        RoomPage { rooms: rooms.into_iter().map(|room| self.room_view(room)).collect(), next_cursor: next }
     }
 
     /// One room.

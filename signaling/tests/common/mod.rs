@@ -1,6 +1,8 @@
 //! A state with pretended pages, a pretended media process, and time that is told.
 #![allow(dead_code, reason = "each test file uses its part")]
 
+pub(crate) mod server;
+
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 use volley::base::{ParticipantId, Time, TransportId};

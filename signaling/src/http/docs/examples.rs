@@ -1,0 +1,89 @@
+//! One example of every message. Those of pages are texts that must be understood, those of the
+//! server are values that are written down; tests hold both against the types.
+
+use crate::protocol::{
+    LayerView, MediaKind, ParticipantView, Quality, Receive, ServerMessage, SlotView, TrackSource, TrackView,
+};
+
+pub(super) const FROM_PAGES: [&str; 11] = [
+    r#"{"type":"join","roomId":"room-123","participantName":"John Doe"}"#,
+    r#"{"type":"offer","roomId":"room-123","sdp":"v=0…","sources":{"0":"microphone","1":"camera"},"muted":["0"]}"#,
+    r#"{"type":"start-screen-share","roomId":"room-123","sdp":"v=0…"}"#,
+    r#"{"type":"stop-screen-share","roomId":"room-123"}"#,
+    r#"{"type":"ice-candidate","candidate":{"candidate":"candidate:…","sdpMLineIndex":0,"sdpMid":"0"}}"#,
+    r#"{"type":"mute","trackId":"17"}"#,
+    r#"{"type":"unmute","trackId":"17"}"#,
+    r#"{"type":"pin","participantId":"12"}"#,
+    r#"{"type":"chat","text":"Good morning"}"#,
+    r#"{"type":"update-quality","quality":"high","slot":"3","maxHeight":360}"#,
+    r#"{"type":"leave"}"#,
+];
+
+pub(super) fn from_server() -> Vec<ServerMessage> {
+    let text = str::to_owned;
+    let microphone = TrackView {
+        track_id: text("17"),
+        kind: MediaKind::Audio,
+        source: TrackSource::Microphone,
+        muted: false,
+    };
+    let jane = ParticipantView {
+        participant_id: text("12"),
+        participant_name: text("Jane"),
+        hidden: false,
+        tracks: vec![microphone.clone()],
+    };
+    vec![
+        ServerMessage::Joined {
+            room_id: text("room-123"),
+            participant_id: text("20"),
+            participant_name: text("John Doe"),
+            resume_token: text("x5mE0fKqTR2…"),
+            resumed: false,
+            mode: "sfu",
+            ice_servers: [],
+            tracks: vec![],
+            participants: vec![jane],
+        },
+        ServerMessage::RequestOffer { room_id: text("room-123"), receive: Receive { audio: 3, video: 3 } },
+        ServerMessage::Answer { sdp: text("v=0…"), tracks: vec![microphone.clone()] },
+        ServerMessage::ParticipantJoined { participant_id: text("12"), participant_name: text("Jane") },
+        ServerMessage::ParticipantLeft { participant_id: text("12") },
+        ServerMessage::ParticipantHidden { participant_id: text("12"), hidden: true },
+        ServerMessage::ActiveSpeakers { participant_ids: vec![text("12"), text("20")] },
+        ServerMessage::TrackPublished { participant_id: text("12"), track: microphone },
+        ServerMessage::TrackUnpublished { participant_id: text("12"), track_id: text("17") },
+        ServerMessage::TrackMuted { participant_id: text("12"), track_id: text("17"), muted: true },
+        ServerMessage::Slots { slots: slots() },
+        ServerMessage::PublishLayers { track_id: text("18"), layers: layers() },
+        ServerMessage::Chat {
+            participant_id: text("12"),
+            participant_name: text("Jane"),
+            text: text("Good morning"),
+        },
+        ServerMessage::Quality {
+            quality: Quality::High,
+            track_id: None,
+            slot: Some(text("3")),
+            max_height: Some(360),
+        },
+        ServerMessage::error("room-full", "5 people are in this room, and it takes no more; try again later"),
+    ]
+}
+
+fn slots() -> Vec<SlotView> {
+    let shown = SlotView {
+        mid: "0".to_owned(),
+        participant_id: Some("12".to_owned()),
+        track_id: Some("17".to_owned()),
+        source: Some(TrackSource::Microphone),
+    };
+    let empty = SlotView { mid: "1".to_owned(), participant_id: None, track_id: None, source: None };
+    vec![shown, empty]
+}
+
+fn layers() -> Vec<LayerView> {
+    [("q", true), ("h", true), ("f", false)]
+        .map(|(rid, active)| LayerView { rid: rid.to_owned(), active })
+        .to_vec()
+}

@@ -1,0 +1,61 @@
+//! What requests carry. What is wrong with it is told as a problem document, whoever noticed.
+
+use crate::http::problem::Problem;
+use crate::state::Missing;
+use axum::Json;
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
+use axum::http::StatusCode;
+use axum::http::request::Parts;
+use serde::de::DeserializeOwned;
+
+/// A JSON body.
+pub(crate) struct Body<T>(pub T);
+
+/// The variable segments of the path; all of them begin with a room.
+pub(crate) struct Segments<T>(pub T);
+
+/// What stands behind the question mark.
+pub(crate) struct Parameters<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Body<T>, Problem> {
+        let body = Json::from_request(request, state).await;
+        body.map(|Json(body)| Body(body)).map_err(|rejection| bad_body(&rejection))
+    }
+}
+
+impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Segments<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Segments<T>, Problem> {
+        let path = Path::from_request_parts(parts, state).await;
+        // Only what is no text is refused here, and no room is named so.
+        path.map(|Path(path)| Segments(path)).map_err(|_| Missing::Room.into())
+    }
+}
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Parameters<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Parameters<T>, Problem> {
+        let query = Query::from_request_parts(parts, state).await;
+        query
+            .map(|Query(query)| Parameters(query))
+            .map_err(|rejection| Problem::new(StatusCode::BAD_REQUEST, "bad-query", rejection.body_text()))
+    }
+}
+
+/// 413, 415 and 422 as axum tells them apart, and 400 for what is no JSON.
+fn bad_body(rejection: &JsonRejection) -> Problem {
+    let status = rejection.status();
+    let code = match status {
+        StatusCode::PAYLOAD_TOO_LARGE => "too-large",
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => "unsupported-media-type",
+        StatusCode::UNPROCESSABLE_ENTITY => "bad-body",
+        _ => "bad-json",
+    };
+    Problem::new(status, code, rejection.body_text())
+}
