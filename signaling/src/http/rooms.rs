@@ -1,14 +1,14 @@
 //! `/api/rooms`.
 
-use crate::http::guard::Client;
 use crate::http::extract::{Body, Parameters, Segments};
+use crate::http::guard::Client;
 use crate::http::problem::{Document, Problem};
 use crate::hub::{Hub, TrackReport};
 use crate::state::{Missing, RoomPage, RoomView};
-use axum::{Extension, Json};
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -93,8 +93,9 @@ pub(crate) async fn create(
     Extension(Client(client)): Extension<Client>,
     Body(room): Body<NewRoom>,
 ) -> Result<Response, Problem> {
-    let made =
-        hub.call(move |state, now| state.create_room_from(client, &room.name, room.max_participants, now)).await;
+    let made = hub
+        .call(move |state, now| state.create_room_from(client, &room.name, room.max_participants, now))
+        .await;
     let view = made.ok_or_else(Problem::stopping)??;
     let location = format!("/api/rooms/{}", view.id);
     Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(view)).into_response())

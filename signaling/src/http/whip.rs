@@ -3,8 +3,7 @@
 use crate::http::guard::{Client, shown};
 use crate::http::problem::{self, Problem};
 use crate::hub::Hub;
-use crate::state::{Caller, BridgeError, BridgeRole, Patched};
-use axum::{Extension, Router};
+use crate::state::{BridgeError, BridgeRole, Caller, Patched};
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
@@ -12,6 +11,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
+use axum::{Extension, Router};
 use serde::Deserialize;
 use std::net::IpAddr;
 
@@ -51,11 +51,9 @@ fn routes(base: &'static str, role: BridgeRole) -> Router<Hub> {
         let (room, key) = segment(path)?;
         Address { base, role, room }.patch(&hub, key, &headers, body).await
     };
-    let close = async move |State(hub): State<Hub>,
-                            path: Result<Path<(String, String)>, PathRejection>,
-                            headers: HeaderMap| {
+    let close = async move |State(hub): State<Hub>, path: Result<Path<(String, String)>, PathRejection>| {
         let (room, key) = segment(path)?;
-        Address { base, role, room }.close(&hub, key, &headers).await
+        Address { base, role, room }.close(&hub, key).await
     };
     let endpoint =
         post(open).options(async || options("POST", header::HeaderName::from_static("accept-post"), SDP));
@@ -88,7 +86,8 @@ impl Address {
         let name = named.ok().and_then(|Query(naming)| naming.name).unwrap_or_else(|| self.name().to_owned());
         let caller = caller(hub, headers, client);
         let (room, role) = (self.room.clone(), self.role);
-        let opened = hub.call(move |state, now| state.open_bridge(&room, &name, role, caller, sdp, now)).await;
+        let opened =
+            hub.call(move |state, now| state.open_bridge(&room, &name, role, caller, sdp, now)).await;
         let bridge = opened.ok_or_else(Problem::stopping)??;
         let head = [
             (header::CONTENT_TYPE, SDP.to_owned()),
@@ -122,7 +121,7 @@ impl Address {
         })
     }
 
-    async fn close(&self, hub: &Hub, key: String, headers: &HeaderMap) -> Result<StatusCode, Problem> {
+    async fn close(&self, hub: &Hub, key: String) -> Result<StatusCode, Problem> {
         let (room, role) = (self.room.clone(), self.role);
         let closed = hub.call(move |state, now| state.close_bridge(&room, &key, role, now)).await;
         if closed.ok_or_else(Problem::stopping)? { Ok(StatusCode::OK) } else { Err(BridgeError::Gone.into()) }

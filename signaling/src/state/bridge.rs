@@ -3,6 +3,7 @@
 
 use crate::protocol::MediaKind;
 use crate::sdp::{Fragment, LocalIce, Offer, restarted};
+use crate::state::admission::Caller;
 use crate::state::join::{JoinRequest, Refusal, check_room_id};
 use crate::state::model::{PeerMark, Transport};
 use crate::state::offers::OfferRequest;
