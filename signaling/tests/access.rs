@@ -120,7 +120,7 @@ fn what_was_granted_outlives_the_process() {
     let mut lab = lab(|_| {});
     let (socket, _) = enter(&mut lab, 1, Some(&token("viewer", &[Grant::Subscribe])));
     offer(&mut lab, socket);
-    let id = lab.state.room_views()[0].participants[0].participant_id.clone();
+    let id = lab.state.view_of_room("room").unwrap().participants[0].participant_id.clone();
     let mut lab = lab.kill();
     let page = common::Page { socket, id, token: String::new(), room: String::from("room") };
     assert_eq!(lab.resume(2, &page).1.len(), 1, "not without the resume token");
@@ -135,7 +135,7 @@ fn removal_takes_all_of_an_identity_out_and_keeps_its_tokens_out() {
     let (first, _) = enter(&mut lab, 1, Some(&mallory));
     let (second, _) = enter(&mut lab, 2, Some(&mallory));
     let (ada, _) = enter(&mut lab, 3, Some(&token("ada", &both)));
-    let id = lab.state.room_views()[0].participants[0].participant_id.parse().unwrap();
+    let id = lab.state.view_of_room("room").unwrap().participants[0].participant_id.parse().unwrap();
     lab.heard(first);
     assert!(!lab.state.remove_and_revoke("other", volley::base::ParticipantId(id), lab.now), "not there");
     assert!(lab.state.remove_and_revoke("room", volley::base::ParticipantId(id), lab.now));
