@@ -7,8 +7,8 @@ mod volley;
 
 pub(crate) use compare::{Compare, Rooms, Scenario, SmallRooms};
 pub(crate) use limit::Limit;
-pub(crate) use swarm::Swarm;
-pub(crate) use volley::{Churn, Growth, JoinStorm, Overload};
+pub(crate) use swarm::{People, Swarm};
+pub(crate) use volley::{Arrivals, Churn, Growth, JoinStorm, Overload};
 
 use crate::scenario::contender::Name;
 use clap::{Args, Parser, Subcommand};
@@ -64,12 +64,16 @@ pub(crate) enum Command {
     Compare(Compare),
     /// Load on a server, and what comes of it
     Swarm(Swarm),
+    /// People for a room of a Volley that runs already, who speak in turn
+    People(People),
     /// How many rooms of three, one speaking, a server carries
     Rooms(SmallRooms),
     /// Whether a packet stays as cheap when there are many subscribers
     Growth(Growth),
     /// Many join within a second, while others are in calls
     JoinStorm(JoinStorm),
+    /// Many come within seconds to watch one publisher
+    Arrivals(Arrivals),
     /// People come and go for minutes; memory and descriptors must be given back
     Churn(Churn),
     /// Half as much again as a server carries
@@ -80,11 +84,15 @@ impl Command {
     /// Whether `volley` has to be found or built before namespaces hide the network.
     pub(crate) fn needs_volley(&self) -> bool {
         match self {
-            Command::Limit(_) => false,
-            Command::Compare(compare) => compare.servers.contains(&Name::Volley),
-            Command::Rooms(rooms) => rooms.servers.contains(&Name::Volley),
+            Command::Limit(_) | Command::People(_) => false,
+            Command::Compare(compare) => compare.servers.include_volley(),
+            Command::Rooms(rooms) => rooms.servers.include_volley(),
             Command::Swarm(swarm) => swarm.server.is_none() && swarm.start == Name::Volley,
-            Command::Growth(_) | Command::JoinStorm(_) | Command::Churn(_) | Command::Overload(_) => true,
+            Command::Growth(_)
+            | Command::JoinStorm(_)
+            | Command::Arrivals(_)
+            | Command::Churn(_)
+            | Command::Overload(_) => true,
         }
     }
 }

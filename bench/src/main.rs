@@ -10,6 +10,7 @@ mod scenario;
 mod signal;
 mod volley;
 
+use anyhow::bail;
 use clap::Parser as _;
 use cli::{Cli, Command, Common};
 use host::enclosure;
@@ -34,14 +35,7 @@ fn main() -> ExitCode {
 
 /// Does what needs the machine as it is, and starts the rest in namespaces.
 fn outside(cli: &Cli) -> anyhow::Result<ExitCode> {
-    if let Command::Swarm(swarm) = &cli.command
-        && let Some(server) = swarm.server
-    {
-        start_logging()?;
-        let (progress, core) = (Progress::new(), cli.common.generator_core);
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let report = runtime.block_on(scenario::swarm::run_on(swarm, server, core, &progress))?;
-        drop(progress);
+    if let Some(report) = beside(cli)? {
         report.deliver(cli.common.json, cli.common.out.as_deref())?;
         return Ok(ExitCode::SUCCESS);
     }
@@ -50,6 +44,27 @@ fn outside(cli: &Cli) -> anyhow::Result<ExitCode> {
     let volley = volley.transpose()?;
     let variables = volley.as_ref().map(|file| (host::volley::BINARY, file.as_os_str()));
     enclosure::run_inside(variables.as_slice())
+}
+
+/// What is done to a server that runs already, from this machine as it is; `None` for commands that
+/// start their own.
+fn beside(cli: &Cli) -> anyhow::Result<Option<Report>> {
+    let server = match &cli.command {
+        Command::Swarm(swarm) => swarm.server,
+        Command::People(people) => Some(people.server),
+        _ => None,
+    };
+    let Some(server) = server else { return Ok(None) };
+    start_logging()?;
+    let (progress, core) = (Progress::new(), cli.common.generator_core);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    match &cli.command {
+        Command::Swarm(swarm) => {
+            runtime.block_on(scenario::swarm::run_on(swarm, server, core, &progress)).map(Some)
+        }
+        Command::People(people) => runtime.block_on(scenario::people::run(people, &progress)).map(Some),
+        _ => Ok(None),
+    }
 }
 
 /// Measures.
@@ -68,6 +83,7 @@ fn run(command: &Command, common: &Common, place: &Place) -> anyhow::Result<Repo
     // One thread: it shares the generator's core.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     match command {
+        Command::People(_) => bail!("people join a server that runs already, outside of namespaces"),
         Command::Limit(limit) => scenario::limit::run(limit, place, &progress),
         Command::Compare(compare) => {
             runtime.block_on(scenario::compare::run(compare, &volley, place, &progress))
@@ -77,6 +93,9 @@ fn run(command: &Command, common: &Common, place: &Place) -> anyhow::Result<Repo
         Command::Growth(growth) => runtime.block_on(scenario::growth::run(growth, &volley, place, &progress)),
         Command::JoinStorm(storm) => {
             runtime.block_on(scenario::join_storm::run(storm, &volley, place, &progress))
+        }
+        Command::Arrivals(arrivals) => {
+            runtime.block_on(scenario::arrivals::run(arrivals, &volley, place, &progress))
         }
         Command::Churn(churn) => runtime.block_on(scenario::churn::run(churn, &volley, place, &progress)),
         Command::Overload(overload) => {

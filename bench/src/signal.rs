@@ -49,6 +49,9 @@ pub(crate) struct Wish {
     pub(crate) watch: u32,
     /// Participants its room will have in the end.
     pub(crate) room_size: u32,
+    /// Whether it tells how loud it is (RFC 6464), so that the server knows who speaks. Where nobody
+    /// tells, all are shown alike, which is what a load for a comparison wants.
+    pub(crate) tells_loudness: bool,
     /// SHA-256 fingerprint of the load's certificate, as SDP writes it.
     pub(crate) fingerprint: String,
 }
@@ -75,6 +78,8 @@ pub(crate) struct Sending {
     pub(crate) mid: Option<(u8, String)>,
     /// Id of the transport-wide sequence number, where agreed on.
     pub(crate) transport_cc: Option<u8>,
+    /// Id of the loudness (RFC 6464), where agreed on.
+    pub(crate) audio_level: Option<u8>,
 }
 
 /// One ICE, DTLS and SRTP association between the load and the server.

@@ -33,20 +33,35 @@ const LEAVE_WITHIN: Duration = Duration::from_secs(5);
 /// A running Volley.
 pub(crate) struct Volley {
     server: SocketAddr,
-    /// Tells the rooms of one run from those of another on the same server.
-    prefix: String,
+    rooms: Rooms,
     people: Mutex<HashMap<Person, oneshot::Sender<oneshot::Sender<()>>>>,
+}
+
+/// How rooms are called.
+enum Rooms {
+    /// By a prefix, which tells the rooms of one run from those of another, and their numbers.
+    Numbered(String),
+    /// All are one.
+    One(String),
 }
 
 impl Volley {
     /// The server whose HTTP port is at `server`; rooms are named after `prefix`.
     pub(crate) fn new(server: SocketAddr, prefix: impl Into<String>) -> Volley {
-        Volley { server, prefix: prefix.into(), people: Mutex::default() }
+        Volley { server, rooms: Rooms::Numbered(prefix.into()), people: Mutex::default() }
+    }
+
+    /// The same, with everybody in the one room that others may know, too.
+    pub(crate) fn in_room(server: SocketAddr, room: impl Into<String>) -> Volley {
+        Volley { server, rooms: Rooms::One(room.into()), people: Mutex::default() }
     }
 
     async fn negotiate(&self, wish: &Wish) -> anyhow::Result<(Talk, Association)> {
         let mut talk = Talk::open(self.server).await?;
-        let room = format!("{}-{}", self.prefix, wish.person.room);
+        let room = match &self.rooms {
+            Rooms::Numbered(prefix) => format!("{prefix}-{}", wish.person.room),
+            Rooms::One(name) => name.clone(),
+        };
         let name = format!("person {}", wish.person.number);
         talk.send(&json!({ "type": "join", "roomId": room, "participantName": name })).await?;
         talk.hear("joined").await?;

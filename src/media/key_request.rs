@@ -3,13 +3,12 @@
 use crate::base::Time;
 use std::time::Duration;
 
-/// Requests are at least this far apart: a key frame costs a publisher several times a delta
-/// frame, and twice a second is what many receivers joining at once may cause.
-const MIN_INTERVAL: Duration = Duration::from_millis(500);
-
-/// A request that brought nothing is repeated no sooner than this: a request or its key frame may
-/// be lost, and a key frame takes a frame's time to make and a round trip to come.
-const RETRY: Duration = Duration::from_millis(500);
+/// Requests are at least this far apart: a key frame costs a publisher several times a delta frame,
+/// and twice a second is what many receivers joining at once may cause. A tenth above half a second,
+/// or three would fall into one second at the publisher whenever the first was a little late. A request
+/// that brought nothing is repeated no sooner: it or its key frame may be lost, and a key frame takes a
+/// frame's time to make and a round trip to come.
+const PAUSE: Duration = Duration::from_millis(550);
 
 /// The key frame wishes of one layer.
 #[derive(Clone, Debug, Default)]
@@ -34,7 +33,7 @@ impl KeyRequests {
         match (self.wanted, self.last_sent) {
             (false, _) => Time::NEVER,
             (true, None) => Time::ZERO,
-            (true, Some(sent)) => sent + MIN_INTERVAL.max(RETRY),
+            (true, Some(sent)) => sent + PAUSE,
         }
     }
 
@@ -71,11 +70,25 @@ mod tests {
     }
 
     #[test]
+    fn a_second_has_at_most_two_requests_though_the_way_to_the_publisher_varies() {
+        let mut requests = KeyRequests::default();
+        let mut came = Vec::new();
+        for at in 0..10_000 {
+            requests.want();
+            // Every other one takes 40 ms longer.
+            let way = if came.len() % 2 == 0 { 60 } else { 20 };
+            came.extend(requests.take_due(Time::from_millis(at)).then_some(at + way));
+        }
+        assert!(came.windows(3).all(|three| three[2] - three[0] >= 1_000), "{came:?}");
+    }
+
+    #[test]
     fn a_request_that_brought_nothing_is_repeated_until_served() {
         let mut requests = KeyRequests::default();
         requests.want();
         assert!(requests.take_due(Time::from_millis(0)));
-        assert!(requests.take_due(Time::from_millis(500)));
+        assert!(!requests.take_due(Time::from_millis(500)));
+        assert!(requests.take_due(Time::from_millis(550)));
         requests.served();
         assert_eq!(requests.deadline(), Time::NEVER);
         assert!(!requests.take_due(Time::from_millis(5_000)));

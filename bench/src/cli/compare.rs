@@ -7,6 +7,27 @@ use serde::Serialize;
 use std::str::FromStr;
 use std::time::Duration;
 
+/// Which servers are compared.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Servers {
+    /// Servers to compare
+    #[arg(
+        long,
+        value_enum,
+        value_name = "SERVER",
+        value_delimiter = ',',
+        default_value = "volley,mediasoup,janus,livekit"
+    )]
+    pub(crate) servers: Vec<Name>,
+}
+
+impl Servers {
+    /// Whether this project's own is among them.
+    pub(crate) fn include_volley(&self) -> bool {
+        self.servers.contains(&Name::Volley)
+    }
+}
+
 /// `compare`.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Compare {
@@ -38,15 +59,8 @@ pub(crate) struct Compare {
     #[arg(long, value_name = "BITS", default_value_t = 1_200_000, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) bitrate: u32,
 
-    /// Servers to compare
-    #[arg(
-        long,
-        value_enum,
-        value_name = "SERVER",
-        value_delimiter = ',',
-        default_value = "volley,mediasoup,janus,livekit"
-    )]
-    pub(crate) servers: Vec<Name>,
+    #[command(flatten)]
+    pub(crate) servers: Servers,
 
     /// Measure volley once with each of these values of its own --gathering
     #[arg(long, value_name = "MS", value_delimiter = ',')]
@@ -101,15 +115,8 @@ pub(crate) struct SmallRooms {
     #[arg(long, value_name = "COUNT", default_value_t = 3000, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub(crate) most: u32,
 
-    /// Servers to compare
-    #[arg(
-        long,
-        value_enum,
-        value_name = "SERVER",
-        value_delimiter = ',',
-        default_value = "volley,mediasoup,janus,livekit"
-    )]
-    pub(crate) servers: Vec<Name>,
+    #[command(flatten)]
+    pub(crate) servers: Servers,
 
     /// Most loss, in per cent
     #[arg(long, value_name = "PERCENT", default_value_t = 0.01)]

@@ -60,3 +60,43 @@ impl Swarm {
         self.rooms * self.people
     }
 }
+
+/// `people`.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct People {
+    /// HTTP address of the Volley that runs
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(crate) server: SocketAddr,
+
+    /// Own address to send from [default: the one the kernel chooses]
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) from: Option<IpAddr>,
+
+    /// The room they join, as its link names it
+    #[arg(long, value_name = "NAME")]
+    pub(crate) room: String,
+
+    /// How many
+    #[arg(long, value_name = "COUNT", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) count: u32,
+
+    /// Each speaks for so long, then the next
+    #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = seconds)]
+    pub(crate) speakers_in_turn: Duration,
+
+    /// Sound only
+    #[arg(long)]
+    pub(crate) no_video: bool,
+
+    /// Bits a second of each picture
+    #[arg(long, value_name = "BITS", default_value_t = 150_000, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) bitrate: u32,
+
+    /// Frames a second of each picture
+    #[arg(long, value_name = "FRAMES", default_value_t = 15, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) frames: u32,
+
+    /// How long they stay
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
+    pub(crate) seconds: Duration,
+}

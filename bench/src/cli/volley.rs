@@ -40,8 +40,28 @@ pub(crate) struct JoinStorm {
     #[arg(long, value_name = "COUNT", default_value_t = 50, value_parser = clap::value_parser!(u32).range(2..))]
     pub(crate) before: u32,
 
+    /// How many of five newcomers publish; they come in rooms of five
+    #[arg(long, value_name = "COUNT", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=5))]
+    pub(crate) publishers: u32,
+
     /// Bits a second of each picture
     #[arg(long, value_name = "BITS", default_value_t = 300_000, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) bitrate: u32,
+}
+
+/// `arrivals`.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Arrivals {
+    /// How many come to watch one publisher
+    #[arg(long, value_name = "COUNT", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) receivers: u32,
+
+    /// Within how many seconds
+    #[arg(long, value_name = "SECONDS", default_value = "2", value_parser = seconds)]
+    pub(crate) seconds: Duration,
+
+    /// Bits a second of the picture
+    #[arg(long, value_name = "BITS", default_value_t = 1_200_000, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) bitrate: u32,
 }
 

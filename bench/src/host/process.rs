@@ -2,7 +2,7 @@
 
 use procfs::process::Process;
 use serde::Serialize;
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 /// What a server's processes use, all together.
 #[derive(Clone, Copy, PartialEq, Debug, Default, Serialize)]
@@ -31,6 +31,25 @@ impl Usage {
             }
         })
     }
+}
+
+/// Resident bytes of the processes `roots` and all that descend from them, by what they call
+/// themselves.
+pub(crate) fn memory_by_program(roots: &[u32]) -> BTreeMap<String, u64> {
+    let mut programs = BTreeMap::new();
+    for process in family(roots) {
+        let Some(usage) = of_one(&process) else { continue };
+        *programs.entry(name(&process)).or_insert(0) += usage.resident;
+    }
+    programs
+}
+
+/// The name of its program and, where it has one, of the part of it that runs: `volley media`.
+fn name(process: &Process) -> String {
+    let words = process.cmdline().unwrap_or_default();
+    let program = words.first().and_then(|word| word.rsplit('/').next()).unwrap_or_default();
+    let part = words.get(1).filter(|word| word.chars().all(|letter| letter.is_ascii_alphabetic()));
+    [program.trim(), part.map_or("", |part| part)].join(" ").trim().to_owned()
 }
 
 fn of_one(process: &Process) -> Option<Usage> {
@@ -91,6 +110,14 @@ mod tests {
         }
         child.wait().unwrap();
         assert!(grown, "the shell and its sleep");
+    }
+
+    #[test]
+    fn memory_is_told_by_the_names_of_programs() {
+        let own = std::process::id();
+        let programs = memory_by_program(&[own]);
+        assert!(programs.keys().any(|name| name.starts_with("volley_bench")), "{programs:?}");
+        assert!(programs.values().sum::<u64>() > 1 << 20, "{programs:?}");
     }
 
     #[test]

@@ -6,6 +6,7 @@
 use super::meter::Meter;
 use super::secure::DtlsContext;
 use super::snapshot::{Population, Snapshot};
+use super::stream::micros;
 use super::transport::{State, Transport};
 use super::turn::{Scratch, Shared, Turn};
 use super::{Joining, LoadConfig, LoadError, MediaModel};
@@ -208,7 +209,8 @@ impl Engine {
         // Read anew: the stamps of what leaves now must not count the time that receiving took.
         let now = self.clock.now();
         while let Some(place) = self.timers.pop_due(now) {
-            let Engine { io, shared, scratch, meter, transports, .. } = self;
+            let Engine { io, shared, scratch, meter, transports, scheduled, .. } = self;
+            meter.now.lateness.saturating_record(micros(scheduled[place as usize], now));
             if let Some(transport) = &mut transports[place as usize] {
                 transport.on_timeout(&mut Turn { now, out: io.trains(), meter, shared, scratch });
             }

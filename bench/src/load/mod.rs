@@ -26,7 +26,7 @@ mod secure_openssl;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use media::{AudioModel, MediaModel, VideoModel};
+pub(crate) use media::{AudioModel, MediaModel, Turns, VideoModel};
 pub(crate) use snapshot::{Figures, Population, Received, Snapshot};
 
 use crate::signal::{Association, Person};

@@ -7,18 +7,24 @@ use super::vp8;
 use crate::signal::{Kind, Person, Sending};
 use arrayvec::ArrayVec;
 use std::collections::VecDeque;
+use std::time::Duration;
 use volley::base::id::{PayloadType, Ssrc};
 use volley::base::random::Random;
 use volley::base::{Outbox, Path, Time, TrainId, WallClock};
 use volley::transport::srtp::{Payload, SrtpSender};
-use volley::wire::extension::{Element, write_transport_sequence};
+use volley::wire::extension::{AudioLevel, Element, write_transport_sequence};
 use volley::wire::rtcp::SenderInfo;
 use volley::wire::rtp::RtpHeader;
 
 /// Packets kept for retransmission: 2 s of a 3 Mbit/s picture. Their content is made again, so each
 /// costs some 50 bytes.
 const HISTORY: usize = 640;
-/// Header, MID and transport-wide number.
+/// Requests for key frames are told by the second.
+const A_SECOND: Duration = Duration::from_secs(1);
+/// RFC 6464: a voice at arm's length, and nobody.
+const SPEECH: AudioLevel = AudioLevel { voice: true, minus_dbov: 25 };
+const SILENCE: AudioLevel = AudioLevel { voice: false, minus_dbov: 127 };
+/// Header, MID, loudness and transport-wide number.
 const MAX_HEADER: usize = 64;
 /// Longest payload that is made here.
 const MAX_PAYLOAD: usize = 1200;
@@ -50,6 +56,8 @@ pub(super) struct Outgoing {
     packets: u32,
     octets: u32,
     history: VecDeque<Kept>,
+    /// When key frames were asked for, in the last second.
+    key_frame_requests: VecDeque<Time>,
     /// The server has reported on the stream, so it knows it by its SSRC.
     reported: bool,
 }
@@ -85,6 +93,7 @@ impl Outgoing {
             packets: 0,
             octets: 0,
             history: VecDeque::new(),
+            key_frame_requests: VecDeque::new(),
             reported: false,
         }
     }
@@ -131,7 +140,13 @@ impl Outgoing {
     }
 
     /// Somebody asked for a key frame.
-    pub(super) fn want_key_frame(&mut self, meter: &mut Meter) {
+    pub(super) fn want_key_frame(&mut self, now: Time, meter: &mut Meter) {
+        self.key_frame_requests.push_back(now);
+        while self.key_frame_requests.front().is_some_and(|&asked| now.since(asked) >= A_SECOND) {
+            self.key_frame_requests.pop_front();
+        }
+        let within_a_second = self.key_frame_requests.len() as u64;
+        meter.now.most_key_frame_requests = meter.now.most_key_frame_requests.max(within_a_second);
         meter.now.key_frame_requests += 1;
         self.source.want_key_frame();
     }
@@ -220,10 +235,14 @@ impl Outgoing {
             ssrc: Ssrc(ssrc),
         };
         let number = write_transport_sequence(*transport_sequence);
-        let mut elements = ArrayVec::<Element<'_>, 2>::new();
+        let loudness = if kept.outline.speech { SPEECH } else { SILENCE }.write();
+        let mut elements = ArrayVec::<Element<'_>, 3>::new();
         if let Some(id) = self.sending.transport_cc {
             *transport_sequence = transport_sequence.wrapping_add(1);
             elements.push(Element { id, data: &number });
+        }
+        if let Some(id) = self.sending.audio_level {
+            elements.push(Element { id, data: &loudness });
         }
         if let Some((id, mid)) = self.sending.mid.as_ref().filter(|_| !self.reported) {
             elements.push(Element { id: *id, data: mid.as_bytes() });

@@ -80,6 +80,8 @@ pub(crate) struct Figures {
     pub(crate) closes: u64,
     /// Key frames that others asked publishers for.
     pub(crate) key_frame_requests: u64,
+    /// The most of them that reached one stream, which is one layer, within a second.
+    pub(crate) most_key_frame_requests: u64,
     /// Time from sending to receiving, originals only.
     pub(crate) delay: Histogram<u64>,
     /// Time between two packets of a stream, where the publisher made no pause.
@@ -88,6 +90,8 @@ pub(crate) struct Figures {
     pub(crate) connect: Histogram<u64>,
     /// From joining to a whole key frame.
     pub(crate) first_frame: Histogram<u64>,
+    /// How much later than it was due the load did something: its own tardiness, not the server's.
+    pub(crate) lateness: Histogram<u64>,
     /// Datagrams that could not be sent, or were cut on receiving: the generator's own limits.
     pub(crate) io_losses: u64,
 }
@@ -186,10 +190,12 @@ impl Default for Figures {
             failures: 0,
             closes: 0,
             key_frame_requests: 0,
+            most_key_frame_requests: 0,
             delay: histogram(3),
             gaps: histogram(2),
             connect: histogram(2),
             first_frame: histogram(2),
+            lateness: histogram(2),
             io_losses: 0,
         }
     }
@@ -260,12 +266,14 @@ impl Figures {
         self.failures += other.failures;
         self.closes += other.closes;
         self.key_frame_requests += other.key_frame_requests;
+        self.most_key_frame_requests = self.most_key_frame_requests.max(other.most_key_frame_requests);
         self.io_losses += other.io_losses;
         let histograms = [
             (&mut self.delay, &other.delay),
             (&mut self.gaps, &other.gaps),
             (&mut self.connect, &other.connect),
             (&mut self.first_frame, &other.first_frame),
+            (&mut self.lateness, &other.lateness),
         ];
         for (sum, part) in histograms {
             sum.add(part).expect("all histograms have the same bounds");

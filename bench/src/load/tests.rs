@@ -318,6 +318,7 @@ fn publishes(base: u32) -> Vec<Sending> {
         rtx_payload_type,
         mid: Some((MID, mid.to_owned())),
         transport_cc: None,
+        audio_level: None,
     };
     let sound = Publish { kind: Kind::Audio, ssrc: base | 1, rtx_ssrc: None };
     let picture = Publish { kind: Kind::Video, ssrc: base | 2, rtx_ssrc: Some(base | 4) };

@@ -270,7 +270,7 @@ impl Transport {
         let plain = &mut turn.scratch.plain[..];
         let opened = match keys.receiver.open_rtp(bytes, header.header_len(), plain) {
             Ok(opened) => opened,
-            Err(error) => return count_refusal(error, turn.meter),
+            Err(error) => return self.count_refusal(error, "RTP", bytes, turn),
         };
         match RtpView::parse(&plain[..opened.len]) {
             Ok(packet) => incoming.on_packet(turn.now, &packet, bytes.len(), turn.meter),
@@ -283,7 +283,7 @@ impl Transport {
         let mut plain = [0; MAX_PACKET];
         let len = match keys.receiver.open_rtcp(bytes, &mut plain) {
             Ok(len) => len,
-            Err(error) => return count_refusal(error, turn.meter),
+            Err(error) => return self.count_refusal(error, "RTCP", bytes, turn),
         };
         turn.meter.now.rtcp_received += 1;
         let Ok(compound) = Compound::parse(&plain[..len]) else { return turn.meter.now.malformed += 1 };
@@ -303,9 +303,9 @@ impl Transport {
             RtcpPacket::ReceiverReport(report) => {
                 report.blocks().for_each(|block| self.note_report(block.ssrc));
             }
-            RtcpPacket::Pli(pli) => self.want_key_frame(pli.media, turn.meter),
+            RtcpPacket::Pli(pli) => self.want_key_frame(pli.media, turn.now, turn.meter),
             RtcpPacket::Fir(fir) => {
-                fir.entries().for_each(|entry| self.want_key_frame(entry.media, turn.meter));
+                fir.entries().for_each(|entry| self.want_key_frame(entry.media, turn.now, turn.meter));
             }
             RtcpPacket::Nack(nack) => {
                 let Transport { keys, outgoing, transport_sequence, path, train, .. } = self;
@@ -321,15 +321,33 @@ impl Transport {
         }
     }
 
+    fn count_refusal<O>(&self, error: SrtpError, what: &str, bytes: &[u8], turn: &mut Turn<'_, O>) {
+        match error {
+            SrtpError::NotAuthentic => {
+                turn.meter.now.not_authentic += 1;
+                turn.meter.problem(format!(
+                    "room {} person {} got {} bytes of {what} that are not authentic, {} ms after it had joined: {:02x?}",
+                    self.person.room,
+                    self.person.number,
+                    bytes.len(),
+                    turn.now.since(self.since).as_millis(),
+                    &bytes[..bytes.len().min(12)],
+                ));
+            }
+            SrtpError::Replayed | SrtpError::TooOld => turn.meter.now.replayed += 1,
+            _ => turn.meter.now.malformed += 1,
+        }
+    }
+
     fn note_report(&mut self, ssrc: Ssrc) {
         if let Some(stream) = self.outgoing.iter_mut().find(|stream| stream.ssrc() == ssrc.0) {
             stream.note_report();
         }
     }
 
-    fn want_key_frame(&mut self, ssrc: Ssrc, meter: &mut Meter) {
+    fn want_key_frame(&mut self, ssrc: Ssrc, now: Time, meter: &mut Meter) {
         if let Some(stream) = self.outgoing.iter_mut().find(|stream| stream.ssrc() == ssrc.0) {
-            stream.want_key_frame(meter);
+            stream.want_key_frame(now, meter);
         }
     }
 
@@ -379,14 +397,6 @@ impl Transport {
         blocks.clear();
         infos.clear();
         (turn.scratch.blocks, turn.scratch.infos) = (blocks, infos);
-    }
-}
-
-fn count_refusal(error: SrtpError, meter: &mut Meter) {
-    match error {
-        SrtpError::NotAuthentic => meter.now.not_authentic += 1,
-        SrtpError::Replayed | SrtpError::TooOld => meter.now.replayed += 1,
-        _ => meter.now.malformed += 1,
     }
 }
 

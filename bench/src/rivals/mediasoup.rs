@@ -156,6 +156,7 @@ impl Types {
             // The server is told the SSRCs, and is not offered transport-cc.
             mid: None,
             transport_cc: None,
+            audio_level: None,
         };
         publish.iter().map(sending).collect()
     }

@@ -1,12 +1,12 @@
 //! `churn`: people come and go for minutes; what they took must be given back.
 
-use super::contender::{Contender, Name, Running, VolleyChoice};
+use super::contender::{Running, VolleyChoice, with_volley};
 use super::crowd::Crowd;
 use super::shape::Shape;
 use crate::cli;
 use crate::host::machine::Machine;
 use crate::host::place::Place;
-use crate::host::process::Usage;
+use crate::host::process::{Usage, memory_by_program};
 use crate::load::Snapshot;
 use crate::report::format::{count, mebibytes, percent};
 use crate::report::plot::Plot;
@@ -14,6 +14,7 @@ use crate::report::progress::Progress;
 use crate::report::table::Table;
 use crate::report::{Report, Section};
 use serde_json::json;
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 use tokio::time::sleep;
 
@@ -21,9 +22,6 @@ use tokio::time::sleep;
 const PEOPLE: u32 = 4;
 /// What has ended is forgotten by now: a transport nobody hears of lives for 30 s.
 const FORGET: Duration = Duration::from_secs(35);
-/// Sockets for so many full houses: one is used again only after seconds, when what the server sent
-/// to whoever had it before has long arrived.
-const HOUSES: u32 = 8;
 /// How often memory and descriptors are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 
@@ -33,13 +31,26 @@ struct Look {
     usage: Usage,
 }
 
+/// What the server holds when nobody is there.
+struct Memory {
+    usage: Usage,
+    by_program: BTreeMap<String, u64>,
+}
+
 struct Outcome {
     /// After a first full house has come and gone: what pools keep, they keep from then on.
-    before: Usage,
-    after: Usage,
+    before: Memory,
+    after: Memory,
     looks: Vec<Look>,
     joins: u64,
     total: Snapshot,
+}
+
+impl Memory {
+    fn of(running: &Running) -> Memory {
+        let pids = running.pids();
+        Memory { usage: Usage::of(&pids), by_program: memory_by_program(&pids) }
+    }
 }
 
 /// Lets people come and go.
@@ -52,11 +63,8 @@ pub(crate) async fn run(
     place: &Place,
     progress: &Progress,
 ) -> anyhow::Result<Report> {
-    let contender = Contender::find(Name::Volley, volley).await?;
-    let running = contender.start(place).await?;
-    let outcome = churn(flags, place, &running, progress).await;
-    running.stop().await;
-    report(flags, &outcome?, place)
+    let outcome = with_volley(volley, place, async |running| churn(flags, place, running, progress).await);
+    Ok(report(flags, &outcome.await?, place))
 }
 
 async fn churn(
@@ -66,19 +74,19 @@ async fn churn(
     progress: &Progress,
 ) -> anyhow::Result<Outcome> {
     let shape = Shape::meeting(PEOPLE, flags.bitrate);
-    let mut crowd = Crowd::new(place, shape, running.signaling(), flags.people * HOUSES)?;
+    let mut crowd = Crowd::new(place, shape, running.signaling(), flags.people)?;
     progress.say("a first full house comes and goes");
     crowd.become_many(flags.people).await?;
     sleep(LOOK_EVERY).await;
     crowd.become_many(0).await?;
     sleep(FORGET).await;
-    let before = Usage::of(&running.pids());
+    let before = Memory::of(running);
     let (looks, joins) = come_and_go(flags, running, &mut crowd, progress).await?;
     let total = crowd.load().snapshot()?;
     crowd.become_many(0).await?;
     progress.say("everybody has left; the server forgets");
     sleep(FORGET).await;
-    Ok(Outcome { before, after: Usage::of(&running.pids()), looks, joins, total })
+    Ok(Outcome { before, after: Memory::of(running), looks, joins, total })
 }
 
 /// In waves: a part of the house leaves, as many come. Those who came last leave first, so rooms
@@ -114,56 +122,71 @@ async fn come_and_go(
     Ok((looks, joins))
 }
 
-fn report(flags: &cli::Churn, outcome: &Outcome, place: &Place) -> anyhow::Result<Report> {
+fn report(flags: &cli::Churn, outcome: &Outcome, place: &Place) -> Report {
     let Outcome { before, after, looks, joins, total } = outcome;
-    let growth = after.resident as f64 / (before.resident as f64).max(1.0) - 1.0;
+    let growth = after.usage.resident as f64 / (before.usage.resident as f64).max(1.0) - 1.0;
     let most = looks.iter().map(|look| look.usage.resident).max().unwrap_or(0);
     let mut table = Table::new(&["", "before", "most", "after"]);
     let most_descriptors = looks.iter().map(|look| look.usage.descriptors).max().unwrap_or(0);
     table.row([
         "memory".into(),
-        mebibytes(before.resident as f64),
+        mebibytes(before.usage.resident as f64),
         mebibytes(most as f64),
-        mebibytes(after.resident as f64),
+        mebibytes(after.usage.resident as f64),
     ]);
+    for (program, bytes) in &after.by_program {
+        let before = before.by_program.get(program).copied().unwrap_or(0);
+        table.row([
+            format!("  {program}"),
+            mebibytes(before as f64),
+            String::from("–"),
+            mebibytes(*bytes as f64),
+        ]);
+    }
     table.row([
         "descriptors".into(),
-        before.descriptors.to_string(),
+        before.usage.descriptors.to_string(),
         most_descriptors.to_string(),
-        after.descriptors.to_string(),
+        after.usage.descriptors.to_string(),
     ]);
     let figures = &total.total;
     let curve = |of: fn(&Usage) -> f64| looks.iter().map(|look| (look.at, of(&look.usage))).collect();
-    Ok(Report {
+    Report {
         name: String::from("churn"),
         machine: Machine::describe(place),
         sections: vec![Section {
             title: format!("People come and go for {} minutes", flags.minutes),
             table,
-            notes: vec![
+            notes: [
                 format!("{} joins; memory changed by {}.", count(*joins as f64), percent(growth)),
                 format!(
                     "{} packets of another room, {} not authentic, {} transports failed.",
                     figures.foreign_room, figures.not_authentic, figures.failures
                 ),
-            ],
+            ]
+            .into_iter()
+            .chain(total.problems.iter().cloned())
+            .collect(),
         }],
         figures: json!({
             "minutes": flags.minutes,
             "joins": joins,
-            "memoryBefore": before.resident,
+            "memoryBefore": before.usage.resident,
             "memoryMost": most,
-            "memoryAfter": after.resident,
+            "memoryAfter": after.usage.resident,
+            "memoryBeforeByProgram": before.by_program,
+            "memoryAfterByProgram": after.by_program,
             "memoryGrowth": growth,
-            "descriptorsBefore": before.descriptors,
-            "descriptorsAfter": after.descriptors,
+            "descriptorsBefore": before.usage.descriptors,
+            "descriptorsAfter": after.usage.descriptors,
             "foreignRoom": figures.foreign_room,
             "notAuthentic": figures.not_authentic,
+            "problems": total.problems,
             "failures": figures.failures,
         }),
         plots: vec![
             Plot::line("memory", "Memory while people come and go", "seconds", "MiB")
                 .with("volley", curve(|usage| usage.resident as f64 / f64::from(1 << 20))),
         ],
-    })
+    }
 }

@@ -36,7 +36,7 @@ pub(crate) async fn run(
     progress: &Progress,
 ) -> anyhow::Result<Report> {
     let comparison = Compare { flags, place, progress, shape: shape(flags) };
-    let (contenders, absent) = find_all(&flags.servers, &flags.gathering, volley, progress).await;
+    let (contenders, absent) = find_all(&flags.servers.servers, &flags.gathering, volley, progress).await;
     let mut entries: Vec<Entry> = contenders.into_iter().map(Entry::new).collect();
     comparison.find_loads(&mut entries).await;
     comparison.measure_all(&mut entries).await;

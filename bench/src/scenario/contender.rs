@@ -97,6 +97,21 @@ impl Contender {
     }
 }
 
+/// Starts Volley, does `work` with it and stops it, whatever came of the work.
+///
+/// # Errors
+/// When it is not here or does not start, and what `work` fails with.
+pub(crate) async fn with_volley<T>(
+    volley: &VolleyChoice,
+    place: &Place,
+    work: impl AsyncFnOnce(&Running) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
+    let running = Contender::find(Name::Volley, volley).await?.start(place).await?;
+    let outcome = work(&running).await;
+    running.stop().await;
+    outcome
+}
+
 /// A server that is not here.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Absent {

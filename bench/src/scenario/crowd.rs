@@ -2,7 +2,7 @@
 
 use super::shape::Shape;
 use crate::host::place::{GENERATOR_ADDRESS, Place};
-use crate::load::{Joining, Load, LoadConfig, Snapshot};
+use crate::load::{Joining, Load, LoadConfig, MediaModel, Snapshot};
 use crate::signal::{Association, Person, Signaling};
 use anyhow::{Context as _, bail};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
@@ -128,12 +128,24 @@ impl Crowd {
     /// # Errors
     /// When the server refuses.
     pub(crate) fn join(&self, person: Person) -> impl Future<Output = anyhow::Result<()>> + Send + 'static {
+        self.join_as(person, None)
+    }
+
+    /// The same for somebody who publishes otherwise than the shape says.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub(crate) fn join_as(
+        &self,
+        person: Person,
+        media: Option<MediaModel>,
+    ) -> impl Future<Output = anyhow::Result<()>> + Send + 'static {
         let wish = self.shape.wish(person, self.load.fingerprint());
         let (signaling, load) = (Arc::clone(&self.signaling), Arc::clone(&self.load));
         async move {
             let since = Load::now();
             for association in signaling.join(wish).await? {
-                load.join(Joining { association, media: None, since }).context("the generator is gone")?;
+                load.join(Joining { association, media, since }).context("the generator is gone")?;
             }
             Ok(())
         }

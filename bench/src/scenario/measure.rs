@@ -3,7 +3,7 @@
 
 mod record;
 
-pub(crate) use record::Record;
+pub(crate) use record::{DISTURBED, Record};
 
 use super::contender::Running;
 use super::crowd::Crowd;

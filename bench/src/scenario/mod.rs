@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod across_cores;
+pub(crate) mod arrivals;
 pub(crate) mod churn;
 pub(crate) mod compare;
 pub(crate) mod contender;
@@ -10,10 +11,13 @@ pub(crate) mod growth;
 pub(crate) mod join_storm;
 pub(crate) mod limit;
 mod measure;
+mod newcomers;
 pub(crate) mod overload;
+pub(crate) mod people;
 mod probe;
 pub(crate) mod rooms;
 mod search;
 mod shape;
 pub(crate) mod swarm;
 mod trial;
+mod watch;

@@ -42,7 +42,7 @@ pub(crate) async fn run(
     place: &Place,
     progress: &Progress,
 ) -> anyhow::Result<Report> {
-    let (contenders, absent) = find_all(&flags.servers, &[], volley, progress).await;
+    let (contenders, absent) = find_all(&flags.servers.servers, &[], volley, progress).await;
     let rooms = Rooms { flags, place, progress, shape: Shape::rooms_of_three() };
     let mut outcomes = Vec::new();
     for contender in contenders {

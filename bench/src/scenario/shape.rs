@@ -14,6 +14,10 @@ pub(crate) struct Shape {
     pub(crate) publishers: u32,
     /// Whether they publish pictures, beside sound.
     pub(crate) pictures: bool,
+    /// Whether people watch and hear those who publish, or only send.
+    pub(crate) watches: bool,
+    /// Whether publishers tell how loud they are, so that the server knows who speaks.
+    pub(crate) tells_loudness: bool,
     /// What a publisher sends.
     pub(crate) media: MediaModel,
 }
@@ -35,7 +39,14 @@ pub(crate) struct Size {
 impl Shape {
     /// Everybody sends and everybody watches.
     pub(crate) fn meeting(people: u32, bits_per_second: u32) -> Shape {
-        Shape { people, publishers: people, pictures: true, media: media(bits_per_second, 30, 1.0) }
+        Shape {
+            people,
+            publishers: people,
+            pictures: true,
+            watches: true,
+            tells_loudness: false,
+            media: media(bits_per_second, 30, 1.0),
+        }
     }
 
     /// One sends, many watch.
@@ -44,18 +55,34 @@ impl Shape {
             people: subscribers + 1,
             publishers: 1,
             pictures: true,
+            watches: true,
+            tells_loudness: false,
             media: media(bits_per_second, 30, 1.0),
         }
     }
 
     /// Few speak, many listen.
     pub(crate) fn audio(people: u32, speakers: u32) -> Shape {
-        Shape { people, publishers: speakers, pictures: false, media: media(0, 30, 1.0) }
+        Shape {
+            people,
+            publishers: speakers,
+            pictures: false,
+            watches: true,
+            tells_loudness: false,
+            media: media(0, 30, 1.0),
+        }
     }
 
     /// Small rooms in which one speaks.
     pub(crate) fn rooms_of_three() -> Shape {
-        Shape { people: 3, publishers: 1, pictures: true, media: media(150_000, 15, 1.0) }
+        Shape {
+            people: 3,
+            publishers: 1,
+            pictures: true,
+            watches: true,
+            tells_loudness: false,
+            media: media(150_000, 15, 1.0),
+        }
     }
 
     /// How much `participants` of them are.
@@ -90,8 +117,9 @@ impl Shape {
         Wish {
             person,
             publish: if publishes { self.publish(person) } else { Vec::new() },
-            watch: self.publishers - u32::from(publishes),
+            watch: if self.watches { self.publishers - u32::from(publishes) } else { 0 },
             room_size: self.people,
+            tells_loudness: self.tells_loudness,
             fingerprint: fingerprint.to_owned(),
         }
     }
@@ -115,7 +143,10 @@ impl Shape {
 }
 
 fn media(bits_per_second: u32, frames_per_second: u32, speaks: f64) -> MediaModel {
-    MediaModel { audio: AudioModel { speaks }, video: VideoModel { bits_per_second, frames_per_second } }
+    MediaModel {
+        audio: AudioModel { speaks, turns: None },
+        video: VideoModel { bits_per_second, frames_per_second },
+    }
 }
 
 #[cfg(test)]

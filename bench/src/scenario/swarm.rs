@@ -96,15 +96,17 @@ fn shape(flags: &cli::Swarm) -> Shape {
         people: flags.people,
         publishers: flags.publishers.unwrap_or(flags.people).min(flags.people),
         pictures: !flags.no_video,
+        watches: true,
+        tells_loudness: false,
         media: MediaModel {
-            audio: AudioModel { speaks: flags.speaks },
+            audio: AudioModel { speaks: flags.speaks, turns: None },
             video: VideoModel { bits_per_second: flags.bitrate, frames_per_second: flags.frames },
         },
     }
 }
 
 /// The address of this machine that the kernel sends from to reach `server`.
-fn source_address(server: SocketAddr) -> IpAddr {
+pub(super) fn source_address(server: SocketAddr) -> IpAddr {
     let any = if server.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
     let address = std::net::UdpSocket::bind(any).and_then(|socket| {
         socket.connect(server)?;

@@ -23,6 +23,7 @@ const PICTURE: [&str; 7] = [
 ];
 /// Ids of the header extensions.
 const MID: (u8, &str) = (4, "urn:ietf:params:rtp-hdrext:sdes:mid");
+const AUDIO_LEVEL: (u8, &str) = (2, "urn:ietf:params:rtp-hdrext:ssrc-audio-level");
 const TRANSPORT_CC: (u8, &str) =
     (3, "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01");
 
@@ -91,14 +92,14 @@ impl<'a> Offer<'a> {
             self.wish.fingerprint,
         );
         for (line, mid) in self.lines.iter().zip(&mids) {
-            line.write(mid, &mut text);
+            line.write(mid, self.wish.tells_loudness, &mut text);
         }
         text
     }
 }
 
 impl Line {
-    fn write(&self, mid: &str, text: &mut String) {
+    fn write(&self, mid: &str, tells_loudness: bool, text: &mut String) {
         let (media, formats) = match self.kind {
             Kind::Audio => ("audio", format!("{OPUS}")),
             Kind::Video => ("video", format!("{VP8} {RTX}")),
@@ -115,7 +116,8 @@ impl Line {
         line(format_args!("c=IN IP4 0.0.0.0"));
         line(format_args!("a=mid:{mid}"));
         line(format_args!("a={direction}"));
-        for (id, uri) in [MID, TRANSPORT_CC] {
+        let loudness = (self.kind == Kind::Audio && tells_loudness).then_some(AUDIO_LEVEL);
+        for (id, uri) in [MID, TRANSPORT_CC].into_iter().chain(loudness) {
             line(format_args!("a=extmap:{id} {uri}"));
         }
         line(format_args!("a=rtcp-mux"));
@@ -245,6 +247,7 @@ impl Section {
             rtx_payload_type: rtx.filter(|rtx| self.payload_types.contains(rtx)),
             mid: agreed(MID).map(|id| (id, mid.to_string())),
             transport_cc: agreed(TRANSPORT_CC),
+            audio_level: agreed(AUDIO_LEVEL),
         }
     }
 }

@@ -12,6 +12,7 @@ use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::Response;
+use futures_util::SinkExt as _;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
@@ -112,7 +113,7 @@ impl Talk {
                     Some(Err(_)) | None => Err(Goodbye::Gone),
                 },
                 text = outgoing.recv() => match text {
-                    Some(text) => self.send(Message::Text((&*text).into())).await,
+                    Some(text) => self.send_all(text, &mut outgoing).await,
                     None => Err(Goodbye::Done),
                 },
                 _ = ping.tick() => self.ping().await,
@@ -177,6 +178,27 @@ impl Talk {
 
     async fn send(&mut self, message: Message) -> Result<(), Goodbye> {
         match tokio::time::timeout(SEND_WITHIN, self.socket.send(message)).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) | Err(_) => Err(Goodbye::Gone),
+        }
+    }
+
+    /// Sends a text and those that wait behind it in one go: a room that fills tells each of its pages
+    /// of hundreds, and a write to the kernel for each is what that would cost.
+    async fn send_all(
+        &mut self,
+        first: Outgoing,
+        behind: &mut mpsc::Receiver<Outgoing>,
+    ) -> Result<(), Goodbye> {
+        let send = async {
+            let mut next = Some(first);
+            while let Some(text) = next {
+                self.socket.feed(Message::Text((&*text).into())).await?;
+                next = behind.try_recv().ok();
+            }
+            self.socket.flush().await
+        };
+        match tokio::time::timeout(SEND_WITHIN, send).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) | Err(_) => Err(Goodbye::Gone),
         }

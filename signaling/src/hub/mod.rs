@@ -10,7 +10,7 @@ pub(crate) use questions::TrackReport;
 use crate::access::AccessSettings;
 use crate::clock::Clock;
 use crate::link::MediaLink;
-use crate::protocol::ClientMessage;
+use crate::protocol::{ClientMessage, ServerMessage};
 use crate::settings::Settings;
 use crate::state::{Output, SocketId, State};
 use crate::store::Store;
@@ -29,9 +29,9 @@ use volley::control::Event;
 /// Work that waits. When it is full, sockets are read later: whoever floods waits with the others
 /// for a moment, but costs no memory.
 const QUEUED_WORK: usize = 1024;
-/// Messages that wait for one page. A room of 100 in which everybody comes at once is about 300; a
-/// page that has not read so many is not reading any more.
-const QUEUED_MESSAGES: usize = 512;
+/// Messages that wait for one page. A room of 500 in which everybody comes within a second is as many
+/// and the seats on top; a page that has not read so many is not reading any more.
+const QUEUED_MESSAGES: usize = 2048;
 /// Sockets at once: ten thousand people and as many who are about to join or to resume.
 const MAX_SOCKETS: usize = 20_000;
 /// How often what is due is looked for; the shortest time it is about is a second.
@@ -222,9 +222,10 @@ impl Core {
         for (worker, command) in output.commands {
             self.link.send(worker, command);
         }
+        let mut last: Option<(ServerMessage, Outgoing)> = None;
         for (socket, message) in output.messages {
             let Some(queue) = self.sockets.get(&socket) else { continue };
-            let sent = message.map(|message| queue.try_send(message.to_json().into()));
+            let sent = message.map(|message| queue.try_send(written(message, &mut last)));
             // One whose task has ended says so itself, after what it heard last: perhaps a leave.
             if matches!(sent, None | Some(Err(TrySendError::Full(_)))) {
                 self.drop_socket(socket);
@@ -237,6 +238,16 @@ impl Core {
         self.sockets.remove(&socket);
         self.state.socket_closed(socket, self.clock.now());
     }
+}
+
+/// The text of a message. What many are told stands in a row, and is written once for all of them.
+fn written(message: ServerMessage, last: &mut Option<(ServerMessage, Outgoing)>) -> Outgoing {
+    if let Some((_, text)) = last.as_ref().filter(|(known, _)| *known == message) {
+        return Arc::clone(text);
+    }
+    let text: Outgoing = message.to_json().into();
+    *last = Some((message, Arc::clone(&text)));
+    text
 }
 
 #[cfg(test)]
@@ -262,6 +273,15 @@ mod tests {
     fn join(room_id: &str) -> ClientMessage {
         let text = format!(r#"{{"type":"join","roomId":"{room_id}","participantName":"one"}}"#);
         ClientMessage::parse(&text).expect("the text is a message")
+    }
+
+    #[test]
+    fn what_many_are_told_is_written_once_and_what_differs_anew() {
+        let left = |id: &str| ServerMessage::ParticipantLeft { participant_id: id.into() };
+        let mut last = None;
+        let texts = ["1", "1", "2"].map(|id| written(left(id), &mut last));
+        assert!(Arc::ptr_eq(&texts[0], &texts[1]));
+        assert_eq!(&*texts[2], r#"{"type":"participant-left","participantId":"2"}"#);
     }
 
     #[tokio::test]

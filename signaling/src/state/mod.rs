@@ -205,17 +205,15 @@ impl State {
 
     fn ask_for_growth(&mut self, key: &str) {
         let Some(room) = self.rooms.get(key) else { return };
-        let members: Vec<ParticipantId> = room.members.iter().copied().collect();
-        for id in members {
-            let need = self.need_of(id);
-            let asks = self
-                .participants
-                .get(&id)
-                .is_some_and(|p| p.socket.is_some() && p.growth.should_ask(need, pairs(p)));
-            if asks {
-                self.request_offer(id);
-            }
-        }
+        let members = || room.members.iter().filter_map(|id| self.participants.get(id));
+        // Counted once for all: this is asked whenever somebody comes, and hundreds may come at once.
+        let streams: usize = members().map(Participant::streams).sum();
+        let asked = members().filter(|one| {
+            let need = growth::need(streams - one.streams());
+            one.socket.is_some() && one.growth.should_ask(need, pairs(one))
+        });
+        let asked: Vec<ParticipantId> = asked.map(|one| one.id.0).collect();
+        asked.into_iter().for_each(|id| self.request_offer(id));
     }
 
     /// How many pairs of seats somebody should have.

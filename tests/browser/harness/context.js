@@ -13,6 +13,7 @@ export class CaseContext {
   #browsers = new Map();
   #pages = [];
   #places = [];
+  #steps = [];
   #folder = null;
   #capture = null;
   #fixtures = null;
@@ -53,6 +54,11 @@ export class CaseContext {
     return `http://localhost:${this.#fixtures.address().port}/${name}`;
   }
 
+  // What else ends with the case.
+  onClose(step) {
+    this.#steps.push(step);
+  }
+
   // Appends to a file of the case's folder, if one is kept.
   keep(file, text) {
     if (this.#folder) fs.appendFileSync(path.join(this.#folder, file), text);
@@ -65,6 +71,7 @@ export class CaseContext {
     const browsers = [...this.#browsers.values()];
     this.#browsers.clear();
     await Promise.all(browsers.map(closeBrowser));
+    this.#steps.splice(0).forEach((step) => step());
     this.#places.splice(0).forEach((place) => place.end());
   }
 

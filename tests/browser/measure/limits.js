@@ -23,6 +23,8 @@ export const FIGURES = {
   leastDecoded: { 5: 0.95, 10: 0.9, 20: 0.7 },
   // At 10 % loss.
   mostConcealed: 0.05,
+  // From the first sound of a speaker to their picture on everyone's screen.
+  mostSpeakerMs: 500,
 };
 
 export const WORKS = {
@@ -39,4 +41,5 @@ export const WORKS = {
   stallToleranceMs: 600,
   leastDecoded: { 5: 0.75, 10: 0.65, 20: 0.4 },
   mostConcealed: 0.2,
+  mostSpeakerMs: 3000,
 };

@@ -15,17 +15,59 @@ volleyTest.meter = (() => {
     }
   };
 
-  // When the page asked to be let into a room.
+  // What the page was told of people and seats, each with the time on the machine's clock.
+  const KEPT = ['joined', 'participant-joined', 'slots'];
+  const messages = [];
+  const NativeSocket = globalThis.WebSocket;
+  globalThis.WebSocket = class extends NativeSocket {
+    constructor(...options) {
+      super(...options);
+      this.addEventListener('message', ({ data }) => {
+        const at = performance.timeOrigin + performance.now();
+        const message = JSON.parse(data);
+        if (KEPT.includes(message.type)) messages.push({ at, message });
+      });
+    }
+  };
+
+  // When the page asked to be let into a room, and how often it offered.
   let joinSentAt = null;
+  let offers = 0;
   const send = WebSocket.prototype.send;
   WebSocket.prototype.send = function (data) {
     if (/"type"\s*:\s*"join"/.test(data)) joinSentAt ??= performance.now();
+    if (/"type"\s*:\s*"offer"/.test(data)) offers += 1;
     return send.call(this, data);
   };
 
   function watchConnection(pc) {
     for (const { track } of pc.getReceivers()) {
       if (!watches.has(track.id)) watches.set(track.id, track.kind === 'video' ? watchVideo(track) : watchAudio(track));
+    }
+  }
+
+  // Pictures alone, as the decoder gives them: in a room whose tiles come and go, an element that is looked
+  // for every now and then misses the first one.
+  function watchDecoded(pc) {
+    const tracks = pc.getReceivers().map(({ track }) => track).filter(({ kind, id }) => kind === 'video' && !watches.has(id));
+    for (const track of tracks) {
+      const samples = { frames: [], size: null };
+      watches.set(track.id, { kind: 'video', samples });
+      readDecoded(track.clone(), samples);
+    }
+  }
+
+  async function readDecoded(track, samples) {
+    const canvas = new OffscreenCanvas(format.blocks * 4, 4);
+    const context = canvas.getContext('2d', { alpha: false, willReadFrequently: true });
+    const reader = new MediaStreamTrackProcessor({ track }).readable.getReader();
+    for (let number = 0; ; number += 1) {
+      const { done, value: frame } = await reader.read();
+      if (done) return;
+      const [width, height] = (samples.size = [frame.displayWidth, frame.displayHeight]);
+      const strip = readStrip(frame, context, width, height);
+      frame.close();
+      samples.frames.push([performance.now(), number, strip?.id ?? null, strip?.counter ?? null, strip?.flash ?? null, height]);
     }
   }
 
@@ -130,7 +172,7 @@ volleyTest.meter = (() => {
     return [...(await pc.getStats()).values()];
   }
 
-  return { connections, watchConnection, samples, stats, trace, get joinSentAt() { return joinSentAt; } };
+  return { connections, watchConnection, watchDecoded, samples, stats, trace, messages, get offers() { return offers; }, get joinSentAt() { return joinSentAt; } };
 })();
 
 volleyTest.audioContext = () => {

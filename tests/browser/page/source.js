@@ -30,8 +30,10 @@ volleyTest.source = (() => {
   function startTone() {
     const context = volleyTest.audioContext();
     const output = context.createMediaStreamDestination();
-    oscillate(context, output, format.toneHz(volleyTest.config.id), 0.2);
-    const beepGain = oscillate(context, output, format.beepHz, 0);
+    const voice = new GainNode(context, { gain: volleyTest.config.silent ? 0 : 1 });
+    voice.connect(output);
+    oscillate(context, voice, format.toneHz(volleyTest.config.id), 0.2);
+    const beepGain = oscillate(context, voice, format.beepHz, 0);
     // Later by what a test asks for, to prove that the meter would see it.
     const planted = (volleyTest.config.delayBeepMs ?? 0) / 1000;
     const beepIn = (seconds) => {
@@ -39,7 +41,7 @@ volleyTest.source = (() => {
       beepGain.setValueAtTime(0.4, at);
       beepGain.setValueAtTime(0, at + format.beepSeconds);
     };
-    return { track: output.stream.getAudioTracks()[0], beepIn };
+    return { track: output.stream.getAudioTracks()[0], beepIn, voice: voice.gain };
   }
 
   function oscillate(context, output, hz, volume) {
@@ -53,6 +55,11 @@ volleyTest.source = (() => {
   // A planted fault: no new picture for a while.
   function stall(ms) {
     started.video.stalledUntil = performance.now() + ms;
+  }
+
+  // Somebody who was silent begins to be heard, or the other way round.
+  function speak(loud) {
+    started.audio.voice.value = loud ? 1 : 0;
   }
 
   async function getUserMedia(constraints = {}) {
@@ -75,5 +82,5 @@ volleyTest.source = (() => {
   }
 
   if (navigator.mediaDevices) navigator.mediaDevices.getUserMedia = getUserMedia;
-  return { start, stall, mirror, getUserMedia };
+  return { start, stall, speak, mirror, getUserMedia };
 })();

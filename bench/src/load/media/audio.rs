@@ -37,6 +37,10 @@ impl AudioSource {
     pub(super) fn new(model: AudioModel, random: Random, start: Time) -> AudioSource {
         let mut source =
             AudioSource { model, random, next: start, packets: 0, speaks: false, turn_ends: start };
+        if let Some(turns) = model.turns {
+            (source.speaks, source.turn_ends) = turns.at(start);
+            return source;
+        }
         source.speaks = source.random.chance(model.speaks.clamp(0.0, 1.0));
         source.begin_turn(start);
         source
@@ -56,14 +60,20 @@ impl AudioSource {
         let captured = self.next;
         let starts = self.turn_ends <= captured && self.change_turn(captured);
         let len = if self.speaks { self.speech_len() } else { SILENT };
-        let ends = self.speaks && self.turn_ends <= captured + FRAME && self.model.speaks < 1.0;
+        let pauses = self.model.turns.is_some() || self.model.speaks < 1.0;
+        let ends = self.speaks && self.turn_ends <= captured + FRAME && pauses;
         self.next += if self.speaks { FRAME } else { DTX_FRAME };
+        if self.model.turns.is_some() {
+            // Whoever has waited for their turn does not wait for the comfort noise as well.
+            self.next = self.next.min(self.turn_ends.max(captured + FRAME));
+        }
         self.packets = self.packets.wrapping_add(1);
         Some(Outline {
             len,
             first: true,
             marker: starts,
             key_frame: false,
+            speech: self.speaks,
             silence_follows: ends || !self.speaks,
             frame: self.packets.wrapping_sub(1),
             packets_in_frame: 1,
@@ -73,6 +83,10 @@ impl AudioSource {
 
     /// Begins or ends to speak; true when speech begins.
     fn change_turn(&mut self, at: Time) -> bool {
+        if let Some(turns) = self.model.turns {
+            (self.speaks, self.turn_ends) = turns.at(at);
+            return self.speaks;
+        }
         self.speaks = match self.model.speaks {
             always if always >= 1.0 => true,
             never if never <= 0.0 => false,
@@ -98,9 +112,10 @@ impl AudioSource {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::load::media::Turns;
 
     fn outlines(speaks: f64, seconds: u64) -> Vec<Outline> {
-        let mut source = AudioSource::new(AudioModel { speaks }, Random::new(3), Time::ZERO);
+        let mut source = AudioSource::new(AudioModel { speaks, turns: None }, Random::new(3), Time::ZERO);
         let end = Time::from_millis(seconds * 1000);
         let mut outlines = Vec::new();
         while source.next_deadline() < end {
@@ -140,8 +155,26 @@ mod tests {
     }
 
     #[test]
+    fn a_turn_begins_with_the_first_frame_of_speech_and_ends_in_time() {
+        let turns = Turns { begin: Time::ZERO, each: Duration::from_secs(1), of: 3, number: 1 };
+        let model = AudioModel { speaks: 0.0, turns: Some(turns) };
+        let mut source = AudioSource::new(model, Random::new(3), Time::from_millis(7));
+        let mut speech = Vec::new();
+        while source.next_deadline() < Time::from_millis(6_000) {
+            let outline = source.poll(source.next_deadline()).expect("its time has come");
+            speech.extend(outline.speech.then_some(outline.captured.as_millis()));
+        }
+        let (first, second): (Vec<u64>, Vec<u64>) = speech.into_iter().partition(|&at| at < 3_000);
+        for (turn, begins) in [(first, 1_000), (second, 4_000)] {
+            assert_eq!(turn[0], begins);
+            assert_eq!(turn.len(), 50);
+        }
+    }
+
+    #[test]
     fn a_late_source_goes_on_from_now() {
-        let mut source = AudioSource::new(AudioModel { speaks: 1.0 }, Random::new(3), Time::ZERO);
+        let mut source =
+            AudioSource::new(AudioModel { speaks: 1.0, turns: None }, Random::new(3), Time::ZERO);
         let late = Time::from_millis(10_000);
         assert_eq!(source.poll(late).map(|outline| outline.captured), Some(late));
         assert_eq!(source.poll(late), None);

@@ -28,6 +28,35 @@ pub(crate) struct AudioModel {
     /// Share of the time that somebody speaks: 1.0 without pause, 0.0 never, and between that in
     /// turns of a few seconds.
     pub(crate) speaks: f64,
+    /// Speaks when it is its turn instead.
+    pub(crate) turns: Option<Turns>,
+}
+
+/// Somebody's turns among many who speak one after the other.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Turns {
+    /// When the first of all speaks for the first time.
+    pub(crate) begin: Time,
+    /// How long each speaks.
+    pub(crate) each: Duration,
+    /// How many take turns.
+    pub(crate) of: u32,
+    /// Which of them this is, from 0.
+    pub(crate) number: u32,
+}
+
+impl Turns {
+    /// Whether it is one's turn at `at`, and when that changes next.
+    fn at(&self, at: Time) -> (bool, Time) {
+        let round = self.each * self.of;
+        let own = self.each * self.number;
+        if at < self.begin + own {
+            return (false, self.begin + own);
+        }
+        let into = at.since(self.begin + own).as_nanos() % round.as_nanos().max(1);
+        let into = Duration::from_nanos(into as u64);
+        if into < self.each { (true, at + (self.each - into)) } else { (false, at + (round - into)) }
+    }
 }
 
 /// VP8 with frames as an encoder at a constant rate makes them.
@@ -41,7 +70,7 @@ pub(crate) struct VideoModel {
 
 impl Default for AudioModel {
     fn default() -> AudioModel {
-        AudioModel { speaks: 1.0 }
+        AudioModel { speaks: 1.0, turns: None }
     }
 }
 
@@ -63,6 +92,8 @@ pub(super) struct Outline {
     pub(super) marker: bool,
     /// Whether its frame is a key frame.
     pub(super) key_frame: bool,
+    /// Whether somebody speaks in it.
+    pub(super) speech: bool,
     /// Whether nothing comes behind it for longer than usual.
     pub(super) silence_follows: bool,
     /// Which frame.
@@ -132,4 +163,23 @@ fn random_below(random: &mut Random, span: Duration) -> Duration {
 fn normal(random: &mut Random) -> f64 {
     let unit = |random: &mut Random| (random.next_u64() >> 11) as f64 / (1u64 << 53) as f64;
     (0..12).map(|_| unit(random)).sum::<f64>() - 6.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn turns_come_round_one_after_the_other() {
+        let begin = Time::from_millis(1_000);
+        let turns = |number| Turns { begin, each: Duration::from_secs(2), of: 3, number };
+        let at = Time::from_millis;
+        assert_eq!(turns(1).at(at(500)), (false, at(3_000)));
+        assert_eq!(turns(1).at(at(3_500)), (true, at(5_000)));
+        assert_eq!(turns(1).at(at(5_000)), (false, at(9_000)));
+        for at_ms in (1_000..30_000).step_by(137) {
+            let speaking = (0..3).filter(|&number| turns(number).at(at(at_ms)).0).count();
+            assert_eq!(speaking, 1, "{at_ms}");
+        }
+    }
 }

@@ -160,6 +160,7 @@ impl Frame {
             first: self.sent == 1,
             marker: self.sent == self.packets,
             key_frame: self.key,
+            speech: false,
             silence_follows: false,
             frame: self.number,
             packets_in_frame: self.packets,

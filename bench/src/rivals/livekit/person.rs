@@ -245,6 +245,7 @@ fn sending(&publish: &Publish) -> Sending {
         // The offer names the SSRCs, and no header extension.
         mid: None,
         transport_cc: None,
+        audio_level: None,
     }
 }
 

@@ -9,7 +9,7 @@ use serde::Serialize;
 use volley::control::types::SrtpProfile;
 
 /// Other programs' time on the server's core, above which a run is told to be disturbed.
-const DISTURBED: f64 = 0.02;
+pub(crate) const DISTURBED: f64 = 0.02;
 
 /// What one measured load came to, as JSON tells it. Times are seconds, memory is bytes.
 #[derive(Clone, PartialEq, Debug, Serialize)]

@@ -21,6 +21,7 @@ fn wish(watch: u32, publishes: bool) -> Wish {
         publish: if publishes { publish.to_vec() } else { Vec::new() },
         watch,
         room_size: 5,
+        tells_loudness: false,
         fingerprint: FINGERPRINT.to_owned(),
     }
 }
