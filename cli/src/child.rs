@@ -24,11 +24,15 @@ pub(crate) fn signaling() -> anyhow::Result<()> {
     if let Err(error) = setpriority_process(None, BEHIND_MEDIA) {
         tracing::warn!(%error, "signaling could not step back behind media on a shared core");
     }
+    let (told, updates) = tokio::sync::mpsc::channel(1);
     std::thread::Builder::new().name(String::from("supervisor-watch")).spawn(move || {
-        handover::wait_for_end(&supervisor);
+        // Taken out of the channel by whoever serves; gone with the process, so never full for long.
+        while let Some(update) = handover::next_update(&supervisor) {
+            let _ = told.blocking_send(update);
+        }
         std::process::exit(0);
     })?;
-    volley_signaling::run(handover)
+    volley_signaling::run(handover, updates)
 }
 
 /// Nice value of signaling: where it shares a core with a worker, packets go before joins.

@@ -1,223 +1,228 @@
-//! The command line.
+//! The command line. Its options are those keys of the configuration that have a flag.
 
-use crate::logging;
-use clap::{Args, Parser, Subcommand, ValueEnum};
-use std::net::IpAddr;
-use std::num::NonZeroU16;
-use std::str::FromStr;
+use crate::config::{KEYS, Key, Kind};
+use clap::builder::{PossibleValuesParser, TypedValueParser as _};
+use clap::{Arg, ArgMatches, Command, value_parser};
+use std::ffi::OsString;
+use std::path::PathBuf;
 use std::time::Duration;
-use volley::control::handover::{GatheringRange, IoChoice};
+use volley_signaling::access::Grant;
 
-/// Volley: a WebRTC SFU for bare-metal Linux.
-///
-/// Without a subcommand it binds its ports, starts the media and the signaling process, and starts
-/// either again when it dies. Open the address it prints in a browser to make a call.
-#[derive(Parser, Debug)]
-#[command(name = "volley", version, max_term_width = 100)]
+/// What the command line asks for.
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Cli {
-    #[command(subcommand)]
-    pub(crate) role: Option<Role>,
-    #[command(flatten)]
+    pub(crate) deed: Deed,
     pub(crate) flags: Flags,
 }
 
-#[derive(Subcommand, Clone, Copy, PartialEq, Eq, Debug)]
+/// What is to be done.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Deed {
+    /// Supervise: the program itself.
+    Serve,
+    /// Be one of the supervisor's children.
+    Child(Role),
+    /// Print what is configured.
+    CheckConfig,
+    /// Make a room token.
+    CreateToken(TokenWish),
+}
+
+/// The token that is wanted.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct TokenWish {
+    pub(crate) room: String,
+    pub(crate) identity: String,
+    pub(crate) grants: Vec<Grant>,
+    pub(crate) ttl: Duration,
+}
+
+/// The supervisor's children.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Role {
-    /// The process that forwards packets; started by `volley`, not by hand
+    /// Forwards packets.
     Media,
-    /// The process that speaks HTTP and WebSocket; started by `volley`, not by hand
+    /// Speaks HTTP and WebSocket.
     Signaling,
 }
 
-#[derive(Args, Debug)]
+/// What was said of the configuration.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Flags {
-    /// Address of the page, the REST API and the WebSocket
-    #[arg(long, env = "VOLLEY_HOST", value_name = "ADDRESS", default_value = "0.0.0.0")]
-    pub(crate) host: IpAddr,
-
-    /// Port of the page, the REST API and the WebSocket; 0 takes a free one
-    #[arg(long, env = "VOLLEY_PORT", value_name = "PORT", default_value_t = 8080)]
-    pub(crate) port: u16,
-
-    /// Port of Prometheus' metrics: a number, 0 for a free one, or off [default: 9090, or none when
-    /// another program has it]
-    #[arg(long, env = "VOLLEY_METRICS_PORT", value_name = "PORT")]
-    pub(crate) metrics_port: Option<MetricsPort>,
-
-    /// UDP port of the first worker's media, the next worker has the next port; 0 takes free ones
-    #[arg(long, env = "VOLLEY_UDP_PORT", value_name = "PORT", default_value_t = 50000)]
-    pub(crate) udp_port: u16,
-
-    /// Media threads, one per core [default: the cores this process may use]
-    #[arg(long, env = "VOLLEY_WORKERS", value_name = "COUNT")]
-    pub(crate) workers: Option<NonZeroU16>,
-
-    /// How datagrams are moved
-    #[arg(long, env = "VOLLEY_IO", value_enum, value_name = "BACK-END", default_value_t = Io::Auto)]
-    pub(crate) io: Io,
-
-    /// How long packets for one receiver wait for one another, to leave in one train: a number of
-    /// milliseconds, off, or auto, which waits up to 5 ms when a core is busy and not at all otherwise
-    #[arg(long, env = "VOLLEY_GATHERING", value_name = "MS", default_value = "auto")]
-    pub(crate) gathering: Gathering,
-
-    /// Addresses at which browsers reach this machine, when they differ from its own (1:1 NAT)
-    /// [default: all addresses of its interfaces]
-    #[arg(long, env = "VOLLEY_ANNOUNCE", value_name = "ADDRESS", value_delimiter = ',')]
-    pub(crate) announce: Vec<IpAddr>,
-
-    /// Most rooms at once; a join that would make another one is refused
-    #[arg(long, env = "VOLLEY_MAX_ROOMS", value_name = "COUNT", default_value_t = volley_signaling::MAX_ROOMS,
-          value_parser = clap::value_parser!(u32).range(1..))]
-    pub(crate) max_rooms: u32,
-
-    /// Most people in a room, where the room itself does not say
-    #[arg(long, env = "VOLLEY_MAX_PARTICIPANTS", value_name = "COUNT",
-          default_value_t = volley_signaling::MAX_PARTICIPANTS, value_parser = clap::value_parser!(u32).range(1..))]
-    pub(crate) max_participants: u32,
-
-    /// From how many people of a room on one core the next ones go to another, whatever the load
-    #[arg(long, env = "VOLLEY_SPREAD_ROOMS_OVER", value_name = "COUNT",
-          default_value_t = volley_signaling::SPREAD_ROOMS_OVER, value_parser = clap::value_parser!(u32).range(1..))]
-    pub(crate) spread_rooms_over: u32,
-
-    /// What to log: error, warn, info, debug, trace; also LOG_LEVEL [default: info]
-    #[arg(long, env = "VOLLEY_LOG_LEVEL", value_name = "LEVEL")]
-    log_level: Option<String>,
+    /// A folder or a file.
+    pub(crate) config: Option<PathBuf>,
+    /// Name without dashes, and value.
+    pub(crate) values: Vec<(&'static str, String)>,
 }
+
+impl Cli {
+    /// Reads the command line; on a mistake, `--help` and `--version` says so and ends the program.
+    pub(crate) fn parse() -> Cli {
+        Cli::try_from(std::env::args_os()).unwrap_or_else(|error| error.exit())
+    }
+
+    fn try_from(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
+        let matches = command().try_get_matches_from(arguments)?;
+        let mut innermost = &matches;
+        while let Some((_, inner)) = innermost.subcommand() {
+            innermost = inner;
+        }
+        let deed = match matches.subcommand() {
+            Some(("media", _)) => Deed::Child(Role::Media),
+            Some(("signaling", _)) => Deed::Child(Role::Signaling),
+            Some(("token", _)) => Deed::CreateToken(TokenWish::read(innermost)),
+            Some(_) => Deed::CheckConfig,
+            None => Deed::Serve,
+        };
+        Ok(Cli { deed, flags: Flags::read(innermost) })
+    }
+}
+
+impl TokenWish {
+    fn read(matches: &ArgMatches) -> TokenWish {
+        let text = |name: &str| matches.get_one::<String>(name).cloned().unwrap_or_default();
+        let seconds = matches.get_one("ttl").copied().unwrap_or(DEFAULT_TTL);
+        TokenWish {
+            room: text("room"),
+            identity: text("identity"),
+            grants: matches.get_many("grant").into_iter().flatten().copied().collect(),
+            ttl: Duration::from_secs(seconds),
+        }
+    }
+}
+
+/// A meeting takes an hour; who comes late needs a token still.
+const DEFAULT_TTL: u64 = 3600;
 
 impl Flags {
-    /// How many workers to run.
-    pub(crate) fn worker_count(&self) -> u16 {
-        let usable = || std::thread::available_parallelism().map_or(1, |cores| cores.get());
-        self.workers.map_or_else(|| u16::try_from(usable()).unwrap_or(u16::MAX), NonZeroU16::get)
-    }
-
-    /// What to log.
-    pub(crate) fn log_level(&self) -> String {
-        let variable = || std::env::var(logging::VARIABLE).ok().filter(|level| !level.is_empty());
-        self.log_level.clone().or_else(variable).unwrap_or_else(|| String::from("info"))
+    fn read(matches: &ArgMatches) -> Flags {
+        let given = |key: &Key| Some((key.flag?, matches.get_one::<String>(key.flag?)?.clone()));
+        Flags { config: matches.get_one("config").cloned(), values: KEYS.iter().filter_map(given).collect() }
     }
 }
 
-#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Io {
-    /// io_uring if the kernel and the container allow it, else epoll
-    Auto,
-    /// io_uring, or refuse to start
-    Uring,
-    /// epoll with recvmmsg and sendmmsg
-    Epoll,
+fn command() -> Command {
+    let config = Arg::new("config")
+        .long("config")
+        .value_name("DIR|FILE")
+        .global(true)
+        .value_parser(value_parser!(PathBuf));
+    let check = Command::new("check").about("Print every key, its value and where that came from");
+    let config_deeds =
+        Command::new("config").about("What is configured").subcommand_required(true).subcommand(check);
+    Command::new("volley")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("Volley: a WebRTC SFU for bare-metal Linux")
+        .long_about(
+            "Volley: a WebRTC SFU for bare-metal Linux.\n\nWithout a subcommand it binds its ports, starts the media \
+             and the signaling process, and starts either again when it dies. Open the address it prints in a \
+             browser to make a call.",
+        )
+        .max_term_width(100)
+        .arg(config.help(
+            "Folder with webrtc.yaml and media.yaml, or a file with the keys of both \
+             [env: VOLLEY_CONFIG] [default: ./config, where it is there]",
+        ))
+        .args(KEYS.iter().filter_map(argument))
+        .subcommand(config_deeds)
+        .subcommand(token_deeds())
+        .subcommand(Command::new("media").about("The process that forwards packets; started by `volley`, not by hand"))
+        .subcommand(
+            Command::new("signaling")
+                .about("The process that speaks HTTP and WebSocket; started by `volley`, not by hand"),
+        )
 }
 
-impl From<Io> for IoChoice {
-    fn from(io: Io) -> IoChoice {
-        match io {
-            Io::Auto => IoChoice::Auto,
-            Io::Uring => IoChoice::Uring,
-            Io::Epoll => IoChoice::Epoll,
-        }
-    }
+fn token_deeds() -> Command {
+    let argument = |name: &'static str, placeholder: &'static str, help: &'static str| {
+        Arg::new(name).long(name).value_name(placeholder).help(help)
+    };
+    let grants = PossibleValuesParser::new(Grant::ALL.map(|grant| grant.to_string())).map(|name| {
+        Grant::ALL.into_iter().find(|grant| grant.to_string() == name).expect("it is one of them")
+    });
+    let create = Command::new("create")
+        .about(
+            "Print a token that lets somebody into a room, signed with the first of security.token_secrets",
+        )
+        .arg(argument("room", "ROOM", "The room it opens").required(true))
+        .arg(argument("identity", "NAME", "Whom it is for; removing them makes it worthless").required(true))
+        .arg(
+            argument("grant", "GRANT", "What it lets them do")
+                .value_delimiter(',')
+                .value_parser(grants)
+                .default_values(["publish", "subscribe"]),
+        )
+        .arg(
+            argument("ttl", "SECONDS", "How long it is good [default: 3600]")
+                .value_parser(value_parser!(u64).range(1..)),
+        );
+    Command::new("token").about("Room tokens").subcommand_required(true).subcommand(create)
 }
 
-/// The flag `--metrics-port`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum MetricsPort {
-    Off,
-    At(u16),
-}
-
-impl FromStr for MetricsPort {
-    type Err = String;
-
-    fn from_str(word: &str) -> Result<MetricsPort, String> {
-        match word {
-            "off" => Ok(MetricsPort::Off),
-            number => number
-                .parse()
-                .map(MetricsPort::At)
-                .map_err(|_| String::from("expected off or a port from 0 to 65535")),
-        }
-    }
-}
-
-/// The flag `--gathering`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Gathering(pub(crate) GatheringRange);
-
-/// Beyond this, packets wait longer than it takes to speak a syllable's start.
-const MOST_GATHERING_MS: f64 = 20.0;
-
-/// What `auto` may wait: at this the gain of waiting longer is small.
-const AUTO_GATHERING: Duration = Duration::from_millis(5);
-
-impl FromStr for Gathering {
-    type Err = String;
-
-    fn from_str(word: &str) -> Result<Gathering, String> {
-        let (least, most) = match word {
-            "auto" => (Duration::ZERO, AUTO_GATHERING),
-            "off" => (Duration::ZERO, Duration::ZERO),
-            number => {
-                let ms: f64 = number
-                    .parse()
-                    .ok()
-                    .filter(|ms| (0.0..=MOST_GATHERING_MS).contains(ms))
-                    .ok_or(format!("expected auto, off or milliseconds from 0 to {MOST_GATHERING_MS}"))?;
-                let fixed = Duration::from_secs_f64(ms / 1_000.0);
-                (fixed, fixed)
-            }
-        };
-        Ok(Gathering(GatheringRange { least, most }))
-    }
+fn argument(key: &'static Key) -> Option<Arg> {
+    let flag = key.flag?;
+    let variable = key.short_variable().unwrap_or_default();
+    let default = match key.default {
+        "[]" | "" => String::new(),
+        default => format!(" [default: {default}]"),
+    };
+    let help = format!("{} [env: {variable}]{default}", key.about);
+    let argument = Arg::new(flag).long(flag).value_name(key.kind.placeholder()).global(true).help(help);
+    Some(match key.kind {
+        // The flag alone says yes.
+        Kind::Bool => argument.num_args(0..=1).require_equals(true).default_missing_value("true"),
+        _ => argument,
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory as _;
 
-    fn parse(arguments: &[&str]) -> Flags {
-        Cli::try_parse_from([&["volley"], arguments].concat()).unwrap().flags
+    fn parse(arguments: &[&str]) -> Result<Cli, clap::Error> {
+        Cli::try_from([&["volley"], arguments].concat().into_iter().map(OsString::from))
     }
 
     #[test]
     fn the_command_line_is_well_formed() {
-        Cli::command().debug_assert();
+        command().debug_assert();
     }
 
     #[test]
-    fn several_addresses_are_announced_with_a_comma_between_them() {
-        let flags = parse(&["--announce", "203.0.113.7,2001:db8::7"]);
-        assert_eq!(flags.announce, ["203.0.113.7", "2001:db8::7"].map(|ip| ip.parse::<IpAddr>().unwrap()));
-    }
-
-    #[test]
-    fn metrics_have_a_port_or_are_off() {
-        assert_eq!(parse(&[]).metrics_port, None);
-        assert_eq!(parse(&["--metrics-port", "off"]).metrics_port, Some(MetricsPort::Off));
-        assert_eq!(parse(&["--metrics-port", "9100"]).metrics_port, Some(MetricsPort::At(9100)));
-        assert!(Cli::try_parse_from(["volley", "--metrics-port", "70000"]).is_err());
-    }
-
-    #[test]
-    fn packets_wait_within_bounds() {
-        let bounds = |word| {
-            let Gathering(GatheringRange { least, most }) = parse(&["--gathering", word]).gathering;
-            (least.as_micros(), most.as_micros())
-        };
-        assert_eq!(bounds("auto"), (0, 5_000));
-        assert_eq!(bounds("off"), (0, 0));
-        assert_eq!(bounds("2.5"), (2_500, 2_500));
-        for word in ["21", "-1", "soon"] {
-            assert!(Cli::try_parse_from(["volley", &format!("--gathering={word}")]).is_err(), "{word}");
+    fn flags_stand_before_and_after_a_subcommand() {
+        for arguments in [["--port", "9", "config", "check"], ["config", "check", "--port", "9"]] {
+            let cli = parse(&arguments).unwrap();
+            assert_eq!(cli.deed, Deed::CheckConfig);
+            assert_eq!(cli.flags.values, [("port", String::from("9"))]);
         }
     }
 
     #[test]
-    fn there_is_no_such_thing_as_no_workers() {
-        assert!(Cli::try_parse_from(["volley", "--workers", "0"]).is_err());
-        assert_eq!(parse(&["--workers", "3"]).worker_count(), 3);
-        assert!(parse(&[]).worker_count() >= 1);
+    fn a_token_is_described_with_what_it_grants() {
+        let wish = |more: &[&str]| {
+            let arguments = [&["token", "create", "--room", "r", "--identity", "ada"], more].concat();
+            match parse(&arguments).map(|cli| cli.deed) {
+                Ok(Deed::CreateToken(wish)) => Some(wish),
+                _ => None,
+            }
+        };
+        let usual = wish(&[]).unwrap();
+        assert_eq!(
+            (usual.grants, usual.ttl),
+            (vec![Grant::Publish, Grant::Subscribe], Duration::from_secs(3600))
+        );
+        assert_eq!(
+            wish(&["--grant", "record,administer"]).unwrap().grants,
+            [Grant::Record, Grant::Administer]
+        );
+        assert_eq!(wish(&["--ttl", "60"]).unwrap().ttl, Duration::from_secs(60));
+        assert_eq!((wish(&["--grant", "fly"]), wish(&["--ttl", "0"])), (None, None));
+    }
+
+    #[test]
+    fn what_is_no_option_is_refused() {
+        assert!(parse(&["--prot", "9"]).is_err());
+        assert!(parse(&["config"]).is_err());
+        assert_eq!(parse(&["media"]).unwrap().deed, Deed::Child(Role::Media));
     }
 }

@@ -2,27 +2,33 @@
 
 mod addresses;
 mod child;
+mod config;
 mod flags;
 mod identity;
 mod logging;
 mod process;
 mod sockets;
 mod supervisor;
+mod tls;
 
-use clap::Parser;
-use flags::{Cli, Role};
+use anyhow::Context as _;
+use config::{Config, Sources};
+use flags::{Cli, Deed, Flags, Role, TokenWish};
+use std::io::Write as _;
 use std::process::ExitCode;
+use volley_signaling::access;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let Cli { role, flags } = Cli::parse();
-    let outcome = logging::start(&flags.log_level()).and_then(|()| match role {
-        None => supervisor::run(&flags),
-        Some(Role::Media) => child::media(),
-        Some(Role::Signaling) => child::signaling(),
-    });
+    let Cli { deed, flags } = Cli::parse();
+    let outcome = match deed {
+        Deed::Serve => serve(&flags),
+        Deed::Child(role) => be_child(role),
+        Deed::CheckConfig => check_config(&flags),
+        Deed::CreateToken(wish) => create_token(&flags, wish),
+    };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -30,4 +36,47 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn serve(flags: &Flags) -> anyhow::Result<()> {
+    let config = load(flags)?;
+    logging::start(&config.get::<String>("server.log_level"))?;
+    config.log_what_does_nothing();
+    supervisor::run(config, flags)
+}
+
+/// A child is told by its supervisor what to log.
+fn be_child(role: Role) -> anyhow::Result<()> {
+    let level = std::env::var(logging::VARIABLE).unwrap_or_else(|_| String::from("info"));
+    logging::start(&level)?;
+    match role {
+        Role::Media => child::media(),
+        Role::Signaling => child::signaling(),
+    }
+}
+
+fn check_config(flags: &Flags) -> anyhow::Result<()> {
+    let text = load(flags)?.describe();
+    // Who reads only the first lines closes the pipe; that is no mistake.
+    let _ = std::io::stdout().write_all(text.as_bytes());
+    Ok(())
+}
+
+fn create_token(flags: &Flags, wish: TokenWish) -> anyhow::Result<()> {
+    let secrets: Vec<String> = load(flags)?.get("security.token_secrets");
+    let secret = secrets.first().context(
+        "there is no security.token_secrets to sign with; make one with `openssl rand -hex 32`, and give it to this \
+         command and to the server as VOLLEY_SECURITY__TOKEN_SECRETS",
+    )?;
+    let iat = access::unix_now();
+    let TokenWish { room, identity: sub, grants, ttl } = wish;
+    let claims = access::Claims { sub, room, grants, exp: iat.saturating_add(ttl.as_secs()), iat };
+    writeln!(std::io::stdout(), "{}", access::sign(&claims, secret)?)?;
+    Ok(())
+}
+
+/// The configuration as everything that says something has it now.
+fn load(flags: &Flags) -> anyhow::Result<Config> {
+    let sources = Sources::gather(flags.config.as_deref(), &flags.values)?;
+    Ok(Config::build(&sources)?)
 }

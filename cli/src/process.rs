@@ -10,6 +10,7 @@ use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep_until};
+use volley::control::handover;
 
 /// The first pause: pages must be signalled again soon.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
@@ -29,7 +30,7 @@ pub(crate) struct Process {
 }
 
 enum State {
-    Running { child: Child, since: Instant, _socket: UnixStream },
+    Running { child: Child, since: Instant, socket: UnixStream },
     Due(Instant),
 }
 
@@ -56,11 +57,17 @@ impl Process {
         ours.set_write_timeout(Some(HANDOVER_TIME))?;
         // The same file as ours, even after an upgrade has put another in its place; and a group of
         // its own, so that Ctrl-C reaches the supervisor alone, which then stops its children.
-        let child = Command::new("/proc/self/exe")
+        let mut command = Command::new("/proc/self/exe");
+        // What is configured it is handed; secrets among it stay out of its environment.
+        for (name, _) in
+            std::env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"VOLLEY_"))
+        {
+            command.env_remove(name);
+        }
+        let child = command
             .arg0("volley")
             .arg(self.name())
             .env(logging::VARIABLE, &self.log_level)
-            .env_remove("VOLLEY_LOG_LEVEL")
             .stdin(Stdio::from(OwnedFd::from(theirs)))
             .process_group(0)
             .kill_on_drop(true)
@@ -68,13 +75,22 @@ impl Process {
             .with_context(|| format!("the {} process cannot be started", self.name()))?;
         tracing::debug!(pid = child.id(), "started {}", self.name());
         let handed_over = send(&ours);
-        self.state = State::Running { child, since: Instant::now(), _socket: ours };
+        self.state = State::Running { child, since: Instant::now(), socket: ours };
         if let Err(error) = handed_over {
             // It died or hangs: either way its end is near, and is dealt with there.
             tracing::error!("the {} process did not take its handover: {error}", self.name());
             self.signal(Signal::KILL);
         }
         Ok(())
+    }
+
+    /// Tells it something new, if it runs; one that is started later hears it in its handover.
+    pub(crate) fn tell(&mut self, message: &[u8]) {
+        if let State::Running { socket, .. } = &self.state
+            && let Err(error) = handover::send_update(socket, message)
+        {
+            tracing::error!("the {} process did not hear of a change: {error}", self.name());
+        }
     }
 
     /// Waits for the next change. Can be dropped and called again.

@@ -1,6 +1,5 @@
 //! The ports: bound once, by the supervisor, so that no restart of a child ever loses them.
 
-use crate::flags::MetricsPort;
 use anyhow::{Context as _, anyhow, bail};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
@@ -18,17 +17,34 @@ pub(crate) fn bind_http(host: IpAddr, port: u16) -> anyhow::Result<TcpListener> 
     TcpListener::bind((host, port)).map_err(|error| explain(error, "TCP", port, "--port", Some(host)))
 }
 
+/// Listens for HTTPS.
+pub(crate) fn bind_https(host: IpAddr, port: u16) -> anyhow::Result<TcpListener> {
+    let listener = TcpListener::bind((host, port))
+        .map_err(|error| explain(error, "TCP", port, "--tls-port", Some(host)))?;
+    tracing::info!("the page is at https://{}/ as well", local_address(&listener)?);
+    Ok(listener)
+}
+
+/// Where metrics are wanted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum MetricsPort {
+    /// At the usual port, or nowhere when another program has it.
+    Usual,
+    Off,
+    At(u16),
+}
+
 /// Where metrics are unless told otherwise. Prometheus itself likes the same port.
 const METRICS_PORT: u16 = 9090;
 
 /// Listens for who collects metrics. Nobody asked for the usual port, so when another program has it
 /// there are none and calls go on.
-pub(crate) fn bind_metrics(host: IpAddr, port: Option<MetricsPort>) -> anyhow::Result<Option<TcpListener>> {
+pub(crate) fn bind_metrics(host: IpAddr, port: MetricsPort) -> anyhow::Result<Option<TcpListener>> {
     let listener = match port {
-        Some(MetricsPort::Off) => return Ok(None),
-        Some(MetricsPort::At(port)) => TcpListener::bind((host, port))
+        MetricsPort::Off => return Ok(None),
+        MetricsPort::At(port) => TcpListener::bind((host, port))
             .map_err(|error| explain(error, "TCP", port, "--metrics-port", Some(host)))?,
-        None => match TcpListener::bind((host, METRICS_PORT)) {
+        MetricsPort::Usual => match TcpListener::bind((host, METRICS_PORT)) {
             Ok(listener) => listener,
             Err(error) => {
                 let error = explain(error, "TCP", METRICS_PORT, "--metrics-port", Some(host));
@@ -134,13 +150,13 @@ mod tests {
         let host = IpAddr::V4(Ipv4Addr::LOCALHOST);
         let holder = TcpListener::bind((host, 0)).unwrap();
         let taken = holder.local_addr().unwrap().port();
-        let error = bind_metrics(host, Some(MetricsPort::At(taken))).unwrap_err().to_string();
+        let error = bind_metrics(host, MetricsPort::At(taken)).unwrap_err().to_string();
         assert!(error.ends_with("choose another with --metrics-port"), "{error}");
-        assert!(bind_metrics(host, Some(MetricsPort::Off)).unwrap().is_none());
-        assert!(bind_metrics(host, Some(MetricsPort::At(0))).unwrap().is_some());
+        assert!(bind_metrics(host, MetricsPort::Off).unwrap().is_none());
+        assert!(bind_metrics(host, MetricsPort::At(0)).unwrap().is_some());
         // Whoever has the usual port, this process or another, it is no error.
         let _usual = TcpListener::bind((host, METRICS_PORT));
-        assert!(bind_metrics(host, None).unwrap().is_none());
+        assert!(bind_metrics(host, MetricsPort::Usual).unwrap().is_none());
     }
 
     #[test]

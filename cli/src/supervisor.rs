@@ -6,8 +6,10 @@
 //! channels, with the next `media_start` number to tell signaling so. It parses nothing and serves
 //! nobody, so that it has no reason to die.
 
+use crate::config::Config;
 use crate::flags::{Flags, Role};
 use crate::process::{Change, Process};
+use crate::tls::Certificate;
 use crate::{addresses, identity, sockets};
 use anyhow::{Context as _, bail};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -18,30 +20,33 @@ use std::process::ExitStatus;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{Instant, sleep, timeout};
 use volley::control::ChannelFds;
-use volley::control::handover::{
-    GatheringRange, IdentityDer, IoChoice, MediaHandover, SignalingHandover, SignalingWorker, WorkerFds,
-};
+use volley::control::handover::{IdentityDer, MediaHandover, SignalingHandover, SignalingWorker, WorkerFds};
 use volley::control::records::{DEFAULT_BYTES, Records};
 use volley::control::types::Fingerprint;
+use volley_signaling::settings::Settings;
 
 /// Everything must be gone two seconds after SIGTERM; the rest is for the kernel.
 const STOP_TIME: Duration = Duration::from_millis(1500);
+/// How often the files of the certificate are looked at: who renews them does so weeks before the old
+/// one ends.
+const LOOK_EVERY: Duration = Duration::from_secs(30);
 /// How often a starting server is asked whether it answers.
 const ASK_EVERY: Duration = Duration::from_millis(20);
 
 /// Runs Volley until it is told to stop.
-pub(crate) fn run(flags: &Flags) -> anyhow::Result<()> {
+pub(crate) fn run(config: Config, flags: &Flags) -> anyhow::Result<()> {
     raise_file_limit();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut terminate = signal(SignalKind::terminate())?;
-        let mut supervisor = Supervisor::new(flags)?;
+        let mut hang_up = signal(SignalKind::hangup())?;
+        let mut supervisor = Supervisor::new(config)?;
         let outcome = tokio::select! {
-            outcome = supervisor.serve() => outcome,
+            outcome = supervisor.serve(&mut hang_up, flags) => outcome,
             _ = interrupt.recv() => Ok(()),
             _ = terminate.recv() => Ok(()),
         };
@@ -54,7 +59,9 @@ struct Supervisor {
     media: Process,
     signaling: Process,
     http: TcpListener,
+    https: Option<TcpListener>,
     metrics: Option<TcpListener>,
+    certificate: Certificate,
     ports: Vec<MediaPort>,
     addresses: Vec<IpAddr>,
     channels: Vec<ChannelFds>,
@@ -62,53 +69,55 @@ struct Supervisor {
     records: Records,
     identity: IdentityDer,
     fingerprint: Fingerprint,
-    io: IoChoice,
-    gathering: GatheringRange,
-    max_rooms: u32,
-    max_participants: u32,
-    spread_rooms_over: u32,
+    config: Config,
     unix_nanos_at_zero: u64,
     ready: bool,
 }
 
 impl Supervisor {
-    fn new(flags: &Flags) -> anyhow::Result<Supervisor> {
-        let http = sockets::bind_http(flags.host, flags.port)?;
-        let metrics = sockets::bind_metrics(flags.host, flags.metrics_port)?;
-        let ports = sockets::bind_media(flags.udp_port, flags.worker_count())?;
-        let addresses = addresses::candidates(&flags.announce, flags.host);
+    fn new(config: Config) -> anyhow::Result<Supervisor> {
+        let host = config.get("server.host");
+        let http = sockets::bind_http(host, config.get("server.port"))?;
+        let metrics = sockets::bind_metrics(host, config.metrics_port())?;
+        let ports = sockets::bind_media(config.get("server.udp_port"), config.worker_count())?;
+        let addresses = addresses::candidates(&config.get::<Vec<IpAddr>>("server.announce"), host);
+        let certificate = Certificate::load(&config, &addresses)?;
+        let https =
+            certificate.identity().map(|_| sockets::bind_https(host, config.get("tls.port"))).transpose()?;
+        let log_level: String = config.get("server.log_level");
         tracing::info!(workers = ports.len(), ?addresses, "Volley {} starts", env!("CARGO_PKG_VERSION"));
         let (identity, fingerprint) = identity::generate()?;
         Ok(Supervisor {
-            media: Process::new(Role::Media, flags.log_level()),
-            signaling: Process::new(Role::Signaling, flags.log_level()),
+            media: Process::new(Role::Media, log_level.clone()),
+            signaling: Process::new(Role::Signaling, log_level),
             channels: Vec::new(),
             http,
+            https,
             metrics,
+            certificate,
             ports,
             addresses,
             media_start: 1,
             records: Records::create(DEFAULT_BYTES)?,
             identity,
             fingerprint,
-            io: flags.io.into(),
-            gathering: flags.gathering.0,
-            max_rooms: flags.max_rooms,
-            max_participants: flags.max_participants,
-            spread_rooms_over: flags.spread_rooms_over,
+            config,
             unix_nanos_at_zero: unix_nanos_at_zero(),
             ready: false,
         })
     }
 
     /// Keeps both children running; returns only when they cannot be started at all.
-    async fn serve(&mut self) -> anyhow::Result<()> {
+    async fn serve(&mut self, hang_up: &mut Signal, flags: &Flags) -> anyhow::Result<()> {
         let address = sockets::local_address(&self.http)?;
+        let mut look = tokio::time::interval(LOOK_EVERY);
         let mut answering = std::pin::pin!(until_it_answers(address));
         loop {
             tokio::select! {
                 change = self.media.change() => self.media_changed(change).await?,
                 change = self.signaling.change() => self.signaling_changed(change)?,
+                _ = hang_up.recv() => self.reload(flags),
+                _ = look.tick() => self.look_at_certificate(),
                 () = &mut answering, if !self.ready => {
                     self.ready = true;
                     self.announce()?;
@@ -180,8 +189,8 @@ impl Supervisor {
         };
         let handover = MediaHandover {
             workers: self.ports.iter().zip(&self.channels).map(worker).collect::<anyhow::Result<_>>()?,
-            io: self.io,
-            gathering: self.gathering,
+            io: self.config.io(),
+            gathering: self.config.gathering(),
             identity: self.identity.clone(),
             unix_nanos_at_zero: self.unix_nanos_at_zero,
         };
@@ -200,13 +209,61 @@ impl Supervisor {
             media_start: self.media_start,
             records: self.records.fd().try_clone_to_owned()?,
             http: self.http.try_clone()?,
+            https: self.https.as_ref().map(TcpListener::try_clone).transpose()?,
             metrics: self.metrics.as_ref().map(TcpListener::try_clone).transpose()?,
             fingerprint: self.fingerprint.clone(),
-            max_rooms: self.max_rooms,
-            max_participants: self.max_participants,
-            spread_rooms_over: self.spread_rooms_over,
+            settings: self.settings().to_bytes(),
         };
         self.signaling.start(|socket| handover.send(socket))
+    }
+
+    /// Reads everything again, takes over what can change while calls go on, and says what cannot.
+    fn reload(&mut self, flags: &Flags) {
+        let newer = match crate::load(flags) {
+            Ok(newer) => newer,
+            Err(error) => {
+                tracing::error!(
+                    "the configuration stays as it was; what there is now has mistakes:\n{error}"
+                );
+                return;
+            }
+        };
+        let reload = self.config.adopt(newer);
+        for key in &reload.at_next_start {
+            tracing::warn!("{key} has changed, which takes effect when Volley is started again");
+        }
+        tracing::info!(changed = ?reload.changed, "the configuration was read again");
+        if self.https.is_none() && reload.changed.iter().any(|key| key.starts_with("tls.")) {
+            tracing::warn!(
+                "there is no HTTPS yet; with this certificate it begins when Volley is started again"
+            );
+        }
+        self.renew_certificate(true);
+        self.signaling.tell(&self.settings().to_bytes());
+    }
+
+    /// Tells signaling when the certificate's files have changed.
+    fn look_at_certificate(&mut self) {
+        if self.renew_certificate(false) {
+            self.signaling.tell(&self.settings().to_bytes());
+        }
+    }
+
+    fn renew_certificate(&mut self, anyway: bool) -> bool {
+        match self.certificate.renew(&self.config, anyway) {
+            Ok(true) => tracing::info!("HTTPS has another certificate"),
+            Ok(false) => return false,
+            Err(error) => {
+                tracing::error!("HTTPS keeps its certificate; the new one cannot be used: {error:#}");
+                return false;
+            }
+        }
+        true
+    }
+
+    /// What signaling is told.
+    fn settings(&self) -> Settings {
+        Settings { tls: self.certificate.identity().cloned(), ..self.config.signaling() }
     }
 
     /// The one line on standard output.

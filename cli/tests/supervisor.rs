@@ -151,6 +151,153 @@ fn a_log_level_that_means_nothing_is_refused() {
     assert!(errors(&output).contains("volley=loud"), "{}", errors(&output));
 }
 
+#[test]
+fn a_hang_up_lets_other_limits_hold_and_keeps_calls() {
+    let folder = Folder::new("reload");
+    folder.write("webrtc.yaml", "rooms: { max_rooms: 7 }\n");
+    let volley = Volley::start(&["--config", folder.path()]);
+    let children = (volley.child("media"), volley.child("signaling"));
+    let holds = |limit: &str| volley.ask("GET /health", "").1.contains(&format!("\"max_rooms\":{limit}"));
+    assert!(holds("7"));
+    folder.write("webrtc.yaml", "rooms: { max_rooms: many }\n");
+    volley.signal(Signal::HUP);
+    folder.write("webrtc.yaml", "rooms: { max_rooms: 8 }\n");
+    until("the new limit holds", || {
+        volley.signal(Signal::HUP);
+        holds("8")
+    });
+    // Whoever comes after a death hears what holds now, not what held at the start.
+    kill_process(children.1, Signal::KILL).unwrap();
+    until("signaling is another one", || volley.child("signaling") != children.1);
+    until("it answers", || volley.is_well());
+    assert!(holds("8"));
+    assert_eq!(volley.child("media"), children.0);
+}
+
+#[test]
+fn a_check_tells_what_is_configured_and_by_whom() {
+    let folder = Folder::new("check");
+    folder.write("webrtc.yaml", "server:\n  port: 8123\nrooms:\n  max_rooms: 5\n");
+    let output = command(&["config", "check", "--config", folder.path(), "--max-rooms", "6"])
+        .env("VOLLEY_WEBRTC__DTX", "false")
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    let line = |key: &str| {
+        let found = text.lines().find(|line| line.split_whitespace().next() == Some(key));
+        found
+            .unwrap_or_else(|| panic!("{key} is not in {text}"))
+            .split_whitespace()
+            .skip(1)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(line("server.port"), ["8123", &format!("{}/webrtc.yaml:2", folder.path())]);
+    assert_eq!(line("rooms.max_rooms"), ["6", "--max-rooms"]);
+    assert_eq!(line("webrtc.dtx"), ["false", "VOLLEY_WEBRTC__DTX"]);
+    assert_eq!(line("webrtc.nack"), ["true", "default"]);
+}
+
+#[test]
+fn a_mistake_in_a_file_keeps_it_from_starting_and_names_the_line() {
+    let folder = Folder::new("mistake");
+    folder.write("webrtc.yaml", "webrtc:\n  max_bitrat: 1\n");
+    let output = run(&["--config", folder.path()]);
+    assert_eq!(output.status.code(), Some(1));
+    let expected = "webrtc.yaml:2: there is no key webrtc.max_bitrat; the nearest is webrtc.max_bitrate";
+    assert!(errors(&output).contains(expected), "{}", errors(&output));
+    let output = run(&["--config", "/nowhere/at/all"]);
+    assert!(errors(&output).contains("/nowhere/at/all: cannot be read"), "{}", errors(&output));
+}
+
+#[test]
+fn a_page_is_served_over_tls_when_somebody_tries_things_out() {
+    let mut volley = Volley::start_with(&["--dev", "--tls-port", "0"], Stdio::piped());
+    let log = BufReader::new(volley.process.stderr.take().unwrap());
+    let address = log.lines().find_map(|line| {
+        let line = line.unwrap();
+        line.split_once("https://").and_then(|(_, rest)| Some(rest.split_once('/')?.0.to_owned()))
+    });
+    let mut client = Command::new("openssl")
+        .args(["s_client", "-quiet", "-connect", &address.unwrap()])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let request = b"GET /health HTTP/1.1\r\nhost: volley\r\nconnection: close\r\n\r\n";
+    client.stdin.as_mut().unwrap().write_all(request).unwrap();
+    let mut answer = String::new();
+    client.stdout.take().unwrap().read_to_string(&mut answer).unwrap();
+    client.wait().unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+}
+
+#[test]
+fn a_certificate_that_is_not_there_keeps_it_from_starting() {
+    let output =
+        run(&["--host", "127.0.0.1", "--tls-certificate", "/nowhere/c.pem", "--tls-key", "/nowhere/k.pem"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        errors(&output).contains("tls.certificate: /nowhere/c.pem cannot be read"),
+        "{}",
+        errors(&output)
+    );
+    let output = run(&["--tls-certificate", "/nowhere/c.pem"]);
+    assert!(errors(&output).contains("stand together"), "{}", errors(&output));
+}
+
+#[test]
+fn a_token_is_printed_when_there_is_a_secret_to_sign_it_with() {
+    let wish = ["token", "create", "--room", "meeting", "--identity", "ada"];
+    let output = run(&wish);
+    assert!(errors(&output).contains("VOLLEY_SECURITY__TOKEN_SECRETS"), "{}", errors(&output));
+    let secret = "0123456789abcdef0123456789abcdef";
+    let output = command(&wish).env("VOLLEY_SECURITY__TOKEN_SECRETS", secret).output().unwrap();
+    let token = String::from_utf8(output.stdout).unwrap();
+    let pass = volley_signaling::access::verify(token.trim(), &[secret.to_owned()], "meeting").unwrap();
+    assert_eq!(pass.identity.as_deref(), Some("ada"));
+}
+
+#[test]
+fn a_key_that_does_nothing_is_told_in_the_log() {
+    let folder = Folder::new("idle");
+    folder
+        .write("webrtc.yaml", "performance: { hardware_acceleration: true }\nrecording: { enabled: true }\n");
+    let mut volley = Volley::start_with(&["--config", folder.path()], Stdio::piped());
+    volley.signal(Signal::TERM);
+    volley.ended_within(STOPPED_WITHIN);
+    let mut log = String::new();
+    volley.process.stderr.take().unwrap().read_to_string(&mut log).unwrap();
+    for key in ["performance.hardware_acceleration", "recording.enabled"] {
+        assert_eq!(log.matches(key).count(), 1, "{log}");
+    }
+}
+
+/// A folder of this test alone, gone with it.
+struct Folder(std::path::PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Folder {
+        let path = std::env::temp_dir().join(format!("volley-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&path).unwrap();
+        Folder(path)
+    }
+
+    fn path(&self) -> &str {
+        self.0.to_str().unwrap()
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.0.join(name), text).unwrap();
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
 /// A running server on free ports; killed when it goes out of scope.
 struct Volley {
     process: Child,
@@ -160,10 +307,15 @@ struct Volley {
 
 impl Volley {
     fn start(arguments: &[&str]) -> Volley {
+        Volley::start_with(arguments, Stdio::inherit())
+    }
+
+    fn start_with(arguments: &[&str], log: Stdio) -> Volley {
         let mut process =
             command(&["--host", "127.0.0.1", "--port", "0", "--udp-port", "0", "--workers", "2"])
                 .args(arguments)
                 .stdout(Stdio::piped())
+                .stderr(log)
                 .spawn()
                 .unwrap();
         let mut stdout = BufReader::new(process.stdout.take().unwrap());

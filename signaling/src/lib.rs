@@ -4,9 +4,13 @@
 //! - [`protocol`]: the JSON of the WebSocket.
 //! - [`state`]: all decisions, without a socket or a clock.
 //! - [`link`], [`store`]: the media process and the records, as far as the state needs them.
+//! - [`access`]: who may do what.
+//! - [`settings`]: what is configured.
+//! - [`mod@tls`]: HTTPS and WSS.
 //! - `metrics`: what Prometheus is told.
 //! - `hub`: the one task that owns the state; `http`: everything that is served.
 
+pub mod access;
 mod clock;
 mod http;
 mod hub;
@@ -15,8 +19,10 @@ mod metrics;
 pub mod protocol;
 pub mod sdp;
 mod serve;
+pub mod settings;
 pub mod state;
 pub mod store;
+pub mod tls;
 
 pub use metrics::MetricsPort;
-pub use serve::{IDLE_TIMEOUT, MAX_PARTICIPANTS, MAX_ROOMS, SPREAD_ROOMS_OVER, run, serve};
+pub use serve::{Ports, Updates, run, serve};

@@ -5,47 +5,66 @@ use crate::http;
 use crate::hub::Hub;
 use crate::link::MediaLink;
 use crate::metrics::MetricsPort;
+use crate::settings::Settings;
 use crate::state::{Config, Loaded, State};
 use crate::store::{self, Store};
+use crate::tls::{Certificates, TlsListener};
 use anyhow::Context as _;
 use axum::serve::ListenerExt as _;
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
 use volley::control::SignalingChannel;
 use volley::control::channel::CounterView;
 use volley::control::handover::SignalingHandover;
 use volley::control::records::Records;
+use zeroize::Zeroizing;
 
 /// Messages are small and rare; two threads keep one slow offer from delaying the others.
 const THREADS: usize = 2;
 /// Requests under way when the process is asked to end get so long.
 const LAST_REQUESTS: Duration = Duration::from_millis(500);
 
-/// Most rooms at once, unless configured otherwise.
-pub const MAX_ROOMS: u32 = 1000;
-/// Most people in a room, unless configured otherwise.
-pub const MAX_PARTICIPANTS: u32 = 100;
-/// From how many people of a room on one worker the next ones go to another, unless configured
-/// otherwise: meetings of nine pictures each with so many people are about half a core.
-pub const SPREAD_ROOMS_OVER: u32 = 100;
-/// How long an empty room made over REST stays, unless configured otherwise.
-pub const IDLE_TIMEOUT: Duration = Duration::from_secs(3600);
+/// Settings that take the place of those before, as [`Settings::to_bytes`] wrote them.
+pub type Updates = mpsc::Receiver<Zeroizing<Vec<u8>>>;
+
+/// Where the process listens.
+#[derive(Debug)]
+pub struct Ports {
+    /// Pages, REST and WebSocket.
+    pub http: TcpListener,
+    /// The same over TLS, with the certificate of the settings.
+    pub https: Option<TcpListener>,
+    /// Prometheus.
+    pub metrics: Option<MetricsPort>,
+    /// What is configured anew meanwhile.
+    pub updates: Updates,
+}
+
+impl Ports {
+    /// Nothing but HTTP, and no updates.
+    pub fn http(http: TcpListener) -> Ports {
+        Ports { http, https: None, metrics: None, updates: mpsc::channel(1).1 }
+    }
+}
 
 /// Runs the signaling process until it is asked to end.
-pub fn run(handover: SignalingHandover) -> anyhow::Result<()> {
+pub fn run(handover: SignalingHandover, updates: Updates) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(THREADS)
         .thread_name("signaling")
         .enable_all()
         .build()
         .context("the threads of signaling cannot be started")?;
-    let result = runtime.block_on(serve_handover(handover));
+    let result = runtime.block_on(serve_handover(handover, updates));
     runtime.shutdown_timeout(Duration::from_millis(100));
     result
 }
 
-async fn serve_handover(handover: SignalingHandover) -> anyhow::Result<()> {
+async fn serve_handover(handover: SignalingHandover, updates: Updates) -> anyhow::Result<()> {
     let mut candidates = Vec::new();
     let mut channels = Vec::new();
     let mut counters = Vec::new();
@@ -58,22 +77,36 @@ async fn serve_handover(handover: SignalingHandover) -> anyhow::Result<()> {
         fingerprint: handover.fingerprint,
         candidates,
         media_start: handover.media_start,
-        max_rooms: handover.max_rooms as usize,
-        max_participants: handover.max_participants as usize,
-        spread_rooms_over: handover.spread_rooms_over as usize,
-        idle_timeout: IDLE_TIMEOUT,
+        settings: Settings::from_bytes(&handover.settings).context("the settings")?,
     };
     let records = Records::attach(handover.records).context("the records")?;
     let loaded = store::load(&records);
     let link = MediaLink::over_channels(channels).context("the channels' eventfds")?;
-    let listener = listener_of(handover.http).context("the HTTP socket")?;
+    let http = listener_of(handover.http).context("the HTTP socket")?;
+    let https = handover.https.map(listener_of).transpose().context("the HTTPS socket")?;
     let metrics = handover.metrics.map(listener_of).transpose().context("the socket of the metrics")?;
     let metrics = metrics.map(|listener| MetricsPort { listener, workers: counters });
     let mut terminate = signal(SignalKind::terminate()).context("SIGTERM cannot be listened for")?;
     let ended = async move {
         terminate.recv().await;
     };
-    serve(config, &loaded, link, Box::new(records), (listener, metrics), ended).await
+    serve(config, &loaded, link, Box::new(records), Ports { http, https, metrics, updates }, ended).await
+}
+
+async fn take_updates(hub: Hub, mut updates: Updates, certificates: Option<Arc<Certificates>>) {
+    while let Some(update) = updates.recv().await {
+        match Settings::from_bytes(&update) {
+            Ok(settings) => {
+                let replaced =
+                    certificates.iter().zip(&settings.tls).try_for_each(|(now, new)| now.replace(new));
+                if let Err(error) = replaced {
+                    tracing::error!(%error, "the certificate stays as it was");
+                }
+                hub.reconfigure(settings).await;
+            }
+            Err(error) => tracing::error!(%error, "new settings cannot be read; the old ones stay"),
+        }
+    }
 }
 
 fn listener_of(socket: std::net::TcpListener) -> std::io::Result<TcpListener> {
@@ -87,35 +120,49 @@ pub async fn serve(
     loaded: &[Loaded],
     link: MediaLink,
     store: Box<dyn Store>,
-    (listener, metrics): (TcpListener, Option<MetricsPort>),
+    Ports { http, https, metrics, updates }: Ports,
     ended: impl Future<Output = ()> + Send + 'static,
 ) -> anyhow::Result<()> {
+    let certificates = config.settings.tls.as_ref().map(Certificates::new).transpose()?;
     let clock = Clock::start();
     let state = State::load(config, loaded, clock.now());
     let (rooms, participants) = state.counts();
     tracing::info!(rooms, participants, "signaling is ready");
     let hub = Hub::start(state, link, store, clock);
+    tokio::spawn(take_updates(hub.clone(), updates, certificates.clone()));
     if let Some(MetricsPort { listener, workers }) = metrics {
         // Ends with the process: nobody misses the rest of a scrape.
         let router = http::metrics::router(hub.clone(), workers);
         tokio::spawn(axum::serve(listener, router).into_future());
     }
-    let (stop, mut stopping) = tokio::sync::watch::channel(());
-    let graceful = async move {
+    let (stop, stopping) = tokio::sync::watch::channel(());
+    tokio::spawn(async move {
         ended.await;
         drop(stop);
-    };
+    });
     // An answer is one small message that the page waits for: Nagle's algorithm would hold it back
     // until the page acknowledges the one before.
-    let listener = listener.tap_io(|stream| {
+    let http = http.tap_io(|stream| {
         let _ = stream.set_nodelay(true);
     });
-    let server = axum::serve(listener, http::router(hub)).with_graceful_shutdown(graceful);
+    let pages = http::router(hub).into_make_service_with_connect_info::<SocketAddr>();
+    let plain = axum::serve(http, pages.clone()).with_graceful_shutdown(stopped(stopping.clone()));
+    let secure = async {
+        let Some((https, certificates)) = https.zip(certificates) else { return Ok(()) };
+        let https = TlsListener::start(https, certificates)?.tap_io(|_| {});
+        let server = axum::serve(https, pages).with_graceful_shutdown(stopped(stopping.clone()));
+        server.await.context("the HTTPS server")
+    };
     tokio::select! {
-        result = server => result.context("the HTTP server"),
+        result = async { tokio::try_join!(async { plain.await.context("the HTTP server") }, secure) } => result.map(drop),
         () = async {
-            let _ = stopping.changed().await;
+            stopped(stopping.clone()).await;
             tokio::time::sleep(LAST_REQUESTS).await;
         } => Ok(()),
     }
+}
+
+async fn stopped(mut stopping: tokio::sync::watch::Receiver<()>) {
+    // Nothing is ever sent; the end of the sender is what is waited for.
+    let _ = stopping.changed().await;
 }

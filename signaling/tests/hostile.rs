@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use volley_signaling::link::MediaLink;
+use volley_signaling::settings::Settings;
 use volley_signaling::state::Config;
 use volley_signaling::store::MemoryStore;
 
@@ -197,7 +198,8 @@ async fn ten_thousand_hostile_requests_break_nothing() {
     }));
     let (link, carrier) = MediaLink::new(2);
     tokio::spawn(common::server::media_process(carrier));
-    let config = Config { max_rooms: 1_000_000, max_participants: 1_000_000, ..config() };
+    let settings = Settings { max_rooms: 1_000_000, max_participants: 1_000_000, ..config().settings };
+    let config = Config { settings, ..config() };
     let server = Server::configured(MemoryStore::default(), link, config).await;
     let (mut page, joined) = join(&server, "page").await;
     let offers = [fixture("chromium-example-client"), fixture("firefox-bare")];

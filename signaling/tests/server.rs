@@ -2,15 +2,19 @@
 
 mod common;
 
-use common::server::{Server, join};
+use common::server::{Server, join, media_process};
 use common::{config, fixture};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
 use volley::control::types::TrackStats;
 use volley::control::{Command, Event};
+use volley_signaling::access::{AccessSettings, AddressLimits, Claims, Grant, sign, unix_now};
 use volley_signaling::link::MediaLink;
+use volley_signaling::settings::Settings;
 use volley_signaling::state::Config;
 use volley_signaling::store::MemoryStore;
 
@@ -226,7 +230,8 @@ async fn statistics_of_a_room_on_two_workers_are_those_of_both() {
             }
         });
     }
-    let spread = Config { spread_rooms_over: 1, ..config() };
+    let settings = Settings { spread_rooms_over: 1, ..config().settings };
+    let spread = Config { settings, ..config() };
     let server = Server::configured(MemoryStore::default(), link, spread).await;
     let (mut page, _) = join(&server, "one").await;
     let (_other, _) = join(&server, "two").await;
@@ -334,4 +339,98 @@ async fn a_server_that_comes_back_knows_names_and_tokens() {
     let back = page.hear("joined").await;
     assert_eq!((&back["resumed"], &back["participantName"]), (&json!(true), &json!("one")));
     assert_eq!(back["resumeToken"], joined["resumeToken"]);
+}
+
+const SECRET: &str = "a secret that only this test knows of";
+const KEY: &str = "a-key-for-everything";
+
+async fn guarded(change: impl FnOnce(&mut AccessSettings)) -> Server {
+    let mut access = AccessSettings {
+        require_auth: true,
+        token_secrets: vec![SECRET.to_owned()],
+        api_keys: vec![KEY.to_owned()],
+        ..AccessSettings::default()
+    };
+    change(&mut access);
+    let settings = Settings { access, ..config().settings };
+    let (link, carrier) = MediaLink::new(2);
+    tokio::spawn(media_process(carrier));
+    Server::configured(MemoryStore::default(), link, Config { settings, ..config() }).await
+}
+
+fn host_token(room: &str, grant: Grant) -> String {
+    let (now, room) = (unix_now(), room.to_owned());
+    sign(&Claims { sub: "ada".into(), room, grants: vec![grant], exp: now + 60, iat: now }, SECRET).unwrap()
+}
+
+#[tokio::test]
+async fn rest_takes_a_key_for_everything_and_a_token_for_what_it_grants() {
+    let server = guarded(|access| access.auth_token_header = "X-Our-Key".into()).await;
+    let ask = async |request: &str, head: &str| {
+        let (status, head, body) = server.http(request, head, "").await;
+        let code = serde_json::from_str::<Value>(&body).map(|body| body["code"].clone()).unwrap_or_default();
+        (status, code.as_str().unwrap_or_default().to_owned(), head)
+    };
+    let (status, code, head) = ask("GET /api/rooms", "").await;
+    assert_eq!((status, code.as_str()), (401, "token-missing"));
+    assert!(head.contains("www-authenticate: Bearer") && head.contains("application/problem+json"), "{head}");
+    assert_eq!(ask("GET /api/rooms", "x-our-key: wrong\r\n").await.1, "token-invalid");
+    assert_eq!(ask("GET /api/rooms", &format!("x-auth-token: {KEY}\r\n")).await.0, 401, "another header");
+    assert_eq!(ask("GET /api/rooms", &format!("x-our-key: {KEY}\r\n")).await.0, 200);
+    assert_eq!(ask("GET /api/rooms", &format!("authorization: Bearer {KEY}\r\n")).await.0, 200);
+    let host = format!("x-our-key: {}\r\n", host_token("room", Grant::Administer));
+    assert_eq!(ask("DELETE /api/rooms/room", &host).await.0, 404, "let in, but there is none");
+    assert_eq!(ask("DELETE /api/rooms/other", &host).await.1, "token-room");
+    assert_eq!(ask("GET /api/rooms", &host).await.0, 401);
+    let guest = format!("x-our-key: {}\r\n", host_token("room", Grant::Publish));
+    let (status, code, _) = ask("DELETE /api/rooms/room", &guest).await;
+    assert_eq!((status, code.as_str()), (403, "token-grant"));
+    assert_eq!(ask("GET /health", "").await.0, 200);
+    assert_eq!(ask("GET /", "").await.0, 200);
+}
+
+#[tokio::test]
+async fn pages_of_origins_that_are_not_listed_open_no_websocket() {
+    let server = guarded(|access| access.allowed_origins = vec!["https://app.example".into()]).await;
+    let ask = async |origin: &str| {
+        let head = format!(
+            "upgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-version: 13\r\n\
+             sec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n{origin}"
+        );
+        let mut stream = TcpStream::connect(server.address).await.unwrap();
+        stream.write_all(format!("GET /ws HTTP/1.1\r\nhost: volley\r\n{head}\r\n").as_bytes()).await.unwrap();
+        let mut status = [0; 12];
+        stream.read_exact(&mut status).await.unwrap();
+        String::from_utf8_lossy(&status[9..]).into_owned()
+    };
+    assert_eq!(ask("origin: https://evil.example\r\n").await, "403");
+    assert_eq!(ask("origin: https://app.example\r\n").await, "101");
+    assert_eq!(ask("origin: https://volley\r\n").await, "101");
+    assert_eq!(ask("").await, "101");
+}
+
+#[tokio::test]
+async fn a_trusted_proxy_says_for_whom_it_speaks_and_limits_hold_for_those() {
+    let limits = AddressLimits { rooms: 1, participants: 50, joins_per_second: 10 };
+    let proxied = guarded(|access| {
+        access.require_auth = false;
+        access.limits = Some(limits);
+        access.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
+    });
+    let direct = guarded(|access| (access.require_auth, access.limits) = (false, Some(limits)));
+    let make = async |server: &Server, client: &str| {
+        let head = format!("content-type: application/json\r\nx-forwarded-for: {client}\r\n");
+        server.http("POST /api/rooms", &head, r#"{"name":"Meeting"}"#).await.0
+    };
+    let proxied = proxied.await;
+    assert_eq!(make(&proxied, "203.0.113.1").await, 201);
+    assert_eq!(make(&proxied, "203.0.113.1").await, 429);
+    assert_eq!(
+        make(&proxied, "6.6.6.6, 203.0.113.1").await,
+        429,
+        "what the client itself wrote is no matter"
+    );
+    assert_eq!(make(&proxied, "203.0.113.2").await, 201);
+    let direct = direct.await;
+    assert_eq!((make(&direct, "203.0.113.1").await, make(&direct, "203.0.113.1").await), (201, 201));
 }

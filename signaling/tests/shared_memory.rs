@@ -32,13 +32,12 @@ fn start(channel: &ChannelFds, records: &Records) -> SocketAddr {
         media_start: 1,
         records: records.fd().try_clone_to_owned().unwrap(),
         http,
+        https: None,
         metrics: None,
         fingerprint: Fingerprint { hash: FingerprintHash::Sha256, value: [7; 32].into_iter().collect() },
-        max_rooms: 10,
-        max_participants: 10,
-        spread_rooms_over: 10,
+        settings: volley_signaling::settings::Settings::default().to_bytes(),
     };
-    std::thread::spawn(move || volley_signaling::run(handover).unwrap());
+    std::thread::spawn(move || volley_signaling::run(handover, tokio::sync::mpsc::channel(1).1).unwrap());
     address
 }
 

@@ -6,6 +6,7 @@ use common::{Lab, Page, config, connected, fixture, names, slots, tracks};
 use serde_json::json;
 use volley::base::{RoomId, TrackId, WorkerId};
 use volley::control::{Command, Event};
+use volley_signaling::settings::Settings;
 use volley_signaling::state::{Config, Save};
 use volley_signaling::store::{MemoryStore, Store as _};
 
@@ -125,7 +126,10 @@ fn records_of_a_version_that_knew_no_spreading_are_understood() {
 }
 
 fn spreading_over(people: usize) -> Lab {
-    Lab::after(MemoryStore::default(), Config { spread_rooms_over: people, ..config() })
+    Lab::after(
+        MemoryStore::default(),
+        Config { settings: Settings { spread_rooms_over: people, ..config().settings }, ..config() },
+    )
 }
 
 fn all(lab: &Lab) -> Vec<Command> {

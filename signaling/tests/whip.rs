@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use volley::control::Event;
 use volley::control::types::{Reason, TransportState};
 use volley_signaling::protocol::ServerMessage;
-use volley_signaling::state::{Bridge, BridgeError, BridgeRole, Patched};
+use volley_signaling::state::{Bridge, BridgeError, BridgeRole, Caller, Patched};
 use volley_signaling::store::MemoryStore;
 
 const SDP: &str = "content-type: application/sdp\r\n";
@@ -141,7 +141,8 @@ async fn pages_of_elsewhere_may_ask_what_is_taken() {
 
 fn publish(lab: &mut Lab) -> Result<Bridge, BridgeError> {
     let offer = fixture("chromium-example-client");
-    let opened = lab.state.open_bridge("room", "Studio", BridgeRole::Publisher, offer, lab.now);
+    let opened =
+        lab.state.open_bridge("room", "Studio", BridgeRole::Publisher, Caller::default(), offer, lab.now);
     lab.turn();
     opened
 }
@@ -216,7 +217,9 @@ fn who_came_to_watch_takes_no_seats_of_others() {
     lab.heard(page.socket);
     for _ in 0..3 {
         let offer = fixture("firefox-example-client");
-        lab.state.open_bridge("room", "Viewer", BridgeRole::Viewer, offer, lab.now).unwrap();
+        lab.state
+            .open_bridge("room", "Viewer", BridgeRole::Viewer, Caller::default(), offer, lab.now)
+            .unwrap();
         lab.turn();
     }
     let heard = lab.heard(page.socket);

@@ -46,9 +46,17 @@ const REFUSALS = {
   "room-full": "This room is full. Wait until somebody leaves and try again, or open another room.",
   "room-not-found": "This room does not exist. Check the link, or open another room.",
   "room-closed": "This room was closed.",
-  removed: "You were taken out of this room.",
   "resumed-elsewhere": "This call goes on in another tab or window.",
-  unauthorized: "This room asks for a valid invitation. Ask for a new link.",
+  removed: "You were taken out of this room.",
+  "token-missing": "This room asks for an invitation. Ask for a link with one.",
+  "token-invalid": "This invitation is not valid here. Ask for a new link.",
+  "token-algorithm": "This invitation is not valid here. Ask for a new link.",
+  "token-expired": "This invitation has expired. Ask for a new link.",
+  "token-room": "This invitation is for another room. Check the link.",
+  "token-revoked": "You were taken out of this room.",
+  "token-grant": "This invitation lets you neither speak nor listen. Ask for another one.",
+  "too-many-participants": "Too many people have joined from your network. Wait until somebody leaves.",
+  "too-many-rooms": "Too many rooms were made from your network. Use one of them.",
 };
 
 /**

@@ -12,6 +12,8 @@
  * @property {number} maxFramerate on every layer: on one alone it caps all of them in Chromium
  */
 
+import { settings } from "./settings.js";
+
 /** Sizes are bounding boxes: a picture of 16:9 has 320 × 180 in the first. @type {Box[]} */
 const CAMERA = [
   { rid: "l", width: 320, height: 240, maxBitrate: 150_000, maxFramerate: 15 },
@@ -25,12 +27,44 @@ const SCREEN = [
   { rid: "h", width: 1920, height: 1080, maxBitrate: 2_500_000, maxFramerate: 15 },
 ];
 
-/** What a camera is asked for: the largest box. */
-export const PICTURE = { width: { ideal: 1280 }, height: { ideal: 720 }, frameRate: { ideal: 30 } };
+const BOXES = boxesFor(settings);
 
 /** @param {"camera" | "screen"} source */
 function boxesOf(source) {
-  return source === "camera" ? CAMERA : SCREEN;
+  return BOXES[source];
+}
+
+/**
+ * What is sent where the server asks for this.
+ *
+ * @param {Pick<typeof settings, "width" | "height" | "maxBitrate" | "minBitrate" | "simulcast">} settings
+ */
+export function boxesFor({ width, height, maxBitrate, minBitrate, simulcast }) {
+  const [largest] = CAMERA.slice(-1);
+  const lines = (width * height) / (largest.width * largest.height);
+  const camera = [
+    ...CAMERA.filter((box) => box.width < width && box.height < height && box !== largest),
+    { ...largest, width, height, maxBitrate: Math.round(largest.maxBitrate * lines) },
+  ];
+  const within = (/** @type {Box[]} */ all) => share(simulcast ? all : all.slice(-1), maxBitrate, minBitrate);
+  return { camera: within(camera), screen: within(SCREEN) };
+}
+
+/**
+ * The lowest layer gets what it needs first; one that would get less than `least` is left out.
+ *
+ * @param {Box[]} all
+ * @param {number} most
+ * @param {number} least
+ */
+function share(all, most, least) {
+  let left = most;
+  return all.flatMap((box, at) => {
+    const maxBitrate = Math.min(box.maxBitrate, left);
+    if (at > 0 && maxBitrate < least) return [];
+    left -= maxBitrate;
+    return [{ ...box, maxBitrate }];
+  });
 }
 
 /** Several temporal layers in each encoding, so that a thin link may have every other frame. */
@@ -50,10 +84,10 @@ const DEPENDENCY_DESCRIPTOR =
 export function encodingsOf(source, mode = null) {
   const boxes = boxesOf(source);
   const largest = boxes[boxes.length - 1];
-  if (mode) {
+  if (mode || boxes.length === 1) {
     // What all layers take together: each in turn is as good as the encoding in its place would be.
     const maxBitrate = boxes.reduce((sum, box) => sum + box.maxBitrate, 0);
-    return [{ maxBitrate, maxFramerate: largest.maxFramerate, scalabilityMode: mode }];
+    return [{ maxBitrate, maxFramerate: largest.maxFramerate, scalabilityMode: mode ?? TEMPORAL }];
   }
   return boxes.map(({ rid, width, maxBitrate, maxFramerate }) => ({
     rid,

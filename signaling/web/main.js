@@ -2,10 +2,10 @@
 /**
  * Wires the parts together; every decision is in the parts.
  *
- * In the address: `/r/ROOM` is the room; `?name=…&autojoin=1` joins at once, `?codec=vp8|vp9|
- * h264|av1` prefers a video codec, `?mode=L3T3_KEY` sends one encoding with such layers instead of
- * three encodings, and `?lines=all` asks for every picture at its best, however small
- * its tile (for tests and demos).
+ * In the address: `/r/ROOM` is the room, `?token=…` lets in where tokens are asked for;
+ * `?name=…&autojoin=1` joins at once, `?codec=vp8|vp9|h264|av1` prefers a video codec,
+ * `?mode=L3T3_KEY` sends one encoding with such layers instead of three encodings, and `?lines=all`
+ * asks for every picture at its best, however small its tile (for tests and demos).
  */
 import { Call } from "./call.js";
 import { bindControls } from "./controls.js";
@@ -79,7 +79,7 @@ function join({ name, roomId }) {
   phase = "joining";
   everWell = false;
   history.replaceState(null, "", pathOf(roomId) + location.search);
-  signaling.join({ roomId, participantName: name });
+  signaling.join({ roomId, participantName: name, token: query.get("token") ?? undefined });
 }
 
 /** @param {import("./signaling.js").Joined} joined */

@@ -10,7 +10,13 @@
  * @typedef {{device: Input, error: unknown}} Failure
  */
 
-import { PICTURE } from "./layers.js";
+import { settings } from "./settings.js";
+
+/** What devices are asked for. */
+const WISH = {
+  audio: { echoCancellation: settings.echoCancellation, noiseSuppression: settings.noiseSuppression },
+  video: { width: { ideal: settings.width }, height: { ideal: settings.height }, frameRate: { ideal: 30 } },
+};
 
 /** @type {Input[]} */
 const INPUTS = ["microphone", "camera"];
@@ -180,8 +186,8 @@ export class LocalMedia extends EventTarget {
 /** @param {Input[]} devices @returns {MediaStreamConstraints} */
 function request(devices) {
   return {
-    audio: devices.includes("microphone"),
-    video: devices.includes("camera") ? PICTURE : false,
+    audio: devices.includes("microphone") ? WISH.audio : false,
+    video: devices.includes("camera") ? WISH.video : false,
   };
 }
 

@@ -11,7 +11,7 @@ pub(in crate::control) mod tests;
 use super::channel::ChannelFds;
 use super::codec::Corrupt;
 use super::types::Fingerprint;
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
@@ -89,7 +89,6 @@ pub struct SignalingWorker {
 }
 
 /// What the signaling process is given.
-#[derive(Debug)]
 pub struct SignalingHandover {
     /// One per worker; the worker's number is its place.
     pub workers: Vec<SignalingWorker>,
@@ -100,16 +99,25 @@ pub struct SignalingHandover {
     pub records: OwnedFd,
     /// Bound and listening.
     pub http: TcpListener,
+    /// Bound and listening, when there is a certificate.
+    pub https: Option<TcpListener>,
     /// Bound and listening, when metrics are wanted.
     pub metrics: Option<TcpListener>,
     /// Of the server's DTLS certificate, for every answer.
     pub fingerprint: Fingerprint,
-    /// Most rooms at once.
-    pub max_rooms: u32,
-    /// Most people in a room.
-    pub max_participants: u32,
-    /// From how many people of a room on one worker the next ones go to another.
-    pub spread_rooms_over: u32,
+    /// What signaling is configured to do, in its own words. Later ones come as updates.
+    pub settings: Zeroizing<Vec<u8>>,
+}
+
+/// Without the settings, which hold secrets.
+impl std::fmt::Debug for SignalingHandover {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let SignalingHandover { workers, media_start, http, https, metrics, .. } = self;
+        let mut fields = f.debug_struct("SignalingHandover");
+        fields.field("workers", workers).field("media_start", media_start);
+        fields.field("http", http).field("https", https).field("metrics", metrics);
+        fields.finish_non_exhaustive()
+    }
 }
 
 /// Why a handover failed.
@@ -150,8 +158,28 @@ impl SignalingHandover {
     }
 }
 
-/// Returns when the supervisor is gone: it never writes after the handover, so its end of the
-/// socket is read until nothing more can come.
+/// Tells a child something after its handover.
+pub fn send_update(mut to: &UnixStream, message: &[u8]) -> io::Result<()> {
+    let length = u32::try_from(message.len()).ok().filter(|length| *length <= MAX_UPDATE);
+    let length = length.ok_or_else(|| io::Error::other("the update is too large"))?;
+    to.write_all(&[&length.to_le_bytes()[..], message].concat())
+}
+
+/// What the supervisor has to tell next; `None` when it is gone.
+pub fn next_update(mut supervisor: &UnixStream) -> Option<Zeroizing<Vec<u8>>> {
+    let mut length = [0; 4];
+    supervisor.read_exact(&mut length).ok()?;
+    let length = Some(u32::from_le_bytes(length)).filter(|length| *length <= MAX_UPDATE)?;
+    let mut message = Zeroizing::new(vec![0; length as usize]);
+    supervisor.read_exact(&mut message).ok()?;
+    Some(message)
+}
+
+/// Settings with certificates and a list of keys are some ten kilobytes.
+const MAX_UPDATE: u32 = 256 << 10;
+
+/// Returns when the supervisor is gone: it has nothing to tell the media process after the handover,
+/// so its end of the socket is read until nothing more can come.
 pub fn wait_for_end(mut supervisor: &UnixStream) {
     let mut bytes = [0; 64];
     loop {

@@ -114,14 +114,15 @@ impl Shard {
         }
     }
 
-    /// The run since the last key frame of a layer, when all of it is there and it is short.
+    /// The run since the last key frame of a layer, when all of it is there and it is short, and goes on:
+    /// what stopped some time ago would be shown as if it were new.
     pub(super) fn replayable(&self, track: u32, layer: usize) -> Option<RangeInclusive<u64>> {
         let layer = &self.tracks[track].layers[layer];
         let run = layer.last_key_frame.zip(layer.highest).map(|((first, _), last)| first..=last)?;
         let began = layer.history.get(*run.start()).map(|(_, stored)| stored.received)?;
         let is_short = run.end() - run.start() < MAX_REPLAY
             && layer.last_came.is_some_and(|last| last.since(began) < MAX_REPLAY_SPAN);
-        (is_short && run.clone().all(|index| layer.history.get(index).is_some())).then_some(run)
+        (layer.flows && is_short && run.clone().all(|index| layer.history.get(index).is_some())).then_some(run)
     }
 
     /// Sends packets that came before to one seat, each as at the time it came, so that the seat's

@@ -11,6 +11,7 @@ import * as meter from './cases/meter.js';
 import * as moderation from './cases/moderation.js';
 import * as openssl from './cases/openssl.js';
 import * as startStop from './cases/start-stop.js';
+import * as tokens from './cases/tokens.js';
 import * as twoTabs from './cases/two-tabs.js';
 import * as whipWhep from './cases/whip-whep.js';
 import { CaseContext } from './harness/context.js';
@@ -19,7 +20,7 @@ import { Server } from './harness/server.js';
 import { Cleanup, log } from './harness/shell.js';
 import { FIGURES, WORKS } from './measure/limits.js';
 
-const TESTS = [meter, startStop, twoTabs, killSignaling, badInput, layers, adapt, loss, lastN, moderation, openssl, whipWhep];
+const TESTS = [meter, startStop, twoTabs, killSignaling, badInput, tokens, layers, adapt, loss, lastN, moderation, openssl, whipWhep];
 const USAGE = 'usage: ./scripts/e2e NAME|all [--json] [--seconds N] [--io uring|epoll] [--only CASE] [--attempts N] [--works] [--keep], or --list';
 const FULL_SECONDS = 60;
 
@@ -47,7 +48,7 @@ async function runTest(test) {
   let server = null;
   let broken = null;
   try {
-    if (test.needsServer) server = await startServer();
+    if (test.needsServer) server = await startServer(test.environment);
   } catch (error) {
     broken = error;
   }
@@ -60,8 +61,8 @@ async function runTest(test) {
   return failed;
 }
 
-async function startServer() {
-  const server = new Server({ io: options.io, logFolder: options.keep });
+async function startServer(environment) {
+  const server = new Server({ io: options.io, logFolder: options.keep, environment });
   cleanup.add('volley', () => server.stop());
   await server.ready();
   cleanup.add('relay', await relayLocalhost());

@@ -85,6 +85,7 @@ impl VolleyProcess {
             .args(["--port", &PORT.to_string(), "--max-rooms", UNLIMITED, "--max-participants", UNLIMITED])
             .args(flags)
             .env("LOG_LEVEL", "warn")
+            .env("VOLLEY_SECURITY__RATE_LIMIT__ENABLED", "false")
             .stdout(Stdio::piped())
             .kill_on_drop(true)
             .spawn()

@@ -21,6 +21,7 @@ use volley::control::types::{Fingerprint, FingerprintHash};
 use volley::io::bind_media_port;
 use volley::transport::dtls::Identity;
 use volley::worker::page;
+use volley_signaling::settings::Settings;
 
 const WORKERS: usize = 2;
 const PEOPLE: u32 = 5;
@@ -163,12 +164,12 @@ fn run_signaling(workers: Vec<SignalingWorker>, fingerprint: Fingerprint) -> Soc
         media_start: 1,
         records: records.fd().as_fd().try_clone_to_owned().expect("a descriptor"),
         http,
+        https: None,
         metrics: None,
         fingerprint,
-        max_rooms: 10,
-        max_participants: 100,
-        spread_rooms_over: 1,
+        settings: Settings { spread_rooms_over: 1, ..Settings::default() }.to_bytes(),
     };
-    thread::spawn(move || volley_signaling::run(handover).expect("signaling can be set up"));
+    let (_never, updates) = tokio::sync::mpsc::channel(1);
+    thread::spawn(move || volley_signaling::run(handover, updates).expect("signaling can be set up"));
     address
 }

@@ -1,9 +1,9 @@
 //! HTTP: what is served where.
 
 mod api;
-mod authorize;
 mod docs;
 mod extract;
+mod guard;
 mod health;
 pub(crate) mod metrics;
 mod page;
@@ -11,6 +11,7 @@ mod participants;
 mod problem;
 mod rate;
 mod rooms;
+mod settings;
 mod socket;
 mod whip;
 
@@ -31,11 +32,13 @@ pub(crate) fn router(hub: Hub) -> Router {
         .route("/docs/", get(docs::swagger))
         .route("/docs/websocket", get(docs::websocket))
         .route("/docs/{*file}", get(docs::file))
+        .route("/settings.js", get(settings::show))
         .route("/", get(page::index))
         .route("/r/{room}", get(page::index))
         .fallback(page::asset)
         .method_not_allowed_fallback(problem::method_not_allowed)
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+        .layer(middleware::from_fn_with_state(hub.clone(), guard::guard))
         .layer(middleware::from_fn(problem::limit_address))
         .with_state(hub)
 }

@@ -75,6 +75,7 @@ impl From<Missing> for Problem {
 impl From<RoomRefusal> for Problem {
     fn from(refusal: RoomRefusal) -> Problem {
         let (status, code) = match refusal {
+            RoomRefusal::TooManyFromAddress => (StatusCode::TOO_MANY_REQUESTS, "too-many-rooms"),
             RoomRefusal::TooMany => (StatusCode::SERVICE_UNAVAILABLE, "server-busy"),
             RoomRefusal::BadName | RoomRefusal::BadSize => (StatusCode::UNPROCESSABLE_ENTITY, "bad-room"),
         };

@@ -1,13 +1,14 @@
 //! `/api/rooms`.
 
 use crate::http::extract::{Body, Parameters, Segments};
+use crate::http::guard::Client;
 use crate::http::problem::{Document, Problem};
 use crate::hub::{Hub, TrackReport};
 use crate::state::{Missing, RoomPage, RoomView};
-use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -84,10 +85,17 @@ fn default_limit() -> u16 {
     (status = 413, description = "The body is too long", body = Document, content_type = "application/problem+json"),
     (status = 415, description = "The body is not called application/json", body = Document, content_type = "application/problem+json"),
     (status = 422, description = "The body describes no room", body = Document, content_type = "application/problem+json"),
+    (status = 429, description = "As many rooms as one address may have were made from yours", body = Document, content_type = "application/problem+json"),
     (status = 503, description = "The server has as many rooms as it takes, or is stopping", body = Document, content_type = "application/problem+json"),
 ))]
-pub(crate) async fn create(State(hub): State<Hub>, Body(room): Body<NewRoom>) -> Result<Response, Problem> {
-    let made = hub.call(move |state, now| state.create_room(&room.name, room.max_participants, now)).await;
+pub(crate) async fn create(
+    State(hub): State<Hub>,
+    Extension(Client(client)): Extension<Client>,
+    Body(room): Body<NewRoom>,
+) -> Result<Response, Problem> {
+    let made = hub
+        .call(move |state, now| state.create_room_from(client, &room.name, room.max_participants, now))
+        .await;
     let view = made.ok_or_else(Problem::stopping)??;
     let location = format!("/api/rooms/{}", view.id);
     Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(view)).into_response())

@@ -1,14 +1,16 @@
 //! One WebSocket: texts in, texts out, and what a peer may not do.
 
+use crate::http::guard::Client;
 use crate::http::problem::Problem;
 use crate::http::rate::Bucket;
 use crate::hub::{Hub, Outgoing};
 use crate::protocol::{ClientMessage, ServerMessage};
 use crate::state::SocketId;
+use axum::Extension;
 use axum::extract::State;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::Response;
 use futures_util::SinkExt as _;
 use std::time::{Duration, Instant};
@@ -40,6 +42,8 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 
 pub(crate) async fn open(
     State(hub): State<Hub>,
+    Extension(Client(client)): Extension<Client>,
+    headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, Problem> {
     let upgrade = upgrade.map_err(|rejection| {
@@ -49,6 +53,11 @@ pub(crate) async fn open(
             "open this address as a WebSocket: new WebSocket(\"/ws\")",
         )
     })?;
+    let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+    if !hub.access().allows_origin(text(header::ORIGIN), text(header::HOST)) {
+        let text = "pages of this origin may not talk to this server; list it in security.allowed_origins";
+        return Err(Problem::new(StatusCode::FORBIDDEN, "origin-not-allowed", text));
+    }
     let upgrade =
         upgrade.max_message_size(MAX_READ_BYTES).max_frame_size(MAX_READ_BYTES).read_buffer_size(READ_BUFFER);
     let permit = hub.admit_socket().ok_or_else(|| {
@@ -57,7 +66,7 @@ pub(crate) async fn open(
     })?;
     Ok(upgrade.on_upgrade(async move |socket| {
         let _permit = permit;
-        let (id, messages) = hub.open_socket().await;
+        let (id, messages) = hub.open_socket(client).await;
         let mut talk = Talk::new(hub, id, socket);
         let why = talk.run(messages).await;
         talk.hub.close_socket(id).await;

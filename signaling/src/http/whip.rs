@@ -1,10 +1,9 @@
 //! `/whip/{room}` (RFC 9725) and `/whep/{room}` (draft-ietf-wish-whep): calls with nothing but a URL.
 
-use crate::http::authorize::{Want, authorize, bearer};
+use crate::http::guard::{Client, shown};
 use crate::http::problem::{self, Problem};
 use crate::hub::Hub;
-use crate::state::{BridgeError, BridgeRole, Patched};
-use axum::Router;
+use crate::state::{BridgeError, BridgeRole, Caller, Patched};
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
@@ -12,7 +11,9 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
+use axum::{Extension, Router};
 use serde::Deserialize;
+use std::net::IpAddr;
 
 const SDP: &str = "application/sdp";
 const FRAGMENT: &str = "application/trickle-ice-sdpfrag";
@@ -35,12 +36,13 @@ pub(crate) fn router() -> Router<Hub> {
 
 fn routes(base: &'static str, role: BridgeRole) -> Router<Hub> {
     let open = async move |State(hub): State<Hub>,
+                           Extension(Client(client)): Extension<Client>,
                            room: Result<Path<String>, PathRejection>,
                            named: Named,
                            headers: HeaderMap,
                            body: Content| {
         let address = Address { base, role, room: segment(room)? };
-        address.open(&hub, named, &headers, body).await
+        address.open(&hub, client, named, &headers, body).await
     };
     let patch = async move |State(hub): State<Hub>,
                             path: Result<Path<(String, String)>, PathRejection>,
@@ -49,11 +51,9 @@ fn routes(base: &'static str, role: BridgeRole) -> Router<Hub> {
         let (room, key) = segment(path)?;
         Address { base, role, room }.patch(&hub, key, &headers, body).await
     };
-    let close = async move |State(hub): State<Hub>,
-                            path: Result<Path<(String, String)>, PathRejection>,
-                            headers: HeaderMap| {
+    let close = async move |State(hub): State<Hub>, path: Result<Path<(String, String)>, PathRejection>| {
         let (room, key) = segment(path)?;
-        Address { base, role, room }.close(&hub, key, &headers).await
+        Address { base, role, room }.close(&hub, key).await
     };
     let endpoint =
         post(open).options(async || options("POST", header::HeaderName::from_static("accept-post"), SDP));
@@ -76,16 +76,18 @@ impl Address {
     async fn open(
         &self,
         hub: &Hub,
+        client: Option<IpAddr>,
         named: Named,
         headers: &HeaderMap,
         body: Content,
     ) -> Result<Response, Problem> {
-        self.authorize(headers)?;
         check_type(headers, SDP)?;
         let sdp = text(body)?;
         let name = named.ok().and_then(|Query(naming)| naming.name).unwrap_or_else(|| self.name().to_owned());
+        let caller = caller(hub, headers, client);
         let (room, role) = (self.room.clone(), self.role);
-        let opened = hub.call(move |state, now| state.open_bridge(&room, &name, role, sdp, now)).await;
+        let opened =
+            hub.call(move |state, now| state.open_bridge(&room, &name, role, caller, sdp, now)).await;
         let bridge = opened.ok_or_else(Problem::stopping)??;
         let head = [
             (header::CONTENT_TYPE, SDP.to_owned()),
@@ -104,7 +106,6 @@ impl Address {
         headers: &HeaderMap,
         body: Content,
     ) -> Result<Response, Problem> {
-        self.authorize(headers)?;
         check_type(headers, FRAGMENT)?;
         let fragment = text(body)?;
         let tag = headers.get(header::IF_MATCH).map(|tag| tag.to_str().unwrap_or_default().to_owned());
@@ -120,19 +121,10 @@ impl Address {
         })
     }
 
-    async fn close(&self, hub: &Hub, key: String, headers: &HeaderMap) -> Result<StatusCode, Problem> {
-        self.authorize(headers)?;
+    async fn close(&self, hub: &Hub, key: String) -> Result<StatusCode, Problem> {
         let (room, role) = (self.room.clone(), self.role);
         let closed = hub.call(move |state, now| state.close_bridge(&room, &key, role, now)).await;
         if closed.ok_or_else(Problem::stopping)? { Ok(StatusCode::OK) } else { Err(BridgeError::Gone.into()) }
-    }
-
-    fn authorize(&self, headers: &HeaderMap) -> Result<(), Problem> {
-        let want = match self.role {
-            BridgeRole::Publisher => Want::Publish,
-            BridgeRole::Viewer => Want::Subscribe,
-        };
-        authorize(bearer(headers), &self.room, want)
     }
 
     /// What the others see of somebody who gave no name.
@@ -164,8 +156,20 @@ fn status_of(code: &str) -> StatusCode {
         "no-media" => StatusCode::UNPROCESSABLE_ENTITY,
         "room-full" => StatusCode::CONFLICT,
         "server-busy" => StatusCode::SERVICE_UNAVAILABLE,
+        "room-not-found" => StatusCode::NOT_FOUND,
+        "too-fast" | "too-many-participants" | "too-many-rooms" => StatusCode::TOO_MANY_REQUESTS,
+        "token-room" | "token-grant" | "token-revoked" => StatusCode::FORBIDDEN,
+        code if code.starts_with("token-") => StatusCode::UNAUTHORIZED,
         _ => StatusCode::BAD_REQUEST,
     }
+}
+
+/// Whether they may is looked at before (`guard`); here it becomes what they may do.
+fn caller(hub: &Hub, headers: &HeaderMap, address: Option<IpAddr>) -> Caller {
+    let access = hub.access();
+    let shown = shown(headers, &access.auth_token_header);
+    let is_trusted = shown.as_deref().is_some_and(|shown| access.is_api_key(shown));
+    Caller { token: shown.filter(|_| !is_trusted), address, is_trusted }
 }
 
 fn segment<T>(path: Result<Path<T>, PathRejection>) -> Result<T, Problem> {

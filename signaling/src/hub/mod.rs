@@ -7,14 +7,17 @@ mod questions;
 pub(crate) use heart::Health;
 pub(crate) use questions::TrackReport;
 
+use crate::access::AccessSettings;
 use crate::clock::Clock;
 use crate::link::MediaLink;
 use crate::protocol::{ClientMessage, ServerMessage};
+use crate::settings::Settings;
 use crate::state::{Output, SocketId, State};
 use crate::store::Store;
 use heart::Heart;
 use questions::Questions;
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -40,7 +43,7 @@ pub(crate) type Outgoing = Arc<str>;
 type Call = Box<dyn FnOnce(&mut State, Time) + Send>;
 
 enum Work {
-    Opened { socket: SocketId, queue: mpsc::Sender<Outgoing> },
+    Opened { socket: SocketId, address: Option<IpAddr>, queue: mpsc::Sender<Outgoing> },
     Message { socket: SocketId, message: ClientMessage },
     Refused { socket: SocketId, code: &'static str, text: String },
     Closed { socket: SocketId },
@@ -55,6 +58,7 @@ pub(crate) struct Hub {
     last_socket: Arc<AtomicU64>,
     sockets: Arc<Semaphore>,
     health: watch::Receiver<Health>,
+    access: Arc<watch::Sender<Arc<AccessSettings>>>,
 }
 
 impl Hub {
@@ -62,6 +66,7 @@ impl Hub {
     pub(crate) fn start(state: State, link: MediaLink, store: Box<dyn Store>, clock: Clock) -> Hub {
         let (work, inbox) = mpsc::channel(QUEUED_WORK);
         let (heart, health) = Heart::new(link.workers(), clock.now());
+        let (access, _) = watch::channel(Arc::new(state.config().access.clone()));
         let core = Core {
             state,
             link,
@@ -72,7 +77,24 @@ impl Hub {
             heart,
         };
         tokio::spawn(core.run(inbox));
-        Hub { work, last_socket: Arc::default(), sockets: Arc::new(Semaphore::new(MAX_SOCKETS)), health }
+        Hub {
+            work,
+            last_socket: Arc::default(),
+            sockets: Arc::new(Semaphore::new(MAX_SOCKETS)),
+            health,
+            access: Arc::new(access),
+        }
+    }
+
+    /// Who may do what, for those who must know before they ask the task.
+    pub(crate) fn access(&self) -> Arc<AccessSettings> {
+        Arc::clone(&self.access.borrow())
+    }
+
+    /// Other settings hold from now on, as far as that is possible.
+    pub(crate) async fn reconfigure(&self, settings: Settings) {
+        self.access.send_replace(Arc::new(settings.access.clone()));
+        let _ = self.call(move |state, _| state.reconfigure(settings)).await;
     }
 
     /// Room for one more socket, for as long as the permit is held.
@@ -81,10 +103,10 @@ impl Hub {
     }
 
     /// A new socket, and the messages for it; their end means that it must be closed.
-    pub(crate) async fn open_socket(&self) -> (SocketId, mpsc::Receiver<Outgoing>) {
+    pub(crate) async fn open_socket(&self, address: Option<IpAddr>) -> (SocketId, mpsc::Receiver<Outgoing>) {
         let socket = SocketId(self.last_socket.fetch_add(1, Ordering::Relaxed));
         let (queue, messages) = mpsc::channel(QUEUED_MESSAGES);
-        self.work(Work::Opened { socket, queue }).await;
+        self.work(Work::Opened { socket, address, queue }).await;
         (socket, messages)
     }
 
@@ -158,9 +180,9 @@ impl Core {
     fn do_work(&mut self, work: Work) {
         let now = self.clock.now();
         match work {
-            Work::Opened { socket, queue } => {
+            Work::Opened { socket, address, queue } => {
                 self.sockets.insert(socket, queue);
-                self.state.socket_opened(socket);
+                self.state.socket_opened(socket, address);
             }
             Work::Message { socket, message } => self.state.message(socket, message, now),
             Work::Refused { socket, code, text } => self.state.refuse(socket, code, &text),
@@ -240,10 +262,7 @@ mod tests {
             fingerprint: Fingerprint { hash: FingerprintHash::Sha256, value: [0; 32].into_iter().collect() },
             candidates: vec![vec![]],
             media_start: 1,
-            max_rooms: 1,
-            max_participants: 2,
-            spread_rooms_over: 2,
-            idle_timeout: Duration::from_secs(1),
+            settings: Settings { max_rooms: 1, max_participants: 2, ..Settings::default() },
         };
         let clock = Clock::start();
         let state = State::load(config, &[], clock.now());
@@ -268,11 +287,11 @@ mod tests {
     #[tokio::test]
     async fn a_page_that_stops_reading_is_dropped_and_nobody_waits_for_it() {
         let hub = hub();
-        let (lazy, mut unread) = hub.open_socket().await;
+        let (lazy, mut unread) = hub.open_socket(None).await;
         for _ in 0..2 * QUEUED_MESSAGES {
             hub.refuse(lazy, "bad-json", "…".into()).await;
         }
-        let (other, mut messages) = hub.open_socket().await;
+        let (other, mut messages) = hub.open_socket(None).await;
         hub.message(other, join("room")).await;
         assert!(messages.recv().await.is_some_and(|text| text.contains("joined")));
         let mut left = 0;
@@ -287,7 +306,7 @@ mod tests {
         let hub = hub();
         let mut sockets = Vec::new();
         for _ in 0..2 {
-            let (socket, mut messages) = hub.open_socket().await;
+            let (socket, mut messages) = hub.open_socket(None).await;
             hub.message(socket, join("room")).await;
             assert!(messages.recv().await.is_some_and(|text| text.contains("joined")));
             sockets.push(socket);

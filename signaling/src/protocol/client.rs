@@ -23,6 +23,9 @@ pub enum ClientMessage {
         /// What `joined` said, to prove it.
         #[serde(default)]
         resume_token: Option<String>,
+        /// Lets you in where the server asks for it: a JSON Web Token for this room.
+        #[serde(default)]
+        token: Option<String>,
     },
     /// Publish, add receiving m-lines, restart ICE. The page always offers; answered by `answer`.
     #[serde(rename_all = "camelCase")]

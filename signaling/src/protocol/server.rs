@@ -1,6 +1,8 @@
 //! Messages to a page.
 
+use crate::access::Grants;
 use crate::protocol::{ParticipantView, Quality, TrackSource, TrackView};
+use crate::settings::IceServer;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -26,7 +28,10 @@ pub enum ServerMessage {
         mode: &'static str,
         /// For the page's RTCPeerConnection.
         #[schema(value_type = Vec<Object>)]
-        ice_servers: [(); 0],
+        ice_servers: Vec<IceServer>,
+        /// What you may do here: of `publish`, `subscribe`, `record`, `administer`.
+        #[schema(value_type = Vec<String>)]
+        grants: Grants,
         /// What you publish, after coming back.
         tracks: Vec<TrackView>,
         /// The others in the room.

@@ -3,9 +3,9 @@
 use crate::sdp::codec::REMB;
 use crate::sdp::simulcast;
 use crate::sdp::{LocalIce, OfferedCodec, RtpSection, Section};
-use sdp_types::{Attribute, Connection, Media, Origin, Session, Time};
+use sdp_types::{Attribute, Bandwidth, Connection, Media, Origin, Session, Time};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use volley::control::types::Fingerprint;
+use volley::control::types::{Fingerprint, Kind};
 
 /// Everything an answer says.
 #[derive(Clone, Debug)]
@@ -26,6 +26,8 @@ pub struct Answer<'a> {
     pub candidates: &'a [SocketAddr],
     /// The canonical name of everything we send (RFC 3550 §6.5.1).
     pub cname: &'a str,
+    /// Most we want to receive on one m-line with a picture, bit/s.
+    pub max_bitrate: Option<u32>,
     /// The m-lines of the offer, in order, and what became of them.
     pub sections: Vec<AnswerSection<'a>>,
 }
@@ -127,8 +129,7 @@ impl Answer<'_> {
             self.write_sources(&mut lines, seat);
         }
         Media {
-            media: if offered.kind == volley::control::types::Kind::Audio { "audio" } else { "video" }
-                .to_owned(),
+            media: if offered.kind == Kind::Audio { "audio" } else { "video" }.to_owned(),
             // RFC 8840 §4.1.1 allows the discard port; every candidate stands below.
             port: 9,
             num_ports: None,
@@ -136,10 +137,17 @@ impl Answer<'_> {
             fmt: payload_types(&offered.codecs),
             media_title: None,
             connections: vec![nowhere()],
-            bandwidths: vec![],
+            bandwidths: self.bandwidth(offered, receives),
             key: None,
             attributes: lines.0,
         }
+    }
+
+    /// RFC 3890 §6.2: a limit of what we receive, without the headers of lower layers.
+    fn bandwidth(&self, offered: &RtpSection, receives: bool) -> Vec<Bandwidth> {
+        let limit = self.max_bitrate.filter(|_| receives && offered.kind == Kind::Video);
+        let line = |bitrate: u32| Bandwidth { bwtype: "TIAS".to_owned(), bandwidth: bitrate.into() };
+        limit.map(line).into_iter().collect()
     }
 
     fn write_transport(&self, lines: &mut Lines, tagged: bool) {

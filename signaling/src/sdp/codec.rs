@@ -65,10 +65,11 @@ fn is_dynamic(payload_type: u8) -> bool {
 fn recognise(map: &RtpMap, fmtp: Option<&Fmtp>, kind: Kind) -> Option<(Codec, u32, Option<String>)> {
     let name = map.encoding_name.to_ascii_lowercase();
     match (kind, name.as_str(), map.clock_rate) {
-        // RFC 7587 §7: always 48000/2, whatever is inside. What we say we like, publishers send.
+        // RFC 7587 §7: always 48000/2, whatever is inside. Our parameters follow from what is
+        // configured.
         (Kind::Audio, "opus", 48_000) => {
             let stereo = map.encoding_params.as_deref() == Some("2");
-            stereo.then(|| (Codec::Opus, 0, Some("minptime=10;useinbandfec=1".to_owned())))
+            stereo.then_some((Codec::Opus, 0, None))
         }
         // RFC 7741 §6.1: max-fs and max-fr are limits of a receiver; a forwarder has none.
         (Kind::Video, "vp8", 90_000) => Some((Codec::Vp8, 0, None)),

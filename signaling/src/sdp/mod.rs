@@ -10,6 +10,7 @@ mod fragment;
 mod h264;
 mod ice;
 mod offer;
+mod restrict;
 mod section;
 mod simulcast;
 

@@ -3,6 +3,7 @@
 
 use crate::protocol::MediaKind;
 use crate::sdp::{Fragment, LocalIce, Offer, restarted};
+use crate::state::admission::Caller;
 use crate::state::join::{JoinRequest, Refusal, check_room_id};
 use crate::state::model::{PeerMark, Transport};
 use crate::state::offers::OfferRequest;
@@ -78,17 +79,20 @@ impl State {
         room: &str,
         name: &str,
         role: BridgeRole,
+        caller: Caller,
         sdp: String,
         now: Time,
     ) -> Result<Bridge, BridgeError> {
         check_room_id(room)?;
-        let mut offer = Offer::parse(&sdp).map_err(|error| (error.code(), error.to_string()))?;
+        self.check_arrival(caller.address, now)?;
+        let mut offer = self.read_offer(&sdp).map_err(|error| (error.code(), error.to_string()))?;
         restrict(&mut offer, role)?;
         let request = JoinRequest {
             room_id: room.to_owned(),
             name: name.to_owned(),
             participant_id: None,
             resume_token: None,
+            caller,
         };
         let id = self.enter(None, &request)?;
         if let Some(participant) = self.participants.get_mut(&id) {

@@ -1,7 +1,6 @@
 //! What the media process tells, and how both come to believe the same again after one was away.
 
 use crate::protocol::ServerMessage;
-use crate::sdp::Offer;
 use crate::state::State;
 use crate::state::model::{Participant, Phase};
 use crate::state::plan::all_commands;
@@ -108,7 +107,7 @@ impl State {
             return;
         };
         let Some(transport) = &owner.transport else { return };
-        let Ok(offer) = Offer::parse(&transport.offer) else { return };
+        let Ok(offer) = self.read_offer(&transport.offer) else { return };
         for command in all_commands(id, &offer, &transport.lines) {
             self.out.command(worker, command);
         }

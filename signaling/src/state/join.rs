@@ -1,9 +1,12 @@
 //! Coming, coming back and going.
 
+use crate::access::counted_as;
 use crate::protocol::ServerMessage;
+use crate::state::admission::Caller;
 use crate::state::ids::Raw;
 use crate::state::model::{Participant, Room};
 use crate::state::{SocketId, State, growth::Growth, pairs, secret};
+use std::net::IpAddr;
 use volley::base::{ParticipantId, StreamId, Time};
 use volley::control::Command;
 
@@ -19,15 +22,16 @@ pub(super) struct JoinRequest {
     pub name: String,
     pub participant_id: Option<String>,
     pub resume_token: Option<String>,
+    pub caller: Caller,
 }
 
 /// A refusal: a stable code and a sentence that says what to do.
 pub(super) type Refusal = (&'static str, String);
 
 impl State {
-    /// A page opened a socket.
-    pub fn socket_opened(&mut self, socket: SocketId) {
-        self.sockets.open(socket);
+    /// A page opened a socket, from this address if that is known.
+    pub fn socket_opened(&mut self, socket: SocketId, address: Option<IpAddr>) {
+        self.sockets.open(socket, address);
     }
 
     /// A socket is gone. Its participant stays for as long as media shows that they are there.
@@ -45,6 +49,7 @@ impl State {
             return Err(("already-joined", text.into()));
         }
         check_room_id(&request.room_id)?;
+        self.check_arrival(request.caller.address, now)?;
         match (&request.participant_id, &request.resume_token) {
             (None, None) => self.enter(Some(socket), &request).map(drop),
             (Some(id), Some(token)) => self.resume(socket, &request.room_id, id, token, now),
@@ -59,30 +64,23 @@ impl State {
         request: &JoinRequest,
     ) -> Result<ParticipantId, Refusal> {
         let name = check_name(&request.name)?;
+        let pass = self.pass_for_joining(&request.caller, &request.room_id)?;
+        let address = request.caller.address;
+        self.check_people(address)?;
         // Before a room is made for it, which nobody would ever leave.
         let Some(worker) = self.place(self.rooms.get(&request.room_id)) else {
             let text = "this server has more to forward than it can carry; try again in a few seconds";
             return Err(("server-busy", text.to_owned()));
         };
-        if !self.rooms.contains_key(&request.room_id) {
-            self.make_room(&request.room_id, &request.room_id, self.config.max_participants, false).map_err(
-                |_| ("server-busy", "this server has as many rooms as it takes; try again later".to_owned()),
-            )?;
-        }
-        let room = &self.rooms[&request.room_id];
-        if room.members.len() >= room.max_participants {
-            let text = format!(
-                "{} people are in this room, and it takes no more; try again later",
-                room.members.len()
-            );
-            return Err(("room-full", text));
-        }
+        self.find_or_make_room(&request.room_id, address)?;
         let id = ParticipantId(self.ids.take());
         let participant = Participant {
             id: Raw(id),
             room: request.room_id.clone(),
             worker: Some(worker),
             name,
+            pass,
+            address: address.and_then(counted_as),
             resume_token: secret::token::<24>(),
             call_stream: Raw(StreamId(self.ids.take())),
             screen_stream: Raw(StreamId(self.ids.take())),
@@ -172,7 +170,8 @@ impl State {
             resume_token: participant.resume_token.clone(),
             resumed,
             mode: "sfu",
-            ice_servers: [],
+            ice_servers: self.config.ice_servers.clone(),
+            grants: participant.pass.grants.clone(),
             tracks: participant.track_views(),
             participants: others
                 .filter_map(|other| self.participants.get(other))

@@ -1,6 +1,7 @@
 //! What a page says, and what is done about it.
 
 use crate::protocol::{ClientMessage, ServerMessage};
+use crate::state::admission::Caller;
 use crate::state::join::{JoinRequest, Refusal};
 use crate::state::offers::OfferRequest;
 use crate::state::plan::Wishes;
@@ -26,8 +27,12 @@ impl State {
     }
 
     fn dispatch(&mut self, socket: SocketId, message: ClientMessage, now: Time) -> Result<(), Refusal> {
-        if let ClientMessage::Join { room_id, participant_name, participant_id, resume_token } = message {
-            let request = JoinRequest { room_id, name: participant_name, participant_id, resume_token };
+        if let ClientMessage::Join { room_id, participant_name, participant_id, resume_token, token } =
+            message
+        {
+            let caller = Caller { token, address: self.sockets.address(socket), is_trusted: false };
+            let request =
+                JoinRequest { room_id, name: participant_name, participant_id, resume_token, caller };
             return self.join(socket, request, now);
         }
         let id = self

@@ -3,6 +3,7 @@
 //! Input goes in with the time, [`State::finish`] gives what is to be done ([`Output`]). Knows
 //! SDP's meaning but not its text, and the media process only by its commands and events.
 
+mod admission;
 mod bridge;
 mod events;
 pub(crate) mod growth;
@@ -21,6 +22,7 @@ mod rooms;
 mod secret;
 mod socket;
 
+pub use admission::Caller;
 pub use bridge::{Bridge, BridgeError, BridgeRole, Patched};
 pub use moderation::{Missing, Selection};
 pub use output::{Output, Save};
@@ -28,7 +30,11 @@ pub use records::{Loaded, RECORD_VERSION};
 pub use rooms::{RoomPage, RoomRefusal, RoomView, TrackOwner};
 pub use socket::SocketId;
 
+use crate::access::{self, Grant};
 use crate::protocol::{MediaKind, Receive, ServerMessage, SlotView};
+use crate::sdp::{Offer, OfferError};
+use crate::settings::Settings;
+use admission::{Arrivals, Revocation};
 use events::Resync;
 use ids::Ids;
 use model::{Participant, Room};
@@ -36,6 +42,7 @@ use placement::WorkerLoad;
 use socket::Sockets;
 use std::collections::{BTreeSet, HashMap};
 use std::net::SocketAddr;
+use std::ops::Deref;
 use std::time::Duration;
 use volley::base::{ParticipantId, Time, TrackId};
 use volley::control::types::Fingerprint;
@@ -53,14 +60,16 @@ pub struct Config {
     pub candidates: Vec<Vec<SocketAddr>>,
     /// Counts the starts of the media process.
     pub media_start: u64,
-    /// Most rooms at once.
-    pub max_rooms: usize,
-    /// Most people in a room, whatever the room itself allows.
-    pub max_participants: usize,
-    /// From how many people of a room on one worker the next ones go to another.
-    pub spread_rooms_over: usize,
-    /// A room made over REST ends when nobody was in it for so long.
-    pub idle_timeout: Duration,
+    /// What is configured.
+    pub settings: Settings,
+}
+
+impl Deref for Config {
+    type Target = Settings;
+
+    fn deref(&self) -> &Settings {
+        &self.settings
+    }
 }
 
 /// All that signaling knows.
@@ -75,6 +84,8 @@ pub struct State {
     owners: HashMap<u64, ParticipantId>,
     sockets: Sockets,
     resyncs: Vec<Resync>,
+    revocations: Vec<Revocation>,
+    arrivals: Arrivals,
     /// By the worker's number.
     loads: Vec<WorkerLoad>,
     out: Output,
@@ -113,6 +124,7 @@ impl State {
         let due: Vec<ParticipantId> =
             self.participants.values_mut().filter_map(|p| p.growth.is_due(now).then_some(p.id.0)).collect();
         due.into_iter().for_each(|id| self.request_offer(id));
+        self.forget_revocations(access::unix_now());
         let is_over = |since: Option<Time>, after| since.is_some_and(|since| now.since(since) >= after);
         let gone: Vec<ParticipantId> = self
             .participants
@@ -148,6 +160,18 @@ impl State {
     /// What the server is and allows.
     pub fn config(&self) -> &Config {
         &self.config
+    }
+
+    /// Other limits and ICE servers hold from now on. What was agreed on stays: codecs and the spread of
+    /// rooms are those of the start.
+    pub fn reconfigure(&mut self, settings: Settings) {
+        let Settings { spread_rooms_over, codecs, page, .. } = self.config.settings.clone();
+        self.config.settings = Settings { spread_rooms_over, codecs, page, ..settings };
+    }
+
+    /// Reads an offer as far as what is configured lets it be taken.
+    fn read_offer(&self, sdp: &str) -> Result<Offer, OfferError> {
+        Ok(Offer::parse(sdp)?.restricted(&self.config.codecs))
     }
 
     fn participant(&self, id: ParticipantId) -> Option<&Participant> {
@@ -194,6 +218,9 @@ impl State {
 
     /// How many pairs of seats somebody should have.
     fn need_of(&self, id: ParticipantId) -> usize {
+        if self.participants.get(&id).is_some_and(|p| !p.pass.may(Grant::Subscribe)) {
+            return 0;
+        }
         let room = self.participants.get(&id).and_then(|p| self.rooms.get(&p.room));
         let others = room.into_iter().flat_map(|room| &room.members).filter(|&&other| other != id);
         growth::need(others.filter_map(|other| self.participants.get(other)).map(Participant::streams).sum())

@@ -1,6 +1,7 @@
 //! What signaling remembers of rooms and people. Plain data; all of it that is not skipped stands
 //! in the records.
 
+use crate::access::Pass;
 use crate::protocol::{MediaKind, ParticipantView, TrackSource, TrackView};
 use crate::sdp::{LocalIce, RemoteIce};
 use crate::state::bridge::BridgeRole;
@@ -10,6 +11,7 @@ use crate::state::quality::QualityWishes;
 use crate::state::socket::SocketId;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 use volley::base::{ParticipantId, RoomId, SlotId, StreamId, Time, TrackId, TransportId};
 
 /// A room, whether anybody is in it or not.
@@ -24,6 +26,9 @@ pub(crate) struct Room {
     /// Made over REST: it outlives its last participant.
     pub declared: bool,
     pub created_unix_ms: u64,
+    /// Where it was made from, so far as that is counted.
+    #[serde(default)]
+    pub maker: Option<IpAddr>,
     /// What the media process knows it by while somebody is in it.
     pub media: Option<RoomMedia>,
     #[serde(skip)]
@@ -64,6 +69,12 @@ pub(crate) struct Participant {
     pub worker: Option<usize>,
     pub name: String,
     pub resume_token: String,
+    /// What they may do.
+    #[serde(default)]
+    pub pass: Pass,
+    /// Where they came from, so far as that is counted.
+    #[serde(default)]
+    pub address: Option<IpAddr>,
     /// What microphone and camera play in step under.
     pub call_stream: Raw<StreamId>,
     /// What the screen and its sound play in step under.

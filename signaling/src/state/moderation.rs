@@ -45,8 +45,7 @@ impl State {
     /// Takes somebody out of a room: their page is told, and their media ends.
     pub fn put_out(&mut self, room: &str, id: &str, now: Time) -> Result<(), Missing> {
         let id = self.member(room, id)?;
-        self.tell(id, ServerMessage::error("removed", "you were taken out of this room"));
-        self.remove_participant(id, now);
+        self.remove_and_revoke(room, id, now);
         Ok(())
     }
 

@@ -1,5 +1,6 @@
 //! From an offer to an answer, and to what the media process is told.
 
+use crate::access::{Grant, TokenError};
 use crate::protocol::ServerMessage;
 use crate::sdp::{Answer, AnswerSection, LocalIce, Offer, OfferError, Peer, Seat, Section};
 use crate::state::ids::Raw;
@@ -11,6 +12,10 @@ use volley::base::{ParticipantId, Time, TransportId};
 use volley::control::Command;
 use volley::control::message::OpenTransport;
 use volley::control::types::IceCredentials;
+
+/// A limit is told in answers below this, the sum of the layers that our page sends: Chromium takes a
+/// limit also as leave to send as much, and its own is 2.5 Mbit/s.
+const BEYOND_BROWSERS: u32 = 3_150_000;
 
 /// An offer, and what the page says beside it.
 #[derive(Clone, Debug)]
@@ -26,10 +31,11 @@ impl State {
         request: OfferRequest,
         now: Time,
     ) -> Result<(), Refusal> {
-        let offer = Offer::parse(&request.sdp).map_err(|error| (error.code(), error.to_string()))?;
+        let offer = self.read_offer(&request.sdp).map_err(|error| (error.code(), error.to_string()))?;
         let sdp = self.negotiate(id, &offer, &request, now)?;
         let tracks = self.participants.get(&id).map_or(vec![], Participant::track_views);
         self.tell(id, ServerMessage::Answer { sdp, tracks });
+        self.tell_what_was_withheld(id, &offer);
         Ok(())
     }
 
@@ -143,16 +149,21 @@ impl State {
     /// Brings tracks and seats to what the offer asks for.
     fn plan(&mut self, id: ParticipantId, offer: &Offer, request: &OfferRequest) {
         let worker = self.worker_of(id);
+        let offered_before = self.participants.get(&id).and_then(|p| p.transport.as_ref());
+        let before = offered_before.and_then(|transport| self.read_offer(&transport.offer).ok());
         let Some(participant) = self.participants.get_mut(&id) else { return };
         let (call_stream, screen_stream) = (participant.call_stream, participant.screen_stream);
+        let [may_publish, may_subscribe] =
+            [Grant::Publish, Grant::Subscribe].map(|grant| participant.pass.may(grant));
         let Some(transport) = participant.transport.as_mut() else { return };
-        let before = Offer::parse(&transport.offer).ok();
         let planner = Planner {
             transport: transport.id.0,
             call_stream,
             screen_stream,
             before: before.as_ref(),
             wishes: &request.wishes,
+            may_publish,
+            may_subscribe,
             ids: &mut self.ids,
         };
         let changes = planner.apply(offer, &mut transport.lines);
@@ -207,9 +218,20 @@ impl State {
             fingerprint: &self.config.fingerprint,
             candidates: candidates.map_or(&[], Vec::as_slice),
             cname: transport.map_or("", |transport| &transport.cname),
+            max_bitrate: Some(self.config.page.max_bitrate).filter(|most| *most < BEYOND_BROWSERS),
             sections,
         };
         Some(answer.write())
+    }
+
+    /// The answer takes nothing of somebody who may not publish, without a word why.
+    fn tell_what_was_withheld(&mut self, id: ParticipantId, offer: &Offer) {
+        let may_publish = self.participants.get(&id).is_none_or(|p| p.pass.may(Grant::Publish));
+        let mut sections = offer.sections.iter().filter_map(|section| section.rtp.as_ref());
+        if !may_publish && sections.any(|section| section.sends) {
+            let error = TokenError::Grant(Grant::Publish);
+            self.tell(id, ServerMessage::error(error.code(), error.to_string()));
+        }
     }
 
     /// Ends the tracks of the screen. Its m-lines stay until the page's next offer, in which they

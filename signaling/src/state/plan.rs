@@ -45,6 +45,9 @@ pub(crate) struct Planner<'a> {
     /// What was agreed on before, if anything.
     pub before: Option<&'a Offer>,
     pub wishes: &'a Wishes,
+    /// What the page's pass lets it do.
+    pub may_publish: bool,
+    pub may_subscribe: bool,
     pub ids: &'a mut Ids,
 }
 
@@ -70,10 +73,10 @@ impl Planner<'_> {
             let index = line_index(lines, section);
             let asked = self.wishes.is_screen || self.wishes.sources.contains_key(section.mid.as_str());
             lines[index].withheld &= section.sends && !asked;
-            if section.sends && lines[index].track.is_none() && !lines[index].withheld {
+            if self.may_publish && section.sends && lines[index].track.is_none() && !lines[index].withheld {
                 self.publish(section, lines, index, &mut changes);
             }
-            if section.receives && lines[index].seat.is_none() {
+            if self.may_subscribe && section.receives && lines[index].seat.is_none() {
                 self.open_seat(section, lines, index, offer, &mut changes);
             }
         }

@@ -1,5 +1,6 @@
 //! What survives the death of this process, and the state made from it again.
 
+use crate::state::admission::Arrivals;
 use crate::state::ids::Ids;
 use crate::state::model::{Participant, Room};
 use crate::state::output::Save;
@@ -18,6 +19,7 @@ pub const RECORD_VERSION: u16 = 1;
 const SERVER: u16 = 1;
 const ROOM: u16 = 2;
 const PARTICIPANT: u16 = 3;
+pub(super) const REVOCATION: u16 = 4;
 const RESERVED_IDS: u64 = 0;
 const MEDIA_START: u64 = 1;
 
@@ -44,6 +46,8 @@ impl State {
             owners: HashMap::new(),
             sockets: Sockets::default(),
             resyncs: Vec::new(),
+            revocations: all(records, REVOCATION).collect(),
+            arrivals: Arrivals::default(),
             loads: vec![WorkerLoad::default(); config.candidates.len().max(1)],
             out: Output::default(),
             dirty: Dirty::default(),
@@ -153,7 +157,7 @@ impl State {
     }
 }
 
-fn put<T: serde::Serialize>(kind: u16, key: u64, value: &T) -> Save {
+pub(super) fn put<T: serde::Serialize>(kind: u16, key: u64, value: &T) -> Save {
     let bytes = serde_json::to_vec(value).expect("records have no map with keys that are not text");
     Save::Put { kind, key, bytes }
 }

@@ -53,6 +53,9 @@ pub enum RoomRefusal {
     /// The server has as many as it takes.
     #[error("this server has as many rooms as it takes")]
     TooMany,
+    /// One address has made as many as it may.
+    #[error("as many rooms as one address may have were made from yours; delete one, or let it end")]
+    TooManyFromAddress,
     /// Its name is too long, empty or has line breaks.
     #[error("a name has 1 to 64 characters, and no line breaks")]
     BadName,
@@ -136,6 +139,7 @@ impl State {
             max_participants,
             declared,
             created_unix_ms: created,
+            maker: None,
             media: None,
             members: Default::default(),
             speakers: Vec::new(),

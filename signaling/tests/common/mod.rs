@@ -10,6 +10,7 @@ use volley::control::message::{OpenSlot, Publish};
 use volley::control::types::{DtlsVersion, Fingerprint, FingerprintHash, SrtpProfile, TransportState};
 use volley::control::{Command, Event};
 use volley_signaling::protocol::{ClientMessage, ServerMessage};
+use volley_signaling::settings::Settings;
 use volley_signaling::state::{Config, SocketId, State};
 use volley_signaling::store::{MemoryStore, Store};
 
@@ -30,10 +31,7 @@ pub(crate) fn config() -> Config {
             vec!["192.0.2.1:50001".parse().unwrap()],
         ],
         media_start: 1,
-        max_rooms: 3,
-        max_participants: 5,
-        spread_rooms_over: 5,
-        idle_timeout: Duration::from_secs(3600),
+        settings: Settings { max_rooms: 3, max_participants: 5, spread_rooms_over: 5, ..Settings::default() },
     }
 }
 
@@ -70,7 +68,7 @@ impl Lab {
     }
 
     pub(crate) fn open(&mut self, socket: u64) -> SocketId {
-        self.state.socket_opened(SocketId(socket));
+        self.state.socket_opened(SocketId(socket), None);
         self.turn();
         SocketId(socket)
     }

@@ -13,6 +13,7 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 use volley::base::TransportId;
 use volley::control::types::{Reason, TrackStats};
 use volley::control::{Command, Event};
+use volley_signaling::Ports;
 use volley_signaling::link::{MediaCarrier, MediaLink};
 use volley_signaling::state::Config;
 use volley_signaling::store::MemoryStore;
@@ -44,7 +45,7 @@ impl Server {
         let kept = Box::new(store.clone());
         let ended = async move { drop(stopped.await) };
         tokio::spawn(async move {
-            volley_signaling::serve(config, &loaded, link, kept, (listener, None), ended).await.unwrap();
+            volley_signaling::serve(config, &loaded, link, kept, Ports::http(listener), ended).await.unwrap();
         });
         Server { address, store, _stop: stop }
     }

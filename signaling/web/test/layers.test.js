@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { encodingsOf, fit, Layers, offerDescriptor } from "../layers.js";
+import { boxesFor, encodingsOf, fit, Layers, offerDescriptor } from "../layers.js";
 import { settle } from "./fakes.js";
 
 test("three layers are published with every limit on every one", () => {
@@ -13,6 +13,19 @@ test("three layers are published with every limit on every one", () => {
   assert.equal(others.length, 0);
   assert.deepEqual([whole.scalabilityMode, whole.maxBitrate, whole.maxFramerate], ["L3T3_KEY", 3_150_000, 30]);
   for (const { maxFramerate, maxBitrate } of encodingsOf("screen")) assert.ok(maxFramerate && maxBitrate);
+});
+
+test("what the server asks for shapes the layers, the lowest first", () => {
+  const asked = { width: 1280, height: 720, maxBitrate: 5_000_000, minBitrate: 100_000, simulcast: true };
+  const layers = (/** @type {Partial<typeof asked>} */ other) =>
+    boxesFor({ ...asked, ...other }).camera.map(({ rid, maxBitrate }) => [rid, maxBitrate]);
+  assert.deepEqual(layers({}), [["l", 150_000], ["m", 500_000], ["h", 2_500_000]]);
+  assert.deepEqual(layers({ maxBitrate: 1_000_000 }), [["l", 150_000], ["m", 500_000], ["h", 350_000]]);
+  assert.deepEqual(layers({ maxBitrate: 700_000 }), [["l", 150_000], ["m", 500_000]], "50 kbit/s are no picture");
+  assert.deepEqual(layers({ maxBitrate: 90_000 }), [["l", 90_000]]);
+  assert.deepEqual(layers({ simulcast: false }), [["h", 2_500_000]]);
+  assert.deepEqual(layers({ width: 640, height: 360 }), [["l", 150_000], ["h", 625_000]]);
+  assert.equal(boxesFor({ ...asked, simulcast: false }).screen.length, 1);
 });
 
 test("a picture fits its box whatever its shape", () => {

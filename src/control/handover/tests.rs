@@ -4,7 +4,6 @@ use super::*;
 use crate::control::types::FingerprintHash;
 use crate::control::{Command, SignalingChannel, WorkerChannel};
 use rustix::io::{FdFlags, fcntl_getfd};
-use std::io::Write as _;
 use std::os::fd::AsFd as _;
 
 #[test]
@@ -34,7 +33,11 @@ fn a_signaling_process_gets_what_was_sent() {
     let got = SignalingHandover::receive(&theirs).unwrap();
     assert_eq!(got.http.local_addr().unwrap(), sent.http.local_addr().unwrap());
     assert_eq!((got.media_start, &got.fingerprint), (7, &sent.fingerprint));
-    assert_eq!((got.max_rooms, got.max_participants, got.spread_rooms_over), (11, 12, 13));
+    assert_eq!(got.settings, sent.settings);
+    let ports = |handover: &SignalingHandover| {
+        [&handover.https, &handover.metrics].map(|one| one.as_ref().unwrap().local_addr().unwrap())
+    };
+    assert_eq!(ports(&got), ports(&sent));
     let candidates = |handover: &SignalingHandover| {
         handover.workers.iter().map(|worker| worker.candidates.clone()).collect::<Vec<_>>()
     };
@@ -103,8 +106,24 @@ fn the_end_of_the_supervisor_is_noticed() {
 }
 
 #[test]
-fn a_key_is_not_printed() {
+fn updates_come_one_by_one_until_the_supervisor_is_gone() {
+    let (ours, theirs) = UnixStream::pair().unwrap();
+    signaling(1).send(&ours).unwrap();
+    send_update(&ours, b"first").unwrap();
+    send_update(&ours, b"").unwrap();
+    SignalingHandover::receive(&theirs).unwrap();
+    let next = || next_update(&theirs).map(|update| update.to_vec());
+    assert_eq!((next(), next()), (Some(b"first".to_vec()), Some(vec![])));
+    drop(ours);
+    assert_eq!(next(), None);
+    let (ours, _theirs) = UnixStream::pair().unwrap();
+    assert!(send_update(&ours, &vec![0; MAX_UPDATE as usize + 1]).is_err());
+}
+
+#[test]
+fn secrets_are_not_printed() {
     assert!(!format!("{:?}", media(1).0).contains("115"));
+    assert!(!format!("{:?}", signaling(1)).contains(&format!("{:?}", b"settings")));
 }
 
 /// Sends one channel, for tests with a second process.
@@ -156,10 +175,9 @@ fn signaling(workers: usize) -> SignalingHandover {
         media_start: 7,
         records: records.fd().as_fd().try_clone_to_owned().unwrap(),
         http: TcpListener::bind("127.0.0.1:0").unwrap(),
+        https: Some(TcpListener::bind("127.0.0.1:0").unwrap()),
         metrics: Some(TcpListener::bind("127.0.0.1:0").unwrap()),
         fingerprint: Fingerprint { hash: FingerprintHash::Sha256, value: [9; 32].into_iter().collect() },
-        max_rooms: 11,
-        max_participants: 12,
-        spread_rooms_over: 13,
+        settings: Zeroizing::new(b"settings".to_vec()),
     }
 }

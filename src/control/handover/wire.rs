@@ -192,12 +192,12 @@ impl Handover for SignalingHandover {
         }
         self.media_start.write(to);
         files.extend([self.records.as_fd(), self.http.as_fd()]);
-        self.metrics.is_some().write(to);
-        files.extend(self.metrics.as_ref().map(AsFd::as_fd));
+        for listener in [&self.https, &self.metrics] {
+            listener.is_some().write(to);
+            files.extend(listener.as_ref().map(AsFd::as_fd));
+        }
         self.fingerprint.write(to);
-        self.max_rooms.write(to);
-        self.max_participants.write(to);
-        self.spread_rooms_over.write(to);
+        write_bytes(to, &self.settings);
     }
 
     fn read(from: &mut Reader<'_>, files: &mut Files) -> Result<SignalingHandover, Corrupt> {
@@ -211,13 +211,16 @@ impl Handover for SignalingHandover {
             media_start: u64::read(from)?,
             records: files.take()?,
             http: TcpListener::from(files.take()?),
-            metrics: if bool::read(from)? { Some(TcpListener::from(files.take()?)) } else { None },
+            https: read_listener(from, files)?,
+            metrics: read_listener(from, files)?,
             fingerprint: Fingerprint::read(from)?,
-            max_rooms: u32::read(from)?,
-            max_participants: u32::read(from)?,
-            spread_rooms_over: u32::read(from)?,
+            settings: Zeroizing::new(read_bytes(from)?),
         })
     }
+}
+
+fn read_listener(from: &mut Reader<'_>, files: &mut Files) -> Result<Option<TcpListener>, Corrupt> {
+    bool::read(from)?.then(|| files.take().map(TcpListener::from)).transpose()
 }
 
 fn write_channel<'a>(channel: &'a ChannelFds, files: &mut Vec<BorrowedFd<'a>>) {

@@ -7,11 +7,12 @@ import { SERVER_SPACE } from './network.js';
 import { log, until } from './shell.js';
 
 export class Server {
-  constructor({ io, logFolder }) {
+  constructor({ io, logFolder, environment }) {
     const flags = io ? ['--io', io] : [];
     const sink = logFolder ? fs.openSync(path.join(logFolder, 'volley.log'), 'a') : 'inherit';
     this.process = spawn('ip', ['netns', 'exec', SERVER_SPACE, process.env.VOLLEY_BIN, ...flags], {
       stdio: ['ignore', 'pipe', sink],
+      env: { ...process.env, ...environment },
     });
     this.ended = new Promise((done) => this.process.once('exit', (code, signal) => done((this.end = { code, signal }))));
     readline.createInterface({ input: this.process.stdout }).on('line', (line) => {

@@ -92,6 +92,7 @@ fn answer(offer: &server::Offer) -> String {
         fingerprint: &fingerprint,
         candidates: &candidates,
         cname: "cname",
+        max_bitrate: None,
         sections: sections
             .map(|offered| server::AnswerSection::Accepted { offered, receives: offered.sends, seat: None })
             .collect(),

@@ -1,6 +1,7 @@
 //! One example of every message. Those of pages are texts that must be understood, those of the
 //! server are values that are written down; tests hold both against the types.
 
+use crate::access::Pass;
 use crate::protocol::{
     LayerView, MediaKind, ParticipantView, Quality, Receive, ServerMessage, SlotView, TrackSource, TrackView,
 };
@@ -41,7 +42,8 @@ pub(super) fn from_server() -> Vec<ServerMessage> {
             resume_token: text("x5mE0fKqTR2…"),
             resumed: false,
             mode: "sfu",
-            ice_servers: [],
+            ice_servers: vec![],
+            grants: Pass::default().grants,
             tracks: vec![],
             participants: vec![jane],
         },

@@ -1,0 +1,57 @@
+//! `volley config check`: what is in force, and why.
+
+use super::kind::Kind;
+use super::{Config, Effect, Setting};
+use serde_json::Value;
+use std::fmt::Write as _;
+
+impl Config {
+    /// A line for each key: its value, where that came from, and what it does when that is nothing.
+    pub(crate) fn describe(&self) -> String {
+        let rows: Vec<[String; 3]> = self.0.iter().map(row).collect();
+        let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+        // A list of codecs must not push all origins off the screen.
+        let (keys, values) = (width(0), width(1).min(32));
+        let mut text = String::new();
+        for [key, value, origin] in &rows {
+            let _ = writeln!(text, "{key:keys$}  {value:values$}  {origin}");
+        }
+        text
+    }
+}
+
+fn row(setting: &Setting) -> [String; 3] {
+    let effect = match setting.key.effect {
+        Effect::NotYet => "; no effect yet",
+        Effect::Never(_) => "; no effect",
+        Effect::AtStart | Effect::AtOnce => "",
+    };
+    let origin = format!("{}{effect}", setting.origin);
+    let value = match (setting.key.kind, setting.value.as_array()) {
+        (Kind::Secrets { .. }, Some(secrets)) if !secrets.is_empty() => format!("({} hidden)", secrets.len()),
+        _ => shown(&setting.value),
+    };
+    [setting.key.path.to_owned(), value, origin]
+}
+
+/// A word without its quotes, all else as JSON; credentials stay unseen.
+fn shown(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        other => without_credentials(other).to_string(),
+    }
+}
+
+fn without_credentials(value: &Value) -> Value {
+    match value {
+        Value::Array(items) => items.iter().map(without_credentials).collect(),
+        Value::Object(fields) => {
+            let hide = |(name, value): (&String, &Value)| {
+                let value = if name == "credential" { "(hidden)".into() } else { without_credentials(value) };
+                (name.clone(), value)
+            };
+            Value::Object(fields.iter().map(hide).collect())
+        }
+        other => other.clone(),
+    }
+}

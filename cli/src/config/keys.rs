@@ -1,0 +1,176 @@
+//! Every key there is: where it stands, what it may be, what it is when nobody says, and whether it
+//! does anything. Files, environment, flags, `--help` and `volley config check` all follow from it.
+
+use super::kind::Kind;
+
+/// One key.
+#[derive(Debug)]
+pub(crate) struct Key {
+    /// Section and name, with dots between.
+    pub(crate) path: &'static str,
+    pub(crate) kind: Kind,
+    /// As it would stand in a file.
+    pub(crate) default: &'static str,
+    /// The flag without its dashes; the flag's own short variable follows from it.
+    pub(crate) flag: Option<&'static str>,
+    pub(crate) effect: Effect,
+    pub(crate) about: &'static str,
+}
+
+/// What a key does.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Effect {
+    /// From the next start on.
+    AtStart,
+    /// At once, with `SIGHUP`.
+    AtOnce,
+    /// Nothing: what it is about does not exist yet.
+    NotYet,
+    /// Nothing, and never will: why.
+    Never(&'static str),
+}
+
+impl Key {
+    /// The variable that sets it.
+    pub(crate) fn variable(&self) -> String {
+        format!("VOLLEY_{}", self.path.to_ascii_uppercase().replace('.', "__"))
+    }
+
+    /// The variable of its flag.
+    pub(crate) fn short_variable(&self) -> Option<String> {
+        self.flag.map(|flag| format!("VOLLEY_{}", flag.to_ascii_uppercase().replace('-', "_")))
+    }
+
+    /// The key at this path.
+    pub(crate) fn find(path: &str) -> Option<&'static Key> {
+        KEYS.iter().find(|key| key.path == path)
+    }
+
+    /// Whether keys stand below this path.
+    pub(crate) fn is_section(path: &str) -> bool {
+        KEYS.iter().any(|key| key.path.strip_prefix(path).is_some_and(|rest| rest.starts_with('.')))
+    }
+
+    /// The key or section that somebody who wrote `path` most likely meant.
+    pub(crate) fn nearest(path: &str) -> &'static str {
+        let known = KEYS.iter().flat_map(|key| {
+            let dots = key.path.match_indices('.').map(|(at, _)| &key.path[..at]);
+            dots.chain([key.path])
+        });
+        let last = |path: &str| path.rsplit('.').next().unwrap_or_default().to_owned();
+        let likeness = |known: &str| {
+            let whole = strsim::normalized_damerau_levenshtein(path, known);
+            // In the wrong section, but with the right name.
+            whole.max(0.9 * strsim::normalized_damerau_levenshtein(&last(path), &last(known)))
+        };
+        known.max_by(|a, b| likeness(a).total_cmp(&likeness(b))).unwrap_or_default()
+    }
+}
+
+const ANY: u64 = u32::MAX as u64;
+const PORT: Kind = Kind::Number { least: 0, most: 65_535 };
+const COUNT: Kind = Kind::Number { least: 1, most: ANY };
+/// Below this not even sound passes, above it no browser goes.
+const BITRATE: Kind = Kind::Number { least: 10_000, most: 1_000_000_000 };
+const MILLIS: Kind = Kind::Number { least: 0, most: 4_000 };
+const NO_JITTER_BUFFER: &str = "a forwarder holds no packets back; each browser sizes its own jitter buffer";
+const NO_TRANSCODER: &str = "a forwarder has no encoder";
+
+const fn key(
+    path: &'static str,
+    kind: Kind,
+    default: &'static str,
+    effect: Effect,
+    about: &'static str,
+) -> Key {
+    Key { path, kind, default, flag: None, effect, about }
+}
+
+const fn flag(
+    flag: &'static str,
+    path: &'static str,
+    kind: Kind,
+    default: &'static str,
+    effect: Effect,
+    about: &'static str,
+) -> Key {
+    Key { path, kind, default, flag: Some(flag), effect, about }
+}
+
+use Effect::{AtOnce, AtStart, Never, NotYet};
+
+/// All of them, in the order in which they are shown.
+#[rustfmt::skip]
+pub(crate) const KEYS: &[Key] = &[
+    flag("host", "server.host", Kind::Address, "0.0.0.0", AtStart, "Address of the page, the REST API and the WebSocket"),
+    flag("port", "server.port", PORT, "8080", AtStart, "Port of the page, the REST API and the WebSocket; 0 takes a free one"),
+    flag("metrics-port", "server.metrics_port", Kind::WordOrNumber { words: &["auto", "off"], least: 0, most: 65_535 }, "auto", AtStart,
+        "Port of Prometheus' metrics: a number, 0 for a free one, off, or auto: 9090, or none when another program has it"),
+    flag("udp-port", "server.udp_port", PORT, "50000", AtStart, "UDP port of the first worker's media, the next worker has the next port; 0 takes free ones"),
+    flag("announce", "server.announce", Kind::Addresses, "[]", AtStart,
+        "Addresses at which browsers reach this machine, when they differ from those of its interfaces (1:1 NAT)"),
+    flag("log-level", "server.log_level", Kind::Text, "info", AtStart, "What to log: error, warn, info, debug, trace; also LOG_LEVEL"),
+
+    flag("tls-port", "tls.port", PORT, "8443", AtStart, "Port of HTTPS and WSS, where there is a certificate; 0 takes a free one"),
+    flag("tls-certificate", "tls.certificate", Kind::Text, "", AtOnce, "File with the certificate and its chain, PEM; read again when it changes"),
+    flag("tls-key", "tls.key", Kind::Text, "", AtOnce, "File with its private key, PEM"),
+    flag("dev", "tls.dev", Kind::Bool, "false", AtStart, "Make a certificate, which browsers will warn of, where none is given"),
+
+    key("webrtc.ice_servers", Kind::IceServers, "[]", AtOnce, "STUN and TURN servers that pages are told in joined"),
+    key("webrtc.max_bitrate", BITRATE, "5000000", AtStart, "Most a page sends of one picture, all layers together, bit/s"),
+    key("webrtc.min_bitrate", BITRATE, "100000", AtStart, "A layer that max_bitrate would cut below this is left out; the lowest stays"),
+    key("webrtc.simulcast", Kind::Bool, "true", AtStart, "Whether pages send a picture in several sizes"),
+    key("webrtc.jitter_buffer_target", MILLIS, "200", Never(NO_JITTER_BUFFER), "Milliseconds"),
+    key("webrtc.jitter_buffer_max", MILLIS, "1000", Never(NO_JITTER_BUFFER), "Milliseconds"),
+    key("webrtc.dtx", Kind::Bool, "true", AtStart, "Whether publishers of sound may send nothing while nobody speaks"),
+    key("webrtc.fec", Kind::Bool, "true", AtStart, "Whether sound is sent with what repairs it: Opus' own and RED"),
+    key("webrtc.nack", Kind::Bool, "true", AtStart, "Whether lost packets are asked for again"),
+
+    flag("max-rooms", "rooms.max_rooms", COUNT, "1000", AtOnce, "Most rooms at once; a join that would make another one is refused"),
+    flag("max-participants", "rooms.max_participants", COUNT, "100", AtOnce, "Most people in a room, where the room itself does not say"),
+    key("rooms.auto_create", Kind::Bool, "true", AtOnce, "Whether joining makes the room; else only REST does"),
+    key("rooms.idle_timeout", COUNT, "3600", AtOnce, "Seconds after which an empty room made over REST ends"),
+
+    key("recording.enabled", Kind::Bool, "true", NotYet, "Whether rooms may be recorded"),
+    key("recording.path", Kind::Text, "recordings", NotYet, "The folder"),
+    key("recording.format", Kind::Word(&["webm"]), "webm", NotYet, "The container"),
+    key("recording.video_bitrate", BITRATE, "2500000", Never(NO_TRANSCODER), "bit/s"),
+    key("recording.audio_bitrate", BITRATE, "128000", Never(NO_TRANSCODER), "bit/s"),
+    key("recording.s3_upload", Kind::Bool, "false", NotYet, "Whether recordings go to S3"),
+    key("recording.s3_bucket", Kind::Text, "recordings", NotYet, "The bucket"),
+    key("recording.s3_region", Kind::Text, "us-east-1", NotYet, "Its region"),
+
+    flag("workers", "performance.worker_threads", Kind::WordOrNumber { words: &["auto"], least: 1, most: 1024 }, "auto", AtStart,
+        "Media threads, one per core; auto: the cores this process may use"),
+    flag("io", "performance.io", Kind::Word(&["auto", "uring", "epoll"]), "auto", AtStart,
+        "How datagrams are moved: io_uring, epoll with recvmmsg and sendmmsg, or auto: io_uring if the kernel and the container allow it"),
+    flag("gathering", "performance.gathering", Kind::Gathering, "auto", AtStart,
+        "How long packets for one receiver wait for one another, to leave in one train: a number of milliseconds, off, or auto, which waits up to 5 ms when a core is busy and not at all otherwise"),
+    flag("spread-rooms-over", "performance.spread_rooms_over", COUNT, "100", AtStart,
+        "From how many people of a room on one core the next ones go to another, whatever the load"),
+    key("performance.max_cpu_per_room", Kind::Number { least: 1, most: 100 }, "25", NotYet, "Per cent of a core"),
+    key("performance.hardware_acceleration", Kind::Bool, "true", Never(NO_TRANSCODER), "For encoding"),
+    key("performance.max_memory_per_room", COUNT, "100", NotYet, "Megabytes"),
+    key("performance.max_memory_total", COUNT, "8192", NotYet, "Megabytes"),
+    key("performance.garbage_collection_interval", COUNT, "60", Never("there is no collector"), "Seconds"),
+
+    key("security.require_auth", Kind::Bool, "false", AtOnce, "Whether joining takes a token, and REST a key or a token"),
+    key("security.auth_token_header", Kind::Header, "X-Auth-Token", AtOnce, "The header that carries either over REST"),
+    key("security.api_keys", Kind::Secrets { least: 16 }, "[]", AtOnce, "Who shows one of them may do everything over REST"),
+    key("security.token_secrets", Kind::Secrets { least: 32 }, "[]", AtOnce, "Room tokens are signed with the first; all are taken"),
+    key("security.allowed_origins", Kind::Origins, "[\"*\"]", AtOnce, "Pages of which origins may open a WebSocket; * for all"),
+    key("security.trusted_proxies", Kind::Networks, "[]", AtOnce, "Whose X-Forwarded-For is believed"),
+    key("security.rate_limit.enabled", Kind::Bool, "true", AtOnce, "Whether one address may take only so much"),
+    key("security.rate_limit.max_rooms_per_ip", COUNT, "10", AtOnce, "Rooms made from one address that are still there"),
+    key("security.rate_limit.max_participants_per_ip", COUNT, "50", AtOnce, "People from one address at once"),
+    key("security.rate_limit.max_joins_per_second", COUNT, "10", AtOnce, "Joins from one address, on average"),
+
+    key("video.codecs", Kind::Codecs(&["VP8", "VP9", "H264", "AV1"]),
+        "[{name: VP8, priority: 100}, {name: H264, priority: 100}, {name: VP9, priority: 100}, {name: AV1, priority: 100}]", AtStart,
+        "Codecs of pictures; the higher priority is preferred, among equals the browser's own choice holds"),
+    key("video.resolutions.preferred.width", Kind::Number { least: 160, most: 7_680 }, "1280", AtStart, "What cameras are asked for, pixels"),
+    key("video.resolutions.preferred.height", Kind::Number { least: 90, most: 4_320 }, "720", AtStart, "What cameras are asked for, pixels"),
+    key("audio.codecs", Kind::Codecs(&["opus"]), "[{name: opus, priority: 100}]", AtStart, "Codecs of sound"),
+    key("audio.processing.echo_cancellation", Kind::Bool, "true", AtStart, "What microphones are asked for"),
+    key("audio.processing.noise_suppression", Kind::Bool, "true", AtStart, "What microphones are asked for"),
+];

@@ -1,0 +1,55 @@
+//! What the signaling process needs of the configuration.
+
+use super::Config;
+use std::time::Duration;
+use volley_signaling::access::{AccessSettings, AddressLimits};
+use volley_signaling::settings::{CodecSettings, PageSettings, Settings};
+
+impl Config {
+    /// Signaling's part, but for the certificate, which is not in the configuration itself.
+    pub(crate) fn signaling(&self) -> Settings {
+        Settings {
+            max_rooms: self.get("rooms.max_rooms"),
+            max_participants: self.get("rooms.max_participants"),
+            spread_rooms_over: self.get("performance.spread_rooms_over"),
+            auto_create: self.get("rooms.auto_create"),
+            idle_timeout: Duration::from_secs(self.get("rooms.idle_timeout")),
+            ice_servers: self.get("webrtc.ice_servers"),
+            codecs: CodecSettings {
+                video: self.get("video.codecs"),
+                audio: self.get("audio.codecs"),
+                dtx: self.get("webrtc.dtx"),
+                fec: self.get("webrtc.fec"),
+                nack: self.get("webrtc.nack"),
+            },
+            page: PageSettings {
+                max_bitrate: self.get("webrtc.max_bitrate"),
+                min_bitrate: self.get("webrtc.min_bitrate"),
+                simulcast: self.get("webrtc.simulcast"),
+                width: self.get("video.resolutions.preferred.width"),
+                height: self.get("video.resolutions.preferred.height"),
+                echo_cancellation: self.get("audio.processing.echo_cancellation"),
+                noise_suppression: self.get("audio.processing.noise_suppression"),
+            },
+            access: self.access(),
+            tls: None,
+        }
+    }
+
+    fn access(&self) -> AccessSettings {
+        let limits = AddressLimits {
+            rooms: self.get("security.rate_limit.max_rooms_per_ip"),
+            participants: self.get("security.rate_limit.max_participants_per_ip"),
+            joins_per_second: self.get("security.rate_limit.max_joins_per_second"),
+        };
+        AccessSettings {
+            require_auth: self.get("security.require_auth"),
+            auth_token_header: self.get("security.auth_token_header"),
+            api_keys: self.get("security.api_keys"),
+            token_secrets: self.get("security.token_secrets"),
+            allowed_origins: self.get("security.allowed_origins"),
+            trusted_proxies: self.get("security.trusted_proxies"),
+            limits: Some(limits).filter(|_| self.get("security.rate_limit.enabled")),
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! The certificate of HTTPS: read from files, again when they have changed, or made for trying things
+//! out.
+
+use crate::config::Config;
+use anyhow::Context as _;
+use std::fs::{self, Metadata};
+use std::net::IpAddr;
+use std::os::unix::fs::MetadataExt as _;
+use volley_signaling::tls::TlsIdentity;
+
+/// Where the certificate comes from, and as it was last read.
+pub(crate) enum Certificate {
+    /// There is no HTTPS.
+    None,
+    /// Made at the start and kept until the end.
+    Made(TlsIdentity),
+    /// Read.
+    Files { identity: TlsIdentity, stamp: Stamp },
+}
+
+/// What tells that files are others than before: of each its inode, its time and its length.
+type Stamp = [Option<(u64, i64, i64, u64)>; 2];
+
+const CERTIFICATE: &str = "tls.certificate";
+const KEY: &str = "tls.key";
+
+impl Certificate {
+    /// As configured; one that is made is for these addresses.
+    pub(crate) fn load(config: &Config, addresses: &[IpAddr]) -> anyhow::Result<Certificate> {
+        if is_named(config) {
+            let stamp = stamp(config);
+            return Ok(Certificate::Files { identity: read(config)?, stamp });
+        }
+        if config.get("tls.dev") { Ok(Certificate::Made(make(addresses)?)) } else { Ok(Certificate::None) }
+    }
+
+    pub(crate) fn identity(&self) -> Option<&TlsIdentity> {
+        match self {
+            Certificate::None => None,
+            Certificate::Made(identity) | Certificate::Files { identity, .. } => Some(identity),
+        }
+    }
+
+    /// Reads the files again, if they have changed or `anyway`. True: there is another certificate. One
+    /// that cannot be shown is an error, and the one before stays.
+    pub(crate) fn renew(&mut self, config: &Config, anyway: bool) -> anyhow::Result<bool> {
+        let Certificate::Files { identity, stamp: before } = self else { return Ok(false) };
+        let now = stamp(config);
+        if now == *before && !anyway {
+            return Ok(false);
+        }
+        // Whatever comes of it: the same mistake is told once, not every few seconds.
+        *before = now;
+        let read = read(config)?;
+        let is_news = read != *identity;
+        *identity = read;
+        Ok(is_news)
+    }
+}
+
+fn is_named(config: &Config) -> bool {
+    !config.get::<String>(CERTIFICATE).is_empty()
+}
+
+fn read(config: &Config) -> anyhow::Result<TlsIdentity> {
+    let text = |key: &str| {
+        let path: String = config.get(key);
+        fs::read_to_string(&path).with_context(|| format!("{key}: {path} cannot be read"))
+    };
+    let identity = TlsIdentity { certificate: text(CERTIFICATE)?, key: text(KEY)? };
+    let [certificate, key] = [CERTIFICATE, KEY].map(|key| config.get::<String>(key));
+    identity.check().with_context(|| format!("{CERTIFICATE} {certificate} and {KEY} {key}"))?;
+    Ok(identity)
+}
+
+fn stamp(config: &Config) -> Stamp {
+    let of = |file: Metadata| (file.ino(), file.mtime(), file.mtime_nsec(), file.len());
+    [CERTIFICATE, KEY].map(|key| fs::metadata(config.get::<String>(key)).ok().map(of))
+}
+
+/// Nobody but who made it trusts it: browsers ask before they go on.
+fn make(addresses: &[IpAddr]) -> anyhow::Result<TlsIdentity> {
+    let mut names = vec![String::from("localhost"), String::from("127.0.0.1"), String::from("::1")];
+    names.extend(addresses.iter().map(IpAddr::to_string));
+    names.sort();
+    names.dedup();
+    let made = rcgen::generate_simple_self_signed(names).context("no certificate can be made")?;
+    Ok(TlsIdentity { certificate: made.cert.pem(), key: made.signing_key.serialize_pem() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Sources;
+
+    fn configured(certificate: &str, key: &str) -> Config {
+        let variable = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let variables =
+            vec![variable("VOLLEY_TLS__CERTIFICATE", certificate), variable("VOLLEY_TLS__KEY", key)];
+        Config::build(&Sources { variables, ..Sources::default() }).unwrap()
+    }
+
+    #[test]
+    fn a_renewed_certificate_is_taken_and_a_broken_one_is_told_once() {
+        let folder = std::env::temp_dir().join(format!("volley-tls-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let [certificate, key] = ["c.pem", "k.pem"].map(|name| folder.join(name).display().to_string());
+        let write = |identity: &TlsIdentity| {
+            fs::write(&certificate, &identity.certificate).unwrap();
+            fs::write(&key, &identity.key).unwrap();
+        };
+        write(&make(&[]).unwrap());
+        let config = configured(&certificate, &key);
+        let mut loaded = Certificate::load(&config, &[]).unwrap();
+        assert!(!loaded.renew(&config, false).unwrap(), "nothing has changed");
+        let other = make(&[]).unwrap();
+        write(&other);
+        assert!(loaded.renew(&config, true).unwrap());
+        fs::write(&key, "nothing of use").unwrap();
+        assert!(loaded.renew(&config, false).is_err());
+        assert!(!loaded.renew(&config, false).unwrap(), "told already");
+        assert_eq!(loaded.identity(), Some(&other));
+        fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn files_that_are_not_there_are_named() {
+        let error = Certificate::load(&configured("/nowhere/c.pem", "/nowhere/k.pem"), &[]).err().unwrap();
+        assert!(
+            format!("{error:#}").starts_with("tls.certificate: /nowhere/c.pem cannot be read"),
+            "{error:#}"
+        );
+    }
+
+    #[test]
+    fn one_is_made_only_when_asked_for() {
+        let flags = |value: &str| Sources { flags: vec![("dev", value.to_owned())], ..Sources::default() };
+        let load = |value| Certificate::load(&Config::build(&flags(value)).unwrap(), &[]).unwrap();
+        assert!(load("false").identity().is_none());
+        load("true").identity().unwrap().check().unwrap();
+    }
+}

@@ -1,0 +1,127 @@
+//! Who may do what: room tokens, API keys, and from where.
+//!
+//! Pure: it is told the settings and the time. Who is in a room, and whose tokens were revoked, is the
+//! state's business.
+
+mod address;
+mod grants;
+mod token;
+
+pub use address::{client_address, counted_as};
+pub use grants::{Grant, Grants, Pass};
+pub use token::{Claims, TokenError, sign, verify};
+
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// What is configured of it.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccessSettings {
+    /// Whether joining takes a token, and REST a key or a token.
+    pub require_auth: bool,
+    /// The header that carries either over REST.
+    pub auth_token_header: String,
+    /// Who shows one of them may do everything over REST.
+    pub api_keys: Vec<String>,
+    /// Tokens are signed with the first; all are taken, so that one may follow another.
+    pub token_secrets: Vec<String>,
+    /// Pages of which origins may open a WebSocket; `*` for all. Our own always may.
+    pub allowed_origins: Vec<String>,
+    /// Who may say for whom it speaks (`X-Forwarded-For`).
+    pub trusted_proxies: Vec<IpNet>,
+    /// What one address may take; `None`: as much as everybody together.
+    pub limits: Option<AddressLimits>,
+}
+
+/// What one address may take.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct AddressLimits {
+    /// Rooms that it made and that are still there.
+    pub rooms: usize,
+    /// People at once.
+    pub participants: usize,
+    /// Joins a second, on average.
+    pub joins_per_second: u32,
+}
+
+impl std::fmt::Debug for AccessSettings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AccessSettings").field("require_auth", &self.require_auth).finish_non_exhaustive()
+    }
+}
+
+impl Default for AccessSettings {
+    fn default() -> AccessSettings {
+        AccessSettings {
+            require_auth: false,
+            auth_token_header: String::from("X-Auth-Token"),
+            api_keys: vec![],
+            token_secrets: vec![],
+            allowed_origins: vec![String::from("*")],
+            trusted_proxies: vec![],
+            limits: Some(AddressLimits { rooms: 10, participants: 50, joins_per_second: 10 }),
+        }
+    }
+}
+
+impl AccessSettings {
+    /// Whether `shown` is one of the API keys. Takes as long for each wrong one.
+    pub fn is_api_key(&self, shown: &str) -> bool {
+        let same = |key: &String| {
+            aws_lc_rs::constant_time::verify_slices_are_equal(key.as_bytes(), shown.as_bytes()).is_ok()
+        };
+        self.api_keys.iter().filter(|key| same(key)).count() > 0
+    }
+
+    /// Whether a page of `origin` may open a WebSocket at `host`. Without an origin it is no page.
+    pub fn allows_origin(&self, origin: Option<&str>, host: Option<&str>) -> bool {
+        let Some(origin) = origin else { return true };
+        let own = origin.split_once("://").map(|(_, rest)| rest);
+        let listed = |allowed: &String| allowed == "*" || allowed.eq_ignore_ascii_case(origin);
+        own.is_some_and(|own| host.is_some_and(|host| host.eq_ignore_ascii_case(own)))
+            || self.allowed_origins.iter().any(listed)
+    }
+}
+
+/// Seconds since 1970, which is what tokens count in.
+pub fn unix_now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_of_other_origins_are_let_in_when_they_are_listed() {
+        let allows = |allowed: &[&str], origin, host| {
+            let allowed_origins = allowed.iter().map(|&origin| origin.to_owned()).collect();
+            AccessSettings { allowed_origins, ..AccessSettings::default() }.allows_origin(origin, host)
+        };
+        let (page, host) = (Some("https://app.example"), Some("sfu.example"));
+        assert!(allows(&["*"], page, host));
+        assert!(!allows(&[], page, host));
+        assert!(allows(&["https://APP.example"], page, host));
+        assert!(!allows(&["http://app.example"], page, host), "another scheme is another origin");
+        assert!(!allows(&["https://app.example"], Some("https://app.example.evil"), host));
+        assert!(allows(&[], Some("https://sfu.example"), host), "our own page");
+        assert!(!allows(&[], Some("null"), host));
+        assert!(allows(&[], None, host), "no page at all");
+    }
+
+    #[test]
+    fn an_api_key_is_known_as_a_whole_only() {
+        let access =
+            AccessSettings { api_keys: vec![String::from("0123456789abcdef")], ..Default::default() };
+        assert!(access.is_api_key("0123456789abcdef"));
+        assert!(!access.is_api_key("0123456789abcde") && !access.is_api_key(""));
+        assert!(!AccessSettings::default().is_api_key(""));
+    }
+
+    #[test]
+    fn secrets_are_not_printed() {
+        let access = AccessSettings { token_secrets: vec![String::from("hunter2")], ..Default::default() };
+        assert!(!format!("{access:?}").contains("hunter2"));
+    }
+}

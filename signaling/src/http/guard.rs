@@ -1,0 +1,130 @@
+//! Who may use REST: with an API key everything, with a room's token what it grants there.
+
+use crate::access::{Grant, TokenError, client_address};
+use crate::http::problem::Problem;
+use crate::hub::Hub;
+use axum::extract::{ConnectInfo, Request, State};
+use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use std::net::{IpAddr, SocketAddr};
+
+/// Where a request came from, put into it by [`guard`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Client(pub(crate) Option<IpAddr>);
+
+/// Notes whose the request is, and lets in who may.
+pub(crate) async fn guard(State(hub): State<Hub>, mut request: Request, next: Next) -> Response {
+    let access = hub.access();
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
+    let forwarded = request.headers().get_all("x-forwarded-for").iter().filter_map(|line| line.to_str().ok());
+    let forwarded: Vec<&str> = forwarded.collect();
+    let client = peer.map(|peer| client_address(peer, forwarded.into_iter(), &access.trusted_proxies));
+    request.extensions_mut().insert(Client(client));
+    let need = need_of(request.method(), request.uri().path());
+    if !access.require_auth || need == Need::Nothing {
+        return next.run(request).await;
+    }
+    let shown = shown(request.headers(), &access.auth_token_header);
+    if shown.as_deref().is_some_and(|shown| access.is_api_key(shown)) {
+        return next.run(request).await;
+    }
+    match check(&hub, shown, need).await {
+        Ok(()) => next.run(request).await,
+        Err(error) => refuse(&error, &access.auth_token_header),
+    }
+}
+
+/// What a request takes.
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum Need {
+    Nothing,
+    /// An API key.
+    Key,
+    /// Or a token of this room with this grant.
+    Grant(String, Grant),
+}
+
+/// Reading a room takes the right to administer it as well: it tells who is in it. OPTIONS asks only
+/// what may be asked, and browsers send it without any header of ours (CORS).
+fn need_of(method: &Method, path: &str) -> Need {
+    let is_ours = ["/api/", "/whip/", "/whep/"].iter().any(|start| path.starts_with(start));
+    if !is_ours || path == "/api/openapi.json" || method == Method::OPTIONS {
+        return Need::Nothing;
+    }
+    let parts: Vec<&str> = path.strip_prefix("/api").unwrap_or(path).split('/').skip(1).collect();
+    // What is written in another way than rooms are named would be another room to the router.
+    let is_plain = |room: &str| !room.is_empty() && !room.contains('%');
+    match parts[..] {
+        ["rooms", room, "recording", ..] if is_plain(room) => Need::Grant(room.to_owned(), Grant::Record),
+        ["rooms", room, ..] if is_plain(room) => Need::Grant(room.to_owned(), Grant::Administer),
+        ["whip", room, ..] if is_plain(room) => Need::Grant(room.to_owned(), Grant::Publish),
+        ["whep", room, ..] if is_plain(room) => Need::Grant(room.to_owned(), Grant::Subscribe),
+        _ => Need::Key,
+    }
+}
+
+/// What stands in the header of the configured name, or as a bearer token (RFC 6750 §2.1).
+pub(crate) fn shown(headers: &HeaderMap, name: &str) -> Option<String> {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
+    let bearer = || {
+        let (scheme, token) = text(header::AUTHORIZATION.as_str())?.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+    };
+    text(name).or_else(bearer).filter(|shown| !shown.is_empty()).map(str::to_owned)
+}
+
+async fn check(hub: &Hub, shown: Option<String>, need: Need) -> Result<(), TokenError> {
+    let token = shown.ok_or(TokenError::Missing)?;
+    let Need::Grant(room, grant) = need else {
+        return Err(TokenError::Invalid(String::from("this takes an API key; tokens are for one room")));
+    };
+    let stopped = || TokenError::Invalid(String::from("the server is stopping"));
+    let pass = hub.call(move |state, _| state.pass(Some(&token), &room)).await.ok_or_else(stopped)??;
+    if pass.may(grant) { Ok(()) } else { Err(TokenError::Grant(grant)) }
+}
+
+fn refuse(error: &TokenError, name: &str) -> Response {
+    let status = match error {
+        TokenError::Room | TokenError::Grant(_) | TokenError::Revoked => StatusCode::FORBIDDEN,
+        _ => StatusCode::UNAUTHORIZED,
+    };
+    let text = match error {
+        TokenError::Missing => format!("send an API key or a room's token in the header {name}"),
+        other => other.to_string(),
+    };
+    let problem = Problem::new(status, error.code(), text);
+    // RFC 9110 §11.6.1: a 401 says how to do better.
+    let challenge = [(header::WWW_AUTHENTICATE, "Bearer")];
+    if status == StatusCode::UNAUTHORIZED {
+        (challenge, problem).into_response()
+    } else {
+        problem.into_response()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_address_takes_what_it_tells_or_changes() {
+        let need_of = |path| need_of(&Method::POST, path);
+        let grant = |grant| Need::Grant(String::from("a"), grant);
+        assert_eq!(need_of("/health"), Need::Nothing);
+        assert_eq!(need_of("/api/openapi.json"), Need::Nothing);
+        assert_eq!(need_of("/api/rooms"), Need::Key);
+        assert_eq!(need_of("/api/rooms/"), Need::Key);
+        assert_eq!(need_of("/api/anything"), Need::Key);
+        assert_eq!(need_of("/api/rooms/%61"), Need::Key);
+        assert_eq!(super::need_of(&Method::OPTIONS, "/api/rooms"), Need::Nothing);
+        assert_eq!(need_of("/api/rooms/a"), grant(Grant::Administer));
+        assert_eq!(need_of("/api/rooms/a/participants/7"), grant(Grant::Administer));
+        assert_eq!(need_of("/api/rooms/a/recording/start"), grant(Grant::Record));
+        assert_eq!(
+            (need_of("/whip/a"), need_of("/whep/a/7")),
+            (grant(Grant::Publish), grant(Grant::Subscribe))
+        );
+        assert_eq!((need_of("/whip/"), need_of("/")), (Need::Key, Need::Nothing));
+    }
+}

@@ -1,0 +1,203 @@
+//! What the supervisor configures signaling to do: plain values that travel as JSON.
+//!
+//! Owns no meaning: who uses a value says what it does. Where values come from is the supervisor's
+//! business.
+
+use crate::access::AccessSettings;
+use crate::tls::TlsIdentity;
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+use volley::control::types::Codec;
+use zeroize::Zeroizing;
+
+/// All of it.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Settings {
+    /// Most rooms at once.
+    pub max_rooms: usize,
+    /// Most people in a room, whatever the room itself allows.
+    pub max_participants: usize,
+    /// From how many people of a room on one worker the next ones go to another. Meetings of nine
+    /// pictures each with a hundred people are about half a core.
+    pub spread_rooms_over: usize,
+    /// Whether a join makes the room.
+    pub auto_create: bool,
+    /// A room made over REST ends when nobody was in it for so long.
+    pub idle_timeout: Duration,
+    /// What pages are told in `joined`.
+    pub ice_servers: Vec<IceServer>,
+    /// Which codecs are taken, and how.
+    pub codecs: CodecSettings,
+    /// What pages are asked to do.
+    pub page: PageSettings,
+    /// Who may do what.
+    pub access: AccessSettings,
+    /// What HTTPS shows, where there is HTTPS.
+    pub tls: Option<TlsIdentity>,
+}
+
+/// A STUN or TURN server, as browsers take it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct IceServer {
+    /// Where it is.
+    pub urls: Vec<String>,
+    /// For TURN.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub username: Option<String>,
+    /// For TURN.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credential: Option<String>,
+}
+
+/// Which codecs are taken, and how.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct CodecSettings {
+    /// Of pictures; others are refused.
+    pub video: Vec<CodecChoice>,
+    /// Of sound; others are refused.
+    pub audio: Vec<CodecChoice>,
+    /// Whether publishers of sound may send nothing while nobody speaks.
+    pub dtx: bool,
+    /// Whether sound is sent with what repairs it.
+    pub fec: bool,
+    /// Whether lost packets are asked for again.
+    pub nack: bool,
+}
+
+/// A codec, and how much it is liked.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct CodecChoice {
+    /// Which.
+    pub name: CodecName,
+    /// The higher, the better; among equals the peer's order holds.
+    pub priority: u16,
+}
+
+/// A codec as configurations name it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "they are names")]
+pub enum CodecName {
+    #[serde(rename = "opus")]
+    Opus,
+    #[serde(rename = "VP8")]
+    Vp8,
+    #[serde(rename = "VP9")]
+    Vp9,
+    #[serde(rename = "H264")]
+    H264,
+    #[serde(rename = "AV1")]
+    Av1,
+}
+
+/// What pages are asked to do; served as `/settings.js`.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PageSettings {
+    /// Most of one picture, all layers together, bit/s.
+    pub max_bitrate: u32,
+    /// A layer that this would cut below so much is left out, bit/s.
+    pub min_bitrate: u32,
+    /// Whether a picture is sent in several sizes.
+    pub simulcast: bool,
+    /// What cameras are asked for.
+    pub width: u32,
+    /// What cameras are asked for.
+    pub height: u32,
+    /// What microphones are asked for.
+    pub echo_cancellation: bool,
+    /// What microphones are asked for.
+    pub noise_suppression: bool,
+}
+
+impl Settings {
+    /// As they travel.
+    pub fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
+        Zeroizing::new(serde_json::to_vec(self).expect("settings have no map with keys that are not text"))
+    }
+
+    /// As they came.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Settings, serde_json::Error> {
+        serde_json::from_slice(bytes)
+    }
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings {
+            max_rooms: 1000,
+            max_participants: 100,
+            spread_rooms_over: 100,
+            auto_create: true,
+            idle_timeout: Duration::from_secs(3600),
+            ice_servers: vec![],
+            codecs: CodecSettings::default(),
+            page: PageSettings::default(),
+            access: AccessSettings::default(),
+            tls: None,
+        }
+    }
+}
+
+impl Default for CodecSettings {
+    fn default() -> CodecSettings {
+        let alike = |name| CodecChoice { name, priority: 100 };
+        let video = [CodecName::Vp8, CodecName::H264, CodecName::Vp9, CodecName::Av1];
+        CodecSettings {
+            video: video.map(alike).to_vec(),
+            audio: vec![alike(CodecName::Opus)],
+            dtx: true,
+            fec: true,
+            nack: true,
+        }
+    }
+}
+
+impl Default for PageSettings {
+    fn default() -> PageSettings {
+        PageSettings {
+            max_bitrate: 5_000_000,
+            min_bitrate: 100_000,
+            simulcast: true,
+            width: 1280,
+            height: 720,
+            echo_cancellation: true,
+            noise_suppression: true,
+        }
+    }
+}
+
+impl CodecSettings {
+    /// How much a codec is liked; `None`: it is not taken.
+    pub fn priority(&self, codec: Codec) -> Option<u16> {
+        let all = self.video.iter().chain(&self.audio);
+        all.into_iter().find(|choice| Codec::from(choice.name) == codec).map(|choice| choice.priority)
+    }
+}
+
+impl From<CodecName> for Codec {
+    fn from(name: CodecName) -> Codec {
+        match name {
+            CodecName::Opus => Codec::Opus,
+            CodecName::Vp8 => Codec::Vp8,
+            CodecName::Vp9 => Codec::Vp9,
+            CodecName::H264 => Codec::H264,
+            CodecName::Av1 => Codec::Av1,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_arrive_as_they_were_sent() {
+        let turn = IceServer {
+            urls: vec![String::from("turn:turn.example.org")],
+            username: Some(String::from("u")),
+            credential: Some(String::from("c")),
+        };
+        let sent = Settings { ice_servers: vec![turn], ..Settings::default() };
+        assert_eq!(Settings::from_bytes(&sent.to_bytes()).unwrap(), sent);
+    }
+}

@@ -1,0 +1,212 @@
+//! HTTPS and WSS: the certificate that is shown, which may be another one tomorrow, and connections
+//! that are handed on once their handshake is over.
+//!
+//! Knows neither files nor when they change: the supervisor reads them.
+
+use axum::serve::Listener;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, mpsc};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::crypto::{CryptoProvider, aws_lc_rs};
+use tokio_rustls::rustls::pki_types::pem::PemObject as _;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::rustls::server::{ClientHello, ResolvesServerCert};
+use tokio_rustls::rustls::sign::CertifiedKey;
+use tokio_rustls::rustls::{self, ServerConfig};
+use tokio_rustls::server::TlsStream;
+
+/// A client that has not finished its handshake in so long will not.
+const HANDSHAKE_WITHIN: Duration = Duration::from_secs(10);
+/// Handshakes at once: others wait in the kernel, so that strangers who say nothing cost little.
+const HANDSHAKES: usize = 512;
+/// Connections that wait to be served.
+const QUEUED: usize = 64;
+/// Out of open files, most likely: to try again at once would only heat the core.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// A certificate with its chain, and its key, both PEM.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TlsIdentity {
+    /// The certificate first, then those that signed it.
+    pub certificate: String,
+    /// PKCS #8, PKCS #1 or SEC 1.
+    pub key: String,
+}
+
+impl fmt::Debug for TlsIdentity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TlsIdentity(…)")
+    }
+}
+
+/// Why a certificate cannot be shown.
+#[derive(thiserror::Error, Debug)]
+pub enum TlsError {
+    /// There is none in the text.
+    #[error("there is no certificate in PEM form in it: {0}")]
+    NoCertificate(String),
+    /// There is none in the text.
+    #[error("there is no private key in PEM form in it: {0}")]
+    NoKey(String),
+    /// They are not of one another, or of a kind that is not known.
+    #[error("certificate and key cannot be used together: {0}")]
+    Unusable(#[from] rustls::Error),
+}
+
+impl TlsIdentity {
+    /// Whether it can be shown.
+    pub fn check(&self) -> Result<(), TlsError> {
+        self.certified_key().map(|_| ())
+    }
+
+    fn certified_key(&self) -> Result<CertifiedKey, TlsError> {
+        let chain: Vec<CertificateDer<'_>> = CertificateDer::pem_slice_iter(self.certificate.as_bytes())
+            .map(|one| one.map(CertificateDer::into_owned))
+            .collect::<Result<_, _>>()
+            .map_err(|error| TlsError::NoCertificate(error.to_string()))?;
+        if chain.is_empty() {
+            return Err(TlsError::NoCertificate(String::from("it has none at all")));
+        }
+        let key = PrivateKeyDer::from_pem_slice(self.key.as_bytes())
+            .map_err(|error| TlsError::NoKey(error.to_string()))?;
+        Ok(CertifiedKey::from_der(chain, key, &provider())?)
+    }
+}
+
+fn provider() -> CryptoProvider {
+    aws_lc_rs::default_provider()
+}
+
+/// The certificate that is shown now.
+#[derive(Debug)]
+pub(crate) struct Certificates(RwLock<Arc<CertifiedKey>>);
+
+impl Certificates {
+    pub(crate) fn new(identity: &TlsIdentity) -> Result<Arc<Certificates>, TlsError> {
+        Ok(Arc::new(Certificates(RwLock::new(Arc::new(identity.certified_key()?)))))
+    }
+
+    /// Shows another one to whoever comes from now on.
+    pub(crate) fn replace(&self, identity: &TlsIdentity) -> Result<(), TlsError> {
+        let key = Arc::new(identity.certified_key()?);
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = key;
+        Ok(())
+    }
+}
+
+impl ResolvesServerCert for Certificates {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner)))
+    }
+}
+
+/// Gives out connections whose handshake is over; none waits for the handshake of another.
+pub(crate) struct TlsListener {
+    connections: mpsc::Receiver<(TlsStream<TcpStream>, SocketAddr)>,
+    address: SocketAddr,
+}
+
+impl TlsListener {
+    /// Must be called inside the runtime.
+    pub(crate) fn start(
+        listener: TcpListener,
+        certificates: Arc<Certificates>,
+    ) -> anyhow::Result<TlsListener> {
+        let mut config = ServerConfig::builder_with_provider(Arc::new(provider()))
+            .with_safe_default_protocol_versions()?
+            .with_no_client_auth()
+            .with_cert_resolver(certificates);
+        // A WebSocket over HTTP/2 (RFC 8441) would gain nothing here.
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        let address = listener.local_addr()?;
+        let (ready, connections) = mpsc::channel(QUEUED);
+        tokio::spawn(accept(listener, TlsAcceptor::from(Arc::new(config)), ready));
+        Ok(TlsListener { connections, address })
+    }
+}
+
+async fn accept(
+    listener: TcpListener,
+    acceptor: TlsAcceptor,
+    ready: mpsc::Sender<(TlsStream<TcpStream>, SocketAddr)>,
+) {
+    let handshakes = Arc::new(Semaphore::new(HANDSHAKES));
+    while let Ok(permit) = Arc::clone(&handshakes).acquire_owned().await {
+        let (stream, address) = match listener.accept().await {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                tracing::debug!(%error, "a connection could not be taken");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
+        };
+        // As for plain HTTP: an answer is one small message that the page waits for.
+        let _ = stream.set_nodelay(true);
+        let (acceptor, ready) = (acceptor.clone(), ready.clone());
+        tokio::spawn(async move {
+            match tokio::time::timeout(HANDSHAKE_WITHIN, acceptor.accept(stream)).await {
+                Ok(Ok(stream)) => drop(ready.send((stream, address)).await),
+                Ok(Err(error)) => tracing::debug!(%error, %address, "a TLS handshake failed"),
+                Err(_) => tracing::debug!(%address, "a TLS handshake took too long"),
+            }
+            drop(permit);
+        });
+    }
+}
+
+impl Listener for TlsListener {
+    type Io = TlsStream<TcpStream>;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
+        match self.connections.recv().await {
+            Some(connection) => connection,
+            // The accepting task ends with the runtime only.
+            None => std::future::pending().await,
+        }
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        Ok(self.address)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn identity() -> TlsIdentity {
+        let made = rcgen::generate_simple_self_signed(vec![String::from("localhost")]).unwrap();
+        TlsIdentity { certificate: made.cert.pem(), key: made.signing_key.serialize_pem() }
+    }
+
+    #[test]
+    fn a_certificate_is_shown_with_its_own_key_only() {
+        let (one, other) = (identity(), identity());
+        one.check().unwrap();
+        let mixed = TlsIdentity { key: other.key, ..one.clone() };
+        assert!(matches!(mixed.check(), Err(TlsError::Unusable(_))));
+        let swapped = TlsIdentity { certificate: one.key.clone(), key: one.certificate.clone() };
+        assert!(matches!(swapped.check(), Err(TlsError::NoCertificate(_))));
+        let keyless = TlsIdentity { key: String::from("nothing"), ..one };
+        assert!(matches!(keyless.check(), Err(TlsError::NoKey(_))));
+    }
+
+    #[test]
+    fn a_certificate_that_cannot_be_shown_leaves_the_one_before() {
+        let certificates = Certificates::new(&identity()).unwrap();
+        let shown = || certificates.0.read().unwrap().cert[0].clone();
+        let before = shown();
+        let broken = TlsIdentity { certificate: String::new(), ..identity() };
+        assert!(certificates.replace(&broken).is_err());
+        assert_eq!(shown(), before);
+        certificates.replace(&identity()).unwrap();
+        assert_ne!(shown(), before);
+    }
+}

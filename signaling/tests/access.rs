@@ -1,0 +1,233 @@
+//! Tokens, what they grant, and what one address may take.
+
+mod common;
+
+use common::{Lab, config, fixture, slots, tracks};
+use serde_json::{Value, json};
+use std::net::IpAddr;
+use volley_signaling::access::{AccessSettings, AddressLimits, Claims, Grant, sign, unix_now};
+use volley_signaling::protocol::ServerMessage;
+use volley_signaling::settings::Settings;
+use volley_signaling::state::{Config, RoomRefusal, SocketId};
+use volley_signaling::store::MemoryStore;
+
+const SECRET: &str = "a secret that only this test knows of";
+
+fn lab(change: impl FnOnce(&mut AccessSettings)) -> Lab {
+    let mut access =
+        AccessSettings { require_auth: true, token_secrets: vec![SECRET.to_owned()], ..Default::default() };
+    change(&mut access);
+    let settings = Settings { access, max_rooms: 100, max_participants: 100, ..config().settings };
+    Lab::after(MemoryStore::default(), Config { settings, ..config() })
+}
+
+fn token(identity: &str, grants: &[Grant]) -> String {
+    let now = unix_now();
+    let claims = Claims {
+        sub: identity.to_owned(),
+        room: String::from("room"),
+        grants: grants.to_vec(),
+        exp: now + 600,
+        iat: now,
+    };
+    sign(&claims, SECRET).unwrap()
+}
+
+fn ask(room: &str, token: Option<&str>) -> Value {
+    let mut join = json!({"type":"join","roomId":room,"participantName":"one"});
+    if let Some(token) = token {
+        join["token"] = token.into();
+    }
+    join
+}
+
+/// The socket of somebody who is let in.
+fn enter(lab: &mut Lab, socket: u64, token: Option<&str>) -> (SocketId, Vec<ServerMessage>) {
+    let socket = lab.open(socket);
+    lab.say(socket, ask("room", token));
+    let heard = lab.heard(socket);
+    assert!(matches!(heard[0], ServerMessage::Joined { .. }), "{heard:?}");
+    (socket, heard)
+}
+
+fn refusal(lab: &mut Lab, socket: u64, room: &str, token: Option<&str>) -> &'static str {
+    let socket = lab.open(socket);
+    lab.say(socket, ask(room, token));
+    lab.error(socket)
+}
+
+fn offer(lab: &mut Lab, socket: SocketId) -> Vec<ServerMessage> {
+    lab.commands();
+    lab.say(socket, json!({"type":"offer","sdp":fixture("chromium-example-client")}));
+    lab.heard(socket)
+}
+
+#[test]
+fn a_room_is_entered_with_its_token_only() {
+    let mut lab = lab(|_| {});
+    let good = token("ada", &[Grant::Publish, Grant::Subscribe]);
+    assert_eq!(refusal(&mut lab, 1, "room", None), "token-missing");
+    assert_eq!(refusal(&mut lab, 2, "other", Some(&good)), "token-room");
+    assert_eq!(refusal(&mut lab, 3, "room", Some("nonsense")), "token-invalid");
+    assert_eq!(refusal(&mut lab, 4, "room", Some(&token("ada", &[Grant::Record]))), "token-grant");
+    assert_eq!(lab.state.counts(), (0, 0), "nobody who is refused leaves a room behind");
+    enter(&mut lab, 5, Some(&good));
+}
+
+#[test]
+fn where_no_token_is_asked_for_a_wrong_one_is_refused_all_the_same() {
+    let mut lab = lab(|access| access.require_auth = false);
+    enter(&mut lab, 1, None);
+    assert_eq!(refusal(&mut lab, 2, "room", Some("nonsense")), "token-invalid");
+}
+
+#[test]
+fn who_may_not_publish_is_answered_so_that_nothing_is_sent_and_told_why() {
+    let mut lab = lab(|_| {});
+    let (socket, _) = enter(&mut lab, 1, Some(&token("viewer", &[Grant::Subscribe])));
+    let heard = offer(&mut lab, socket);
+    let [ServerMessage::Answer { sdp, tracks: own }, ServerMessage::Error { code, .. }, ..] =
+        heard.as_slice()
+    else {
+        panic!("an answer and an error were expected, not {heard:?}");
+    };
+    assert_eq!(*code, "token-grant");
+    assert!(own.is_empty() && sdp.contains("a=sendonly") && !sdp.contains("a=sendrecv"), "{sdp}");
+    let commands = lab.commands();
+    assert!(tracks(&commands).is_empty() && !slots(&commands).is_empty());
+    lab.say(socket, json!({"type":"start-screen-share","sdp":fixture("chromium-example-client")}));
+    assert!(tracks(&lab.commands()).is_empty(), "a screen is no way around it");
+}
+
+#[test]
+fn who_may_not_subscribe_gets_no_seats() {
+    let mut lab = lab(|_| {});
+    let (socket, joined) = enter(&mut lab, 1, Some(&token("speaker", &[Grant::Publish])));
+    let asked = joined.iter().find_map(|message| match message {
+        ServerMessage::RequestOffer { receive, .. } => Some((receive.audio, receive.video)),
+        _ => None,
+    });
+    assert_eq!(asked, Some((0, 0)));
+    let heard = offer(&mut lab, socket);
+    let [ServerMessage::Answer { sdp, .. }, ..] = heard.as_slice() else { panic!("{heard:?}") };
+    assert!(sdp.contains("a=recvonly") && !sdp.contains("a=sendrecv") && !sdp.contains("a=msid:"), "{sdp}");
+    let commands = lab.commands();
+    assert!(slots(&commands).is_empty() && tracks(&commands).len() == 2);
+}
+
+#[test]
+fn what_was_granted_outlives_the_process() {
+    let mut lab = lab(|_| {});
+    let (socket, _) = enter(&mut lab, 1, Some(&token("viewer", &[Grant::Subscribe])));
+    offer(&mut lab, socket);
+    let id = lab.state.view_of_room("room").unwrap().participants[0].participant_id.clone();
+    let mut lab = lab.kill();
+    let page = common::Page { socket, id, token: String::new(), room: String::from("room") };
+    assert_eq!(lab.resume(2, &page).1.len(), 1, "not without the resume token");
+    assert!(tracks(&lab.commands()).is_empty());
+}
+
+#[test]
+fn removal_takes_all_of_an_identity_out_and_keeps_its_tokens_out() {
+    let mut lab = lab(|_| {});
+    let both = [Grant::Publish, Grant::Subscribe];
+    let mallory = token("mallory", &both);
+    let (first, _) = enter(&mut lab, 1, Some(&mallory));
+    let (second, _) = enter(&mut lab, 2, Some(&mallory));
+    let (ada, _) = enter(&mut lab, 3, Some(&token("ada", &both)));
+    let id = lab.state.view_of_room("room").unwrap().participants[0].participant_id.parse().unwrap();
+    lab.heard(first);
+    assert!(!lab.state.remove_and_revoke("other", volley::base::ParticipantId(id), lab.now), "not there");
+    assert!(lab.state.remove_and_revoke("room", volley::base::ParticipantId(id), lab.now));
+    lab.turn();
+    for socket in [first, second] {
+        let told = lab.heard(socket);
+        assert!(told.iter().any(|message| common::error_code(message) == Some("removed")), "{told:?}");
+    }
+    assert_eq!(lab.state.counts(), (1, 1));
+    assert!(lab.heard(ada).iter().any(|message| matches!(message, ServerMessage::ParticipantLeft { .. })));
+    assert_eq!(refusal(&mut lab, 4, "room", Some(&mallory)), "token-revoked");
+    let mut lab = lab.kill();
+    assert_eq!(refusal(&mut lab, 5, "room", Some(&mallory)), "token-revoked");
+    enter(&mut lab, 6, Some(&token("bob", &both)));
+}
+
+fn open_from(lab: &mut Lab, socket: u64, address: &str) -> SocketId {
+    let address: IpAddr = address.parse().unwrap();
+    lab.state.socket_opened(SocketId(socket), Some(address));
+    lab.turn();
+    SocketId(socket)
+}
+
+fn join_from(lab: &mut Lab, socket: u64, address: &str, room: &str) -> Option<&'static str> {
+    let socket = open_from(lab, socket, address);
+    lab.say(socket, ask(room, None));
+    lab.heard(socket).first().and_then(common::error_code)
+}
+
+fn limited(rooms: usize, participants: usize, joins_per_second: u32) -> Lab {
+    lab(|access| {
+        access.require_auth = false;
+        access.limits = Some(AddressLimits { rooms, participants, joins_per_second });
+    })
+}
+
+#[test]
+fn one_address_brings_so_many_people_and_others_are_not_touched() {
+    let mut lab = limited(10, 2, 1000);
+    assert_eq!(join_from(&mut lab, 1, "192.0.2.1", "room"), None);
+    assert_eq!(join_from(&mut lab, 2, "192.0.2.1", "room"), None);
+    lab.pass(1000);
+    assert_eq!(join_from(&mut lab, 3, "192.0.2.1", "room"), Some("too-many-participants"));
+    assert_eq!(join_from(&mut lab, 4, "192.0.2.2", "room"), None);
+    lab.say(SocketId(1), json!({"type":"leave"}));
+    assert_eq!(join_from(&mut lab, 5, "192.0.2.1", "room"), None);
+}
+
+#[test]
+fn one_address_makes_so_many_rooms_by_joining_and_over_rest() {
+    let mut lab = limited(2, 100, 1000);
+    let address = "192.0.2.1".parse().ok();
+    let made = lab.state.create_room_from(address, "Meeting", None, lab.now).unwrap();
+    assert_eq!(join_from(&mut lab, 1, "192.0.2.1", "one"), None);
+    assert_eq!(join_from(&mut lab, 2, "192.0.2.1", "two"), Some("too-many-rooms"));
+    let again = lab.state.create_room_from(address, "Meeting", None, lab.now);
+    assert_eq!(again, Err(RoomRefusal::TooManyFromAddress));
+    assert_eq!(
+        join_from(&mut lab, 3, "192.0.2.1", &made.id),
+        None,
+        "entering one that is there is no matter"
+    );
+    let mut lab = lab.kill();
+    assert_eq!(join_from(&mut lab, 4, "192.0.2.1", "three"), Some("too-many-rooms"), "also after a restart");
+    lab.state.delete_room(&made.id, lab.now);
+    lab.turn();
+    assert_eq!(join_from(&mut lab, 5, "192.0.2.1", "three"), None);
+}
+
+#[test]
+fn one_address_joins_only_so_often() {
+    let mut lab = limited(10, 3, 2);
+    let mut refused = 0;
+    for socket in 0..10 {
+        let result = join_from(&mut lab, socket, "2001:db8::1", "room");
+        refused += usize::from(result == Some("too-fast"));
+        lab.say(SocketId(socket), json!({"type":"leave"}));
+    }
+    assert_eq!(refused, 7, "a burst of three");
+    assert_eq!(
+        join_from(&mut lab, 20, "2001:db8::ffff", "room"),
+        Some("too-fast"),
+        "a neighbour is the same"
+    );
+    lab.pass(1000);
+    assert_eq!(join_from(&mut lab, 21, "2001:db8::1", "room"), None);
+}
+
+#[test]
+fn this_machine_itself_is_not_limited() {
+    let mut lab = limited(1, 1, 1);
+    for socket in 0..20 {
+        assert_eq!(join_from(&mut lab, socket, "127.0.0.1", &format!("room-{socket}")), None);
+    }
+}
