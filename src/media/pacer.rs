@@ -29,8 +29,8 @@ const LEAST_RATE: Bitrate = Bitrate::from_kbps(500);
 /// Two packets leave at once whatever the rate is.
 const LEAST_BURST: u64 = 2_400;
 
-/// A packet is not worth sending after it waited for this long: a picture this late stands still
-/// on the screen, and what comes behind it is later.
+/// What has waited for this long leaves whatever the rate is: later it is worth less, and the link's own
+/// queue tells the estimator more than ours.
 pub const MOST_WAIT: Duration = Duration::from_millis(300);
 
 /// Bytes that have left and not been earned yet.

@@ -8,8 +8,6 @@
 
 mod path;
 
-pub use path::Mark;
-
 use super::choice::{Choice, Sublayers};
 use super::numbering::{Numbering, Skipped};
 use super::packet::{Extension, Packet};
@@ -165,8 +163,6 @@ pub struct Slot {
     next_index: u64,
     next_rtx_index: u64,
     last: Option<(u32, Time)>,
-    /// The layer and time stamp offset that a run of the same track goes on with.
-    resumes: Option<(u8, u32)>,
     /// The newest packet it has shown: the shard's key of the track, layer and index.
     newest: Option<(u32, u8, u64)>,
     reported: Option<Reported>,
@@ -210,7 +206,6 @@ impl Slot {
             next_index: random.below(FIRST_SEQUENCE_BELOW),
             next_rtx_index: random.below(FIRST_SEQUENCE_BELOW),
             last: None,
-            resumes: None,
             newest: None,
             reported: None,
             announced: false,
@@ -362,7 +357,6 @@ impl Slot {
     /// of it is to be [aimed at](Self::aim), and whether it is shed is to be decided anew.
     pub fn show(&mut self, track: Option<(u32, &[CodecParameters])>) {
         self.shed = false;
-        self.resumes = None;
         (self.desired, self.lowered) = (None, Time::ZERO);
         self.showing = track.map(|(track, published)| {
             let own = |published| self.open.codecs.iter().find(|own| same_format(own, published));
@@ -386,7 +380,6 @@ impl Slot {
         if self.layer() == Some(layer) {
             self.interrupt();
         }
-        self.resumes = self.resumes.filter(|(resumed, _)| *resumed != layer);
         if let Some(showing) = self.showing.as_mut().filter(|showing| showing.last_layer == Some(layer)) {
             showing.last_layer = None;
         }
@@ -394,7 +387,6 @@ impl Slot {
 
     /// Breaks the run: what comes next begins anew, a picture with a key frame.
     pub fn interrupt(&mut self) {
-        self.resumes = None;
         if let Some(showing) = &mut self.showing {
             showing.run = None;
         }
@@ -445,10 +437,7 @@ impl Slot {
         aim: Choice,
     ) -> Run {
         let behind = published_now.map(|then| then.wrapping_sub(packet.timestamp));
-        let resumed = self.resumes.take().filter(|(layer, _)| *layer == packet.layer);
-        let timestamp = resumed
-            .map(|(_, offset)| packet.timestamp.wrapping_add(offset))
-            .or_else(|| in_step(self.reported, self.last, now, behind, codec.clock_rate))
+        let timestamp = in_step(self.reported, self.last, now, behind, codec.clock_rate)
             .or_else(|| next_timestamp(self.last, now, codec.clock_rate));
         let run = Run {
             layer: packet.layer,

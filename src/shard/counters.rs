@@ -93,8 +93,6 @@ causes! {
     NoBuffer => "no-buffer",
     /// Not sent: it could not be sealed.
     NotSealed => "not-sealed",
-    /// Not sent: it waited too long for its receiver's link.
-    Late => "late",
     /// A retransmission that the receiver's link cannot carry now.
     LinkFull => "link-full",
     /// A retransmission of a spatial layer that its receiver is not shown any more.

@@ -252,7 +252,6 @@ fn owe(
         yard.counters.drop(Drop::NotConnected);
         return Outcome::default();
     }
-    let mark = slot.mark();
     let layer = usize::from(owed.layer);
     let published_now = || published_at(now, &yard.tracks[owed.track], layer, yard.links, wall);
     match slot.admit(now, packet, published_now) {
@@ -270,7 +269,6 @@ fn owe(
             owed.payload = body_of(packet, &outgoing);
             owed.begins = outgoing.begins;
             owed.index = outgoing.index;
-            owed.mark = (outgoing.index >= mark.index).then_some(mark);
             owed.is_numbered = slot.is_numbered();
             owed.is_sound = slot.kind() == Kind::Audio;
             let kept = yard.owe(now, link, owed, |room| slot.write_header(&outgoing, packet, room), out);

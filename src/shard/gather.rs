@@ -14,7 +14,6 @@ use crate::base::slab::Slab;
 use crate::base::{Outbox, Path, Push, Time, TrainId};
 use crate::media::pacer::MOST_WAIT;
 use crate::media::pictures;
-use crate::media::slot::Mark;
 use crate::media::track::Track;
 use crate::media::train_plan::{MAX_PLANNED, Wagon, plan};
 use crate::transport::srtp::{Payload, SrtpSender};
@@ -56,8 +55,6 @@ pub(super) struct Owed {
     pub(super) replayed: bool,
     /// It is sound, which waits for no pacer.
     pub(super) is_sound: bool,
-    /// Where its seat's sequence stood before it, if nothing with a higher index had come.
-    pub(super) mark: Option<Mark>,
     /// It has a transport-wide sequence number, which is written when it leaves.
     pub(super) is_numbered: bool,
     /// Index in the layer's history.
@@ -80,6 +77,8 @@ pub(super) struct Waiting {
     owed: ArrayVec<Owed, MAX_PLANNED>,
     /// Bytes of all of them, headers included.
     bytes: u64,
+    /// Since when some of it is held back for its link's sake.
+    held_since: Option<Time>,
     headers: Box<[u8; HEADER_BYTES]>,
     headers_len: usize,
 }
@@ -89,6 +88,7 @@ impl Waiting {
         Box::new(Waiting {
             owed: ArrayVec::new(),
             bytes: 0,
+            held_since: None,
             headers: Box::new([0; HEADER_BYTES]),
             headers_len: 0,
         })
@@ -96,7 +96,7 @@ impl Waiting {
 
     fn clear(&mut self) {
         self.owed.clear();
-        self.bytes = 0;
+        (self.bytes, self.held_since) = (0, None);
         self.headers_len = 0;
     }
 
@@ -136,15 +136,6 @@ impl Waiting {
         self.keep(leaving);
     }
 
-    /// Throws away all pictures of the seat `slot`.
-    fn cut(&mut self, slot: u32) -> Cut {
-        let mut cut = Cut::of(slot);
-        self.owed.iter().filter(|owed| owed.slot == slot).for_each(|owed| cut.add(owed));
-        let kept = self.owed.iter().filter(|owed| owed.slot != slot).copied().collect();
-        self.keep(kept);
-        cut
-    }
-
     fn keep(&mut self, kept: ArrayVec<Owed, MAX_PLANNED>) {
         self.bytes = kept.iter().map(Owed::size).sum();
         self.owed = kept;
@@ -172,7 +163,6 @@ impl Owed {
             begins: false,
             replayed: false,
             is_sound: false,
-            mark: None,
             is_numbered: false,
             published,
             index: 0,
@@ -183,31 +173,6 @@ impl Owed {
             older: None,
         }
     }
-}
-
-/// Pictures of a seat that were thrown away before they were sealed.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Cut {
-    pub(super) slot: u32,
-    /// Where the seat's sequence stood before the first of them that was the newest: no index from
-    /// there on has been used.
-    pub(super) mark: Option<Mark>,
-    pub(super) packets: u32,
-}
-
-impl Cut {
-    fn of(slot: u32) -> Cut {
-        Cut { slot, mark: None, packets: 0 }
-    }
-
-    fn add(&mut self, owed: &Owed) {
-        self.packets += 1;
-        self.mark = earlier(self.mark, owed.mark);
-    }
-}
-
-fn earlier(one: Option<Mark>, other: Option<Mark>) -> Option<Mark> {
-    one.into_iter().chain(other).min_by_key(|mark| mark.index)
 }
 
 /// What leaves.
@@ -231,8 +196,6 @@ pub(super) struct Gathering {
     most: (Time, usize, usize),
     /// Seats that began to show something and are not told yet what it is in step with.
     begun: Vec<u32>,
-    /// Seats whose pictures were thrown away for their link's sake.
-    pub(super) cut: Vec<Cut>,
     /// The time of what goes on now.
     pub(super) now: Time,
     /// When what has departed had come, for turns that are looked at.
@@ -259,20 +222,6 @@ impl Gathering {
             _ => self.due.len(),
         };
         self.due.insert(place, (at, link));
-    }
-
-    /// Whether pictures of the seat have been thrown away in this turn: what comes behind them goes
-    /// the same way.
-    fn is_cut(&self, slot: u32) -> bool {
-        !self.cut.is_empty() && self.cut.iter().any(|cut| cut.slot == slot)
-    }
-
-    fn cut_one(&mut self, owed: &Owed) {
-        let place = self.cut.iter().position(|cut| cut.slot == owed.slot).unwrap_or(self.cut.len());
-        if place == self.cut.len() {
-            self.cut.push(Cut::of(owed.slot));
-        }
-        self.cut[place].add(owed);
     }
 
     /// Frees lists that nobody has needed for a while.
@@ -315,10 +264,8 @@ impl Yard<'_> {
         if is_full(self.links) {
             self.depart(link, Departure::Granted, out);
         }
-        if is_full(self.links) || self.gathering.is_cut(owed.slot) {
-            self.gathering.cut_one(&owed);
-            self.counters.drop(Drop::Late);
-            return false;
+        if is_full(self.links) {
+            self.depart(link, Departure::All, out);
         }
         let gathering = &mut *self.gathering;
         let waiting = self.links[link].waiting.get_or_insert_with(|| {
@@ -349,14 +296,9 @@ impl Yard<'_> {
             Some(mut train) => {
                 train.load(&waiting, self.tracks, self.counters, &mut self.gathering.noted, out);
                 train.end();
-                let begun = waiting.owed.iter().filter(|owed| owed.begins).map(|owed| owed.slot);
-                let before = self.gathering.begun.len();
-                self.gathering.begun.extend(begun);
-                if self.gathering.begun.len() > before
-                    && let Some(rate) = &mut self.links[link].rate
-                {
-                    rate.on_begun(now);
-                }
+                self.gathering
+                    .begun
+                    .extend(waiting.owed.iter().filter(|owed| owed.begins).map(|owed| owed.slot));
             }
             None => waiting.owed.iter().for_each(|_| self.counters.drop(Drop::NotConnected)),
         }
@@ -364,45 +306,25 @@ impl Yard<'_> {
         self.gathering.give_back(waiting);
     }
 
-    /// Takes out of `waiting` what its link cannot carry yet, and has it wait on; what waited too
-    /// long is thrown away, and so is all of that seat behind it.
+    /// Takes out of `waiting` what its link cannot carry yet, and has it wait on. What has waited too
+    /// long leaves all the same: it is for the estimate to shrink and for allocation to send less.
     fn hold_back(&mut self, link: u32, waiting: &mut Waiting, grant: u64) {
         let now = self.gathering.now;
-        let most = self.links[link].rate.as_ref().map_or(MOST_WAIT, |rate| rate.most_wait(now));
-        while let Some(slot) = self.late_seat(now, most, waiting) {
-            let cut = waiting.cut(slot);
-            self.counters.waiting -= u64::from(cut.packets);
-            (0..cut.packets).for_each(|_| self.counters.drop(Drop::Late));
-            self.gathering.cut.push(cut);
+        let since = waiting.held_since.unwrap_or(now);
+        if now.since(since) >= MOST_WAIT {
+            return;
         }
         let mut staying = self.gathering.spare.pop().unwrap_or_else(Waiting::new);
         waiting.split(grant, &mut staying);
         if staying.owed.is_empty() {
             return self.gathering.give_back(staying);
         }
+        staying.held_since = Some(since);
         self.counters.held += 1;
         let entry = &mut self.links[link];
         let ready = entry.rate.as_ref().map_or(now, |rate| rate.ready_at());
         entry.waiting = Some(staying);
         self.gathering.wait_until(ready.clamp(now + LEAST_HOLD, now + MOST_HOLD), link);
-    }
-
-    /// The seat whose picture waits longest, if that is too long.
-    fn late_seat(&self, now: Time, most: Duration, waiting: &Waiting) -> Option<u32> {
-        let oldest = waiting.owed.iter().find(|owed| !owed.is_sound && !owed.replayed)?;
-        let (_, came) = payload_of(oldest, self.tracks)?;
-        (now.since(came) > most).then_some(oldest.slot)
-    }
-
-    /// Throws away what else waits for a seat that was cut.
-    pub(super) fn finish(&mut self, cut: Cut, link: u32) -> Cut {
-        let Some(waiting) = self.links.get_mut(link).and_then(|link| link.waiting.as_mut()) else {
-            return cut;
-        };
-        let rest = waiting.cut(cut.slot);
-        self.counters.waiting -= u64::from(rest.packets);
-        (0..rest.packets).for_each(|_| self.counters.drop(Drop::Late));
-        Cut { mark: earlier(cut.mark, rest.mark), packets: cut.packets + rest.packets, ..cut }
     }
 }
 
@@ -558,9 +480,6 @@ impl Shard {
         {
             self.gathering.due.pop_front();
             self.yard().depart(link, departure, out);
-        }
-        while let Some(cut) = self.gathering.cut.pop() {
-            self.begin_anew(cut);
         }
         // Reports are asked for by those who have just been shown something: few, and rarely.
         while let Some(slot) = self.gathering.begun.pop() {

@@ -3,11 +3,11 @@
 
 use super::Shard;
 use super::counters::Drop;
-use super::gather::{Cut, MAX_HEADER, Train};
+use super::gather::{MAX_HEADER, Train};
 use super::link::Link;
 use crate::base::{Bitrate, DATAGRAM_HEADERS, Outbox, Time};
 use crate::media::bwe::Estimator;
-use crate::media::pacer::{MOST_WAIT, Pacer};
+use crate::media::pacer::Pacer;
 use crate::transport::srtp::Payload;
 use crate::wire::rtcp::{Remb, TransportFeedback};
 use std::time::Duration;
@@ -30,12 +30,6 @@ const MEASURED_OVER: Duration = Duration::from_secs(1);
 /// Padding in a probe's packet: the most its count can say (RFC 3550 §5.1).
 const PADDING: u8 = u8::MAX;
 
-/// A picture that has just begun stands on a key frame, which is many times as large as what follows:
-/// thrown away, it would be asked for again and be as late again. So what waits behind it may wait
-/// longer, for as long as a small picture's rate needs to make up for it.
-const BEGINNING: Duration = Duration::from_millis(1_500);
-const MOST_WAIT_AT_BEGIN: Duration = Duration::from_secs(1);
-
 /// A probe reaches back for so many packets, one after another: about what one of 25 ms needs.
 const PROBES_BACK: u64 = 32;
 
@@ -57,8 +51,6 @@ pub(super) struct Rate {
     measured: (Time, u64),
     /// Media of the train that is being sealed.
     in_train: u64,
-    /// When a picture last began to leave.
-    begun: Option<Time>,
     /// How far back the last probe reached for a picture.
     probed_back: u64,
 }
@@ -73,7 +65,6 @@ impl Rate {
             is_bounded: false,
             measured: (now, 0),
             in_train: 0,
-            begun: None,
             probed_back: 0,
         })
     }
@@ -92,17 +83,6 @@ impl Rate {
     /// When there is a grant again.
     pub(super) fn ready_at(&self) -> Time {
         self.pacer.ready_at()
-    }
-
-    /// A picture begins to leave.
-    pub(super) fn on_begun(&mut self, now: Time) {
-        self.begun = Some(now);
-    }
-
-    /// How long what is sent may wait before it is thrown away.
-    pub(super) fn most_wait(&self, now: Time) -> Duration {
-        let begins = self.begun.is_some_and(|at| now.since(at) < BEGINNING);
-        if begins { MOST_WAIT_AT_BEGIN } else { MOST_WAIT }
     }
 
     /// Whether a retransmission may leave now.
@@ -232,22 +212,6 @@ impl Shard {
             self.counters.drop(Drop::LinkFull);
         }
         may
-    }
-
-    /// Pictures of a seat were thrown away for its link's sake: the next one must stand by itself.
-    pub(super) fn begin_anew(&mut self, cut: Cut) {
-        let Some(slot) = self.slots.get(cut.slot) else { return };
-        let layer = slot.layer();
-        let link = slot.transport();
-        let cut = self.yard().finish(cut, link);
-        let slot = &mut self.slots[cut.slot];
-        match cut.mark {
-            Some(mark) => slot.take_back(mark, cut.packets),
-            None => slot.interrupt(),
-        }
-        if let Some(track) = slot.track() {
-            self.want_key_frame(track, usize::from(layer.unwrap_or_default()));
-        }
     }
 
     /// All that `link` could be shown takes `bits_per_second`, sound and what each packet adds aside.

@@ -1,42 +1,13 @@
-//! What a seat does for its receiver's link: it lets padding probe it, and takes back what the link
-//! could not carry.
+//! What a seat does for its receiver's link: it lets it be probed.
 
-use super::super::pictures::{Counted, Head};
+use super::super::pictures::Head;
 use super::{Outgoing, Slot};
 use crate::base::Time;
 use crate::base::id::PayloadType;
 use crate::control::types::Kind;
 use crate::wire::rtp::RtpHeader;
 
-/// A place in a seat's sequence.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Mark {
-    /// The index of the packet that came next.
-    pub index: u64,
-    /// The last time stamp and when it was sent.
-    last: Option<(u32, Time)>,
-    counted: Counted,
-}
-
 impl Slot {
-    /// Where the sequence stands: what [`take_back`](Self::take_back) brings back.
-    pub fn mark(&self) -> Mark {
-        Mark { index: self.next_index, last: self.last, counted: self.pictures.counted() }
-    }
-
-    /// Breaks the run, and has the sequence go on from `mark`: what was numbered since then was thrown
-    /// away before it was sealed, `packets` of it.
-    pub fn take_back(&mut self, mark: Mark, packets: u32) {
-        debug_assert!(mark.index <= self.next_index, "only what was given out is taken back");
-        (self.next_index, self.last) = (self.next_index.min(mark.index), mark.last);
-        let run = self.showing.as_ref().and_then(|showing| showing.run);
-        let resumes = run.map(|run| (run.layer, run.timestamp_offset)).or(self.resumes);
-        self.sent.packets = self.sent.packets.wrapping_sub(packets);
-        self.interrupt();
-        self.pictures.import(mark.counted);
-        self.resumes = resumes;
-    }
-
     /// Whether its packets have transport-wide sequence numbers.
     pub fn is_numbered(&self) -> bool {
         self.open.extensions.transport_cc.is_some()

@@ -281,17 +281,3 @@ fn frames_are_numbered_on_in_the_dependency_descriptor() {
     assert_eq!(number_sent(&mut slot, 1, 900, 40_000, true), 2);
     assert_eq!(number_sent(&mut slot, 1, 901, 40_001, false), 3);
 }
-
-#[test]
-fn what_is_taken_back_leaves_no_hole() {
-    let mut slot = slot();
-    show(&mut slot, 7, vp8(100));
-    let admit = |slot: &mut Slot, index, key| slot.admit(Time::ZERO, &packet(index, 0, key), || None);
-    let first = admit(&mut slot, 70_000, true).expect("key").index;
-    let mark = slot.mark();
-    admit(&mut slot, 70_001, false).expect("running");
-    slot.take_back(mark, 1);
-    assert_eq!(admit(&mut slot, 70_002, false).err(), Some(Withheld::WaitingForKeyFrame));
-    assert_eq!(admit(&mut slot, 70_003, true).expect("key").index, first + 1);
-    assert_eq!(slot.sent().packets, 2);
-}

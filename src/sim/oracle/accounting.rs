@@ -16,7 +16,7 @@ pub struct Tally {
 }
 
 /// Why a packet × subscription may be withheld.
-const WITHHELD: [Drop; 13] = [
+const WITHHELD: [Drop; 12] = [
     Drop::Muted,
     Drop::WaitingForKeyFrame,
     Drop::BeforeTheStart,
@@ -27,7 +27,6 @@ const WITHHELD: [Drop; 13] = [
     Drop::BadRtp,
     Drop::NotKept,
     Drop::Shed,
-    Drop::Late,
     Drop::OtherLayer,
     Drop::Sublayer,
 ];

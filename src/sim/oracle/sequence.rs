@@ -136,13 +136,10 @@ fn conflict(before: &Sent, after: &Sent, apart: u64, kind: Kind) -> Option<Strin
         if apart > after.place - before.place {
             return Some(format!("{apart} numbers for {} packets", after.place - before.place));
         }
-        // A run that was broken off goes on with real time instead: of sending, or of coming where it
-        // goes on from the history. Then something is left out.
-        let left_out = after.place - before.place > apart;
+        // A run that was broken off goes on with real time instead.
         let sent = as_ticks(after.at.since(before.at));
         let close = |span: i64, slack: i64| (ticks - span).abs() <= slack;
-        let slack = as_ticks(CLOCK_SLACK);
-        let sane = close(captured, if left_out { slack } else { 2 }) || close(sent.max(captured), slack);
+        let sane = close(captured, 2) || close(sent.max(captured), as_ticks(CLOCK_SLACK));
         return (!sane || ticks < 0).then(|| format!("{ticks} ticks for {captured}"));
     }
     let passed = as_ticks(after.at.since(before.at));
