@@ -2,7 +2,7 @@
 //!
 //! A link whose estimate is comfortable never notices: what a picture needs is within the burst,
 //! and leaves at once as one train. Only what a thin link would have to queue waits here instead,
-//! where it can still be put in order or thrown away. Knows rates and bytes, not packets.
+//! where sound can still go before it. Knows rates and bytes, not packets.
 
 use crate::base::{Bitrate, Time};
 use std::time::Duration;

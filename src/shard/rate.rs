@@ -180,10 +180,9 @@ impl Shard {
     }
 
     /// Pictures are four times as large as padding: as many bytes in a quarter of the packets, and now
-    /// and then one that was lost. Not while anything waits: what is thrown away gives its number to
-    /// something else.
+    /// and then one that was lost.
     fn probe_with_pictures(&mut self, now: Time, link: u32, out: &mut impl Outbox) -> bool {
-        let Link { rate: Some(rate), waiting: None, slots, .. } = &mut self.links[link] else { return false };
+        let Link { rate: Some(rate), slots, .. } = &mut self.links[link] else { return false };
         rate.probed_back = (rate.probed_back + 1) % PROBES_BACK;
         let able = slots.iter().copied().find(|&slot| self.slots[slot].can_probe_with_pictures());
         let Some(slot) = able else { return false };
@@ -232,8 +231,9 @@ impl Shard {
         // What a series of probes has found so far may be too much, and pictures that rise and fall
         // again are worse than ones that wait for the end of it.
         let rises = self.links[link].budget.is_some_and(|now| budget.is_none_or(|budget| budget > now));
-        if !self.links[link].is_budget_assumed && !(rises && is_probing) {
-            self.set_budget(link, budget);
+        if self.links[link].is_budget_assumed || rises && is_probing {
+            return;
         }
+        self.set_budget(link, budget);
     }
 }

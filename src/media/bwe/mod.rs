@@ -266,7 +266,7 @@ impl Estimator {
         let (rate, is_full) = (self.aimd.rate(), found.saturated && lately_full);
         // Who sends less than may be, because nothing else fits, does not learn by sending.
         let raised = if is_full { found.rate.times(OF_A_FULL_LINK) } else { found.rate };
-        if raised > rate && !(is_full && !self.alr.is_limited()) {
+        if raised > rate && (!is_full || self.alr.is_limited()) {
             self.aimd.set(now, raised);
             self.loss.raise(raised);
         } else if let Some(before) = found.follows.filter(|_| found.saturated && found.rate < rate) {
