@@ -82,8 +82,8 @@ struct Cluster {
     spoken_packets: u32,
     spoken: u64,
     arrived_packets: u32,
-    /// When the packet came with which half of the probe had left, and what came of the other half:
-    /// the first may have been a token bucket's burst.
+    /// When the last packet of the first half came, and what came of the other half: the first may have
+    /// been a token bucket's burst.
     half_way_us: Option<i64>,
     arrived: u64,
     last_arrival_us: i64,
@@ -147,10 +147,10 @@ impl Cluster {
         self.spoken += bytes;
         let Some(arrived_us) = arrived_us else { return };
         self.arrived_packets += 1;
-        match self.half_way_us {
-            Some(_) => self.arrived += bytes,
-            None if 2 * self.spoken >= self.goal => self.half_way_us = Some(arrived_us),
-            None => {}
+        if 2 * (self.spoken - bytes) < self.goal {
+            self.half_way_us = self.half_way_us.max(Some(arrived_us));
+        } else {
+            self.arrived += bytes;
         }
         self.last_arrival_us = self.last_arrival_us.max(arrived_us);
     }
