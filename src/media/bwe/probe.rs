@@ -23,9 +23,6 @@ const LEAST_SHARE: f64 = 0.8;
 /// arrived is right (libwebrtc `kMinRatioForUnsaturatedLink`, `kTargetUtilizationFraction`).
 const UNSATURATED: f64 = 0.9;
 const UTILISATION: f64 = 0.95;
-/// What seems to arrive this much faster than it was sent is a fault of measurement
-/// (libwebrtc `kMaxValidRatio`).
-const MOST_SPEED_UP: f64 = 2.0;
 /// A probe that found this much of its rate is followed by the next at once (libwebrtc
 /// `further_probe_threshold`).
 const FURTHER: f64 = 0.7;
@@ -163,9 +160,6 @@ impl Cluster {
         let sending = took(self.last_step.0 - self.first_sent_us)?;
         let sent = Bitrate::of(self.sent - self.last_step.1, sending);
         let arrived = Bitrate::of(self.arrived, took(self.last_arrival_us - half_way_us)?);
-        if arrived > sent.times(MOST_SPEED_UP) {
-            return None;
-        }
         let saturated = arrived < sent.times(UNSATURATED);
         let rate = if saturated { arrived.times(UTILISATION) } else { sent.min(arrived) };
         Some(Found { rate, saturated, follows: self.follows })
