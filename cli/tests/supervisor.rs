@@ -6,9 +6,10 @@ use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-/// Pages must be signalled again within 3 s of a death; most of that belongs to the pages.
-const BACK_WITHIN: Duration = Duration::from_millis(1500);
-const STOPPED_WITHIN: Duration = Duration::from_secs(2);
+/// The promises are 3 s and 2 s, and `scripts/e2e kill-signaling` and `start-stop` measure them; here
+/// other tests run beside.
+const BACK_WITHIN: Duration = Duration::from_secs(15);
+const STOPPED_WITHIN: Duration = Duration::from_secs(10);
 /// For what has no promise of its own, on a machine that is busy.
 const PATIENCE: Duration = Duration::from_secs(20);
 

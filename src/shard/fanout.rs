@@ -156,7 +156,13 @@ impl Shard {
     pub(super) fn resend(&mut self, now: Time, slot: u32, sequence: u16, out: &mut impl Outbox) {
         let requested = self.slots[slot].requested(now, sequence).map_err(Drop::from);
         match requested.and_then(|index| self.send_again(now, slot, index, out)) {
-            Ok(sent) => self.counters.resent += u64::from(sent),
+            Ok(sent) => {
+                self.counters.resent += u64::from(sent);
+                let link = self.slots[slot].transport();
+                if let Some(rate) = &mut self.links[link].rate {
+                    rate.on_train(now);
+                }
+            }
             Err(cause) => {
                 self.counters.drop(cause);
                 // libwebrtc shows nothing more before a picture is whole, also in layers it is not sent
@@ -200,9 +206,6 @@ impl Shard {
         let mut train = Train::to(now, link, &mut self.links[link]).ok_or(Drop::NotConnected)?;
         let sent =
             train.seal(outgoing.index, &header[..header_len], payload, numbered, &mut self.counters, out);
-        if sent {
-            train.end();
-        }
         Ok(sent)
     }
 

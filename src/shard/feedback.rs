@@ -9,7 +9,7 @@ use crate::base::{Outbox, Time};
 use crate::media::history::MAX_PACKET;
 use crate::media::sender_clock::SenderReference;
 use crate::transport::srtp::SrtpError;
-use crate::wire::rtcp::{Compound, Nack, ReportBlock, RtcpPacket, SenderInfo};
+use crate::wire::rtcp::{Compound, MOST_STATUSES, Nack, ReportBlock, RtcpPacket, SenderInfo};
 use arrayvec::ArrayVec;
 use std::time::Duration;
 
@@ -19,6 +19,19 @@ const MAX_RESENDS: usize = 256;
 
 /// Sender reports are carried over at most this often per publisher: browsers send one a second.
 const CARRY_INTERVAL: Duration = Duration::from_millis(200);
+
+/// What one datagram may still ask for, so that none costs more than its size.
+struct Allowance {
+    resends: usize,
+    /// Packets whose arrival is reported.
+    statuses: u16,
+}
+
+impl Default for Allowance {
+    fn default() -> Allowance {
+        Allowance { resends: MAX_RESENDS, statuses: MOST_STATUSES }
+    }
+}
 
 impl Shard {
     /// An RTCP datagram came on the transport with the key `link`.
@@ -37,9 +50,9 @@ impl Shard {
         let Ok(compound) = Compound::parse(&plain[..len]) else {
             return self.counters.drop(Drop::BadRtcp);
         };
-        let mut resends = MAX_RESENDS;
+        let mut allowance = Allowance::default();
         for packet in compound {
-            self.on_rtcp_packet((now, datagram.arrived), link, &packet, &mut resends, out);
+            self.on_rtcp_packet((now, datagram.arrived), link, &packet, &mut allowance, out);
         }
         self.carry_sender_reports(now, link, out);
     }
@@ -49,7 +62,7 @@ impl Shard {
         (now, arrived): (Time, Time),
         link: u32,
         packet: &RtcpPacket<'_>,
-        resends: &mut usize,
+        allowance: &mut Allowance,
         out: &mut impl Outbox,
     ) {
         match packet {
@@ -60,10 +73,16 @@ impl Shard {
             RtcpPacket::ReceiverReport(report) => {
                 report.blocks().for_each(|block| self.on_report_block(now, link, &block))
             }
-            RtcpPacket::Nack(nack) => self.on_nack(now, link, nack, resends, out),
+            RtcpPacket::Nack(nack) => self.on_nack(now, link, nack, &mut allowance.resends, out),
             RtcpPacket::Pli(pli) => self.on_key_frame_wish(link, pli.media),
             RtcpPacket::Fir(fir) => fir.entries().for_each(|entry| self.on_key_frame_wish(link, entry.media)),
-            RtcpPacket::TransportFeedback(feedback) => self.on_transport_feedback(now, link, feedback),
+            RtcpPacket::TransportFeedback(feedback) => {
+                match allowance.statuses.checked_sub(feedback.status_count) {
+                    Some(left) => allowance.statuses = left,
+                    None => return self.counters.drop(Drop::BadRtcp),
+                }
+                self.on_transport_feedback(now, link, feedback);
+            }
             RtcpPacket::Remb(remb) => self.on_remb(now, link, remb),
             // A publisher's goodbye is followed by signaling or by silence.
             RtcpPacket::Sdes(_) | RtcpPacket::Bye(_) | RtcpPacket::Other { .. } => {}

@@ -33,7 +33,10 @@ const PADDING: u8 = u8::MAX;
 /// A probe reaches back for so many packets, one after another: about what one of 25 ms needs.
 const PROBES_BACK: u64 = 32;
 
-/// A retransmission leaves beyond the pacer's grant by as much as this. libwebrtc asks no more for what
+/// A retransmission of about this size …
+const RESENT_PACKET: u64 = 1_200;
+
+/// … leaves beyond what the estimate earns by as much as this. libwebrtc asks no more for what
 /// lies before the next whole frame of the lowest layer, and without it shows nothing until a key
 /// frame: refused once, a packet of an upper layer stood a picture still for two seconds.
 const RESEND_AHEAD: Duration = Duration::from_millis(500);
@@ -51,6 +54,8 @@ pub(super) struct Rate {
     measured: (Time, u64),
     /// Media of the train that is being sealed.
     in_train: u64,
+    /// Bytes of retransmissions that are not earned yet, and when that was looked at.
+    resent: (u64, Time),
     /// How far back the last probe reached for a picture.
     probed_back: u64,
 }
@@ -65,6 +70,7 @@ impl Rate {
             is_bounded: false,
             measured: (now, 0),
             in_train: 0,
+            resent: (0, now),
             probed_back: 0,
         })
     }
@@ -85,10 +91,19 @@ impl Rate {
         self.pacer.ready_at()
     }
 
-    /// Whether a retransmission may leave now.
+    /// Whether a retransmission may leave now; takes note if so. They have a debt of their own, which the
+    /// estimate earns, so that a full link is not filled with what it lost.
     fn may_resend(&mut self, now: Time) -> bool {
-        let ahead = self.estimator.estimate().bytes_in(RESEND_AHEAD);
-        self.grant(now).is_none_or(|grant| grant > 0 || self.pacer.overdrawn() <= ahead)
+        if self.grant(now).is_none() {
+            return true;
+        }
+        let estimate = self.estimator.estimate();
+        let (debt, since) = &mut self.resent;
+        *debt = debt.saturating_sub(estimate.bytes_in(now.since(*since)));
+        *since = now;
+        let may = *debt <= estimate.bytes_in(RESEND_AHEAD);
+        *debt += if may { RESENT_PACKET } else { 0 };
+        may
     }
 
     /// A packet of `bytes` has left under the next transport-wide sequence number.
@@ -113,7 +128,7 @@ impl Rate {
         let fits = self.estimator.estimate() >= self.estimator.wanted();
         self.is_bounded = match can_probe {
             true => (self.is_bounded || self.estimator.is_tight(now)) && !fits,
-            false => self.estimator.was_full_within(now, UNPROBED),
+            false => self.estimator.was_full_within(now, UNPROBED) || self.estimator.is_remote() && !fits,
         };
         self.is_bounded.then(|| self.estimator.target(now).bps())
     }

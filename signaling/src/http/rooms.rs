@@ -78,7 +78,7 @@ fn default_limit() -> u16 {
 
 /// Make a room
 ///
-/// It stays when it is empty, until nobody was in it for an hour.
+/// It stays when it is empty, until nobody was in it for `rooms.idle_timeout`.
 #[utoipa::path(post, path = "/api/rooms", tag = "Rooms", request_body = NewRoom, responses(
     (status = 201, description = "The room", body = RoomView, headers(("location" = String, description = "Its address"))),
     (status = 400, description = "The body is no JSON", body = Document, content_type = "application/problem+json"),

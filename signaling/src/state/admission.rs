@@ -119,7 +119,7 @@ impl State {
         let out = &mut self.out;
         self.revocations.retain(|one| {
             // Tokens are taken for some seconds after their end, since clocks differ.
-            let holds = one.until + 60 > unix_now;
+            let holds = one.until.saturating_add(60) > unix_now;
             if !holds {
                 out.saves.push(Save::Remove { kind: REVOCATION, key: one.number });
             }

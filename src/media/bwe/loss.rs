@@ -90,6 +90,14 @@ impl Loss {
         (lost + last.lost) / (packets + last.packets).max(f64::from(LEAST_PACKETS))
     }
 
+    /// What was counted last is of another time.
+    pub(super) fn forget_the_last(&mut self) {
+        self.partial = Partial::default();
+        if let Some(last) = self.observations.last_mut() {
+            last.lost = 0.0;
+        }
+    }
+
     /// The limit that losses set, if they do.
     pub(super) fn limit(&self) -> Option<Bitrate> {
         self.kbps.map(from_kbps)

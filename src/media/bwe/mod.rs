@@ -91,6 +91,8 @@ const TIGHT_FOR: Duration = Duration::from_secs(30);
 
 /// Nothing heard for this long while packets are out there: the link is gone, or nearly.
 const SILENCE: Duration = Duration::from_secs(1);
+/// Nothing sent for this long: what was heard last says nothing of the link any more.
+const IDLE: Duration = Duration::from_secs(2);
 /// What is sent into silence, by what was sent before, every [`SILENCE`].
 const INTO_SILENCE: f64 = 0.5;
 
@@ -312,6 +314,9 @@ impl Estimator {
     /// Lets time pass: begins probes, and sends less into silence.
     pub fn on_timeout(&mut self, now: Time) {
         self.alr.on_sent(now, 0, self.estimate());
+        if now.since(self.log.newest()) >= IDLE {
+            self.forget_the_queue();
+        }
         if self.heard.is_some() && self.log.in_flight() > 0 && now.since(self.silent_since) >= SILENCE {
             self.silent_since = now;
             self.before_silence.get_or_insert(self.aimd.rate());
@@ -323,6 +328,14 @@ impl Estimator {
             && self.queue.wait_us() < DRAINED_US
             && self.loss.just_now() < TOO_LOSSY;
         self.prober.update(now, self.estimate(), self.wanted, calm, !self.alr.is_limited());
+    }
+
+    /// Nothing was sent for so long that nobody will tell of it, and that no queue is ours: what was
+    /// heard last must not keep probes away for good.
+    fn forget_the_queue(&mut self) {
+        self.log.settle_all();
+        (self.groups, self.queue, self.trend) = Default::default();
+        self.loss.forget_the_last();
     }
 
     /// When [`on_timeout`](Self::on_timeout) is due; `Time::NEVER` before anything was heard.
@@ -340,8 +353,14 @@ impl Estimator {
             None if self.remote.is_some() => BOUNDS.1,
             _ => self.aimd.rate(),
         };
-        let limits = [self.loss.limit(), self.remote];
+        let remote = self.remote.filter(|_| self.heard.is_none());
+        let limits = [self.loss.limit(), remote];
         limits.into_iter().flatten().fold(own, Bitrate::min).max(BOUNDS.0)
+    }
+
+    /// Whether the receiver's own estimate is all there is.
+    pub fn is_remote(&self) -> bool {
+        self.heard.is_none() && self.remote.is_some()
     }
 
     /// Whether anything is known of the link.
@@ -364,7 +383,7 @@ impl Estimator {
     /// whatever the estimate is.
     pub fn is_tight(&self, now: Time) -> bool {
         let lately = self.aimd.stepped_down().is_some_and(|at| now.since(at) < TIGHT_FOR);
-        lately || self.is_lossy() || self.remote.is_some()
+        lately || self.is_lossy() || self.is_remote()
     }
 
     /// Whether the queue grew within the last `time`, so that the rate was lowered.

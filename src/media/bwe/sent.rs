@@ -106,6 +106,21 @@ impl SentLog {
         self.in_flight
     }
 
+    /// When the newest packet left.
+    pub(super) fn newest(&self) -> Time {
+        self.newest
+    }
+
+    /// Nobody will speak of what is under way any more.
+    pub(super) fn settle_all(&mut self) {
+        while self.spoken < self.next {
+            let index = self.spoken;
+            self.settle(index, State::Done);
+            self.spoken += 1;
+        }
+        self.in_flight = 0;
+    }
+
     /// Feedback begins with `base`: what lies before it and was never spoken of never will be, since
     /// a lost feedback is not repeated.
     pub(super) fn begin_feedback(&mut self, base: u16) {

@@ -26,7 +26,7 @@ pub use report::{
     ReceiverReport, ReportBlock, SenderInfo, SenderReport, write_receiver_report, write_sender_report,
 };
 pub use sdes::{Sdes, SdesChunk, write_sdes};
-pub use twcc::{PacketStatus, TICK, TICKS_PER_REFERENCE, TransportFeedback};
+pub use twcc::{MOST_STATUSES, PacketStatus, TICK, TICKS_PER_REFERENCE, TransportFeedback};
 pub use twcc_writer::{MAX_STATUSES, WrittenFeedback, write_transport_feedback};
 
 use crate::base::id::Ssrc;

@@ -13,6 +13,10 @@ pub const TICKS_PER_REFERENCE: i64 = 256;
 
 const FIXED_LEN: usize = 16;
 
+/// Packets one message reports on at most: 400 ms of 100 Mbit/s. Run lengths would let 36 bytes speak of
+/// 65,535.
+pub const MOST_STATUSES: u16 = 4_096;
+
 /// Which packets arrived, and when.
 #[derive(Clone, Copy, Debug)]
 pub struct TransportFeedback<'a> {
@@ -63,7 +67,7 @@ impl<'a> TransportFeedback<'a> {
 
     /// Finds where the deltas begin, and that all of them are there.
     fn measure(&mut self) -> Result<(), RtcpError> {
-        if self.status_count == 0 {
+        if self.status_count == 0 || self.status_count > MOST_STATUSES {
             return Err(RtcpError::Malformed);
         }
         let (mut left, mut deltas_len) = (usize::from(self.status_count), 0);

@@ -1,8 +1,8 @@
 // How good is good enough. `FIGURES` are what Volley promises of a call, measured on a machine that has
 // nothing else to do. `WORKS` is what still tells a call that works from one that does not when the
 // machine's processors are lent to others for half a second at a time: there a browser drops frames and
-// stalls that no server can help. Neither of them allows a lost packet, a picture that stops, sound that
-// is not heard, or a layer that is not reached.
+// stalls that no server can help, and a socket that nobody reads meanwhile loses packets. Neither of them
+// allows a picture that stops, sound that is not heard, or a layer that is not reached.
 export const FIGURES = {
   // A picture every 33 ms; 27 allows for what two busy cores lose.
   leastFps: 27,
@@ -15,6 +15,7 @@ export const FIGURES = {
   // Where people begin to notice (ITU-R BT.1359 puts it at 45 ms early, 125 ms late).
   mostAvSyncMs: 80,
   mostJoinMs: 1500,
+  mostLost: 0,
   mostResumeMs: 3000,
   // What is painted appears with the next screen refresh, sound with the next block: one frame.
   mostSourceSyncMs: 34,
@@ -36,6 +37,7 @@ export const WORKS = {
   mostSwitchMs: 8000,
   mostAvSyncMs: 200,
   mostJoinMs: 10_000,
+  mostLost: 60,
   mostResumeMs: 10_000,
   mostSourceSyncMs: 100,
   stallToleranceMs: 600,

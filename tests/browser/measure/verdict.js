@@ -21,6 +21,6 @@ export function brokenByTransport(limits, { joinToFirstFrameMs, srtpCipher, pack
   return [
     (joinToFirstFrameMs !== null && joinToFirstFrameMs <= limits.mostJoinMs) || `first frame ${joinToFirstFrameMs} ms after joining`,
     /AEAD/.test(srtpCipher ?? '') || `SRTP cipher ${srtpCipher}`,
-    packetsLost === 0 || `${packetsLost} packets lost`,
+    packetsLost <= limits.mostLost || `${packetsLost} packets lost`,
   ].filter((failure) => failure !== true);
 }
