@@ -7,7 +7,7 @@ mod volley;
 
 pub(crate) use compare::{Compare, Rooms, Scenario, SmallRooms};
 pub(crate) use limit::Limit;
-pub(crate) use swarm::{People, Swarm};
+pub(crate) use swarm::{Over, People, Swarm};
 pub(crate) use volley::{Arrivals, Churn, Growth, JoinStorm, Overload};
 
 use crate::scenario::contender::Name;

@@ -17,7 +17,7 @@ use volley::control::handover::{
     GatheringRange, IdentityDer, IoChoice, MediaHandover, SignalingHandover, SignalingWorker, WorkerFds,
 };
 use volley::control::records::Records;
-use volley::control::types::{Fingerprint, FingerprintHash};
+use volley::control::types::{Fingerprint, FingerprintHash, PlayoutBounds};
 use volley::io::bind_media_port;
 use volley::transport::dtls::Identity;
 use volley::worker::page;
@@ -146,6 +146,7 @@ fn run_media(workers: Vec<WorkerFds>, identity: Identity, child: UnixStream) {
         workers,
         io: IoChoice::Auto,
         gathering: GatheringRange { least: Duration::ZERO, most: Duration::ZERO },
+        playout: PlayoutBounds { least: Duration::ZERO, most: Duration::from_secs(1) },
         identity: IdentityDer {
             certificate: identity.certificate().to_vec(),
             key: identity.key().to_vec().into(),
