@@ -9,6 +9,7 @@ import * as layers from './cases/layers.js';
 import * as loss from './cases/loss.js';
 import * as meter from './cases/meter.js';
 import * as moderation from './cases/moderation.js';
+import * as moves from './cases/moves.js';
 import * as openssl from './cases/openssl.js';
 import * as startStop from './cases/start-stop.js';
 import * as tokens from './cases/tokens.js';
@@ -20,7 +21,7 @@ import { Server } from './harness/server.js';
 import { Cleanup, log } from './harness/shell.js';
 import { FIGURES, WORKS } from './measure/limits.js';
 
-const TESTS = [meter, startStop, twoTabs, killSignaling, badInput, tokens, layers, adapt, loss, lastN, moderation, openssl, whipWhep];
+const TESTS = [meter, startStop, twoTabs, killSignaling, badInput, tokens, layers, adapt, loss, lastN, moderation, moves, openssl, whipWhep];
 const USAGE = 'usage: ./scripts/e2e NAME|all [--json] [--seconds N] [--io uring|epoll] [--only CASE] [--attempts N] [--works] [--keep], or --list';
 const FULL_SECONDS = 60;
 
