@@ -191,6 +191,7 @@ impl Supervisor {
             workers: self.ports.iter().zip(&self.channels).map(worker).collect::<anyhow::Result<_>>()?,
             io: self.config.io(),
             gathering: self.config.gathering(),
+            playout: self.config.playout(),
             identity: self.identity.clone(),
             unix_nanos_at_zero: self.unix_nanos_at_zero,
         };

@@ -10,7 +10,7 @@ pub(in crate::control) mod tests;
 
 use super::channel::ChannelFds;
 use super::codec::Corrupt;
-use super::types::Fingerprint;
+use super::types::{Fingerprint, PlayoutBounds};
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::os::fd::OwnedFd;
@@ -72,6 +72,8 @@ pub struct MediaHandover {
     pub io: IoChoice,
     /// How long packets may wait for one another.
     pub gathering: GatheringRange,
+    /// How long receivers may hold pictures back.
+    pub playout: PlayoutBounds,
     /// Whom DTLS shows.
     pub identity: IdentityDer,
     /// What the wall clock showed when `CLOCK_MONOTONIC` was zero, nanoseconds since 1970: the same

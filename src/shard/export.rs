@@ -173,6 +173,7 @@ impl Shard {
         let id = open.slot;
         let mut slot = Slot::new(open, link, &mut self.random);
         slot.import(sequences);
+        self.playout.iter().for_each(|&delay| slot.set_playout(delay));
         let key = self.slots.insert(slot);
         self.slot_keys.insert(id, key);
         self.links[link].slots.push(key);

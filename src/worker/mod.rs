@@ -16,6 +16,7 @@ use crate::base::WallClock;
 use crate::control::Event;
 use crate::control::channel::{ChannelError, WorkerChannel};
 use crate::control::handover::{self, GatheringRange, IdentityDer, MediaHandover, WorkerFds};
+use crate::control::types::PlayoutBounds;
 use crate::io::{Io, IoChoice, IoConfig, IoError};
 use crate::shard::{Shard, ShardConfig};
 use crate::transport::dtls::Identity;
@@ -81,11 +82,11 @@ pub fn run_media(handover: MediaHandover, supervisor: &UnixStream) -> Result<(),
         let (ready, is_ready) = crossbeam::channel::bounded(1);
         let identity = handover.identity.clone();
         let core = cores.get(number % cores.len().max(1)).copied();
-        let (io, gathering) = (handover.io, handover.gathering);
+        let (io, gathering, playout) = (handover.io, handover.gathering, handover.playout);
         thread::Builder::new().name(format!("worker-{number}")).spawn(move || {
             pin(number, core);
             // Made on its own thread: a ring takes submissions from the thread that made it only.
-            match set_up((number, fds, mesh), (io, gathering), identity, wall, clock) {
+            match set_up((number, fds, mesh), (io, gathering, playout), identity, wall, clock) {
                 Ok(worker) => {
                     let _ = ready.send(Ok(()));
                     run(number, worker);
@@ -117,7 +118,7 @@ fn run(number: usize, mut worker: Worker) {
 
 fn set_up(
     (number, fds, mesh): (usize, WorkerFds, MeshEnd),
-    (choice, gathering): (handover::IoChoice, GatheringRange),
+    (choice, gathering, playout): (handover::IoChoice, GatheringRange, PlayoutBounds),
     identity: IdentityDer,
     wall: WallClock,
     clock: Clock,
@@ -137,6 +138,7 @@ fn set_up(
         max_transports: MAX_TRANSPORTS,
     });
     let (own, workers) = mesh.place();
+    shard.set_playout(playout);
     shard.join_mesh(own, workers);
     tracing::info!(worker = number, io = io.name(), "worker ready");
     channel.send_event(&Event::Ready { worker: number as u16 });

@@ -4,7 +4,7 @@
 use super::busy::Busy;
 use super::clock::Clock;
 use super::delay::{DelayHistogram, SAMPLED_TURNS};
-use super::gathering::GatheringControl;
+use super::gathering::{GatheringControl, Work};
 use super::mesh::MeshEnd;
 use super::overload::Overload;
 use super::page;
@@ -153,7 +153,12 @@ impl Worker {
 
     fn depart(&mut self) {
         let now = self.clock.now();
-        if self.gathering.adapt(now, self.overload.is_late()) {
+        let work = Work {
+            sent: self.io.counters().datagrams_out,
+            receivers: self.shard.population().transports,
+            is_late: self.overload.is_late(),
+        };
+        if self.gathering.adapt(now, work) {
             self.shard.set_gathering_window(self.gathering.window());
         }
         if let Some(share) = self.overload.adapt(now) {
@@ -215,6 +220,7 @@ impl Worker {
         self.io.flush_and_wait_for_more(timeout, self.gathering.patience())?;
         let slept = self.clock.now().since(now);
         self.gathering.note_sleep(slept);
+        self.overload.note_sleep(slept);
         self.busy.note_sleep(slept);
         self.channel.awake();
         self.mesh.awake();

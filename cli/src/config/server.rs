@@ -4,9 +4,10 @@ use super::Config;
 use crate::sockets::MetricsPort;
 use std::time::Duration;
 use volley::control::handover::{GatheringRange, IoChoice};
+use volley::control::types::PlayoutBounds;
 
 /// What `auto` may wait: at this the gain of waiting longer is small.
-const AUTO_GATHERING: Duration = Duration::from_millis(5);
+const AUTO_GATHERING: Duration = Duration::from_millis(10);
 
 impl Config {
     /// Where metrics are wanted.
@@ -32,6 +33,13 @@ impl Config {
             Some("epoll") => IoChoice::Epoll,
             _ => IoChoice::Auto,
         }
+    }
+
+    /// How long receivers may hold pictures back.
+    pub(crate) fn playout(&self) -> PlayoutBounds {
+        let millis = |key| Duration::from_millis(self.get(key));
+        let most = millis("webrtc.jitter_buffer_max");
+        PlayoutBounds { least: millis("webrtc.jitter_buffer_target").min(most), most }
     }
 
     /// How long packets may wait for one another.

@@ -14,6 +14,7 @@ fn a_media_process_gets_what_was_sent() {
     let got = MediaHandover::receive(&theirs).unwrap();
     assert_eq!((got.io, got.unix_nanos_at_zero), (IoChoice::Epoll, 42));
     assert_eq!((got.identity, got.gathering), (sent.identity.clone(), sent.gathering));
+    assert_eq!(got.playout, sent.playout);
     for (got, sent) in got.workers.iter().zip(&sent.workers) {
         let port = |worker: &WorkerFds| worker.sockets[1].local_addr().unwrap();
         assert_eq!(port(got), port(sent));
@@ -159,7 +160,11 @@ fn media(workers: usize) -> (MediaHandover, Vec<SignalingChannel>) {
         .unzip();
     let identity = IdentityDer { certificate: vec![115; 400], key: Zeroizing::new(vec![115; 138]) };
     let gathering = GatheringRange { least: Duration::from_micros(7), most: Duration::from_millis(5) };
-    (MediaHandover { workers, io: IoChoice::Epoll, gathering, identity, unix_nanos_at_zero: 42 }, ends)
+    let playout = PlayoutBounds { least: Duration::from_millis(40), most: Duration::from_secs(1) };
+    (
+        MediaHandover { workers, io: IoChoice::Epoll, gathering, playout, identity, unix_nanos_at_zero: 42 },
+        ends,
+    )
 }
 
 fn signaling(workers: usize) -> SignalingHandover {
