@@ -4,10 +4,11 @@
 use super::busy::Busy;
 use super::clock::Clock;
 use super::delay::{DelayHistogram, SAMPLED_TURNS};
-use super::gathering::GatheringControl;
+use super::gathering::{GatheringControl, Work};
 use super::mesh::MeshEnd;
 use super::overload::Overload;
 use super::page;
+use super::steering::Steering;
 use crate::base::Time;
 use crate::control::message::ALL_PICTURES;
 use crate::control::{Corrupt, WorkerChannel};
@@ -43,6 +44,7 @@ pub(super) struct Worker {
     io: Io,
     channel: WorkerChannel,
     mesh: MeshEnd,
+    steering: Steering,
     clock: Clock,
     busy: Busy,
     gathering: GatheringControl,
@@ -61,7 +63,7 @@ impl Worker {
     pub(super) fn new(
         mut shard: Shard,
         io: Io,
-        (channel, mesh): (WorkerChannel, MeshEnd),
+        (channel, mesh, steering): (WorkerChannel, MeshEnd, Steering),
         clock: Clock,
         gathering: GatheringControl,
     ) -> Worker {
@@ -71,6 +73,7 @@ impl Worker {
             io,
             channel,
             mesh,
+            steering,
             clock,
             busy: Busy::default(),
             gathering,
@@ -103,6 +106,8 @@ impl Worker {
         self.depart();
         self.send_events();
         self.show_counters();
+        // Before anything leaves that peers answer.
+        self.steering.tell(self.shard.steering());
         self.flush_and_wait()
     }
 
@@ -153,7 +158,12 @@ impl Worker {
 
     fn depart(&mut self) {
         let now = self.clock.now();
-        if self.gathering.adapt(now, self.overload.is_late()) {
+        let work = Work {
+            sent: self.io.counters().datagrams_out,
+            receivers: self.shard.population().transports,
+            is_late: self.overload.is_late(),
+        };
+        if self.gathering.adapt(now, work) {
             self.shard.set_gathering_window(self.gathering.window());
         }
         if let Some(share) = self.overload.adapt(now) {
@@ -183,8 +193,12 @@ impl Worker {
         if now >= self.next_page {
             self.tell_delays(now);
             self.next_page = now + PAGE_INTERVAL;
-            let own =
-                page::Own { turns: self.turns, gathering: self.gathering.window(), delays: &self.delays };
+            let own = page::Own {
+                turns: self.turns,
+                gathering: self.gathering.window(),
+                steering: &self.steering,
+                delays: &self.delays,
+            };
             page::write(&self.channel, &self.shard, &self.io, &own);
         }
     }
@@ -215,6 +229,7 @@ impl Worker {
         self.io.flush_and_wait_for_more(timeout, self.gathering.patience())?;
         let slept = self.clock.now().since(now);
         self.gathering.note_sleep(slept);
+        self.overload.note_sleep(slept);
         self.busy.note_sleep(slept);
         self.channel.awake();
         self.mesh.awake();
