@@ -7,6 +7,7 @@ use crate::access::AccessSettings;
 use crate::tls::TlsIdentity;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
+use utoipa::ToSchema;
 use volley::control::types::Codec;
 use zeroize::Zeroizing;
 
@@ -37,7 +38,7 @@ pub struct Settings {
 }
 
 /// A STUN or TURN server, as browsers take it.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
 pub struct IceServer {
     /// Where it is.
     pub urls: Vec<String>,
