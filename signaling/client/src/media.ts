@@ -120,6 +120,11 @@ export class Media extends Emitter<MediaEvents> {
     return loudnessOf(this.#receiverOf(mid));
   }
 
+  /** The network has just come back, or is another one. */
+  hurry(): void {
+    this.#health?.hurry();
+  }
+
   /** Starts the media over with a new RTCPeerConnection; for the room we stay who we are. */
   renew(): void {
     this.close();
@@ -160,7 +165,11 @@ export class Media extends Emitter<MediaEvents> {
       onWell: () => this.emit("well", undefined),
       onWeak: () => this.emit("weak", undefined),
       onLost: () => this.emit("lost", undefined),
-      restart: () => pc.restartIce(),
+      restart: () => {
+        pc.restartIce();
+        // Where packets have no way the socket has none either, and looks open for long.
+        this.#signaling.reconnect();
+      },
       canSignal: () => this.#signaling.state === "joined",
     });
     // Always both, also without a device: what is switched on later needs no negotiation then.

@@ -241,9 +241,10 @@ export class Room extends Emitter<RoomEvents> {
     return this.#moderation().remove(participantId);
   }
 
-  /** The network is back: asks the server at once instead of waiting out a pause. */
+  /** The network is back, or another one: looks for a way at once instead of waiting out a pause. */
   hurry(): void {
     this.signaling.hurry();
+    this.#media.hurry();
   }
 
   /** Starts sound and picture over; for the room we stay who we are. */

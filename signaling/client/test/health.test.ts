@@ -15,7 +15,7 @@ test("a short interruption heals by itself", () => {
   expect(told).toEqual(["well", "weak", "well"]);
 });
 
-test("four seconds without a way ask for an ICE restart", () => {
+test("a while without a way asks for an ICE restart", () => {
   const { becomes, told } = start();
   becomes("connected");
   becomes("disconnected");
@@ -24,6 +24,18 @@ test("four seconds without a way ask for an ICE restart", () => {
   becomes("connected");
   vi.advanceTimersByTime(LOST_AFTER_MS);
   expect(told.at(-1)).toBe("well");
+});
+
+test("a way that stopped is restarted at once when the network is another one", () => {
+  const { becomes, told, health } = start();
+  health.hurry();
+  becomes("connected");
+  health.hurry();
+  expect(told).toEqual(["well"]);
+  becomes("disconnected");
+  health.hurry();
+  health.hurry();
+  expect(told).toEqual(["well", "weak", "weak", "restart"]);
 });
 
 test("a failed way is restarted at once, and once", () => {
@@ -96,7 +108,7 @@ function start() {
   const told: string[] = [];
   const server = { here: true };
   const tell = (word: string) => () => void told.push(word);
-  new Health(pc as RTCPeerConnection, {
+  const health = new Health(pc as RTCPeerConnection, {
     onWell: tell("well"),
     onWeak: tell("weak"),
     onLost: tell("lost"),
@@ -107,5 +119,5 @@ function start() {
     pc.iceConnectionState = pc.connectionState = state;
     pc.oniceconnectionstatechange?.();
   };
-  return { pc, told, server, becomes };
+  return { pc, told, server, becomes, health };
 }

@@ -119,12 +119,14 @@ test("a refused wish is told, and what mends itself is not", async () => {
 });
 
 test("packets that flowed and stop are given a new connection by itself", async () => {
-  const { room, heard } = await inRoom();
+  const { room, heard, socket } = await inRoom();
   const first = FakePeer.last;
   await answered(room, { type: "answer", sdp: "answer", tracks: [] });
   first.becomes("connected");
   first.becomes("failed");
   await settle();
+  socket().opens();
+  socket().says(joined({ resumed: true }));
   await answered(room, { type: "answer", sdp: "answer", tracks: [] });
   vi.advanceTimersByTime(11_000);
   expect(heard("media")).toEqual(["well", "weak", "new"]);

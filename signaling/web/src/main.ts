@@ -149,6 +149,8 @@ part("#leave").onclick = () => toLobby();
 bindControls(devices);
 bindCopy(document.querySelectorAll<HTMLElement>(".copy"), () => linkOf(room.roomId ?? ""), (text) => notices.say(text));
 window.addEventListener("online", () => room.hurry());
+// Chromium alone has it, and the types do not.
+(navigator as { connection?: EventTarget }).connection?.addEventListener("change", () => room.hurry());
 window.addEventListener("pagehide", () => room.leave());
 // A page out of the browser's back-forward cache has left its call.
 window.addEventListener("pageshow", (event) => event.persisted && location.reload());

@@ -29,8 +29,8 @@ export const FIGURES = {
   // From the third one's pressing Join until all three see each other, and what that costs the other two.
   mostMeshSeenMs: 3000,
   mostMeshGapMs: 1000,
-  // Chromium notices after 2.5 s of silence that a way is gone, and then looks for another.
-  mostMoveMs: 5000,
+  // Chromium takes some 5 s to say that a way is gone; only then another is looked for.
+  mostMoveMs: 10_000,
 };
 
 export const WORKS = {
