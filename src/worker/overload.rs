@@ -31,11 +31,25 @@ const LATE_INTERVALS: u32 = 6;
 /// Late intervals in a row before more is shed: what lies in the socket must have time to drain.
 const LATE_AGAIN: u32 = 2;
 
-/// A core that is used less than this has room for another eighth, whatever was too much before.
+/// A core that is used less than this has room for another quarter, whatever was too much before …
 const SPARE: f64 = 0.6;
+
+/// … when it was for so many intervals: what came back before must have begun, with key frames that
+/// were asked for. So all is back within a second, too.
+const SPARE_INTERVALS: u32 = 8;
+
+/// Sixteenths that come back then.
+const LARGE_STEP: u8 = 4;
+
+/// What lies in the socket drains when it is shorter than an interval ago by this.
+const DRAINS: Duration = Duration::from_millis(2);
 
 /// Prompt intervals in a row before something comes back: all of it within a second.
 const PROMPT_INTERVALS: u32 = 3;
+
+/// Prompt intervals in a row after which what came back did no harm: a second. It takes key frames to
+/// begin, and a moment to fill the socket.
+const HARMLESS_INTERVALS: u32 = 40;
 
 /// The most that is waited when what came back proved too much: two seconds.
 const MOST_PATIENCE: u32 = 80;
@@ -50,6 +64,8 @@ pub(super) struct Overload {
     since: Time,
     /// What the worker slept since then.
     slept: Duration,
+    /// Intervals in a row in which the core had time to spare.
+    spare: u32,
     late: u32,
     prompt: u32,
     /// Prompt intervals before the next step back.
@@ -66,6 +82,7 @@ impl Overload {
             before: Duration::ZERO,
             since: Time::ZERO,
             slept: Duration::ZERO,
+            spare: 0,
             late: 0,
             prompt: 0,
             patience: PROMPT_INTERVALS,
@@ -96,18 +113,19 @@ impl Overload {
         }
         self.since = now;
         let slept = std::mem::take(&mut self.slept);
-        if slept.as_secs_f64() > (1.0 - SPARE) * passed.as_secs_f64() {
-            self.patience = PROMPT_INTERVALS;
-        }
+        let is_spare = slept.as_secs_f64() > (1.0 - SPARE) * passed.as_secs_f64();
+        self.spare = if is_spare { self.spare + 1 } else { 0 };
         let worst = std::mem::take(&mut self.worst);
-        self.before = worst;
+        let drains = worst + DRAINS < std::mem::replace(&mut self.before, worst);
         self.late = if worst > LATE { self.late + 1 } else { 0 };
         self.prompt = if worst < PROMPT { self.prompt + 1 } else { 0 };
         let before = self.share;
-        if self.late >= LATE_INTERVALS {
+        if self.late >= LATE_INTERVALS && !drains {
             self.shed();
+        } else if self.spare.min(self.prompt) >= SPARE_INTERVALS {
+            self.take_back(LARGE_STEP);
         } else if self.prompt >= self.patience {
-            self.take_back();
+            self.take_back(STEP);
         }
         (self.share != before).then_some(self.share)
     }
@@ -122,14 +140,15 @@ impl Overload {
     }
 
     /// Takes a step back, or notes that everything has been back for a while without harm.
-    fn take_back(&mut self) {
-        self.prompt = 0;
+    fn take_back(&mut self, step: u8) {
         if self.share == ALL {
-            self.patience = PROMPT_INTERVALS;
-            self.came_back = false;
+            if self.prompt >= HARMLESS_INTERVALS {
+                (self.patience, self.came_back) = (PROMPT_INTERVALS, false);
+            }
             return;
         }
-        self.share = (self.share + STEP).min(ALL);
+        (self.prompt, self.spare) = (0, 0);
+        self.share = (self.share + step).min(ALL);
         self.came_back = true;
     }
 }
@@ -191,7 +210,19 @@ mod tests {
             overload.note_sleep(INTERVAL.mul_f64(0.5));
             pass(&mut overload, &mut now, 1, Duration::from_millis(1));
         }
-        assert!(now.since(gone) <= Duration::from_millis(700), "{:?}", now.since(gone));
+        assert!(now.since(gone) <= Duration::from_millis(900), "{:?}", now.since(gone));
+    }
+
+    #[test]
+    fn while_what_lies_in_the_socket_drains_nothing_more_is_shed() {
+        let (mut overload, mut now) = (Overload::new(), Time::ZERO);
+        pass(&mut overload, &mut now, 6, Duration::from_millis(120));
+        let shed = overload.share;
+        assert!(shed < ALL);
+        for waited in (45..120).rev().step_by(10) {
+            pass(&mut overload, &mut now, 1, Duration::from_millis(waited));
+        }
+        assert_eq!(overload.share, shed);
     }
 
     #[test]
