@@ -91,6 +91,17 @@ export function silenced(source) {
   return { text: `Whoever runs this room switched your ${what} off. You can switch it on again.` };
 }
 
+/**
+ * The server is about to stop, or has.
+ *
+ * @param {number} inSeconds
+ * @returns {Notice}
+ */
+export function goodbye(inSeconds) {
+  if (inSeconds > 0) return { text: `This server stops in ${inSeconds} seconds, and the call with it. Just join again then.` };
+  return { text: "The server was stopped. You are back in as soon as it is there again.", urgent: true };
+}
+
 /** The socket is away. @type {Notice} */
 export const RECONNECTING = { text: "Reconnecting to the server – your call goes on." };
 

@@ -60,6 +60,8 @@ const lobby = new Lobby(byId("lobby"), { name: query.get("name"), roomId: readRo
 let phase = "lobby";
 /** Whether packets ever flowed in this call: else trying again by itself would not help. */
 let everWell = false;
+/** Whether the server said that it stops now. */
+let stopped = false;
 let renewedAt = -Infinity;
 /** @type {any} */
 let renewal;
@@ -85,6 +87,8 @@ function join({ name, roomId }) {
 /** @param {import("./signaling.js").Joined} joined */
 function inRoom(joined) {
   stage.open({ id: joined.participantId, name: joined.participantName });
+  stopped = false;
+  notices.hide("goodbye");
   if (phase === "call") return;
   phase = "call";
   lobby.hide();
@@ -119,12 +123,19 @@ function hear(message) {
   call.hear(message);
   if (roster.hear(message)) stage.update();
   if (message.type === "joined") inRoom(message);
+  if (message.type === "goodbye") leaveTaking(message.inSeconds);
   if (message.type === "answer") stage.update();
   if (message.type === "participant-joined") notices.say(`${message.participantName} joined`);
   if (message.type === "participant-left" && before) notices.say(`${before} left`);
   if (message.type === "error") complain(message);
   const count = roster.people.size + 1;
   byId("count").textContent = count === 1 ? "" : `${count} people`;
+}
+
+/** @param {number} inSeconds */
+function leaveTaking(inSeconds) {
+  stopped = inSeconds === 0;
+  notices.show("goodbye", errors.goodbye(inSeconds));
 }
 
 /** @param {{code: string, message: string}} error */
@@ -140,7 +151,7 @@ function connectionTo(state) {
     notices.hide("socket");
     notices.hide("server");
   }
-  if (state !== "waiting") return;
+  if (state !== "waiting" || stopped) return;
   notices.show("socket", phase === "call" ? errors.RECONNECTING : errors.SERVER_AWAY);
 }
 

@@ -1,6 +1,7 @@
 //! What the supervisor itself, and the media process, need of the configuration.
 
 use super::Config;
+use crate::logging::Logging;
 use crate::sockets::MetricsPort;
 use std::time::Duration;
 use volley::control::handover::{GatheringRange, IoChoice};
@@ -10,6 +11,11 @@ use volley::control::types::PlayoutBounds;
 const AUTO_GATHERING: Duration = Duration::from_millis(10);
 
 impl Config {
+    /// How logs are written, by the children too.
+    pub(crate) fn logging(&self) -> Logging {
+        Logging { level: self.get("server.log_level"), format: self.get("server.log_format") }
+    }
+
     /// Where metrics are wanted.
     pub(crate) fn metrics_port(&self) -> MetricsPort {
         match (self.number("server.metrics_port"), self.word("server.metrics_port").as_deref()) {
@@ -68,7 +74,7 @@ mod tests {
             let range = configured("gathering", value).gathering();
             (range.least.as_micros(), range.most.as_micros())
         };
-        assert_eq!(bounds("auto"), (0, 5_000));
+        assert_eq!(bounds("auto"), (0, 10_000));
         assert_eq!(bounds("off"), (0, 0));
         assert_eq!(bounds("2.5"), (2_500, 2_500));
     }

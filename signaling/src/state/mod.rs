@@ -5,10 +5,13 @@
 
 mod admission;
 mod bridge;
+mod drain;
 mod events;
 pub(crate) mod growth;
+mod happenings;
 mod ids;
 mod join;
+mod joins;
 mod messages;
 pub(crate) mod model;
 mod moderation;
@@ -24,6 +27,7 @@ mod socket;
 
 pub use admission::Caller;
 pub use bridge::{Bridge, BridgeError, BridgeRole, Patched};
+pub(crate) use joins::{CONNECT_BUCKETS_MS, Joins};
 pub use moderation::{Missing, Selection};
 pub use output::{Output, Save};
 pub use records::{Loaded, RECORD_VERSION};
@@ -31,9 +35,11 @@ pub use rooms::{RoomPage, RoomRefusal, RoomView, TrackOwner};
 pub use socket::SocketId;
 
 use crate::access::{self, Grant};
+use crate::metrics::Census;
 use crate::protocol::{MediaKind, Receive, ServerMessage, SlotView};
 use crate::sdp::{Offer, OfferError};
 use crate::settings::Settings;
+use crate::webhooks::{Happening, Outbox};
 use admission::{Arrivals, Revocation};
 use events::Resync;
 use ids::Ids;
@@ -85,9 +91,15 @@ pub struct State {
     sockets: Sockets,
     resyncs: Vec<Resync>,
     revocations: Vec<Revocation>,
+    outbox: Outbox,
+    joins: Joins,
     arrivals: Arrivals,
     /// By the worker's number.
     loads: Vec<WorkerLoad>,
+    /// When everybody was told goodbye.
+    goodbye_at: Option<Time>,
+    /// There is nothing left to do.
+    is_over: bool,
     out: Output,
     dirty: Dirty,
 }
@@ -103,6 +115,8 @@ struct Dirty {
     slots: BTreeSet<ParticipantId>,
     /// Rooms in which somebody may need more seats.
     growth: BTreeSet<String>,
+    /// What webhooks tell, in its order.
+    happenings: Vec<Happening>,
 }
 
 impl State {
@@ -116,6 +130,7 @@ impl State {
             self.apply_wishes(id);
         }
         self.save_dirty();
+        self.post_letters();
         std::mem::take(&mut self.out)
     }
 
@@ -125,6 +140,7 @@ impl State {
             self.participants.values_mut().filter_map(|p| p.growth.is_due(now).then_some(p.id.0)).collect();
         due.into_iter().for_each(|id| self.request_offer(id));
         self.forget_revocations(access::unix_now());
+        self.outbox.tick(now);
         let is_over = |since: Option<Time>, after| since.is_some_and(|since| now.since(since) >= after);
         let gone: Vec<ParticipantId> = self
             .participants
@@ -141,6 +157,7 @@ impl State {
             .map(|room| room.key.clone())
             .collect();
         empty.iter().for_each(|key| self.remove_room(key, now));
+        self.end_when_drained(now);
     }
 
     /// How many rooms and people there are.
@@ -157,6 +174,21 @@ impl State {
         })
     }
 
+    /// All that metrics tell of signaling.
+    pub(crate) fn census(&self) -> Census {
+        let ((rooms, participants), (audio_tracks, video_tracks)) = (self.counts(), self.published());
+        Census {
+            rooms,
+            participants,
+            audio_tracks,
+            video_tracks,
+            sockets: self.sockets.all().count(),
+            is_draining: self.is_draining(),
+            joins: self.joins.clone(),
+            webhooks: self.outbox.tally(),
+        }
+    }
+
     /// What the server is and allows.
     pub fn config(&self) -> &Config {
         &self.config
@@ -165,8 +197,12 @@ impl State {
     /// Other limits and ICE servers hold from now on. What was agreed on stays: codecs and the spread of
     /// rooms are those of the start.
     pub fn reconfigure(&mut self, settings: Settings) {
-        let Settings { spread_rooms_over, codecs, page, .. } = self.config.settings.clone();
+        let Settings { spread_rooms_over, codecs, page, drain_until, .. } = self.config.settings.clone();
         self.config.settings = Settings { spread_rooms_over, codecs, page, ..settings };
+        self.settle_outbox();
+        if self.is_draining() && drain_until.is_none() {
+            self.drain_begins();
+        }
     }
 
     /// Reads an offer as far as what is configured lets it be taken.

@@ -156,6 +156,20 @@ test("who we were in one room is not told to another", () => {
   assert.deepEqual(sockets[0].sent, [{ type: "join", ...WISH }]);
 });
 
+test("after a goodbye we come back as somebody new, however long it takes", () => {
+  const { sockets, kept, messages } = inRoom();
+  sockets[0].says({ type: "goodbye", inSeconds: 25, message: "…" });
+  assert.notEqual(kept.at(-1), null, "there is still time");
+  sockets[0].says({ type: "goodbye", inSeconds: 0, message: "…" });
+  assert.equal(messages.at(-1).type, "goodbye");
+  sockets[0].drops();
+  untilNextSocket(sockets);
+  sockets[1].opens();
+  assert.deepEqual(sockets[1].sent, [{ type: "join", ...WISH }]);
+  sockets[1].says({ type: "error", code: "server-draining", message: "…" });
+  assert.equal(untilNextSocket(sockets) > 0, true);
+});
+
 test("what is not JSON with a type is passed over", () => {
   const { sockets, messages } = inRoom();
   const before = messages.length;

@@ -28,6 +28,8 @@ export const FIGURES = {
   mostSpeakerMs: 500,
   // Chromium notices after 2.5 s of silence that a way is gone, and then looks for another.
   mostMoveMs: 5000,
+  // Of Prometheus' metrics, while thirty people are in a room.
+  mostScrapeMs: 50,
 };
 
 export const WORKS = {
@@ -47,4 +49,5 @@ export const WORKS = {
   mostConcealed: 0.2,
   mostSpeakerMs: 3000,
   mostMoveMs: 20_000,
+  mostScrapeMs: 2000,
 };

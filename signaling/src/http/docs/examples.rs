@@ -69,6 +69,10 @@ pub(super) fn from_server() -> Vec<ServerMessage> {
             slot: Some(text("3")),
             max_height: Some(360),
         },
+        ServerMessage::Goodbye {
+            in_seconds: 25,
+            message: text("the server is stopping; calls on it end in 25 s"),
+        },
         ServerMessage::error("room-full", "5 people are in this room, and it takes no more; try again later"),
     ]
 }
