@@ -15,7 +15,7 @@ impl State {
         let Some(room) = self.rooms.get(key) else { return };
         match what {
             What::RoomStarted => tracing::info!(room = key, "the room begins"),
-            _ => tracing::info!(room = key, "the room is empty"),
+            _ => tracing::info!(room = key, "the room ends"),
         }
         if self.config.webhooks.is_some() {
             self.dirty.happenings.push(Happening::now(what, key, &room.name));
