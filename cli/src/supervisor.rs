@@ -1,6 +1,6 @@
 //! The supervisor: owns what must outlive its children, and keeps both running.
 //!
-//! It owns the ports, signaling's records and the certificate. When signaling dies it is started
+//! It owns the ports, what steers datagrams among them, signaling's records and the certificate. When signaling dies it is started
 //! again on the same channels; the media process does not notice. When the media process dies all
 //! its transports are gone, and what signaling believes of them is wrong: both start anew, on new
 //! channels, with the next `media_start` number to tell signaling so. It parses nothing and serves
@@ -9,8 +9,9 @@
 use crate::config::Config;
 use crate::flags::{Flags, Role};
 use crate::process::{Change, Process};
+use crate::steering::Steering;
 use crate::tls::Certificate;
-use crate::{addresses, identity, sockets};
+use crate::{addresses, identity, privileges, sockets};
 use anyhow::{Context as _, bail};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::time::{ClockId, clock_gettime};
@@ -74,6 +75,7 @@ struct Supervisor {
     metrics: Option<TcpListener>,
     certificate: Certificate,
     ports: Vec<MediaPort>,
+    steering: Steering,
     addresses: Vec<IpAddr>,
     channels: Vec<ChannelFds>,
     media_start: u64,
@@ -100,13 +102,16 @@ impl Supervisor {
         let host = config.get("server.host");
         let http = sockets::bind_http(host, config.get("server.port"))?;
         let metrics = sockets::bind_metrics(host, config.metrics_port())?;
-        let ports = sockets::bind_media(config.get("server.udp_port"), config.worker_count())?;
+        let workers = config.worker_count();
+        let ports = sockets::bind_media(config.get("server.udp_port"), workers, config.udp_ports())?;
         let addresses = addresses::candidates(&config.get::<Vec<IpAddr>>("server.announce"), host);
         let certificate = Certificate::load(&config, &addresses)?;
         let https =
             certificate.identity().map(|_| sockets::bind_https(host, config.get("tls.port"))).transpose()?;
         let logging = config.logging();
         tracing::info!(workers = ports.len(), ?addresses, "Volley {} starts", env!("CARGO_PKG_VERSION"));
+        let steering = Steering::begin(&ports);
+        privileges::give_up_bpf();
         let (identity, fingerprint) = identity::generate()?;
         Ok(Supervisor {
             media: Process::new(Role::Media, logging.clone()),
@@ -117,6 +122,7 @@ impl Supervisor {
             metrics,
             certificate,
             ports,
+            steering,
             addresses,
             media_start: 1,
             records: Records::create(DEFAULT_BYTES)?,
@@ -179,6 +185,7 @@ impl Supervisor {
                 self.give_up_unless_ready(self.media.name(), status)?;
                 tracing::error!("the media process died ({status}): all calls must connect again");
                 self.channels.clear();
+                self.steering.forget_all();
                 self.media_start += 1;
                 let due = self.media.due().unwrap_or_else(Instant::now);
                 self.signaling.kill_until(due).await;
@@ -229,6 +236,7 @@ impl Supervisor {
         };
         let handover = MediaHandover {
             workers: self.ports.iter().zip(&self.channels).map(worker).collect::<anyhow::Result<_>>()?,
+            sources: self.steering.sources()?,
             io: self.config.io(),
             gathering: self.config.gathering(),
             playout: self.config.playout(),

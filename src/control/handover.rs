@@ -50,7 +50,8 @@ impl std::fmt::Debug for IdentityDer {
 pub struct WorkerFds {
     /// Its channel to signaling.
     pub channel: ChannelFds,
-    /// Its bound UDP sockets, one per address family, all on one port.
+    /// Its bound UDP sockets, one per address family, all on one port, which may be that of all
+    /// workers.
     pub sockets: Vec<UdpSocket>,
 }
 
@@ -68,6 +69,9 @@ pub struct GatheringRange {
 pub struct MediaHandover {
     /// One per worker; the worker's number is its place.
     pub workers: Vec<WorkerFds>,
+    /// Where the workers say which addresses are whose, when they share a port and the kernel follows
+    /// it. Owned by the supervisor, so that a new media process begins with it.
+    pub sources: Option<OwnedFd>,
     /// Which back end to use.
     pub io: IoChoice,
     /// How long packets may wait for one another.

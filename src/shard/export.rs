@@ -141,7 +141,10 @@ impl Shard {
         participant.links.push(key);
         self.link_keys.insert(id, key);
         self.by_ufrag.insert(ufrag, key);
-        self.by_path.extend(paths.into_iter().map(|path| (path, key)));
+        for path in paths {
+            self.by_path.insert(path, key);
+            self.own_path(path, None);
+        }
         for track in state.tracks {
             self.import_track(key, track);
         }

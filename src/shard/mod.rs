@@ -51,7 +51,7 @@ pub use demux::{Came, Datagram};
 use gather::Gathering;
 use hashbrown::HashMap;
 use link::Link;
-pub use mesh::MeshBatch;
+pub use mesh::{MeshBatch, Steer};
 use std::collections::VecDeque;
 
 /// Keys that come from the network are hashed with a seed of the process's own.
@@ -110,6 +110,7 @@ pub struct Shard {
     gathering: Gathering,
     workbench: Workbench,
     mesh: mesh::Mesh,
+    handing: mesh::Handing,
     aside: Aside,
     /// Sixteenths of the pictures that are forwarded.
     picture_share: u8,
@@ -148,6 +149,7 @@ impl Shard {
             gathering: Gathering::default(),
             workbench: Workbench::default(),
             mesh: mesh::Mesh::default(),
+            handing: mesh::Handing::default(),
             aside: Aside::default(),
             picture_share: ALL_PICTURES,
             playout: None,

@@ -5,6 +5,7 @@
 
 use super::delay::{DELAY_BUCKETS_US, DelayHistogram};
 use super::histogram::{BATCH_BUCKETS, Histogram, TURN_BUCKETS_US};
+use super::steering::Steering;
 use crate::control::channel::{COUNTERS, WorkerChannel};
 use crate::io::{Io, IoCounters, TRAIN_LENGTH_BUCKETS};
 use crate::shard::Shard;
@@ -12,7 +13,7 @@ use crate::shard::counters::Drop;
 use std::time::Duration;
 
 /// The figures before the drops, in their order.
-pub const FIGURES: [&str; 27] = [
+pub const FIGURES: [&str; 33] = [
     "turns",
     "rooms",
     "participants",
@@ -40,6 +41,12 @@ pub const FIGURES: [&str; 27] = [
     "reported-expected",
     "reported-lost",
     "reported-jitter-us",
+    "handed-checks",
+    "handed-dtls",
+    "handed-media",
+    "handed-in",
+    "steered",
+    "steering-failures",
 ];
 
 /// The figures of the back end, behind the drops.
@@ -74,6 +81,8 @@ pub(super) struct Own<'a> {
     pub(super) turns: u64,
     /// How long packets wait for one another now.
     pub(super) gathering: Duration,
+    /// Whether the kernel is told whose addresses are.
+    pub(super) steering: &'a Steering,
     /// What packets have been delayed by.
     pub(super) delays: &'a DelayHistogram,
     /// What turns have taken, in microseconds.
@@ -129,6 +138,12 @@ pub(super) fn write(channel: &WorkerChannel, shard: &Shard, io: &Io, own: &Own<'
         counters.reported_expected,
         counters.reported_lost,
         counters.reported_jitter_us,
+        counters.handed_checks,
+        counters.handed_dtls,
+        counters.handed_media,
+        counters.handed_in,
+        u64::from(own.steering.is_on()),
+        own.steering.failures(),
     ];
     channel.set_counters(&figures);
     for &cause in Drop::ALL {

@@ -9,6 +9,7 @@ use super::histogram::{BATCH_BUCKETS, Histogram, TURN_BUCKETS_US};
 use super::mesh::MeshEnd;
 use super::overload::Overload;
 use super::page;
+use super::steering::Steering;
 use crate::base::Time;
 use crate::control::message::ALL_PICTURES;
 use crate::control::{Corrupt, WorkerChannel};
@@ -44,6 +45,7 @@ pub(super) struct Worker {
     io: Io,
     channel: WorkerChannel,
     mesh: MeshEnd,
+    steering: Steering,
     clock: Clock,
     busy: Busy,
     gathering: GatheringControl,
@@ -66,7 +68,7 @@ impl Worker {
     pub(super) fn new(
         mut shard: Shard,
         io: Io,
-        (channel, mesh): (WorkerChannel, MeshEnd),
+        (channel, mesh, steering): (WorkerChannel, MeshEnd, Steering),
         clock: Clock,
         gathering: GatheringControl,
     ) -> Worker {
@@ -76,6 +78,7 @@ impl Worker {
             io,
             channel,
             mesh,
+            steering,
             clock,
             busy: Busy::default(),
             gathering,
@@ -111,6 +114,8 @@ impl Worker {
         self.depart();
         self.send_events();
         self.show_counters();
+        // Before anything leaves that peers answer.
+        self.steering.tell(self.shard.steering());
         self.flush_and_wait()
     }
 
@@ -204,6 +209,7 @@ impl Worker {
             let own = page::Own {
                 turns: self.turns,
                 gathering: self.gathering.window(),
+                steering: &self.steering,
                 delays: &self.delays,
                 turn_lengths: &self.turn_lengths,
                 batches: &self.batches,

@@ -2,7 +2,7 @@
 
 use super::Config;
 use crate::logging::Logging;
-use crate::sockets::MetricsPort;
+use crate::sockets::{MetricsPort, UdpPorts};
 use std::time::Duration;
 use volley::control::handover::{GatheringRange, IoChoice};
 use volley::control::types::PlayoutBounds;
@@ -30,6 +30,14 @@ impl Config {
         let usable = || std::thread::available_parallelism().map_or(1, |cores| cores.get());
         let count = self.number("performance.worker_threads");
         count.unwrap_or_else(|| u16::try_from(usable()).unwrap_or(u16::MAX))
+    }
+
+    /// How many UDP ports there are.
+    pub(crate) fn udp_ports(&self) -> UdpPorts {
+        match self.word("server.udp_ports").as_deref() {
+            Some("per-worker") => UdpPorts::PerWorker,
+            _ => UdpPorts::One,
+        }
     }
 
     /// How datagrams are moved.
@@ -88,5 +96,7 @@ mod tests {
         assert_eq!(configured("workers", "3").worker_count(), 3);
         assert!(configured("workers", "auto").worker_count() >= 1);
         assert_eq!(configured("io", "epoll").io(), IoChoice::Epoll);
+        assert_eq!(configured("udp-ports", "one").udp_ports(), UdpPorts::One);
+        assert_eq!(configured("udp-ports", "per-worker").udp_ports(), UdpPorts::PerWorker);
     }
 }

@@ -34,7 +34,7 @@ mod tests {
         let plain = String::from("0123456789abcdef0123456789abcdef");
         let encoded = format!("whsec_{}", STANDARD.encode(&plain));
         let one = "v1,XhKQTN8yVx4osW+VrK7Oiv/mcvr3ZFDxz7vbDoDlFHk=";
-        assert_eq!(signatures(&[plain.clone()], 7, 1_700_000_000, "{}"), one);
+        assert_eq!(signatures(std::slice::from_ref(&plain), 7, 1_700_000_000, "{}"), one);
         assert_eq!(signatures(&[plain, encoded], 7, 1_700_000_000, "{}"), format!("{one} {one}"));
     }
 }

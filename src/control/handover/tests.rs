@@ -20,6 +20,7 @@ fn a_media_process_gets_what_was_sent() {
         assert_eq!(port(got), port(sent));
         assert!(fcntl_getfd(&got.channel.memfd).unwrap().contains(FdFlags::CLOEXEC));
     }
+    assert!(got.sources.is_some());
     let last = got.workers.into_iter().next_back().unwrap();
     signaling[1].send_command(&Command::Resync { request: 5 }).unwrap();
     let mut worker = WorkerChannel::attach(last.channel).unwrap();
@@ -129,7 +130,7 @@ fn secrets_are_not_printed() {
 
 /// Sends one channel, for tests with a second process.
 pub(in crate::control) fn send_channel(channel: ChannelFds, to: &UnixStream) {
-    MediaHandover { workers: vec![WorkerFds { channel, sockets: Vec::new() }], ..media(0).0 }
+    MediaHandover { workers: vec![WorkerFds { channel, sockets: Vec::new() }], sources: None, ..media(0).0 }
         .send(to)
         .unwrap();
 }
@@ -161,10 +162,12 @@ fn media(workers: usize) -> (MediaHandover, Vec<SignalingChannel>) {
     let identity = IdentityDer { certificate: vec![115; 400], key: Zeroizing::new(vec![115; 138]) };
     let gathering = GatheringRange { least: Duration::from_micros(7), most: Duration::from_millis(5) };
     let playout = PlayoutBounds { least: Duration::from_millis(40), most: Duration::from_secs(1) };
-    (
-        MediaHandover { workers, io: IoChoice::Epoll, gathering, playout, identity, unix_nanos_at_zero: 42 },
-        ends,
-    )
+    // Any file will do: it is handed over unread.
+    let sources = Some(UdpSocket::bind("127.0.0.1:0").unwrap().into());
+    let io = IoChoice::Epoll;
+    let handover =
+        MediaHandover { workers, sources, io, gathering, playout, identity, unix_nanos_at_zero: 42 };
+    (handover, ends)
 }
 
 fn signaling(workers: usize) -> SignalingHandover {

@@ -156,6 +156,8 @@ impl Handover for MediaHandover {
             write_count(to, worker.sockets.len());
             files.extend(worker.sockets.iter().map(AsFd::as_fd));
         }
+        self.sources.is_some().write(to);
+        files.extend(self.sources.as_ref().map(AsFd::as_fd));
         write_io(to, self.io);
         (self.gathering.least.as_micros() as u32).write(to);
         (self.gathering.most.as_micros() as u32).write(to);
@@ -174,6 +176,7 @@ impl Handover for MediaHandover {
         })?;
         Ok(MediaHandover {
             workers,
+            sources: bool::read(from)?.then(|| files.take()).transpose()?,
             io: read_io(from)?,
             gathering: GatheringRange { least: read_micros(from)?, most: read_micros(from)? },
             playout: PlayoutBounds { least: read_micros(from)?, most: read_micros(from)? },
