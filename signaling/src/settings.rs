@@ -8,6 +8,7 @@ use crate::tls::TlsIdentity;
 use crate::webhooks::WebhookSettings;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
+use utoipa::ToSchema;
 use volley::control::types::Codec;
 use zeroize::Zeroizing;
 
@@ -45,7 +46,7 @@ pub struct Settings {
 }
 
 /// A STUN or TURN server, as browsers take it.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
 pub struct IceServer {
     /// Where it is.
     pub urls: Vec<String>,

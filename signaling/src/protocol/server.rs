@@ -27,7 +27,6 @@ pub enum ServerMessage {
         #[schema(value_type = String)]
         mode: &'static str,
         /// For the page's RTCPeerConnection.
-        #[schema(value_type = Vec<Object>)]
         ice_servers: Vec<IceServer>,
         /// What you may do here: of `publish`, `subscribe`, `record`, `administer`.
         #[schema(value_type = Vec<String>)]
