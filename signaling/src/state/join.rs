@@ -1,7 +1,7 @@
 //! Coming, coming back and going.
 
 use crate::access::counted_as;
-use crate::protocol::ServerMessage;
+use crate::protocol::{MediaPath, ServerMessage};
 use crate::state::admission::Caller;
 use crate::state::ids::Raw;
 use crate::state::model::{Participant, Room};
@@ -23,6 +23,7 @@ pub(super) struct JoinRequest {
     pub name: String,
     pub participant_id: Option<String>,
     pub resume_token: Option<String>,
+    pub mode: MediaPath,
     pub caller: Caller,
 }
 
@@ -114,6 +115,7 @@ impl State {
             name,
             pass,
             address: address.and_then(counted_as),
+            mode: request.mode,
             resume_token: secret::token::<24>(),
             call_stream: Raw(StreamId(self.ids.take())),
             screen_stream: Raw(StreamId(self.ids.take())),
@@ -150,6 +152,7 @@ impl State {
         }
         tracing::info!(room = key, participant = id.0, "somebody joined");
         self.person_happened(What::ParticipantJoined, id, None);
+        self.settle_path(key, Some(id));
         self.dirty.growth.insert(key.to_owned());
         let name = self.participants[&id].name.clone();
         let joined =
@@ -209,7 +212,7 @@ impl State {
             participant_name: participant.name.clone(),
             resume_token: participant.resume_token.clone(),
             resumed,
-            mode: "sfu",
+            mode: self.rooms[&participant.room].path,
             ice_servers: self.config.ice_servers.clone(),
             grants: participant.pass.grants.clone(),
             tracks: participant.track_views(),
@@ -250,6 +253,7 @@ impl State {
         if room.members.is_empty() {
             self.room_emptied(&participant.room, now);
         }
+        self.settle_path(&participant.room, None);
     }
 
     fn room_emptied(&mut self, key: &str, now: Time) {

@@ -5,6 +5,7 @@
 
 mod admission;
 mod bridge;
+mod direct;
 mod drain;
 mod events;
 pub(crate) mod growth;
