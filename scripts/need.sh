@@ -17,22 +17,29 @@ need() {
     [[ ${#packages[@]} -eq 0 ]] || install_packages "${packages[@]}"
 }
 
+# as_root COMMAND…: as root, however we can become that.
+as_root() {
+    if [[ $(id -u) -eq 0 ]]; then
+        "$@"
+    elif command -v sudo >/dev/null; then
+        sudo "$@"
+    else
+        return 1
+    fi
+}
+
 install_packages() {
-    local as_root=()
     if ! command -v apt-get >/dev/null; then
         echo "Missing: $* (Debian's package names). Please install them with your system's package manager." >&2
         return 1
     fi
-    if [[ $(id -u) -ne 0 ]]; then
-        if ! command -v sudo >/dev/null; then
-            echo "Missing packages. As root: apt-get install --no-install-recommends $*" >&2
-            return 1
-        fi
-        as_root=(sudo)
+    if ! as_root true; then
+        echo "Missing packages. As root: apt-get install --no-install-recommends $*" >&2
+        return 1
     fi
     say "Installing $*"
-    "${as_root[@]}" apt-get update -qq >&2
-    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >&2
+    as_root apt-get update -qq >&2
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >&2
 }
 
 # Rust from rustup when there is none, or one too old: distributions carry older ones than we need. A C
@@ -97,6 +104,33 @@ need_python_tool() {
         return 1
     fi
     echo "$version" >"$folder/version"
+}
+
+# promtool alone, out of Debian's prometheus: the package itself would start a server, and on the port of our
+# metrics. Tests find it by VOLLEY_PROMTOOL.
+need_promtool() {
+    local folder=$python_tools/promtool temporary
+    if command -v promtool >/dev/null; then
+        VOLLEY_PROMTOOL=$(command -v promtool)
+    else
+        VOLLEY_PROMTOOL=$folder/promtool
+    fi
+    export VOLLEY_PROMTOOL
+    [[ ! -x $VOLLEY_PROMTOOL ]] || return 0
+    if ! command -v apt-get >/dev/null; then
+        echo "Missing: promtool, of Prometheus. Please install it with your system's package manager." >&2
+        return 1
+    fi
+    say "Taking promtool out of Debian's package prometheus, into $folder"
+    temporary=$(mktemp -d)
+    (
+        cd "$temporary" || exit 1
+        # Without the lists of packages nothing is found; to fetch those takes root.
+        apt-get download -qq prometheus || { as_root apt-get update -qq && apt-get download -qq prometheus; } || exit 1
+        dpkg-deb --extract prometheus_*.deb . && mkdir -p "$folder" && cp usr/bin/promtool "$folder/"
+    ) >&2
+    rm -rf "$temporary"
+    [[ -x $VOLLEY_PROMTOOL ]] || { echo "promtool could not be had; install Debian's package prometheus." >&2; return 1; }
 }
 
 # What the browser tests and the tests of their measuring import, at the versions of the lock file.

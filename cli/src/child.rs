@@ -5,6 +5,7 @@ use anyhow::Context as _;
 use rustix::process::{Signal, set_parent_process_death_signal, setpriority_process};
 use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixStream;
+use tokio::signal::unix::{SignalKind, signal};
 use volley::control::handover::{self, MediaHandover, SignalingHandover};
 
 /// `volley media`.
@@ -12,6 +13,7 @@ pub(crate) fn media() -> anyhow::Result<()> {
     let supervisor = supervisor_socket()?;
     let handover = MediaHandover::receive(&supervisor).context(NOT_BY_HAND)?;
     end_with_parent()?;
+    ignore_hang_ups("media")?;
     volley::worker::run_media(handover, &supervisor)?;
     Ok(())
 }
@@ -21,6 +23,7 @@ pub(crate) fn signaling() -> anyhow::Result<()> {
     let supervisor = supervisor_socket()?;
     let handover = SignalingHandover::receive(&supervisor).context(NOT_BY_HAND)?;
     end_with_parent()?;
+    ignore_hang_ups("signaling")?;
     if let Err(error) = setpriority_process(None, BEHIND_MEDIA) {
         tracing::warn!(%error, "signaling could not step back behind media on a shared core");
     }
@@ -39,6 +42,25 @@ pub(crate) fn signaling() -> anyhow::Result<()> {
 const BEHIND_MEDIA: i32 = 5;
 
 const NOT_BY_HAND: &str = "this is started by `volley`, not by hand";
+
+/// `SIGHUP` is for the supervisor, which tells its children what changed; without this it would end them.
+fn ignore_hang_ups(role: &'static str) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let mut hang_up = {
+        let _inside = runtime.enter();
+        signal(SignalKind::hangup()).context("SIGHUP cannot be listened for")?
+    };
+    std::thread::Builder::new().name(String::from("hang-ups")).spawn(move || {
+        runtime.block_on(async {
+            while hang_up.recv().await.is_some() {
+                tracing::warn!(
+                    "SIGHUP came to the {role} process and is ignored; send it to the process without an argument"
+                );
+            }
+        });
+    })?;
+    Ok(())
+}
 
 fn supervisor_socket() -> anyhow::Result<UnixStream> {
     let stdin = std::io::stdin().as_fd().try_clone_to_owned().context(NOT_BY_HAND)?;

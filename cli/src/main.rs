@@ -42,15 +42,14 @@ fn main() -> ExitCode {
 
 fn serve(flags: &Flags) -> anyhow::Result<()> {
     let config = load(flags)?;
-    logging::start(&config.get::<String>("server.log_level"))?;
+    config.logging().start()?;
     config.log_what_does_nothing();
     supervisor::run(config, flags)
 }
 
 /// A child is told by its supervisor what to log.
 fn be_child(role: Role) -> anyhow::Result<()> {
-    let level = std::env::var(logging::VARIABLE).unwrap_or_else(|_| String::from("info"));
-    logging::start(&level)?;
+    logging::Logging::inherited().start()?;
     match role {
         Role::Media => child::media(),
         Role::Signaling => child::signaling(),

@@ -1,7 +1,7 @@
 //! One child: started, watched, started again after a pause, stopped.
 
 use crate::flags::Role;
-use crate::logging;
+use crate::logging::{FORMAT_VARIABLE, LEVEL_VARIABLE, Logging};
 use anyhow::Context as _;
 use rustix::process::{Pid, Signal, kill_process};
 use std::os::fd::OwnedFd;
@@ -24,7 +24,7 @@ const HANDOVER_TIME: Duration = Duration::from_secs(2);
 /// A child and when it is due.
 pub(crate) struct Process {
     role: Role,
-    log_level: String,
+    logging: Logging,
     state: State,
     pause: Duration,
 }
@@ -44,8 +44,8 @@ pub(crate) enum Change {
 
 impl Process {
     /// A child that is due at once.
-    pub(crate) fn new(role: Role, log_level: String) -> Process {
-        Process { role, log_level, state: State::Due(Instant::now()), pause: SHORTEST_PAUSE }
+    pub(crate) fn new(role: Role, logging: Logging) -> Process {
+        Process { role, logging, state: State::Due(Instant::now()), pause: SHORTEST_PAUSE }
     }
 
     /// Starts it; `send` hands it over what it needs.
@@ -67,7 +67,8 @@ impl Process {
         let child = command
             .arg0("volley")
             .arg(self.name())
-            .env(logging::VARIABLE, &self.log_level)
+            .env(LEVEL_VARIABLE, &self.logging.level)
+            .env(FORMAT_VARIABLE, &self.logging.format)
             .stdin(Stdio::from(OwnedFd::from(theirs)))
             .process_group(0)
             .kill_on_drop(true)

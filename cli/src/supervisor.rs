@@ -22,15 +22,20 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use volley::control::ChannelFds;
 use volley::control::handover::{IdentityDer, MediaHandover, SignalingHandover, SignalingWorker, WorkerFds};
 use volley::control::records::{DEFAULT_BYTES, Records};
 use volley::control::types::Fingerprint;
+use volley_signaling::access;
 use volley_signaling::settings::Settings;
 
 /// Everything must be gone two seconds after SIGTERM; the rest is for the kernel.
 const STOP_TIME: Duration = Duration::from_millis(1500);
+/// Of that, so much is signaling's: to tell every page goodbye, and close its socket.
+const GOODBYE_TIME: Duration = Duration::from_millis(1200);
+/// A drain ends with signaling's end; when that is so late, without it.
+const DRAIN_GRACE: Duration = Duration::from_secs(2);
 /// How often the files of the certificate are looked at: who renews them does so weeks before the old
 /// one ends.
 const LOOK_EVERY: Duration = Duration::from_secs(30);
@@ -46,10 +51,16 @@ pub(crate) fn run(config: Config, flags: &Flags) -> anyhow::Result<()> {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut hang_up = signal(SignalKind::hangup())?;
         let mut supervisor = Supervisor::new(config)?;
-        let outcome = tokio::select! {
-            outcome = supervisor.serve(&mut hang_up, flags) => outcome,
-            _ = interrupt.recv() => Ok(()),
-            _ = terminate.recv() => Ok(()),
+        let outcome = loop {
+            tokio::select! {
+                outcome = supervisor.serve(&mut hang_up, flags) => break outcome,
+                _ = interrupt.recv() => break Ok(()),
+                _ = terminate.recv() => {
+                    if !supervisor.begin_drain() {
+                        break Ok(());
+                    }
+                }
+            }
         };
         supervisor.stop().await;
         outcome
@@ -74,6 +85,16 @@ struct Supervisor {
     config: Config,
     unix_nanos_at_zero: u64,
     ready: bool,
+    drain: Option<Drain>,
+}
+
+/// No new rooms any more, and the end soon.
+#[derive(Clone, Copy)]
+struct Drain {
+    /// What signaling is told, in milliseconds since 1970.
+    until_unix_ms: u64,
+    /// By then it is over, whatever signaling does.
+    over: Instant,
 }
 
 impl Supervisor {
@@ -87,14 +108,14 @@ impl Supervisor {
         let certificate = Certificate::load(&config, &addresses)?;
         let https =
             certificate.identity().map(|_| sockets::bind_https(host, config.get("tls.port"))).transpose()?;
-        let log_level: String = config.get("server.log_level");
+        let logging = config.logging();
         tracing::info!(workers = ports.len(), ?addresses, "Volley {} starts", env!("CARGO_PKG_VERSION"));
         let steering = Steering::begin(&ports);
         privileges::give_up_bpf();
         let (identity, fingerprint) = identity::generate()?;
         Ok(Supervisor {
-            media: Process::new(Role::Media, log_level.clone()),
-            signaling: Process::new(Role::Signaling, log_level),
+            media: Process::new(Role::Media, logging.clone()),
+            signaling: Process::new(Role::Signaling, logging),
             channels: Vec::new(),
             http,
             https,
@@ -110,18 +131,37 @@ impl Supervisor {
             config,
             unix_nanos_at_zero: unix_nanos_at_zero(),
             ready: false,
+            drain: None,
         })
     }
 
-    /// Keeps both children running; returns only when they cannot be started at all.
+    /// Keeps both children running; returns when they cannot be started at all, or a drain is over. May be
+    /// dropped and called again.
     async fn serve(&mut self, hang_up: &mut Signal, flags: &Flags) -> anyhow::Result<()> {
         let address = sockets::local_address(&self.http)?;
         let mut look = tokio::time::interval(LOOK_EVERY);
+        let drain = self.drain;
+        let drained = async {
+            match drain {
+                Some(drain) => sleep_until(drain.over).await,
+                None => std::future::pending().await,
+            }
+        };
+        let mut drained = std::pin::pin!(drained);
         let mut answering = std::pin::pin!(until_it_answers(address));
         loop {
             tokio::select! {
                 change = self.media.change() => self.media_changed(change).await?,
-                change = self.signaling.change() => self.signaling_changed(change)?,
+                change = self.signaling.change() => {
+                    if self.drain.is_some() && matches!(&change, Change::Ended(status) if status.success()) {
+                        return Ok(());
+                    }
+                    self.signaling_changed(change)?;
+                }
+                () = &mut drained => {
+                    tracing::warn!("signaling did not end in time");
+                    return Ok(());
+                }
                 _ = hang_up.recv() => self.reload(flags),
                 _ = look.tick() => self.look_at_certificate(),
                 () = &mut answering, if !self.ready => {
@@ -272,7 +312,32 @@ impl Supervisor {
 
     /// What signaling is told.
     fn settings(&self) -> Settings {
-        Settings { tls: self.certificate.identity().cloned(), ..self.config.signaling() }
+        Settings {
+            tls: self.certificate.identity().cloned(),
+            drain_until: self.drain.map(|drain| drain.until_unix_ms),
+            ..self.config.signaling()
+        }
+    }
+
+    /// From now on no new rooms; signaling ends when nobody is left, or when the time is over. False: there
+    /// is nothing to wait for, or it was begun already.
+    fn begin_drain(&mut self) -> bool {
+        let time = Duration::from_secs(self.config.get("server.drain_timeout"));
+        if !self.ready || self.drain.is_some() || time.is_zero() {
+            return false;
+        }
+        tracing::info!(
+            ?time,
+            "Volley takes no new rooms and stops when nobody is left; a second signal stops it at once"
+        );
+        self.tell_end_in(time);
+        true
+    }
+
+    fn tell_end_in(&mut self, time: Duration) {
+        let until_unix_ms = access::unix_now_ms().saturating_add(time.as_millis() as u64);
+        self.drain = Some(Drain { until_unix_ms, over: Instant::now() + time + DRAIN_GRACE });
+        self.signaling.tell(&self.settings().to_bytes());
     }
 
     /// The one line on standard output.
@@ -291,11 +356,12 @@ impl Supervisor {
 
     async fn stop(&mut self) {
         tracing::info!("Volley stops");
-        let deadline = Instant::now() + STOP_TIME;
-        self.signaling.ask_to_stop();
+        let now = Instant::now();
+        // Not by a signal: signaling tells its pages first.
+        self.tell_end_in(Duration::ZERO);
+        self.signaling.stop_by(now + GOODBYE_TIME).await;
         self.media.ask_to_stop();
-        self.signaling.stop_by(deadline).await;
-        self.media.stop_by(deadline).await;
+        self.media.stop_by(now + STOP_TIME).await;
     }
 }
 

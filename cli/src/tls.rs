@@ -2,7 +2,7 @@
 //! out.
 
 use crate::config::Config;
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use std::fs::{self, Metadata};
 use std::net::IpAddr;
 use std::os::unix::fs::MetadataExt as _;
@@ -12,7 +12,7 @@ use volley_signaling::tls::TlsIdentity;
 pub(crate) enum Certificate {
     /// There is no HTTPS.
     None,
-    /// Made at the start and kept until the end.
+    /// Made at the start, and kept until files are named.
     Made(TlsIdentity),
     /// Read.
     Files { identity: TlsIdentity, stamp: Stamp },
@@ -20,6 +20,9 @@ pub(crate) enum Certificate {
 
 /// What tells that files are others than before: of each its inode, its time and its length.
 type Stamp = [Option<(u64, i64, i64, u64)>; 2];
+
+/// Both files travel to signaling with all other settings, and as JSON, in one message of 256 KiB.
+const MAX_PEM_BYTES: usize = 100 << 10;
 
 const CERTIFICATE: &str = "tls.certificate";
 const KEY: &str = "tls.key";
@@ -44,16 +47,23 @@ impl Certificate {
     /// Reads the files again, if they have changed or `anyway`. True: there is another certificate. One
     /// that cannot be shown is an error, and the one before stays.
     pub(crate) fn renew(&mut self, config: &Config, anyway: bool) -> anyhow::Result<bool> {
-        let Certificate::Files { identity, stamp: before } = self else { return Ok(false) };
-        let now = stamp(config);
-        if now == *before && !anyway {
+        if !is_named(config) {
             return Ok(false);
         }
-        // Whatever comes of it: the same mistake is told once, not every few seconds.
-        *before = now;
+        let now = stamp(config);
+        match self {
+            // Without HTTPS from the start there is no port for it.
+            Certificate::None => return Ok(false),
+            // Not every few seconds: whoever has named them says so by SIGHUP.
+            Certificate::Made(_) if !anyway => return Ok(false),
+            Certificate::Made(_) => {}
+            Certificate::Files { stamp: before, .. } if now == *before && !anyway => return Ok(false),
+            // Whatever comes of it: the same mistake is told once, not every few seconds.
+            Certificate::Files { stamp: before, .. } => *before = now,
+        }
         let read = read(config)?;
-        let is_news = read != *identity;
-        *identity = read;
+        let is_news = self.identity() != Some(&read);
+        *self = Certificate::Files { identity: read, stamp: now };
         Ok(is_news)
     }
 }
@@ -65,7 +75,14 @@ fn is_named(config: &Config) -> bool {
 fn read(config: &Config) -> anyhow::Result<TlsIdentity> {
     let text = |key: &str| {
         let path: String = config.get(key);
-        fs::read_to_string(&path).with_context(|| format!("{key}: {path} cannot be read"))
+        let read = fs::read_to_string(&path).with_context(|| format!("{key}: {path} cannot be read"))?;
+        ensure!(
+            read.len() <= MAX_PEM_BYTES,
+            "{key}: {path} has {} bytes; at most {MAX_PEM_BYTES} are taken. A certificate and those that signed \
+             it have some ten thousand; leave out what else is in it",
+            read.len()
+        );
+        Ok(read)
     };
     let identity = TlsIdentity { certificate: text(CERTIFICATE)?, key: text(KEY)? };
     let [certificate, key] = [CERTIFICATE, KEY].map(|key| config.get::<String>(key));
@@ -121,6 +138,31 @@ mod tests {
         assert!(!loaded.renew(&config, false).unwrap(), "told already");
         assert_eq!(loaded.identity(), Some(&other));
         fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn one_that_was_made_gives_way_to_one_that_is_given() {
+        let folder = std::env::temp_dir().join(format!("volley-tls-given-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let [certificate, key] = ["c.pem", "k.pem"].map(|name| folder.join(name).display().to_string());
+        let given = make(&[]).unwrap();
+        fs::write(&certificate, &given.certificate).unwrap();
+        fs::write(&key, &given.key).unwrap();
+        let mut shown = Certificate::Made(make(&[]).unwrap());
+        assert!(!shown.renew(&Config::build(&Sources::default()).unwrap(), true).unwrap(), "none is given");
+        assert!(shown.renew(&configured(&certificate, &key), true).unwrap());
+        assert_eq!(shown.identity(), Some(&given));
+        fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn a_chain_without_end_is_told_with_its_length() {
+        let path = std::env::temp_dir().join(format!("volley-chain-{}.pem", std::process::id()));
+        fs::write(&path, "x".repeat(MAX_PEM_BYTES + 1)).unwrap();
+        let path = path.display().to_string();
+        let error = Certificate::load(&configured(&path, &path), &[]).err().unwrap().to_string();
+        assert!(error.contains(&format!("{path} has {} bytes; at most", MAX_PEM_BYTES + 1)), "{error}");
+        fs::remove_file(&path).unwrap();
     }
 
     #[test]

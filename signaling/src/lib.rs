@@ -7,6 +7,7 @@
 //! - [`access`]: who may do what.
 //! - [`settings`]: what is configured.
 //! - [`mod@tls`]: HTTPS and WSS.
+//! - [`webhooks`]: what others are told of rooms.
 //! - `metrics`: what Prometheus is told.
 //! - `hub`: the one task that owns the state; `http`: everything that is served.
 
@@ -23,6 +24,7 @@ pub mod settings;
 pub mod state;
 pub mod store;
 pub mod tls;
+pub mod webhooks;
 
 pub use metrics::MetricsPort;
 pub use serve::{Ports, Updates, run, serve};

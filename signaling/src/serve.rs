@@ -28,6 +28,9 @@ const THREADS: usize = 2;
 /// Requests under way when the process is asked to end get so long.
 const LAST_REQUESTS: Duration = Duration::from_millis(500);
 
+/// After the goodbye, pages get so long to hear it and close their sockets.
+const LAST_SOCKETS: Duration = Duration::from_millis(300);
+
 /// Settings that take the place of those before, as [`Settings::to_bytes`] wrote them.
 pub type Updates = mpsc::Receiver<Zeroizing<Vec<u8>>>;
 
@@ -135,9 +138,13 @@ pub async fn serve(
         let router = http::metrics::router(hub.clone(), workers);
         tokio::spawn(axum::serve(listener, router).into_future());
     }
+    let drained = hub.clone();
     let (stop, stopping) = tokio::sync::watch::channel(());
     tokio::spawn(async move {
-        ended.await;
+        tokio::select! {
+            () = ended => {}
+            () = drained.over() => drop(tokio::time::timeout(LAST_SOCKETS, drained.sockets_closed()).await),
+        }
         drop(stop);
     });
     // An answer is one small message that the page waits for: Nagle's algorithm would hold it back
@@ -145,11 +152,14 @@ pub async fn serve(
     let http = http.tap_io(|stream| {
         let _ = stream.set_nodelay(true);
     });
+    let access = hub.watch_access();
+    let handshakes =
+        move |peer| access.borrow().limits_of_peer(peer).map(|(peer, limits)| (peer, limits.handshakes));
     let pages = http::router(hub).into_make_service_with_connect_info::<SocketAddr>();
     let plain = axum::serve(http, pages.clone()).with_graceful_shutdown(stopped(stopping.clone()));
     let secure = async {
         let Some((https, certificates)) = https.zip(certificates) else { return Ok(()) };
-        let https = TlsListener::start(https, certificates)?.tap_io(|_| {});
+        let https = TlsListener::start(https, certificates, handshakes)?.tap_io(|_| {});
         let server = axum::serve(https, pages).with_graceful_shutdown(stopped(stopping.clone()));
         server.await.context("the HTTPS server")
     };

@@ -5,6 +5,7 @@
 
 use crate::access::AccessSettings;
 use crate::tls::TlsIdentity;
+use crate::webhooks::WebhookSettings;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use utoipa::ToSchema;
@@ -35,6 +36,13 @@ pub struct Settings {
     pub access: AccessSettings,
     /// What HTTPS shows, where there is HTTPS.
     pub tls: Option<TlsIdentity>,
+    /// Who is told what happens in rooms.
+    #[serde(default)]
+    pub webhooks: Option<WebhookSettings>,
+    /// The server is stopping: no new rooms from now on, and at this time, in milliseconds since 1970, or
+    /// when nobody is left, the end.
+    #[serde(default)]
+    pub drain_until: Option<u64>,
 }
 
 /// A STUN or TURN server, as browsers take it.
@@ -135,6 +143,8 @@ impl Default for Settings {
             page: PageSettings::default(),
             access: AccessSettings::default(),
             tls: None,
+            webhooks: None,
+            drain_until: None,
         }
     }
 }

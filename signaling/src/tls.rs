@@ -3,11 +3,12 @@
 //!
 //! Knows neither files nor when they change: the supervisor reads them.
 
+use crate::access::Tally;
 use axum::serve::Listener;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
@@ -113,10 +114,12 @@ pub(crate) struct TlsListener {
 }
 
 impl TlsListener {
-    /// Must be called inside the runtime.
+    /// Must be called inside the runtime. `limit` tells what an address counts as, and how many handshakes
+    /// of it may be under way; `None`: as many as there are.
     pub(crate) fn start(
         listener: TcpListener,
         certificates: Arc<Certificates>,
+        limit: impl Fn(IpAddr) -> Option<(IpAddr, usize)> + Send + 'static,
     ) -> anyhow::Result<TlsListener> {
         let mut config = ServerConfig::builder_with_provider(Arc::new(provider()))
             .with_safe_default_protocol_versions()?
@@ -126,7 +129,7 @@ impl TlsListener {
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         let address = listener.local_addr()?;
         let (ready, connections) = mpsc::channel(QUEUED);
-        tokio::spawn(accept(listener, TlsAcceptor::from(Arc::new(config)), ready));
+        tokio::spawn(accept(listener, TlsAcceptor::from(Arc::new(config)), ready, limit));
         Ok(TlsListener { connections, address })
     }
 }
@@ -135,8 +138,10 @@ async fn accept(
     listener: TcpListener,
     acceptor: TlsAcceptor,
     ready: mpsc::Sender<(TlsStream<TcpStream>, SocketAddr)>,
+    limit: impl Fn(IpAddr) -> Option<(IpAddr, usize)> + Send,
 ) {
     let handshakes = Arc::new(Semaphore::new(HANDSHAKES));
+    let of_address = Arc::new(Tally::default());
     while let Ok(permit) = Arc::clone(&handshakes).acquire_owned().await {
         let (stream, address) = match listener.accept().await {
             Ok(accepted) => accepted,
@@ -146,6 +151,11 @@ async fn accept(
                 continue;
             }
         };
+        let held = limit(address.ip()).map(|(address, most)| of_address.hold(address, most));
+        if matches!(held, Some(None)) {
+            tracing::debug!(%address, "an address has too many TLS handshakes under way; this one is closed");
+            continue;
+        }
         // As for plain HTTP: an answer is one small message that the page waits for.
         let _ = stream.set_nodelay(true);
         let (acceptor, ready) = (acceptor.clone(), ready.clone());
@@ -155,7 +165,7 @@ async fn accept(
                 Ok(Err(error)) => tracing::debug!(%error, %address, "a TLS handshake failed"),
                 Err(_) => tracing::debug!(%address, "a TLS handshake took too long"),
             }
-            drop(permit);
+            drop((permit, held));
         });
     }
 }
@@ -196,6 +206,26 @@ mod tests {
         assert!(matches!(swapped.check(), Err(TlsError::NoCertificate(_))));
         let keyless = TlsIdentity { key: String::from("nothing"), ..one };
         assert!(matches!(keyless.check(), Err(TlsError::NoKey(_))));
+    }
+
+    #[tokio::test]
+    async fn an_address_with_too_many_handshakes_under_way_is_closed_and_others_are_not() {
+        use tokio::io::AsyncReadExt as _;
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let limit = |peer: IpAddr| (peer == IpAddr::from([127, 0, 0, 1])).then_some((peer, 2));
+        let _kept = TlsListener::start(listener, Certificates::new(&identity()).unwrap(), limit).unwrap();
+        let connect = async |from: [u8; 4]| {
+            let socket = tokio::net::TcpSocket::new_v4().unwrap();
+            socket.bind((from, 0).into()).unwrap();
+            socket.connect(address).await.unwrap()
+        };
+        let _silent = [connect([127, 0, 0, 1]).await, connect([127, 0, 0, 1]).await];
+        let mut third = connect([127, 0, 0, 1]).await;
+        assert_eq!(third.read(&mut [0; 1]).await.unwrap(), 0, "closed at once");
+        let mut other = connect([127, 0, 0, 2]).await;
+        let waits = tokio::time::timeout(Duration::from_millis(300), other.read(&mut [0; 1])).await;
+        assert!(waits.is_err(), "somebody else is waited for");
     }
 
     #[test]

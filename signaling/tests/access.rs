@@ -168,7 +168,8 @@ fn join_from(lab: &mut Lab, socket: u64, address: &str, room: &str) -> Option<&'
 fn limited(rooms: usize, participants: usize, joins_per_second: u32) -> Lab {
     lab(|access| {
         access.require_auth = false;
-        access.limits = Some(AddressLimits { rooms, participants, joins_per_second });
+        access.limits =
+            Some(AddressLimits { rooms, participants, joins_per_second, ..AddressLimits::default() });
     })
 }
 

@@ -48,13 +48,45 @@ fn media_decides_how_long_somebody_without_a_socket_stays() {
     let hidden = ServerMessage::ParticipantHidden { participant_id: page.id.clone(), hidden: true };
     assert_eq!(lab.heard(watcher.socket), [hidden]);
     lab.event(0, Event::Transport { transport, state: TransportState::Ended { reason: Reason::Silent } });
+    assert!(has_left(&mut lab, &watcher), "30 s are over: that is what silent means");
+    assert_eq!(names(&lab.commands()).last(), Some(&"leave"));
+}
+
+#[test]
+fn a_page_whose_media_failed_has_half_a_minute_to_come_back() {
+    let mut lab = Lab::new();
+    let watcher = lab.join(9, "room", "watcher");
+    let page = lab.call(1, "chromium-example-client");
+    let transport = lab.transport();
+    lab.close(page.socket);
+    lab.event(0, Event::Transport { transport, state: connected() });
+    lab.event(
+        0,
+        Event::Transport { transport, state: TransportState::Ended { reason: Reason::ClosedByPeer } },
+    );
     lab.pass(29_900);
-    assert!(!lab.heard(watcher.socket).iter().any(|m| matches!(m, ServerMessage::ParticipantLeft { .. })));
-    lab.commands();
+    assert!(!has_left(&mut lab, &watcher));
     lab.pass(200);
-    let left = ServerMessage::ParticipantLeft { participant_id: page.id.clone() };
-    assert_eq!(lab.heard(watcher.socket), [left]);
-    assert_eq!(names(&lab.commands()), ["leave"]);
+    assert!(has_left(&mut lab, &watcher));
+}
+
+#[test]
+fn a_socket_from_which_nothing_comes_takes_its_page_along_unless_media_does_come() {
+    let mut lab = Lab::new();
+    let watcher = lab.join(9, "room", "watcher");
+    let (seen, silent) = (lab.call(1, "chromium-example-client"), lab.join(2, "room", "silent"));
+    lab.event(0, Event::Transport { transport: lab.transport(), state: connected() });
+    for page in [&seen, &silent] {
+        lab.state.socket_silent(page.socket, lab.now);
+        lab.turn();
+    }
+    let left: Vec<ServerMessage> = lab.heard(watcher.socket);
+    let gone = ServerMessage::ParticipantLeft { participant_id: silent.id };
+    assert!(left.contains(&gone) && lab.state.counts() == (1, 2), "{left:?}");
+}
+
+fn has_left(lab: &mut Lab, watcher: &Page) -> bool {
+    lab.heard(watcher.socket).iter().any(|message| matches!(message, ServerMessage::ParticipantLeft { .. }))
 }
 
 #[test]

@@ -191,6 +191,37 @@ async fn the_api_describes_itself_and_the_limits_of_this_server() {
 }
 
 #[tokio::test]
+async fn what_takes_a_key_says_so_in_its_description() {
+    let server = Server::start(MemoryStore::default()).await;
+    let (_, description) = server.json("GET /api/openapi.json", None).await;
+    let mut guarded = 0;
+    for (path, methods) in description["paths"].as_object().unwrap() {
+        for (method, route) in methods.as_object().unwrap() {
+            let answers = route["responses"].as_object().unwrap();
+            let is_guarded = ["401", "403"].iter().all(|status| answers.contains_key(*status));
+            assert_eq!(is_guarded, path.starts_with("/api/"), "{method} {path}");
+            guarded += usize::from(is_guarded);
+        }
+    }
+    assert!(guarded > 8, "{guarded}");
+    assert!(description["components"]["schemas"]["Problem"]["properties"]["code"].is_object());
+}
+
+#[tokio::test]
+async fn the_operator_s_page_is_all_there_and_runs_nothing_of_elsewhere() {
+    let server = Server::start(MemoryStore::default()).await;
+    let (status, head, page) = server.http("GET /admin", "", "").await;
+    assert_eq!(status, 200);
+    assert!(head.contains("script-src 'self';") && head.contains("text/html"), "{head}");
+    for file in ["/admin/admin.css", "/admin/admin.js"] {
+        assert!(page.contains(file), "{file}");
+        assert_eq!(server.http(&format!("GET {file}"), "", "").await.0, 200, "{file}");
+    }
+    assert_eq!(server.http("GET /admin/figures.js", "", "").await.0, 200);
+    assert_eq!(server.http("GET /admin/%2e%2e", "", "").await.0, 404);
+}
+
+#[tokio::test]
 async fn statistics_are_those_of_the_room_s_tracks() {
     let server = Server::start(MemoryStore::default()).await;
     let (mut page, joined) = join(&server, "one").await;
@@ -202,6 +233,11 @@ async fn statistics_are_those_of_the_room_s_tracks() {
     assert_eq!(tracks.len(), 2, "{stats}");
     assert_eq!(tracks[0]["participantId"], joined["participantId"]);
     assert_eq!((&tracks[0]["packets"], &tracks[0]["jitterMs"]), (&json!(7), &json!(1.5)));
+    let person = &stats["people"][0];
+    assert_eq!(person["participantName"], joined["participantName"]);
+    assert_eq!((&person["uplink"]["packets"], &person["uplink"]["jitterMs"]), (&json!(14), &json!(1.5)));
+    let downlink = json!({"packets":9,"bytes":900,"estimateBps":500_000,"roundTripMs":20.0,"lossRate":0.01});
+    assert_eq!(person["downlink"], downlink);
 }
 
 #[tokio::test]
@@ -329,12 +365,16 @@ async fn health_counts_and_notices_a_worker_that_is_gone() {
     let healthy = json!({"status":"healthy","rooms":1,"participants":1,
         "config":{"max_rooms":3,"max_participants_per_room":5}});
     assert_eq!(server.json("GET /health", None).await, (200, healthy));
+    assert_eq!(server.json("GET /health/ready", None).await, (200, json!({"status":"ready"})));
+    assert_eq!(server.json("GET /health/live", None).await, (200, json!({"status":"live"})));
 
     let (link, _nobody) = MediaLink::new(1);
     let dead = Server::start_with(MemoryStore::default(), link).await;
     let (status, body) = dead.json("GET /health", None).await;
     assert_eq!((status, body["status"].as_str()), (503, Some("unhealthy")));
     assert!(body["reason"].as_str().unwrap().contains("worker"), "{body}");
+    assert_eq!(dead.json("GET /health/ready", None).await.0, 503);
+    assert_eq!(dead.json("GET /health/live", None).await.0, 200, "to start it anew would mend nothing");
 }
 
 #[tokio::test]
@@ -423,7 +463,7 @@ async fn pages_of_origins_that_are_not_listed_open_no_websocket() {
 
 #[tokio::test]
 async fn a_trusted_proxy_says_for_whom_it_speaks_and_limits_hold_for_those() {
-    let limits = AddressLimits { rooms: 1, participants: 50, joins_per_second: 10 };
+    let limits = AddressLimits { rooms: 1, ..AddressLimits::default() };
     let proxied = guarded(|access| {
         access.require_auth = false;
         access.limits = Some(limits);

@@ -4,8 +4,8 @@
 #![allow(missing_docs, reason = "a variant's fields are documented by the variant")]
 
 use super::types::{
-    CodecParameters, Encoding, ExtensionIds, Fingerprint, IceCredentials, Kind, MAX_CODECS, MAX_ENCODINGS,
-    Mid, Reason, Source, TrackStats, TransportState,
+    CodecParameters, Encoding, ExtensionIds, Fingerprint, IceCredentials, Kind, LinkStats, MAX_CODECS,
+    MAX_ENCODINGS, Mid, Reason, Source, TrackStats, TransportState,
 };
 use crate::base::id::{ParticipantId, RoomId, SlotId, Ssrc, StreamId, TrackId, TransportId, WorkerId};
 use arrayvec::{ArrayString, ArrayVec};
@@ -51,7 +51,8 @@ pub enum Command {
     Pin { viewer: ParticipantId, target: Option<ParticipantId> },
     /// A seat needs no more lines than `max_height`, whatever it shows; 0: nothing is to be seen of it.
     Limit { slot: SlotId, max_height: Option<u16> },
-    /// Asks for one [`Event::TrackStats`] per track of the room and an [`Event::Answered`].
+    /// Asks for one [`Event::TrackStats`] per track of the room, one [`Event::LinkStats`] per transport, and
+    /// an [`Event::Answered`].
     QueryRoom { request: u64, room: RoomId },
     /// Asks for the state of everything, as events, then an [`Event::Answered`]: sent by a
     /// signaling process that has just come back.
@@ -139,6 +140,8 @@ pub enum Event {
     Slot { slot: SlotId, track: Option<TrackId> },
     /// Counters of one track, as an answer to [`Command::QueryRoom`].
     TrackStats { request: u64, track: TrackId, stats: TrackStats },
+    /// What goes to one of the room's transports, as an answer to [`Command::QueryRoom`].
+    LinkStats { request: u64, transport: TransportId, stats: LinkStats },
     /// Everything the request asked for was sent.
     Answered { request: u64 },
     /// Events before this one were lost because nobody read them: signaling must resync.

@@ -264,6 +264,21 @@ pub enum TransportState {
     },
 }
 
+/// What goes to one receiver, since its transport was made.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct LinkStats {
+    /// RTP packets sealed for it, retransmissions included.
+    pub packets: u64,
+    /// Their bytes, with all that protects them.
+    pub bytes: u64,
+    /// Bits a second its link is believed to carry; `None` while nothing is known.
+    pub estimate_bps: Option<u64>,
+    /// There and back, in microseconds; 0 while it is not known.
+    pub round_trip_us: u32,
+    /// Of ten thousand packets so many were lost in the last seconds.
+    pub lost_of_10000: u16,
+}
+
 /// Counters of one published track since it was published.
 #[derive(Clone, Copy, PartialEq, Debug, Default)]
 pub struct TrackStats {

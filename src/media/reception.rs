@@ -73,15 +73,19 @@ impl Reception {
         Duration::from_nanos(units * 1_000_000_000 / u64::from(self.clock_rate.max(1)))
     }
 
+    /// Packets expected since the last report, and those of them that have not come.
+    pub fn since_report(&self) -> (u64, u64) {
+        let expected = self.expected() - self.expected_before;
+        (expected, expected.saturating_sub(self.received - self.received_before))
+    }
+
     /// A report block about `ssrc` since the last call; `None` before the first packet.
     pub fn report(&mut self, now: Time, ssrc: Ssrc) -> Option<ReportBlock> {
         self.first?;
+        let (expected_now, lost_now) = self.since_report();
         let expected = self.expected();
-        let expected_now = expected - self.expected_before;
-        let received_now = self.received - self.received_before;
         self.expected_before = expected;
         self.received_before = self.received;
-        let lost_now = expected_now.saturating_sub(received_now);
         let fraction_lost = (lost_now * 256).checked_div(expected_now).unwrap_or(0).min(255) as u8;
         let cumulative = expected as i64 - self.received as i64;
         Some(ReportBlock {

@@ -5,7 +5,7 @@ use super::rate::Rate;
 use super::{Participant, Shard};
 use crate::base::{Outbox, ParticipantId, RoomId, SlotId, Time, TrackId, TransportId};
 use crate::control::message::{OpenSlot, OpenTransport, Publish};
-use crate::control::types::{IceCredentials, Reason, TrackStats};
+use crate::control::types::{IceCredentials, LinkStats, Reason, TrackStats};
 use crate::control::{Command, Event};
 use crate::media::nack::Nacks;
 use crate::media::slot::Slot;
@@ -309,7 +309,11 @@ impl Shard {
         let events: Vec<_> = tracks
             .map(|(_, track)| Event::TrackStats { request, track: track.id, stats: statistics(track) })
             .collect();
-        events.into_iter().for_each(|event| self.tell(event));
+        let links = self.links.iter().filter(|(_, link)| link.room == key).map(|(_, link)| {
+            Event::LinkStats { request, transport: link.opened.transport, stats: downlink(link) }
+        });
+        let links: Vec<_> = links.collect();
+        events.into_iter().chain(links).for_each(|event| self.tell(event));
         self.tell_load();
         self.tell(Event::Answered { request });
         Ok(())
@@ -357,5 +361,16 @@ fn statistics(track: &Track) -> TrackStats {
         forwarded_bytes: counters.forwarded_bytes,
         nacks_sent: counters.nacks_sent,
         key_frame_requests: counters.key_frame_requests,
+    }
+}
+
+fn downlink(link: &Link) -> LinkStats {
+    let estimator = link.rate.as_ref().map(|rate| &rate.estimator).filter(|estimator| estimator.is_known());
+    LinkStats {
+        packets: link.sent.packets,
+        bytes: link.sent.bytes,
+        estimate_bps: estimator.map(|estimator| estimator.estimate().bps()),
+        round_trip_us: estimator.map_or(0, |estimator| estimator.round_trip().as_micros() as u32),
+        lost_of_10000: estimator.map_or(0, |estimator| (estimator.loss() * 10_000.0) as u16),
     }
 }

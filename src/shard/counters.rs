@@ -1,5 +1,6 @@
 //! What a shard counts: everything that came, and everything that did not go on, by cause.
 
+use crate::media::reception::Reception;
 use crate::media::slot::{NotResent, Withheld};
 use crate::transport::DropCause;
 
@@ -192,6 +193,14 @@ pub struct Counters {
     pub rtcp_out: u64,
     /// Key frames asked for.
     pub key_frame_requests: u64,
+    /// Times it was looked at how the packets of a layer came.
+    pub reports: u64,
+    /// Packets that were expected by then.
+    pub reported_expected: u64,
+    /// Of those, had not come.
+    pub reported_lost: u64,
+    /// The jitter found each time, added up, in microseconds.
+    pub reported_jitter_us: u64,
 }
 
 impl Default for Counters {
@@ -218,11 +227,26 @@ impl Default for Counters {
             handed_in: 0,
             rtcp_out: 0,
             key_frame_requests: 0,
+            reports: 0,
+            reported_expected: 0,
+            reported_lost: 0,
+            reported_jitter_us: 0,
         }
     }
 }
 
 impl Counters {
+    /// Notes how the packets of a layer came since its last report; one that sends nothing says nothing.
+    pub(super) fn note_reception(&mut self, reception: &Reception) {
+        let (expected, lost) = reception.since_report();
+        if expected > 0 {
+            self.reports += 1;
+            self.reported_expected += expected;
+            self.reported_lost += lost;
+            self.reported_jitter_us += reception.jitter().as_micros() as u64;
+        }
+    }
+
     /// Counts one drop.
     pub fn drop(&mut self, cause: Drop) {
         self.drops[cause as usize] += 1;

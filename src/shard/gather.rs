@@ -7,7 +7,7 @@
 
 use super::Shard;
 use super::counters::{Counters, Drop};
-use super::link::{Link, Srtp};
+use super::link::{Link, Sent, Srtp};
 use super::rate::Rate;
 use super::redundancy::{Head, Older};
 use crate::base::slab::Slab;
@@ -341,6 +341,7 @@ pub(super) struct Train<'a> {
     path: Path,
     sender: &'a SrtpSender,
     rate: Option<&'a mut Rate>,
+    sent: &'a mut Sent,
     /// When it leaves.
     at: Time,
 }
@@ -348,9 +349,16 @@ pub(super) struct Train<'a> {
 impl<'a> Train<'a> {
     /// The train of the receiver under `key` that leaves at `now`, once it is connected.
     pub(super) fn to(now: Time, key: u32, link: &'a mut Link) -> Option<Train<'a>> {
-        let Link { srtp, transport, rate, .. } = link;
+        let Link { srtp, transport, rate, sent, .. } = link;
         let Some(Srtp { sender, .. }) = srtp else { return None };
-        Some(Train { id: TrainId(key), path: transport.path()?, sender, rate: rate.as_deref_mut(), at: now })
+        Some(Train {
+            id: TrainId(key),
+            path: transport.path()?,
+            sender,
+            rate: rate.as_deref_mut(),
+            sent,
+            at: now,
+        })
     }
 
     /// All of it was media.
@@ -424,6 +432,8 @@ impl<'a> Train<'a> {
         });
         match pushed {
             Push::Committed => {
+                self.sent.packets += 1;
+                self.sent.bytes += capacity as u64;
                 if let Some(rate) = rate {
                     rate.on_sent(self.at, capacity);
                 }

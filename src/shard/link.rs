@@ -110,6 +110,13 @@ impl Handshake {
     }
 }
 
+/// What was sealed for a receiver so far.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Sent {
+    pub(super) packets: u64,
+    pub(super) bytes: u64,
+}
+
 /// A transport and what goes through it.
 #[derive(Debug)]
 pub(super) struct Link {
@@ -134,6 +141,7 @@ pub(super) struct Link {
     pub(super) next_report: Time,
     /// What its receiver's link carries, once a seat has transport-wide numbers or the receiver told.
     pub(super) rate: Option<Box<Rate>>,
+    pub(super) sent: Sent,
     /// The one path over which all of its handshake went so far, both ways.
     pub(super) handshake: Handshake,
     /// What its receiver is owed, while there is something.
@@ -174,6 +182,7 @@ impl Link {
             spent: Vec::new(),
             next_report: now + REPORT_INTERVAL,
             rate: None,
+            sent: Sent::default(),
             handshake: Handshake::None,
             waiting: None,
             pending: Pending::default(),

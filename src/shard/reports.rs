@@ -29,6 +29,7 @@ impl Shard {
         let mut blocks = ArrayVec::<ReportBlock, MAX_BLOCKS>::new();
         for &track in &self.links[link].tracks {
             for layer in &mut self.tracks[track].layers {
+                self.counters.note_reception(&layer.reception);
                 let block = layer.ssrc.and_then(|ssrc| layer.reception.report(now, ssrc));
                 blocks.extend(block.filter(|_| blocks.remaining_capacity() > 0));
             }

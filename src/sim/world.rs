@@ -458,6 +458,7 @@ fn note_event(now: Time, event: Event, ends: &[Reason], ledger: &mut Ledger, vio
         }
         Event::Ready { .. }
         | Event::TrackStats { .. }
+        | Event::LinkStats { .. }
         | Event::Answered { .. }
         | Event::Lost { .. }
         | Event::Load { .. }

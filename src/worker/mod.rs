@@ -7,6 +7,7 @@ mod busy;
 pub mod clock;
 pub mod delay;
 mod gathering;
+pub mod histogram;
 mod mesh;
 mod overload;
 pub mod page;

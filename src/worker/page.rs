@@ -4,6 +4,7 @@
 //! nobody.
 
 use super::delay::{DELAY_BUCKETS_US, DelayHistogram};
+use super::histogram::{BATCH_BUCKETS, Histogram, TURN_BUCKETS_US};
 use super::steering::Steering;
 use crate::control::channel::{COUNTERS, WorkerChannel};
 use crate::io::{Io, IoCounters, TRAIN_LENGTH_BUCKETS};
@@ -12,7 +13,7 @@ use crate::shard::counters::Drop;
 use std::time::Duration;
 
 /// The figures before the drops, in their order.
-pub const FIGURES: [&str; 29] = [
+pub const FIGURES: [&str; 33] = [
     "turns",
     "rooms",
     "participants",
@@ -36,6 +37,10 @@ pub const FIGURES: [&str; 29] = [
     "remote-tracks",
     "crossed-out",
     "crossed-in",
+    "reports",
+    "reported-expected",
+    "reported-lost",
+    "reported-jitter-us",
     "handed-checks",
     "handed-dtls",
     "handed-media",
@@ -67,7 +72,9 @@ const IO: usize = DROPS + Drop::ALL.len();
 const TRAINS: usize = IO + IO_FIGURES.len();
 const DELAYS: usize = TRAINS + TRAIN_LENGTH_BUCKETS;
 const DELAY_SUM: usize = DELAYS + DELAY_BUCKETS_US.len() + 1;
-const _: () = assert!(DELAY_SUM < COUNTERS);
+const TURNS: usize = DELAY_SUM + 1;
+const BATCHES: usize = TURNS + TURN_BUCKETS_US.len() + 2;
+const _: () = assert!(BATCHES + BATCH_BUCKETS.len() + 2 <= COUNTERS);
 
 /// The worker's own figures.
 pub(super) struct Own<'a> {
@@ -78,6 +85,10 @@ pub(super) struct Own<'a> {
     pub(super) steering: &'a Steering,
     /// What packets have been delayed by.
     pub(super) delays: &'a DelayHistogram,
+    /// What turns have taken, in microseconds.
+    pub(super) turn_lengths: &'a Histogram<{ TURN_BUCKETS_US.len() }>,
+    /// How many datagrams turns have found.
+    pub(super) batches: &'a Histogram<{ BATCH_BUCKETS.len() }>,
 }
 
 /// Name and place of every figure of the page.
@@ -87,8 +98,13 @@ pub fn names() -> impl Iterator<Item = (usize, String)> {
     let trains = (0..TRAIN_LENGTH_BUCKETS).map(|bucket| format!("trains-up-to-{}", 1 << bucket));
     let delays = DELAY_BUCKETS_US.iter().map(|us| format!("delayed-up-to-{us}-us"));
     let longer = ["delayed-longer", "delay-sum-us"].map(String::from);
+    let turns = TURN_BUCKETS_US.iter().map(|us| format!("turns-up-to-{us}-us"));
+    let longer_turns = ["turns-longer", "turn-sum-us"].map(String::from);
+    let batches = BATCH_BUCKETS.iter().map(|count| format!("batches-up-to-{count}"));
+    let larger = ["batches-larger", "batch-sum"].map(String::from);
     let own = FIGURES.iter().map(ToString::to_string);
-    own.chain(drops).chain(io).chain(trains).chain(delays).chain(longer).enumerate()
+    let own = own.chain(drops).chain(io).chain(trains).chain(delays).chain(longer);
+    own.chain(turns).chain(longer_turns).chain(batches).chain(larger).enumerate()
 }
 
 pub(super) fn write(channel: &WorkerChannel, shard: &Shard, io: &Io, own: &Own<'_>) {
@@ -118,6 +134,10 @@ pub(super) fn write(channel: &WorkerChannel, shard: &Shard, io: &Io, own: &Own<'
         population.remote_tracks as u64,
         counters.crossed,
         counters.crossed_in,
+        counters.reports,
+        counters.reported_expected,
+        counters.reported_lost,
+        counters.reported_jitter_us,
         counters.handed_checks,
         counters.handed_dtls,
         counters.handed_media,
@@ -137,6 +157,9 @@ pub(super) fn write(channel: &WorkerChannel, shard: &Shard, io: &Io, own: &Own<'
         channel.set_counter(DELAYS + place, value);
     }
     channel.set_counter(DELAY_SUM, own.delays.sum_us());
+    for (place, value) in own.turn_lengths.figures().chain(own.batches.figures()).enumerate() {
+        channel.set_counter(TURNS + place, value);
+    }
 }
 
 fn io_figures(io: &IoCounters) -> [u64; IO_FIGURES.len()] {

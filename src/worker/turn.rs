@@ -5,6 +5,7 @@ use super::busy::Busy;
 use super::clock::Clock;
 use super::delay::{DelayHistogram, SAMPLED_TURNS};
 use super::gathering::{GatheringControl, Work};
+use super::histogram::{BATCH_BUCKETS, Histogram, TURN_BUCKETS_US};
 use super::mesh::MeshEnd;
 use super::overload::Overload;
 use super::page;
@@ -50,6 +51,10 @@ pub(super) struct Worker {
     gathering: GatheringControl,
     overload: Overload,
     delays: DelayHistogram,
+    turn_lengths: Histogram<{ TURN_BUCKETS_US.len() }>,
+    batches: Histogram<{ BATCH_BUCKETS.len() }>,
+    /// When this turn began.
+    woke: Option<Time>,
     /// The list departures are noted in, while it is not in use.
     notes: Vec<Time>,
     turns: u64,
@@ -79,6 +84,9 @@ impl Worker {
             gathering,
             overload: Overload::new(),
             delays: DelayHistogram::default(),
+            turn_lengths: Histogram::new(TURN_BUCKETS_US),
+            batches: Histogram::new(BATCH_BUCKETS),
+            woke: None,
             notes: Vec::new(),
             turns: 0,
             next_page: Time::ZERO,
@@ -147,13 +155,18 @@ impl Worker {
         self.clock.compare();
         let now = self.clock.now();
         let Worker { shard, clock, overload, .. } = self;
+        let mut found = 0u32;
         self.io.receive(|received, trains| {
+            found += 1;
             let arrived = clock.arrived(now, received.at);
             let datagram = Datagram { path: received.path, arrived, bytes: received.bytes };
             if shard.on_datagram(now, datagram, trains) == Came::Media {
                 overload.note(now.since(arrived));
             }
         });
+        if found > 0 {
+            self.batches.record(found);
+        }
     }
 
     fn depart(&mut self) {
@@ -198,6 +211,8 @@ impl Worker {
                 gathering: self.gathering.window(),
                 steering: &self.steering,
                 delays: &self.delays,
+                turn_lengths: &self.turn_lengths,
+                batches: &self.batches,
             };
             page::write(&self.channel, &self.shard, &self.io, &own);
         }
@@ -221,13 +236,18 @@ impl Worker {
             notes.iter().for_each(|&came| self.delays.record(now.since(came)));
             self.notes = notes;
         }
+        if let Some(woke) = self.woke {
+            self.turn_lengths.record(u32::try_from(now.since(woke).as_micros()).unwrap_or(u32::MAX));
+        }
         let may_sleep = self.channel.prepare_sleep() && self.mesh.prepare_sleep();
         let deadline = self.shard.next_deadline().map_or(Duration::MAX, |deadline| deadline.since(now));
         // Never longer than the page's interval: a reader tells a live worker by its turns.
         let longest = if self.shard.has_crossing() { CROSS_AGAIN } else { PAGE_INTERVAL };
         let timeout = if may_sleep { deadline.min(longest) } else { Duration::ZERO };
         self.io.flush_and_wait_for_more(timeout, self.gathering.patience())?;
-        let slept = self.clock.now().since(now);
+        let woke = self.clock.now();
+        self.woke = Some(woke);
+        let slept = woke.since(now);
         self.gathering.note_sleep(slept);
         self.overload.note_sleep(slept);
         self.busy.note_sleep(slept);

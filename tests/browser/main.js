@@ -3,6 +3,7 @@ import fs from 'node:fs';
 import { parseArgs } from 'node:util';
 import * as adapt from './cases/adapt.js';
 import * as badInput from './cases/bad-input.js';
+import * as drain from './cases/drain.js';
 import * as killSignaling from './cases/kill-signaling.js';
 import * as lastN from './cases/last-n.js';
 import * as layers from './cases/layers.js';
@@ -18,6 +19,7 @@ import * as openssl from './cases/openssl.js';
 import * as startStop from './cases/start-stop.js';
 import * as tokens from './cases/tokens.js';
 import * as twoTabs from './cases/two-tabs.js';
+import * as webhooks from './cases/webhooks.js';
 import * as whipWhep from './cases/whip-whep.js';
 import { CaseContext } from './harness/context.js';
 import { buildNetwork, relayLocalhost } from './harness/network.js';
@@ -27,7 +29,7 @@ import { FIGURES, WORKS } from './measure/limits.js';
 
 const TESTS = [
   meter, startStop, twoTabs, library, killSignaling, badInput, tokens, layers, adapt, loss, lastN, mesh, moderation, moves, onePort, onePortHanded,
-  openssl, whipWhep,
+  openssl, whipWhep, drain, webhooks,
 ];
 const USAGE = 'usage: ./scripts/e2e NAME|all [--json] [--seconds N] [--io uring|epoll] [--only CASE] [--attempts N] [--works] [--keep], or --list';
 const FULL_SECONDS = 60;

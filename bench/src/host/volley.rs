@@ -113,11 +113,12 @@ impl VolleyProcess {
     }
 }
 
-/// Asks a child to end, and ends it when it does not in time.
+/// Asks a child to end at once (SIGTERM would let calls go on for a while), and ends it when it does not in
+/// time.
 pub(crate) async fn end(child: &mut Child, patience: Duration) {
     let pid = child.id().and_then(|pid| rustix::process::Pid::from_raw(pid as i32));
     if let Some(pid) = pid {
-        let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+        let _ = rustix::process::kill_process(pid, rustix::process::Signal::INT);
     }
     if timeout(patience, child.wait()).await.is_err() {
         let _ = child.kill().await;
@@ -147,7 +148,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_child_that_ignores_the_request_is_ended_all_the_same() {
-        let mut child = Command::new("sh").args(["-c", "trap '' TERM; sleep 60"]).spawn().unwrap();
+        let mut child = Command::new("sh").args(["-c", "trap '' INT; sleep 60"]).spawn().unwrap();
         tokio::time::sleep(Duration::from_millis(100)).await;
         end(&mut child, Duration::from_millis(100)).await;
         assert!(child.wait().await.is_ok_and(|status| !status.success()));

@@ -110,7 +110,10 @@ pub(crate) const KEYS: &[Key] = &[
         "How many UDP ports: one, whatever the number of workers, or per-worker: from --udp-port on, for systems whose kernel cannot tell workers apart"),
     flag("announce", "server.announce", Kind::Addresses, "[]", AtStart,
         "Addresses at which browsers reach this machine, when they differ from those of its interfaces (1:1 NAT)"),
+    flag("drain-timeout", "server.drain_timeout", Kind::Number { least: 0, most: 86_400 }, "25", AtOnce,
+        "Seconds that calls may go on after SIGTERM, without new rooms; then everybody is told goodbye"),
     flag("log-level", "server.log_level", Kind::Text, "info", AtStart, "What to log: error, warn, info, debug, trace; also LOG_LEVEL"),
+    flag("log-format", "server.log_format", Kind::Word(crate::logging::FORMATS), "text", AtStart, "How to log: text, or json, an object for each line; also LOG_FORMAT"),
 
     flag("tls-port", "tls.port", PORT, "8443", AtStart, "Port of HTTPS and WSS, where there is a certificate; 0 takes a free one"),
     flag("tls-certificate", "tls.certificate", Kind::Text, "", AtOnce, "File with the certificate and its chain, PEM; read again when it changes"),
@@ -165,6 +168,11 @@ pub(crate) const KEYS: &[Key] = &[
     key("security.rate_limit.max_rooms_per_ip", COUNT, "10", AtOnce, "Rooms made from one address that are still there"),
     key("security.rate_limit.max_participants_per_ip", COUNT, "50", AtOnce, "People from one address at once"),
     key("security.rate_limit.max_joins_per_second", COUNT, "10", AtOnce, "Joins from one address, on average"),
+    key("security.rate_limit.max_sockets_per_ip", COUNT, "100", AtOnce, "WebSockets from one address at once, joined or not"),
+    key("security.rate_limit.max_handshakes_per_ip", COUNT, "32", AtOnce, "TLS handshakes under way from one address"),
+
+    key("webhooks.url", Kind::Url, "", AtOnce, "Who is told by HTTP what happens in rooms"),
+    key("webhooks.secrets", Kind::Secrets { least: 32 }, "[]", AtOnce, "Each signs what is told"),
 
     key("video.codecs", Kind::Codecs(&["VP8", "VP9", "H264", "AV1"]),
         "[{name: VP8, priority: 100}, {name: H264, priority: 100}, {name: VP9, priority: 100}, {name: AV1, priority: 100}]", AtStart,

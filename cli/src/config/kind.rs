@@ -20,6 +20,8 @@ pub(crate) enum Kind {
     },
     Word(&'static [&'static str]),
     Text,
+    /// Of HTTP; or nothing.
+    Url,
     /// A number of milliseconds, or a word.
     Gathering,
     Address,
@@ -55,6 +57,7 @@ impl Kind {
             }
             Kind::Word(words) => word(value, words),
             Kind::Text => text(value).map(Value::String),
+            Kind::Url => url(value),
             Kind::Gathering => word(value, &["auto", "off"]).or_else(|| {
                 value.as_f64().filter(|ms| (0.0..=MOST_GATHERING_MS).contains(ms)).map(Value::from)
             }),
@@ -73,7 +76,7 @@ impl Kind {
     /// The value of a variable or a flag.
     pub(crate) fn read(self, text: &str) -> Result<Value, String> {
         let value = match self {
-            Kind::Text | Kind::Word(_) | Kind::Address | Kind::Header => Value::from(text),
+            Kind::Text | Kind::Word(_) | Kind::Address | Kind::Header | Kind::Url => Value::from(text),
             Kind::Addresses | Kind::Networks | Kind::Origins | Kind::Secrets { .. }
                 if !text.trim_start().starts_with('[') =>
             {
@@ -95,6 +98,7 @@ impl Kind {
             }
             Kind::Word(words) => words.join(" or "),
             Kind::Text => String::from("a text"),
+            Kind::Url => String::from("an address such as https://app.example.org/hooks, or nothing"),
             Kind::Gathering => format!("auto, off or milliseconds from 0 to {MOST_GATHERING_MS}"),
             Kind::Address => String::from("an IPv4 or IPv6 address"),
             Kind::Addresses => String::from("a list of IPv4 or IPv6 addresses"),
@@ -135,6 +139,7 @@ impl Kind {
                 "LIST"
             }
             Kind::Header => "NAME",
+            Kind::Url => "URL",
         }
     }
 }
@@ -181,6 +186,15 @@ fn origin(value: &Value) -> Option<Value> {
         !scheme.is_empty() && !rest.is_empty() && !rest.contains(['/', '?', '#', ' ', '*'])
     });
     (text == "*" || is_origin).then(|| Value::from(text))
+}
+
+fn url(value: &Value) -> Option<Value> {
+    let text = value.as_str()?;
+    let rest = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
+    let is_url = rest.is_some_and(|rest| {
+        !rest.is_empty() && !rest.starts_with(['/', '?', '#']) && !rest.contains(|c: char| c.is_whitespace())
+    });
+    (text.is_empty() || is_url).then(|| Value::from(text))
 }
 
 /// RFC 9110 §5.1: a token.

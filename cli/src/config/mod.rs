@@ -198,8 +198,12 @@ impl Builder {
             found.map(|(_, text)| text.clone())
         };
         for key in KEYS {
-            let level = (key.path == "server.log_level").then(|| String::from(crate::logging::VARIABLE));
-            for name in [Some(key.variable()), level, key.short_variable()].into_iter().flatten() {
+            let usual = match key.path {
+                "server.log_level" => Some(String::from(crate::logging::LEVEL_VARIABLE)),
+                "server.log_format" => Some(String::from(crate::logging::FORMAT_VARIABLE)),
+                _ => None,
+            };
+            for name in [Some(key.variable()), usual, key.short_variable()].into_iter().flatten() {
                 if let Some(text) = value_of(&name) {
                     self.read_text(key, &text, Origin::Variable(name));
                 }
@@ -271,6 +275,13 @@ impl Builder {
                 "security.require_auth is true ({}), but without security.token_secrets nobody could come in; make one \
                  with `openssl rand -hex 32` and set VOLLEY_SECURITY__TOKEN_SECRETS",
                 self.config.setting("security.require_auth").origin
+            ));
+        }
+        if named("webhooks.url") && self.config.get::<Vec<String>>("webhooks.secrets").is_empty() {
+            self.mistakes.push(format!(
+                "webhooks.url is set ({}), but without webhooks.secrets its receiver could not know who speaks; make \
+                 one with `openssl rand -hex 32` and set VOLLEY_WEBHOOKS__SECRETS",
+                self.config.setting("webhooks.url").origin
             ));
         }
         let [least, most] =

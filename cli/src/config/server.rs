@@ -1,6 +1,7 @@
 //! What the supervisor itself, and the media process, need of the configuration.
 
 use super::Config;
+use crate::logging::Logging;
 use crate::sockets::{MetricsPort, UdpPorts};
 use std::time::Duration;
 use volley::control::handover::{GatheringRange, IoChoice};
@@ -10,6 +11,11 @@ use volley::control::types::PlayoutBounds;
 const AUTO_GATHERING: Duration = Duration::from_millis(10);
 
 impl Config {
+    /// How logs are written, by the children too.
+    pub(crate) fn logging(&self) -> Logging {
+        Logging { level: self.get("server.log_level"), format: self.get("server.log_format") }
+    }
+
     /// Where metrics are wanted.
     pub(crate) fn metrics_port(&self) -> MetricsPort {
         match (self.number("server.metrics_port"), self.word("server.metrics_port").as_deref()) {

@@ -4,6 +4,7 @@ use super::Config;
 use std::time::Duration;
 use volley_signaling::access::{AccessSettings, AddressLimits};
 use volley_signaling::settings::{CodecSettings, PageSettings, Settings};
+use volley_signaling::webhooks::WebhookSettings;
 
 impl Config {
     /// Signaling's part, but for the certificate, which is not in the configuration itself.
@@ -33,7 +34,14 @@ impl Config {
             },
             access: self.access(),
             tls: None,
+            webhooks: self.webhooks(),
+            drain_until: None,
         }
+    }
+
+    fn webhooks(&self) -> Option<WebhookSettings> {
+        let url: String = self.get("webhooks.url");
+        (!url.is_empty()).then(|| WebhookSettings { url, secrets: self.get("webhooks.secrets") })
     }
 
     fn access(&self) -> AccessSettings {
@@ -41,6 +49,8 @@ impl Config {
             rooms: self.get("security.rate_limit.max_rooms_per_ip"),
             participants: self.get("security.rate_limit.max_participants_per_ip"),
             joins_per_second: self.get("security.rate_limit.max_joins_per_second"),
+            sockets: self.get("security.rate_limit.max_sockets_per_ip"),
+            handshakes: self.get("security.rate_limit.max_handshakes_per_ip"),
         };
         AccessSettings {
             require_auth: self.get("security.require_auth"),

@@ -34,6 +34,8 @@ export interface RoomEvents {
   silenced: TrackSource;
   /** The server refused something; the call goes on. */
   error: Refusal;
+  /** The server is about to stop, or has: then we come back as somebody new, as soon as there is one again. */
+  goodbye: FromServer<"goodbye">;
   /** Every message of the server, after it was acted upon. */
   message: ServerMessage;
 }

@@ -252,6 +252,14 @@ export type ServerMessage =
       /** Who. */
       participantId: string;
     }
+  /** The server is about to stop, or stops now: then the call is over, and so is what `resumeToken` was for. Join again in a moment: this server will be back, or another one in its place. */
+  | {
+      type: "goodbye";
+      /** When; 0 is now, and the socket closes. */
+      inSeconds: number;
+      /** For people. */
+      message: string;
+    }
   /** Something was refused, or is over. */
   | {
       type: "error";

@@ -302,6 +302,8 @@ export class Room extends Emitter<RoomEvents> {
         return this.emit("chat", message);
       case "quality":
         return this.emit("quality", message);
+      case "goodbye":
+        return this.emit("goodbye", message);
       case "error":
         return this.#complain(message);
     }

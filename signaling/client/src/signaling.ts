@@ -58,7 +58,7 @@ export const LONGEST_PAUSE_MS = 2000;
 export const ANSWER_WITHIN_MS = 5000;
 
 /** Refusals that pass by themselves. */
-const PASSING = new Set(["server-busy", "too-fast"]);
+const PASSING = new Set(["server-busy", "server-draining", "too-fast"]);
 /** `WebSocket.OPEN`, where tests have no WebSocket. */
 const OPEN = 1;
 
@@ -171,6 +171,8 @@ export class Signaling extends Emitter<SignalingEvents> {
   #hear(data: unknown): void {
     const message = parse(data);
     if (!message) return;
+    // What we were is over with the server; whoever comes back comes as somebody new.
+    if (message.type === "goodbye" && message.inSeconds === 0) this.#remember(null);
     if (message.type === "joined") this.#enteredRoom(message);
     else if (message.type === "error" && this.state === "joining") this.#notLetIn(message);
     else this.emit("message", message);

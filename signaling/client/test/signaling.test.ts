@@ -155,6 +155,20 @@ test("who we were in one room is not told to another", () => {
   expect(sockets.first.sent).toEqual([{ type: "join", ...WISH }]);
 });
 
+test("after a goodbye we come back as somebody new, however long it takes", () => {
+  const { sockets, messages, kept } = inRoom();
+  sockets.first.says({ type: "goodbye", inSeconds: 25, message: "…" });
+  expect(kept.at(-1)).not.toBe(null);
+  sockets.first.says({ type: "goodbye", inSeconds: 0, message: "…" });
+  expect(messages.at(-1)?.type).toBe("goodbye");
+  sockets.first.drops();
+  untilNextSocket(sockets);
+  sockets.last.opens();
+  expect(sockets.last.sent).toEqual([{ type: "join", ...WISH }]);
+  sockets.last.says({ type: "error", code: "server-draining", message: "…" });
+  expect(untilNextSocket(sockets)).toBeGreaterThan(0);
+});
+
 test("what is not JSON with a type is passed over", () => {
   const { sockets, messages } = inRoom();
   const before = messages.length;

@@ -5,14 +5,17 @@
 
 mod address;
 mod grants;
+mod tally;
 mod token;
 
 pub use address::{client_address, counted_as};
 pub use grants::{Grant, Grants, Pass};
+pub(crate) use tally::{Held, Tally};
 pub use token::{Claims, TokenError, sign, verify};
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
+use std::net::IpAddr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// What is configured of it.
@@ -43,6 +46,18 @@ pub struct AddressLimits {
     pub participants: usize,
     /// Joins a second, on average.
     pub joins_per_second: u32,
+    /// WebSockets at once, whether they have joined or not.
+    pub sockets: usize,
+    /// TLS handshakes at once.
+    pub handshakes: usize,
+}
+
+impl Default for AddressLimits {
+    fn default() -> AddressLimits {
+        // Each of fifty people may have a socket that is lost and one that takes its place; and while
+        // they all come at once after a restart, their handshakes take a few milliseconds each.
+        AddressLimits { rooms: 10, participants: 50, joins_per_second: 10, sockets: 100, handshakes: 32 }
+    }
 }
 
 impl std::fmt::Debug for AccessSettings {
@@ -60,7 +75,7 @@ impl Default for AccessSettings {
             token_secrets: vec![],
             allowed_origins: vec![String::from("*")],
             trusted_proxies: vec![],
-            limits: Some(AddressLimits { rooms: 10, participants: 50, joins_per_second: 10 }),
+            limits: Some(AddressLimits::default()),
         }
     }
 }
@@ -72,6 +87,20 @@ impl AccessSettings {
             aws_lc_rs::constant_time::verify_slices_are_equal(key.as_bytes(), shown.as_bytes()).is_ok()
         };
         self.api_keys.iter().filter(|key| same(key)).count() > 0
+    }
+
+    /// What the address counts as and may take. `None`: it is not limited, for nothing is, or it is this
+    /// machine's own.
+    pub(crate) fn limits_of(&self, address: IpAddr) -> Option<(IpAddr, AddressLimits)> {
+        counted_as(address).zip(self.limits)
+    }
+
+    /// The same of somebody who has only connected so far. A trusted proxy speaks for many, and is not
+    /// limited: for whom, it tells later.
+    pub(crate) fn limits_of_peer(&self, peer: IpAddr) -> Option<(IpAddr, AddressLimits)> {
+        let peer = peer.to_canonical();
+        let is_proxy = self.trusted_proxies.iter().any(|network| network.contains(&peer));
+        if is_proxy { None } else { self.limits_of(peer) }
     }
 
     /// Whether a page of `origin` may open a WebSocket at `host`. Without an origin it is no page.
@@ -87,6 +116,11 @@ impl AccessSettings {
 /// Seconds since 1970, which is what tokens count in.
 pub fn unix_now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+/// Milliseconds since 1970.
+pub fn unix_now_ms() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
 }
 
 #[cfg(test)]
@@ -108,6 +142,16 @@ mod tests {
         assert!(allows(&[], Some("https://sfu.example"), host), "our own page");
         assert!(!allows(&[], Some("null"), host));
         assert!(allows(&[], None, host), "no page at all");
+    }
+
+    #[test]
+    fn who_only_connects_is_limited_unless_it_is_a_proxy_or_this_machine() {
+        let trusted_proxies = vec!["10.0.0.0/8".parse().unwrap()];
+        let access = AccessSettings { trusted_proxies, ..Default::default() };
+        let limited = |text: &str| access.limits_of_peer(text.parse().unwrap()).is_some();
+        assert!(limited("192.0.2.1") && limited("::ffff:192.0.2.1"));
+        assert!(!limited("10.0.0.1") && !limited("::ffff:10.0.0.1") && !limited("127.0.0.1"));
+        assert!(access.limits_of("10.0.0.1".parse().unwrap()).is_some(), "the forwarded address counts");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What is served under `/api`, and its description: one list for both.
 
-use crate::http::problem::Problem;
+use crate::http::problem::{Document, Problem};
 use crate::http::{health, participants, rooms};
 use crate::hub::Hub;
 use axum::extract::State;
@@ -24,6 +24,7 @@ use utoipa_axum::routes;
         contact(),
     ),
     servers((url = "/")),
+    components(schemas(Document)),
     tags(
         (name = "Rooms", description = "Where people meet"),
         (name = "Participants", description = "Who is in a room"),
@@ -43,6 +44,8 @@ pub(crate) fn router() -> Router<Hub> {
         .routes(routes!(participants::mute))
         .routes(routes!(participants::unmute))
         .routes(routes!(health::health))
+        .routes(routes!(health::live))
+        .routes(routes!(health::ready))
         .split_for_parts();
     let description = serde_json::to_value(description).expect("a description has only texts as keys");
     let description: Arc<Value> = Arc::new(description);

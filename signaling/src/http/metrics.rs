@@ -2,36 +2,49 @@
 
 use crate::http::problem::Problem;
 use crate::hub::Hub;
-use crate::metrics::{self, Census, TEXT_FORMAT};
+use crate::metrics::{self, LOOK_EVERY, Recent, TEXT_FORMAT};
 use axum::Router;
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use volley::control::channel::CounterView;
 
 #[derive(Clone)]
 struct Sources {
     hub: Hub,
     workers: Arc<[CounterView]>,
+    recent: Arc<Mutex<Recent>>,
 }
 
-/// What the metrics port serves.
+impl Sources {
+    fn recent(&self) -> MutexGuard<'_, Recent> {
+        self.recent.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Looks at the workers' counters for as long as the runtime lives.
+    async fn look(self) {
+        let mut look = tokio::time::interval(LOOK_EVERY);
+        loop {
+            look.tick().await;
+            metrics::look(&self.workers, &mut self.recent());
+        }
+    }
+}
+
+/// What the metrics port serves. Must be called inside the runtime.
 pub(crate) fn router(hub: Hub, workers: Vec<CounterView>) -> Router {
-    Router::new().route("/metrics", get(show)).with_state(Sources { hub, workers: workers.into() })
+    let sources = Sources { hub, workers: workers.into(), recent: Arc::default() };
+    tokio::spawn(sources.clone().look());
+    Router::new().route("/metrics", get(show)).with_state(sources)
 }
 
 async fn show(State(sources): State<Sources>) -> Response {
-    let census = sources.hub.call(|state, _| {
-        let (rooms, participants) = state.counts();
-        let (audio_tracks, video_tracks) = state.published();
-        Census { rooms, participants, audio_tracks, video_tracks }
-    });
-    let Some(census) = census.await else {
+    let Some(census) = sources.hub.call(|state, _| state.census()).await else {
         return Problem::stopping().into_response();
     };
-    match metrics::render(&sources.workers, census) {
+    match metrics::render(&sources.workers, &census, &sources.recent()) {
         Ok(text) => ([(CONTENT_TYPE, TEXT_FORMAT)], text).into_response(),
         Err(error) => {
             tracing::error!(%error, "metrics cannot be written");

@@ -1,5 +1,7 @@
 //! HTTP: what is served where.
 
+mod admin;
+mod answers;
 mod api;
 mod docs;
 mod extract;
@@ -33,6 +35,8 @@ pub(crate) fn router(hub: Hub) -> Router {
         .route("/docs/websocket", get(docs::websocket))
         .route("/docs/{*file}", get(docs::file))
         .route("/settings.js", get(settings::show))
+        .route("/admin", get(admin::index))
+        .route("/admin/{file}", get(admin::file))
         .route("/", get(page::index))
         .route("/r/{room}", get(page::index))
         .fallback(page::asset)
@@ -40,5 +44,7 @@ pub(crate) fn router(hub: Hub) -> Router {
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(middleware::from_fn_with_state(hub.clone(), guard::guard))
         .layer(middleware::from_fn(problem::limit_address))
+        // Outermost: a page of elsewhere must be able to read why it is refused, too.
+        .layer(middleware::from_fn(whip::allow_origins))
         .with_state(hub)
 }

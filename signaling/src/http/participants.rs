@@ -1,7 +1,8 @@
 //! `/api/rooms/{id}/participants/{participantId}`: looking at people, muting them, taking them out.
 
+use crate::http::answers::{Guarded, OfParticipant, WithBody};
 use crate::http::extract::{Body, Segments};
-use crate::http::problem::{Document, Problem};
+use crate::http::problem::Problem;
 use crate::hub::Hub;
 use crate::protocol::{MediaKind, ParticipantView};
 use crate::state::Selection;
@@ -26,9 +27,8 @@ pub(crate) struct Tracks {
 /// Show a participant
 #[utoipa::path(get, path = "/api/rooms/{id}/participants/{participantId}", tag = "Participants",
     params(("id" = String, Path, description = "The room's id"), ("participantId" = String, Path, description = "The participant's id")), responses(
+    OfParticipant, Guarded,
     (status = 200, description = "The participant", body = ParticipantView),
-    (status = 404, description = "There is no such room, or nobody with this id in it", body = Document, content_type = "application/problem+json"),
-    (status = 503, description = "The server is stopping", body = Document, content_type = "application/problem+json"),
 ))]
 pub(crate) async fn show(
     State(hub): State<Hub>,
@@ -43,9 +43,8 @@ pub(crate) async fn show(
 /// Their page is told (`error` with the code `removed`) and their media ends.
 #[utoipa::path(delete, path = "/api/rooms/{id}/participants/{participantId}", tag = "Participants",
     params(("id" = String, Path, description = "The room's id"), ("participantId" = String, Path, description = "The participant's id")), responses(
+    OfParticipant, Guarded,
     (status = 204, description = "They are out"),
-    (status = 404, description = "There is no such room, or nobody with this id in it", body = Document, content_type = "application/problem+json"),
-    (status = 503, description = "The server is stopping", body = Document, content_type = "application/problem+json"),
 ))]
 pub(crate) async fn remove(
     State(hub): State<Hub>,
@@ -62,13 +61,8 @@ pub(crate) async fn remove(
 /// unmute them again.
 #[utoipa::path(post, path = "/api/rooms/{id}/participants/{participantId}/mute", tag = "Participants", request_body = Tracks,
     params(("id" = String, Path, description = "The room's id"), ("participantId" = String, Path, description = "The participant's id")), responses(
+    OfParticipant, WithBody, Guarded,
     (status = 200, description = "The participant as they are now", body = ParticipantView),
-    (status = 400, description = "The body is no JSON", body = Document, content_type = "application/problem+json"),
-    (status = 404, description = "There is no such room, participant or track", body = Document, content_type = "application/problem+json"),
-    (status = 413, description = "The body is too long", body = Document, content_type = "application/problem+json"),
-    (status = 415, description = "The body is not called application/json", body = Document, content_type = "application/problem+json"),
-    (status = 422, description = "The body does not say which tracks", body = Document, content_type = "application/problem+json"),
-    (status = 503, description = "The server is stopping", body = Document, content_type = "application/problem+json"),
 ))]
 pub(crate) async fn mute(
     State(hub): State<Hub>,
@@ -84,13 +78,8 @@ pub(crate) async fn mute(
 /// switched on by others.
 #[utoipa::path(post, path = "/api/rooms/{id}/participants/{participantId}/unmute", tag = "Participants", request_body = Tracks,
     params(("id" = String, Path, description = "The room's id"), ("participantId" = String, Path, description = "The participant's id")), responses(
+    OfParticipant, WithBody, Guarded,
     (status = 200, description = "The participant as they are now", body = ParticipantView),
-    (status = 400, description = "The body is no JSON", body = Document, content_type = "application/problem+json"),
-    (status = 404, description = "There is no such room, participant or track", body = Document, content_type = "application/problem+json"),
-    (status = 413, description = "The body is too long", body = Document, content_type = "application/problem+json"),
-    (status = 415, description = "The body is not called application/json", body = Document, content_type = "application/problem+json"),
-    (status = 422, description = "The body does not say which tracks", body = Document, content_type = "application/problem+json"),
-    (status = 503, description = "The server is stopping", body = Document, content_type = "application/problem+json"),
 ))]
 pub(crate) async fn unmute(
     State(hub): State<Hub>,

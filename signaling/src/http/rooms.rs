@@ -1,9 +1,10 @@
 //! `/api/rooms`.
 
+use crate::http::answers::{Guarded, OfRoom, WithBody};
 use crate::http::extract::{Body, Parameters, Segments};
 use crate::http::guard::Client;
 use crate::http::problem::{Document, Problem};
-use crate::hub::{Hub, TrackReport};
+use crate::hub::{Hub, PersonReport, RoomReport, TrackReport};
 use crate::protocol::RoomMode;
 use crate::state::{Missing, RoomPage, RoomRefusal, RoomView};
 use axum::extract::State;
@@ -63,6 +64,8 @@ pub(crate) struct RoomStats {
     participants: usize,
     /// All that is published.
     tracks: Vec<TrackReport>,
+    /// Everybody whose media has been agreed on, with what comes from them and what goes to them.
+    people: Vec<PersonReport>,
 }
 
 /// JSON knows no integers: 50.0 is the same number as 50, and some programs write it so.
@@ -84,11 +87,8 @@ fn default_limit() -> u16 {
 ///
 /// It stays when it is empty, until nobody was in it for `rooms.idle_timeout`.
 #[utoipa::path(post, path = "/api/rooms", tag = "Rooms", request_body = NewRoom, responses(
+    WithBody, Guarded,
     (status = 201, description = "The room", body = RoomView, headers(("location" = String, description = "Its address"))),
-    (status = 400, description = "The body is no JSON", body = Document, content_type = "application/problem+json"),
-    (status = 413, description = "The body is too long", body = Document, content_type = "application/problem+json"),
-    (status = 415, description = "The body is not called application/json", body = Document, content_type = "application/problem+json"),
-    (status = 422, description = "The body describes no room", body = Document, content_type = "application/problem+json"),
     (status = 429, description = "As many rooms as one address may have were made from yours", body = Document, content_type = "application/problem+json"),
     (status = 503, description = "The server has as many rooms as it takes, or is stopping", body = Document, content_type = "application/problem+json"),
 ))]
@@ -112,9 +112,9 @@ pub(crate) async fn create(
 ///
 /// The oldest first, in parts: `nextCursor` asks for the next one.
 #[utoipa::path(get, path = "/api/rooms", tag = "Rooms", params(Page), responses(
+    Guarded,
     (status = 200, description = "Some of the rooms", body = RoomPage),
     (status = 400, description = "limit or cursor is not as it should be", body = Document, content_type = "application/problem+json"),
-    (status = 503, description = "The server is stopping", body = Document, content_type = "application/problem+json"),
 ))]
 pub(crate) async fn list(
     State(hub): State<Hub>,
@@ -138,9 +138,8 @@ pub(crate) async fn list(
 /// Show a room
 #[utoipa::path(get, path = "/api/rooms/{id}", tag = "Rooms",
     params(("id" = String, Path, description = "The room's id")), responses(
+    OfRoom, Guarded,
     (status = 200, description = "The room and who is in it", body = RoomView),
-    (status = 404, description = "There is no such room", body = Document, content_type = "application/problem+json"),
-    (status = 503, description = "The server is stopping", body = Document, content_type = "application/problem+json"),
 ))]
 pub(crate) async fn show(
     State(hub): State<Hub>,
@@ -155,9 +154,8 @@ pub(crate) async fn show(
 /// Everybody in it is sent out.
 #[utoipa::path(delete, path = "/api/rooms/{id}", tag = "Rooms",
     params(("id" = String, Path, description = "The room's id")), responses(
+    OfRoom, Guarded,
     (status = 204, description = "It is gone"),
-    (status = 404, description = "There is no such room", body = Document, content_type = "application/problem+json"),
-    (status = 503, description = "The server is stopping", body = Document, content_type = "application/problem+json"),
 ))]
 pub(crate) async fn delete(
     State(hub): State<Hub>,
@@ -171,8 +169,8 @@ pub(crate) async fn delete(
 /// Count what comes and goes
 #[utoipa::path(get, path = "/api/rooms/{id}/stats", tag = "Rooms",
     params(("id" = String, Path, description = "The room's id")), responses(
-    (status = 200, description = "Counters of every track", body = RoomStats),
-    (status = 404, description = "There is no such room", body = Document, content_type = "application/problem+json"),
+    OfRoom, Guarded,
+    (status = 200, description = "Counters of every track and every participant", body = RoomStats),
     (status = 503, description = "The media process does not answer, or the server is stopping", body = Document, content_type = "application/problem+json"),
 ))]
 pub(crate) async fn stats(
@@ -182,9 +180,9 @@ pub(crate) async fn stats(
     let key = id.clone();
     let view = hub.call(move |state, _| state.view_of_room(&key)).await.ok_or_else(Problem::stopping)?;
     let participants = view.ok_or(Missing::Room)?.participants.len();
-    let tracks = hub.stats(id.clone()).await.ok_or_else(|| {
+    let RoomReport { tracks, people } = hub.stats(id.clone()).await.ok_or_else(|| {
         let text = "the media process did not answer; try again in a moment";
         Problem::new(StatusCode::SERVICE_UNAVAILABLE, "media-silent", text)
     })?;
-    Ok(Json(RoomStats { id, participants, tracks }))
+    Ok(Json(RoomStats { id, participants, tracks, people }))
 }

@@ -3,7 +3,7 @@
 use crate::http::guard::Client;
 use crate::http::problem::Problem;
 use crate::http::rate::Bucket;
-use crate::hub::{Hub, Outgoing};
+use crate::hub::{Hub, Outgoing, SocketRefusal};
 use crate::protocol::{ClientMessage, ServerMessage};
 use crate::state::SocketId;
 use axum::Extension;
@@ -29,9 +29,10 @@ const MESSAGES: (u32, u32) = (100, 20);
 /// the burst of messages, so that a flood is told that it is one before it is cut off.
 const MISTAKES: (u32, u32) = (200, 1);
 /// A page is asked for a sign of life this often …
-const PING: Duration = Duration::from_secs(15);
-/// … and its socket closed when there was none for so long.
-const SILENCE: Duration = Duration::from_secs(45);
+const PING: Duration = Duration::from_secs(8);
+/// … and its socket given up when there was none for so long. That is noticed with the next question: 30 s
+/// after the last sign at the latest, when media gives somebody up, too.
+const SILENCE: Duration = Duration::from_secs(22);
 /// A socket that has not asked to join for so long is of no use to anybody.
 const JOIN_WITHIN: Duration = Duration::from_secs(60);
 /// A peer that does not take a message for so long is not reading.
@@ -60,18 +61,36 @@ pub(crate) async fn open(
     }
     let upgrade =
         upgrade.max_message_size(MAX_READ_BYTES).max_frame_size(MAX_READ_BYTES).read_buffer_size(READ_BUFFER);
-    let permit = hub.admit_socket().ok_or_else(|| {
-        let text = "this server has as many sockets as it takes; try again later";
-        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "server-busy", text)
-    })?;
+    let permit = hub.admit_socket(client)?;
     Ok(upgrade.on_upgrade(async move |socket| {
         let _permit = permit;
         let (id, messages) = hub.open_socket(client).await;
         let mut talk = Talk::new(hub, id, socket);
         let why = talk.run(messages).await;
-        talk.hub.close_socket(id).await;
+        match why {
+            Goodbye::Silent => talk.hub.give_up_socket(id).await,
+            _ => talk.hub.close_socket(id).await,
+        }
         talk.say_goodbye(why).await;
     }))
+}
+
+impl From<SocketRefusal> for Problem {
+    fn from(refusal: SocketRefusal) -> Problem {
+        let (status, code, text) = match refusal {
+            SocketRefusal::Full => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "server-busy",
+                "this server has as many sockets as it takes; try again later",
+            ),
+            SocketRefusal::TooManyFromAddress => (
+                StatusCode::TOO_MANY_REQUESTS,
+                "too-many-sockets",
+                "as many WebSockets as one address may have are open from yours; close one of them",
+            ),
+        };
+        Problem::new(status, code, text)
+    }
 }
 
 /// Why a socket is closed (RFC 6455 §7.4.1).
@@ -79,6 +98,8 @@ pub(crate) async fn open(
 enum Goodbye {
     /// The peer is gone, or said so first.
     Gone,
+    /// Nothing came for long.
+    Silent,
     /// Asked for by the state, or the peer did not read.
     Done,
     /// Too much of what is not allowed.
@@ -126,7 +147,7 @@ impl Talk {
 
     async fn ping(&mut self) -> Result<(), Goodbye> {
         if self.heard.elapsed() >= SILENCE {
-            return Err(Goodbye::Gone);
+            return Err(Goodbye::Silent);
         }
         if self.join_by.is_some_and(|by| by <= Instant::now()) {
             return Err(Goodbye::Done);
@@ -206,7 +227,8 @@ impl Talk {
 
     async fn say_goodbye(&mut self, why: Goodbye) {
         let (code, reason) = match why {
-            Goodbye::Gone => return,
+            Goodbye::Gone | Goodbye::Silent => return,
+            Goodbye::Done if self.hub.is_over() => (1001, "the server is stopping"),
             Goodbye::Done => (1000, "done"),
             Goodbye::Flood => (1008, "too many messages that were refused"),
         };

@@ -6,9 +6,9 @@ use crate::hub::Hub;
 use crate::state::{BridgeError, BridgeRole, Caller, Patched};
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, PathRejection, QueryRejection};
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, Query, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::middleware::map_response;
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Extension, Router};
@@ -31,7 +31,7 @@ type Content = Result<Bytes, BytesRejection>;
 /// Both protocols.
 pub(crate) fn router() -> Router<Hub> {
     let both = routes("/whip", BridgeRole::Publisher).merge(routes("/whep", BridgeRole::Viewer));
-    both.method_not_allowed_fallback(problem::method_not_allowed).layer(map_response(allow_origins))
+    both.method_not_allowed_fallback(problem::method_not_allowed)
 }
 
 fn routes(base: &'static str, role: BridgeRole) -> Router<Hub> {
@@ -155,7 +155,7 @@ fn status_of(code: &str) -> StatusCode {
         "too-large" => StatusCode::PAYLOAD_TOO_LARGE,
         "no-media" => StatusCode::UNPROCESSABLE_ENTITY,
         "room-full" => StatusCode::CONFLICT,
-        "server-busy" => StatusCode::SERVICE_UNAVAILABLE,
+        "server-busy" | "server-draining" => StatusCode::SERVICE_UNAVAILABLE,
         "room-not-found" => StatusCode::NOT_FOUND,
         "too-fast" | "too-many-participants" | "too-many-rooms" => StatusCode::TOO_MANY_REQUESTS,
         "token-room" | "token-grant" | "token-revoked" => StatusCode::FORBIDDEN,
@@ -209,12 +209,20 @@ fn options(methods: &'static str, accepts: header::HeaderName, kind: &'static st
 }
 
 /// Pages of everywhere may use these addresses: nothing a browser sends by itself lets anybody in.
-async fn allow_origins(mut response: Response) -> Response {
+pub(crate) async fn allow_origins(request: Request, next: Next) -> Response {
+    let path = request.uri().path();
+    let is_ours = path.starts_with("/whip/") || path.starts_with("/whep/");
+    let mut response = next.run(request).await;
+    if !is_ours {
+        return response;
+    }
     let headers = response.headers_mut();
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     headers.insert(
         header::ACCESS_CONTROL_EXPOSE_HEADERS,
-        HeaderValue::from_static("location, etag, link, accept-post, accept-patch"),
+        HeaderValue::from_static(
+            "location, etag, link, accept-post, accept-patch, retry-after, www-authenticate",
+        ),
     );
     response
 }

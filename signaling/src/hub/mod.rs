@@ -3,17 +3,19 @@
 
 mod heart;
 mod questions;
+mod reports;
 
 pub(crate) use heart::Health;
-pub(crate) use questions::TrackReport;
+pub(crate) use reports::{PersonReport, RoomReport, TrackReport};
 
-use crate::access::AccessSettings;
+use crate::access::{AccessSettings, Held, Tally};
 use crate::clock::Clock;
 use crate::link::MediaLink;
 use crate::protocol::{ClientMessage, ServerMessage};
 use crate::settings::Settings;
 use crate::state::{Output, SocketId, State};
 use crate::store::Store;
+use crate::webhooks::{self, Delivery, MAX_UNDER_WAY};
 use heart::Heart;
 use questions::Questions;
 use std::collections::HashMap;
@@ -47,8 +49,24 @@ enum Work {
     Message { socket: SocketId, message: ClientMessage },
     Refused { socket: SocketId, code: &'static str, text: String },
     Closed { socket: SocketId },
+    Silent { socket: SocketId },
     Call(Call),
-    Stats { room: String, reply: oneshot::Sender<Option<Vec<TrackReport>>> },
+    Stats { room: String, reply: oneshot::Sender<Option<RoomReport>> },
+}
+
+/// Why there is no room for one more socket.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum SocketRefusal {
+    /// The server has as many as it takes.
+    Full,
+    /// Its address has as many as one may have.
+    TooManyFromAddress,
+}
+
+/// Room for one socket, for as long as this lives.
+pub(crate) struct SocketPermit {
+    _one_of_all: OwnedSemaphorePermit,
+    _one_of_address: Option<Held>,
 }
 
 /// How everybody else talks to the task.
@@ -57,7 +75,9 @@ pub(crate) struct Hub {
     work: mpsc::Sender<Work>,
     last_socket: Arc<AtomicU64>,
     sockets: Arc<Semaphore>,
+    sockets_of: Arc<Tally>,
     health: watch::Receiver<Health>,
+    is_over: watch::Receiver<bool>,
     access: Arc<watch::Sender<Arc<AccessSettings>>>,
 }
 
@@ -66,7 +86,10 @@ impl Hub {
     pub(crate) fn start(state: State, link: MediaLink, store: Box<dyn Store>, clock: Clock) -> Hub {
         let (work, inbox) = mpsc::channel(QUEUED_WORK);
         let (heart, health) = Heart::new(link.workers(), clock.now());
+        let (over, is_over) = watch::channel(false);
         let (access, _) = watch::channel(Arc::new(state.config().access.clone()));
+        // As many as are ever under way, so it is never full.
+        let (post, letters) = mpsc::channel(MAX_UNDER_WAY);
         let core = Core {
             state,
             link,
@@ -75,20 +98,31 @@ impl Hub {
             sockets: HashMap::new(),
             questions: Questions::default(),
             heart,
+            over,
+            post,
         };
         tokio::spawn(core.run(inbox));
-        Hub {
+        let hub = Hub {
             work,
             last_socket: Arc::default(),
             sockets: Arc::new(Semaphore::new(MAX_SOCKETS)),
+            sockets_of: Arc::default(),
             health,
+            is_over,
             access: Arc::new(access),
-        }
+        };
+        tokio::spawn(webhooks::deliver(hub.clone(), letters));
+        hub
     }
 
     /// Who may do what, for those who must know before they ask the task.
     pub(crate) fn access(&self) -> Arc<AccessSettings> {
         Arc::clone(&self.access.borrow())
+    }
+
+    /// The same for those who want to hear of changes.
+    pub(crate) fn watch_access(&self) -> watch::Receiver<Arc<AccessSettings>> {
+        self.access.subscribe()
     }
 
     /// Other settings hold from now on, as far as that is possible.
@@ -97,9 +131,15 @@ impl Hub {
         let _ = self.call(move |state, _| state.reconfigure(settings)).await;
     }
 
-    /// Room for one more socket, for as long as the permit is held.
-    pub(crate) fn admit_socket(&self) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.sockets).try_acquire_owned().ok()
+    /// Room for one more socket from this address, if that is known.
+    pub(crate) fn admit_socket(&self, address: Option<IpAddr>) -> Result<SocketPermit, SocketRefusal> {
+        let limited = address.and_then(|address| self.access().limits_of(address));
+        let one_of_address = limited
+            .map(|(address, limits)| self.sockets_of.hold(address, limits.sockets))
+            .map(|held| held.ok_or(SocketRefusal::TooManyFromAddress))
+            .transpose()?;
+        let one_of_all = Arc::clone(&self.sockets).try_acquire_owned().map_err(|_| SocketRefusal::Full)?;
+        Ok(SocketPermit { _one_of_all: one_of_all, _one_of_address: one_of_address })
     }
 
     /// A new socket, and the messages for it; their end means that it must be closed.
@@ -122,6 +162,11 @@ impl Hub {
         self.work(Work::Closed { socket }).await;
     }
 
+    /// The same of one over which nothing came for long.
+    pub(crate) async fn give_up_socket(&self, socket: SocketId) {
+        self.work(Work::Silent { socket }).await;
+    }
+
     /// Looks at or changes the state. `None`: the task is gone, and so will the process be.
     pub(crate) async fn call<R: Send + 'static>(
         &self,
@@ -133,8 +178,8 @@ impl Hub {
         answer.await.ok()
     }
 
-    /// The counters of a room's tracks; `None` when there is no such room or no answer.
-    pub(crate) async fn stats(&self, room: String) -> Option<Vec<TrackReport>> {
+    /// The counters of a room; `None` when there is no such room or no answer.
+    pub(crate) async fn stats(&self, room: String) -> Option<RoomReport> {
         let (reply, answer) = oneshot::channel();
         self.work(Work::Stats { room, reply }).await;
         answer.await.ok().flatten()
@@ -142,6 +187,27 @@ impl Hub {
 
     pub(crate) fn health(&self) -> Health {
         self.health.borrow().clone()
+    }
+
+    /// Whether everybody was told goodbye.
+    pub(crate) fn is_over(&self) -> bool {
+        *self.is_over.borrow()
+    }
+
+    /// Completes when everybody was told goodbye.
+    pub(crate) async fn over(&self) {
+        let mut is_over = self.is_over.clone();
+        if is_over.wait_for(|is_over| *is_over).await.is_err() {
+            // The task ends only with the runtime.
+            std::future::pending().await
+        }
+    }
+
+    /// Completes when no socket is open any more.
+    pub(crate) async fn sockets_closed(&self) {
+        let all = u32::try_from(MAX_SOCKETS).unwrap_or(u32::MAX);
+        // Never closed.
+        let _ = self.sockets.acquire_many(all).await;
     }
 
     async fn work(&self, work: Work) {
@@ -158,6 +224,8 @@ struct Core {
     sockets: HashMap<SocketId, mpsc::Sender<Outgoing>>,
     questions: Questions,
     heart: Heart,
+    over: watch::Sender<bool>,
+    post: mpsc::Sender<Delivery>,
 }
 
 impl Core {
@@ -187,6 +255,10 @@ impl Core {
             Work::Message { socket, message } => self.state.message(socket, message, now),
             Work::Refused { socket, code, text } => self.state.refuse(socket, code, &text),
             Work::Closed { socket } => self.drop_socket(socket),
+            Work::Silent { socket } => {
+                self.sockets.remove(&socket);
+                self.state.socket_silent(socket, now);
+            }
             Work::Call(call) => call(&mut self.state, now),
             Work::Stats { room, reply } => self.questions.ask(&mut self.state, &self.link, &room, reply, now),
         }
@@ -219,6 +291,12 @@ impl Core {
     }
 
     fn tell(&mut self, output: Output) {
+        let is_over = output.is_over;
+        for delivery in output.deliveries {
+            if self.post.try_send(delivery).is_err() {
+                tracing::error!("a webhook could not be handed on; it is sent after the next start");
+            }
+        }
         for (worker, command) in output.commands {
             self.link.send(worker, command);
         }
@@ -230,6 +308,11 @@ impl Core {
             if matches!(sent, None | Some(Err(TrySendError::Full(_)))) {
                 self.drop_socket(socket);
             }
+        }
+        if is_over {
+            self.over.send_replace(true);
+            // Each is closed once it has heard what it was told.
+            self.sockets.clear();
         }
     }
 

@@ -68,6 +68,10 @@ impl Family {
         self
     }
 
+    pub(super) fn has_values(&self) -> bool {
+        !self.metrics.is_empty()
+    }
+
     pub(super) fn done(self) -> MetricFamily {
         let mut family = MetricFamily::default();
         family.set_name(self.name);

@@ -1,12 +1,12 @@
 //! The workers' counters as metrics: which figure of the page goes by which name.
 
 use super::family::Family;
-use prometheus::proto::MetricFamily;
 use std::collections::HashMap;
 use std::sync::LazyLock;
 use volley::control::channel::COUNTERS;
 use volley::io::TRAIN_LENGTH_BUCKETS;
 use volley::worker::delay::DELAY_BUCKETS_US;
+use volley::worker::histogram::{BATCH_BUCKETS, TURN_BUCKETS_US};
 use volley::worker::page;
 
 /// Where each figure of a page stands.
@@ -40,7 +40,7 @@ const GAUGES: [Row; 8] = [
     ),
 ];
 
-const COUNTS: [Row; 20] = [
+const COUNTS: [Row; 22] = [
     ("turns", "turns_total", "Turns of the worker's loop."),
     ("io-datagrams-in", "datagrams_received_total", "UDP datagrams received."),
     ("io-datagrams-out", "datagrams_sent_total", "UDP datagrams the kernel took."),
@@ -54,6 +54,16 @@ const COUNTS: [Row; 20] = [
     ("redundant", "sounds_sent_twice_total", "Sounds sent in front of the next, on links that lose packets."),
     ("crossed-out", "packets_crossed_out_total", "Packets handed to other workers."),
     ("crossed-in", "packets_crossed_in_total", "Packets taken from other workers."),
+    (
+        "reported-expected",
+        "packets_expected_total",
+        "Packets of publishers that were expected when they were reported on.",
+    ),
+    (
+        "reported-lost",
+        "packets_lost_total",
+        "Packets of publishers that had not come by then; some are sent once more.",
+    ),
     (
         "handed-in",
         "datagrams_taken_over_total",
@@ -104,13 +114,22 @@ impl Page {
 }
 
 /// All metrics of all workers.
-pub(super) fn families(pages: &[Page]) -> Vec<MetricFamily> {
+pub(super) fn families(pages: &[Page]) -> Vec<Family> {
     let name = |name| format!("volley_{name}");
     let gauges = GAUGES.map(|(figure, metric, help)| each(pages, Family::gauge(name(metric), help), figure));
     let counts =
         COUNTS.map(|(figure, metric, help)| each(pages, Family::counter(name(metric), help), figure));
-    let others = [window(pages), drops(pages), handed(pages), troubles(pages), trains(pages), delays(pages)];
-    gauges.into_iter().chain(counts).chain(others).map(Family::done).collect()
+    let others = [
+        window(pages),
+        drops(pages),
+        handed(pages),
+        troubles(pages),
+        trains(pages),
+        delays(pages),
+        turn_lengths(pages),
+        batches(pages),
+    ];
+    gauges.into_iter().chain(counts).chain(others).collect()
 }
 
 fn each(pages: &[Page], family: Family, figure: &str) -> Family {
@@ -204,12 +223,46 @@ fn delays(pages: &[Page]) -> Family {
     })
 }
 
+fn turn_lengths(pages: &[Page]) -> Family {
+    let family = Family::histogram(
+        "volley_turn_seconds",
+        "Work of each turn of the worker's loop, from waking to handing on what leaves.",
+    );
+    numbered(pages).fold(family, |family, (worker, page)| {
+        let mut counts: Vec<u64> =
+            TURN_BUCKETS_US.iter().map(|us| page.of(&format!("turns-up-to-{us}-us"))).collect();
+        counts.push(page.of("turns-longer"));
+        let bounds = TURN_BUCKETS_US.iter().map(|&us| f64::from(us) / MICROSECONDS);
+        family.with_buckets(
+            &[("worker", &worker)],
+            bounds,
+            &counts,
+            page.of("turn-sum-us") as f64 / MICROSECONDS,
+        )
+    })
+}
+
+fn batches(pages: &[Page]) -> Family {
+    let family = Family::histogram(
+        "volley_receive_queue_datagrams",
+        "Datagrams that a turn found waiting in the sockets, of turns that found any.",
+    );
+    numbered(pages).fold(family, |family, (worker, page)| {
+        let mut counts: Vec<u64> =
+            BATCH_BUCKETS.iter().map(|count| page.of(&format!("batches-up-to-{count}"))).collect();
+        counts.push(page.of("batches-larger"));
+        let bounds = BATCH_BUCKETS.iter().map(|&count| f64::from(count));
+        family.with_buckets(&[("worker", &worker)], bounds, &counts, page.of("batch-sum") as f64)
+    })
+}
+
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use prometheus::TextEncoder;
 
-    fn page(figures: &[(&str, u64)]) -> Page {
+    /// One worker's page with these figures, the others 0.
+    pub(in crate::metrics) fn page(figures: &[(&str, u64)]) -> Page {
         let mut page = Page::new([0; COUNTERS]);
         for &(name, value) in figures {
             page.counters[PLACES[name]] = value;
@@ -224,8 +277,19 @@ mod tests {
         let handed = HANDED_KINDS.iter().map(|kind| format!("{HANDED}{kind}"));
         let shown: Vec<String> = rows.chain(troubles).chain(handed).collect();
         // Datagrams are shown as the back end counts them, before the shard does.
-        let others =
-            ["datagrams-in", DROPS, "trains-up-to-", "delayed-", "delay-sum-us", "gathering-window-ns"];
+        let others = [
+            "datagrams-in",
+            DROPS,
+            "trains-up-to-",
+            "delayed-",
+            "delay-sum-us",
+            "gathering-window-ns",
+            "turns-",
+            "turn-sum-us",
+            "batch",
+            "reports",
+            "reported-jitter-us",
+        ];
         for (_, name) in page::names() {
             let is_other = others.iter().any(|prefix| name.starts_with(prefix));
             assert!(is_other != shown.contains(&name), "{name}");
@@ -245,7 +309,10 @@ mod tests {
                 ("dropped-bad-rtp", 7),
             ]),
         ];
-        let text = TextEncoder::new().encode_to_string(&families(&pages)).unwrap();
+        let text = {
+            let families: Vec<_> = families(&pages).into_iter().map(Family::done).collect();
+            TextEncoder::new().encode_to_string(&families).unwrap()
+        };
         for line in [
             "volley_forward_delay_seconds_bucket{worker=\"1\",le=\"0.0001\"} 3",
             "volley_forward_delay_seconds_bucket{worker=\"1\",le=\"+Inf\"} 7",

@@ -160,6 +160,15 @@ pub enum ServerMessage {
         /// As they sent it.
         data: String,
     },
+    /// The server is about to stop, or stops now: then the call is over, and so is what `resumeToken`
+    /// was for. Join again in a moment: this server will be back, or another one in its place.
+    #[serde(rename_all = "camelCase")]
+    Goodbye {
+        /// When; 0 is now, and the socket closes.
+        in_seconds: u64,
+        /// For people.
+        message: String,
+    },
     /// Something was refused, or is over.
     Error {
         /// Stable, for programs.

@@ -178,9 +178,11 @@ impl State {
             let text = "as many rooms as one address may have were made from yours; use one of them";
             return Err(("too-many-rooms", text.to_owned()));
         }
-        let busy =
-            |_| ("server-busy", "this server has as many rooms as it takes; try again later".to_owned());
-        self.make_room(key, key, self.config.max_participants, false).map_err(busy)?;
+        let refused = |refusal| match refusal {
+            RoomRefusal::Draining => ("server-draining", RoomRefusal::Draining.to_string()),
+            _ => ("server-busy", "this server has as many rooms as it takes; try again later".to_owned()),
+        };
+        self.make_room(key, key, self.config.max_participants, false).map_err(refused)?;
         self.room_mut(key).maker = address.and_then(counted_as);
         Ok(())
     }

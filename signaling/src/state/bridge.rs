@@ -95,7 +95,10 @@ impl State {
             mode: MediaPath::Sfu,
             caller,
         };
-        let id = self.enter(None, &request)?;
+        let entered = self.enter(None, &request);
+        self.count_join(&entered.as_ref().map(|_| "joined").map_err(Clone::clone));
+        let id = entered?;
+        self.expect_media(id, now);
         if let Some(participant) = self.participants.get_mut(&id) {
             participant.bridge = Some(role);
         }

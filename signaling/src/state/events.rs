@@ -48,7 +48,7 @@ impl State {
             Event::Speaks { participant, speaks } => self.note_speaker(participant, speaks),
             Event::Load { pictures, busy } => self.note_load(worker, pictures, busy),
             Event::Layers { track, wanted } => self.layers_changed(track, wanted),
-            Event::Ready { .. } | Event::TrackStats { .. } => {}
+            Event::Ready { .. } | Event::TrackStats { .. } | Event::LinkStats { .. } => {}
         }
     }
 
@@ -141,6 +141,9 @@ impl State {
             self.out.command(worker, Command::CloseTransport { transport });
             return;
         };
+        if matches!(state, TransportState::Connected { .. }) {
+            self.media_connected(id, now);
+        }
         let Some(transport) = self.participants.get_mut(&id).and_then(|p| p.transport.as_mut()) else {
             return;
         };
@@ -156,14 +159,18 @@ impl State {
     }
 
     fn tell_hidden(&mut self, id: ParticipantId, hidden: bool) {
+        let room = self.participants.get(&id).map(|participant| participant.room.as_str());
+        tracing::info!(room, participant = id.0, hidden, "somebody is hidden, or back");
         self.tell_others(id, &ServerMessage::ParticipantHidden { participant_id: id.0.to_string(), hidden });
     }
 
     fn transport_ended(&mut self, transport: TransportId, reason: Reason, now: Time) {
         let Some(id) = self.owners.get(&transport.0).copied() else { return };
         let Some(participant) = self.participants.get_mut(&id) else { return };
-        tracing::info!(participant = id.0, ?reason, "media ended");
-        if participant.bridge.is_some() {
+        tracing::info!(room = participant.room, participant = id.0, ?reason, "media ended");
+        // Nothing authentic came for 30 s, and no page is there to come back.
+        let is_gone = reason == Reason::Silent && participant.socket.is_none();
+        if participant.bridge.is_some() || is_gone {
             return self.remove_participant(id, now);
         }
         participant.ended = participant.peer_mark();
@@ -204,6 +211,7 @@ impl State {
         tracing::error!(
             id,
             ?reason,
+            room = owner.map(|p| p.room.as_str()),
             participant = owner.map(|p| p.id.0.0),
             "the media process refused a command"
         );

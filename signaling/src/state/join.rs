@@ -6,6 +6,7 @@ use crate::state::admission::Caller;
 use crate::state::ids::Raw;
 use crate::state::model::{Participant, Room};
 use crate::state::{SocketId, State, growth::Growth, pairs, secret};
+use crate::webhooks::What;
 use std::net::IpAddr;
 use volley::base::{ParticipantId, StreamId, Time};
 use volley::control::Command;
@@ -44,7 +45,32 @@ impl State {
         }
     }
 
+    /// Nothing came over a socket for as long as nothing may come: unless media shows otherwise, nobody is
+    /// there, and nobody waits for them any longer.
+    pub fn socket_silent(&mut self, socket: SocketId, now: Time) {
+        let id = self.sockets.participant(socket);
+        self.socket_closed(socket, now);
+        let is_gone = |id: &ParticipantId| {
+            self.participants.get(id).is_some_and(|p| p.socket.is_none() && !p.is_live())
+        };
+        if let Some(id) = id.filter(is_gone) {
+            self.remove_participant(id, now);
+        }
+    }
+
     pub(super) fn join(&mut self, socket: SocketId, request: JoinRequest, now: Time) -> Result<(), Refusal> {
+        let outcome = self.try_join(socket, request, now);
+        self.count_join(&outcome);
+        outcome.map(drop)
+    }
+
+    /// What became of it.
+    fn try_join(
+        &mut self,
+        socket: SocketId,
+        request: JoinRequest,
+        now: Time,
+    ) -> Result<&'static str, Refusal> {
         if self.sockets.participant(socket).is_some() {
             let text = "this socket has joined already; send leave first, or open another socket";
             return Err(("already-joined", text.into()));
@@ -52,8 +78,15 @@ impl State {
         check_room_id(&request.room_id)?;
         self.check_arrival(request.caller.address, now)?;
         match (&request.participant_id, &request.resume_token) {
-            (None, None) => self.enter(Some(socket), &request).map(drop),
-            (Some(id), Some(token)) => self.resume(socket, &request.room_id, id, token, now),
+            (None, None) => {
+                let id = self.enter(Some(socket), &request)?;
+                self.expect_media(id, now);
+                Ok("joined")
+            }
+            (Some(id), Some(token)) => {
+                self.resume(socket, &request.room_id, id, token, now)?;
+                Ok("resumed")
+            }
             _ => Err(("bad-resume-token", "to come back, send both participantId and resumeToken".into())),
         }
     }
@@ -93,6 +126,7 @@ impl State {
             ended: None,
             socket,
             alone_since: None,
+            joined_at: None,
             growth: Growth::default(),
         };
         self.participants.insert(id, participant);
@@ -108,10 +142,16 @@ impl State {
 
     /// Puts somebody into a room, which begins in the media process with its first participant.
     fn open_for(&mut self, key: &str, id: ParticipantId, worker: usize) {
+        let begins = self.rooms[key].media.is_none();
         self.open_on(key, id, worker);
         let room = self.room_mut(key);
         room.members.insert(id);
         room.empty_since = None;
+        if begins {
+            self.room_happened(What::RoomStarted, key);
+        }
+        tracing::info!(room = key, participant = id.0, "somebody joined");
+        self.person_happened(What::ParticipantJoined, id, None);
         self.settle_path(key, Some(id));
         self.dirty.growth.insert(key.to_owned());
         let name = self.participants[&id].name.clone();
@@ -182,6 +222,9 @@ impl State {
                 .collect(),
         };
         self.tell(id, message);
+        if let Some(socket) = self.participants[&id].socket {
+            self.warn_of_end(socket);
+        }
         let room = self.participants[&id].room.clone();
         if self.rooms.get(&room).is_some_and(|room| !room.speakers.is_empty()) {
             self.tell_speakers(&room);
@@ -192,7 +235,9 @@ impl State {
     pub(super) fn remove_participant(&mut self, id: ParticipantId, now: Time) {
         let worker = self.worker_of(id);
         self.tell_others(id, &ServerMessage::ParticipantLeft { participant_id: id.0.to_string() });
+        self.person_happened(What::ParticipantLeft, id, None);
         let Some(participant) = self.participants.remove(&id) else { return };
+        tracing::info!(room = participant.room, participant = id.0, "somebody left");
         if let Some(socket) = participant.socket {
             self.sockets.assign(socket, None);
         }
@@ -212,6 +257,7 @@ impl State {
     }
 
     fn room_emptied(&mut self, key: &str, now: Time) {
+        self.room_happened(What::RoomEnded, key);
         let room = self.room_mut(key);
         room.empty_since = Some(now);
         let is_declared = room.declared;

@@ -6,10 +6,13 @@
 mod admission;
 mod bridge;
 mod direct;
+mod drain;
 mod events;
 pub(crate) mod growth;
+mod happenings;
 mod ids;
 mod join;
+mod joins;
 mod messages;
 pub(crate) mod model;
 mod moderation;
@@ -25,6 +28,7 @@ mod socket;
 
 pub use admission::Caller;
 pub use bridge::{Bridge, BridgeError, BridgeRole, Patched};
+pub(crate) use joins::{CONNECT_BUCKETS_MS, Joins};
 pub use moderation::{Missing, Selection};
 pub use output::{Output, Save};
 pub use records::{Loaded, RECORD_VERSION};
@@ -32,9 +36,11 @@ pub use rooms::{RoomPage, RoomRefusal, RoomView, TrackOwner};
 pub use socket::SocketId;
 
 use crate::access::{self, Grant};
+use crate::metrics::Census;
 use crate::protocol::{MediaKind, Receive, ServerMessage, SlotView};
 use crate::sdp::{Offer, OfferError};
 use crate::settings::Settings;
+use crate::webhooks::{Happening, Outbox};
 use admission::{Arrivals, Revocation};
 use events::Resync;
 use ids::Ids;
@@ -86,9 +92,15 @@ pub struct State {
     sockets: Sockets,
     resyncs: Vec<Resync>,
     revocations: Vec<Revocation>,
+    outbox: Outbox,
+    joins: Joins,
     arrivals: Arrivals,
     /// By the worker's number.
     loads: Vec<WorkerLoad>,
+    /// When everybody was told goodbye.
+    goodbye_at: Option<Time>,
+    /// There is nothing left to do.
+    is_over: bool,
     out: Output,
     dirty: Dirty,
 }
@@ -104,6 +116,8 @@ struct Dirty {
     slots: BTreeSet<ParticipantId>,
     /// Rooms in which somebody may need more seats.
     growth: BTreeSet<String>,
+    /// What webhooks tell, in its order.
+    happenings: Vec<Happening>,
 }
 
 impl State {
@@ -117,6 +131,7 @@ impl State {
             self.apply_wishes(id);
         }
         self.save_dirty();
+        self.post_letters();
         std::mem::take(&mut self.out)
     }
 
@@ -126,6 +141,7 @@ impl State {
             self.participants.values_mut().filter_map(|p| p.growth.is_due(now).then_some(p.id.0)).collect();
         due.into_iter().for_each(|id| self.request_offer(id));
         self.forget_revocations(access::unix_now());
+        self.outbox.tick(now);
         let is_over = |since: Option<Time>, after| since.is_some_and(|since| now.since(since) >= after);
         let gone: Vec<ParticipantId> = self
             .participants
@@ -142,6 +158,7 @@ impl State {
             .map(|room| room.key.clone())
             .collect();
         empty.iter().for_each(|key| self.remove_room(key, now));
+        self.end_when_drained(now);
     }
 
     /// How many rooms and people there are.
@@ -158,6 +175,21 @@ impl State {
         })
     }
 
+    /// All that metrics tell of signaling.
+    pub(crate) fn census(&self) -> Census {
+        let ((rooms, participants), (audio_tracks, video_tracks)) = (self.counts(), self.published());
+        Census {
+            rooms,
+            participants,
+            audio_tracks,
+            video_tracks,
+            sockets: self.sockets.all().count(),
+            is_draining: self.is_draining(),
+            joins: self.joins.clone(),
+            webhooks: self.outbox.tally(),
+        }
+    }
+
     /// What the server is and allows.
     pub fn config(&self) -> &Config {
         &self.config
@@ -166,8 +198,12 @@ impl State {
     /// Other limits and ICE servers hold from now on. What was agreed on stays: codecs and the spread of
     /// rooms are those of the start.
     pub fn reconfigure(&mut self, settings: Settings) {
-        let Settings { spread_rooms_over, codecs, page, .. } = self.config.settings.clone();
+        let Settings { spread_rooms_over, codecs, page, drain_until, .. } = self.config.settings.clone();
         self.config.settings = Settings { spread_rooms_over, codecs, page, ..settings };
+        self.settle_outbox();
+        if self.is_draining() && drain_until.is_none() {
+            self.drain_begins();
+        }
     }
 
     /// Reads an offer as far as what is configured lets it be taken.

@@ -103,6 +103,9 @@ pub(crate) struct Participant {
     /// Since when there is neither a socket nor a live transport.
     #[serde(skip)]
     pub alone_since: Option<Time>,
+    /// Since when their media is expected to find a way for the first time.
+    #[serde(skip)]
+    pub joined_at: Option<Time>,
     #[serde(skip)]
     pub growth: Growth,
 }

@@ -8,6 +8,7 @@ use crate::state::join::Refusal;
 use crate::state::model::{Dialogue, Line, Participant, PeerMark, Phase, Transport};
 use crate::state::plan::{Changes, Planner, Wishes};
 use crate::state::{State, secret};
+use crate::webhooks::What;
 use volley::base::{ParticipantId, Time, TransportId, WorkerId};
 use volley::control::Command;
 use volley::control::message::OpenTransport;
@@ -191,6 +192,7 @@ impl State {
             let number = track.track_id.parse().expect("it was written from a number");
             self.owners.insert(number, id);
             let participant_id = participant_id.clone();
+            self.person_happened(What::TrackPublished, id, Some(track.clone()));
             self.tell_others(id, &ServerMessage::TrackPublished { participant_id, track });
         }
         if let Some(participant) = self.participants.get(&id) {

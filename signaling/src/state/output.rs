@@ -3,6 +3,7 @@
 
 use crate::protocol::ServerMessage;
 use crate::state::socket::SocketId;
+use crate::webhooks::Delivery;
 use volley::control::Command;
 
 /// A change of the records.
@@ -35,6 +36,10 @@ pub struct Output {
     pub commands: Vec<(usize, Command)>,
     /// Messages to sockets, and with `None` the wish to close one.
     pub messages: Vec<(SocketId, Option<ServerMessage>)>,
+    /// Webhooks to be sent, once they are remembered.
+    pub deliveries: Vec<Delivery>,
+    /// When the messages are out, the server ends.
+    pub is_over: bool,
 }
 
 impl Output {

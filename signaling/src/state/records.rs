@@ -7,6 +7,7 @@ use crate::state::output::Save;
 use crate::state::placement::WorkerLoad;
 use crate::state::socket::Sockets;
 use crate::state::{Config, Dirty, Output, State};
+use crate::webhooks::Outbox;
 use serde::de::DeserializeOwned;
 use std::collections::HashMap;
 use volley::base::Time;
@@ -20,6 +21,7 @@ const SERVER: u16 = 1;
 const ROOM: u16 = 2;
 const PARTICIPANT: u16 = 3;
 pub(super) const REVOCATION: u16 = 4;
+pub(super) const WEBHOOK: u16 = 5;
 const RESERVED_IDS: u64 = 0;
 const MEDIA_START: u64 = 1;
 
@@ -47,8 +49,12 @@ impl State {
             sockets: Sockets::default(),
             resyncs: Vec::new(),
             revocations: all(records, REVOCATION).collect(),
+            joins: Default::default(),
+            outbox: Outbox::of(all(records, WEBHOOK)),
             arrivals: Arrivals::default(),
             loads: vec![WorkerLoad::default(); config.candidates.len().max(1)],
+            goodbye_at: None,
+            is_over: false,
             out: Output::default(),
             dirty: Dirty::default(),
             config,
@@ -61,6 +67,7 @@ impl State {
         }
         let media_is_new = number(records, MEDIA_START) != Some(state.config.media_start);
         state.out.saves.push(put(SERVER, MEDIA_START, &state.config.media_start));
+        state.settle_outbox();
         state.settle(media_is_new, now);
         state
     }
@@ -137,9 +144,11 @@ impl State {
 
     /// Turns what has changed into changes of the records.
     pub(super) fn save_dirty(&mut self) {
+        let letters = self.number_happenings();
         if let Some(reserved) = self.ids.reserve() {
             self.out.saves.push(put(SERVER, RESERVED_IDS, &reserved));
         }
+        self.keep_letters(letters);
         for key in std::mem::take(&mut self.dirty.rooms) {
             if let Some(room) = self.rooms.get(&key) {
                 self.out.saves.push(put(ROOM, room.number, room));

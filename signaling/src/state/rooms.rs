@@ -1,13 +1,13 @@
 //! Rooms as REST makes, shows and ends them.
 
+use crate::access::unix_now_ms;
 use crate::protocol::{MediaKind, ParticipantView, RoomMode, ServerMessage, TrackSource};
 use crate::state::join::{check_name, check_room_id};
 use crate::state::model::Room;
 use crate::state::{State, secret};
 use serde::Serialize;
-use std::time::{SystemTime, UNIX_EPOCH};
 use utoipa::ToSchema;
-use volley::base::{ParticipantId, RoomId, Time, TrackId};
+use volley::base::{ParticipantId, RoomId, Time, TrackId, TransportId};
 
 /// A room as REST shows it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
@@ -47,6 +47,8 @@ pub struct TrackOwner {
     pub kind: MediaKind,
     /// What it shows.
     pub source: TrackSource,
+    /// Its layers that somebody watches, where there are several.
+    pub layers_watched: Option<Vec<u8>>,
 }
 
 /// Why a room was not made.
@@ -58,6 +60,9 @@ pub enum RoomRefusal {
     /// One address has made as many as it may.
     #[error("as many rooms as one address may have were made from yours; delete one, or let it end")]
     TooManyFromAddress,
+    /// The server is about to end.
+    #[error("this server is stopping and takes no new rooms; try again in a moment")]
+    Draining,
     /// Its name is too long, empty or has line breaks.
     #[error("a name has 1 to 64 characters, and no line breaks")]
     BadName,
@@ -113,7 +118,15 @@ impl State {
     pub fn track_owner(&self, track: TrackId) -> Option<TrackOwner> {
         let owner = self.participants.get(self.owners.get(&track.0)?)?;
         let (line, found) = owner.tracks().find(|(_, one)| one.id.0 == track)?;
-        Some(TrackOwner { participant: owner.id.0, kind: line.kind, source: found.source })
+        let layers_watched =
+            found.wanted_layers.map(|wanted| (0..8).filter(|layer| wanted >> layer & 1 == 1).collect());
+        Some(TrackOwner { participant: owner.id.0, kind: line.kind, source: found.source, layers_watched })
+    }
+
+    /// Whose a transport is, and their name.
+    pub fn transport_owner(&self, transport: TransportId) -> Option<(ParticipantId, &str)> {
+        let owner = self.participants.get(self.owners.get(&transport.0)?)?;
+        Some((owner.id.0, &owner.name))
     }
 
     /// A number that no other question to the media process has.
@@ -128,19 +141,20 @@ impl State {
         max_participants: usize,
         declared: bool,
     ) -> Result<(), RoomRefusal> {
+        if self.is_draining() {
+            return Err(RoomRefusal::Draining);
+        }
         if self.rooms.len() >= self.config.max_rooms {
             return Err(RoomRefusal::TooMany);
         }
         debug_assert!(check_room_id(key).is_ok(), "a room's key can be joined");
-        let created =
-            SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
         let room = Room {
             number: self.ids.take(),
             key: key.to_owned(),
             name: name.to_owned(),
             max_participants,
             declared,
-            created_unix_ms: created,
+            created_unix_ms: unix_now_ms(),
             maker: None,
             mode: Default::default(),
             path: Default::default(),

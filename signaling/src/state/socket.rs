@@ -35,6 +35,11 @@ impl Sockets {
         }
     }
 
+    /// Every one.
+    pub(crate) fn all(&self) -> impl Iterator<Item = SocketId> {
+        self.0.keys().copied()
+    }
+
     /// Where it came from.
     pub(crate) fn address(&self, socket: SocketId) -> Option<IpAddr> {
         self.0.get(&socket)?.address

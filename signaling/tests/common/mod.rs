@@ -13,6 +13,7 @@ use volley_signaling::protocol::{ClientMessage, ServerMessage};
 use volley_signaling::settings::Settings;
 use volley_signaling::state::{Config, SocketId, State};
 use volley_signaling::store::{MemoryStore, Store};
+use volley_signaling::webhooks::Delivery;
 
 pub(crate) struct Lab {
     pub(crate) state: State,
@@ -21,6 +22,10 @@ pub(crate) struct Lab {
     pub(crate) commands: Vec<(usize, Command)>,
     inboxes: HashMap<SocketId, Vec<ServerMessage>>,
     pub(crate) closed: Vec<SocketId>,
+    /// Everybody was told goodbye.
+    pub(crate) is_over: bool,
+    /// Webhooks that were sent.
+    pub(crate) deliveries: Vec<Delivery>,
 }
 
 pub(crate) fn config() -> Config {
@@ -44,7 +49,16 @@ impl Lab {
     pub(crate) fn after(store: MemoryStore, config: Config) -> Lab {
         let now = Time::from_millis(1000);
         let state = State::load(config, &store.load(), now);
-        let mut lab = Lab { state, now, store, commands: vec![], inboxes: HashMap::new(), closed: vec![] };
+        let mut lab = Lab {
+            state,
+            now,
+            store,
+            commands: vec![],
+            inboxes: HashMap::new(),
+            closed: vec![],
+            is_over: false,
+            deliveries: vec![],
+        };
         lab.turn();
         lab
     }
@@ -58,6 +72,8 @@ impl Lab {
     pub(crate) fn turn(&mut self) {
         let output = self.state.finish();
         output.saves.iter().for_each(|save| self.store.apply(save));
+        self.is_over |= output.is_over;
+        self.deliveries.extend(output.deliveries);
         self.commands.extend(output.commands);
         for (socket, message) in output.messages {
             match message {

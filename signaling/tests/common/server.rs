@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 use volley::base::TransportId;
-use volley::control::types::{Reason, TrackStats};
+use volley::control::types::{LinkStats, Reason, TrackStats};
 use volley::control::{Command, Event};
 use volley_signaling::Ports;
 use volley_signaling::link::{MediaCarrier, MediaLink};
@@ -132,7 +132,19 @@ fn react(command: &Command, transports: &mut Vec<TransportId>) -> Vec<Event> {
                 track: volley::base::TrackId(id),
                 stats,
             });
-            each.chain([Event::Answered { request: *request }]).collect()
+            let link = LinkStats {
+                packets: 9,
+                bytes: 900,
+                estimate_bps: Some(500_000),
+                round_trip_us: 20_000,
+                lost_of_10000: 100,
+            };
+            let links = transports.iter().map(|&transport| Event::LinkStats {
+                request: *request,
+                transport,
+                stats: link,
+            });
+            each.chain(links).chain([Event::Answered { request: *request }]).collect()
         }
         Command::Resync { request } => vec![Event::Answered { request: *request }],
         _ => vec![],

@@ -73,6 +73,12 @@ export function silenced(source: TrackSource): Notice {
   return { text: `Whoever runs this room switched your ${what} off. You can switch it on again.` };
 }
 
+/** The server is about to stop, or has. */
+export function goodbye(inSeconds: number): Notice {
+  if (inSeconds > 0) return { text: `This server stops in ${inSeconds} seconds, and the call with it. Just join again then.` };
+  return { text: "The server was stopped. You are back in as soon as it is there again.", urgent: true };
+}
+
 /** The socket is away. */
 export const RECONNECTING: Notice = { text: "Reconnecting to the server – your call goes on." };
 

@@ -44,6 +44,8 @@ const stage = new Stage({
 const lobby = new Lobby(part("#lobby"), { name: query.get("name"), roomId: readRoom(location.pathname) }, join);
 
 let phase: "lobby" | "joining" | "call" = "lobby";
+/** Whether the server said that it stops now. */
+let isServerGone = false;
 
 const deeds: Record<errors.Deed, () => void> = {
   "retry-devices": () => void devices.retry(),
@@ -62,6 +64,8 @@ function join({ name, roomId }: Entrance): void {
 }
 
 function inRoom({ roomId, participantId, participantName }: FromServer<"joined">): void {
+  isServerGone = false;
+  notices.hide("goodbye");
   stage.open({ id: participantId, name: participantName });
   if (phase === "call") return;
   phase = "call";
@@ -98,8 +102,13 @@ function connectionTo(state: SignalingState): void {
     notices.hide("socket");
     notices.hide("server");
   }
-  if (state !== "waiting") return;
+  if (state !== "waiting" || isServerGone) return;
   notices.show("socket", phase === "call" ? errors.RECONNECTING : errors.SERVER_AWAY);
+}
+
+function leaveTaking({ inSeconds }: FromServer<"goodbye">): void {
+  isServerGone = inSeconds === 0;
+  notices.show("goodbye", errors.goodbye(inSeconds));
 }
 
 function mediaIs(state: MediaState): void {
@@ -138,6 +147,7 @@ room.on("ended", (refusal) => toLobby(errors.refusal(refusal)));
 room.on("change", showPeople);
 room.on("seats", () => stage.update());
 room.on("state", connectionTo);
+room.on("goodbye", leaveTaking);
 room.on("media", mediaIs);
 room.on("silenced", silence);
 room.on("error", (refusal: Refusal) => notices.show("server", errors.complaint(refusal)));

@@ -9,8 +9,8 @@ use crate::base::id::{
 use crate::control::message::{Command, Event, MAX_CNAME, OpenSlot, OpenTransport, Publish};
 use crate::control::types::{
     Codec, CodecParameters, DtlsVersion, Encoding, ExtensionIds, Fingerprint, FingerprintHash,
-    IceCredentials, Kind, MAX_CODECS, MAX_ENCODINGS, MAX_UFRAG, Mid, Password, Reason, Source, SrtpProfile,
-    TrackStats, TransportState,
+    IceCredentials, Kind, LinkStats, MAX_CODECS, MAX_ENCODINGS, MAX_UFRAG, Mid, Password, Reason, Source,
+    SrtpProfile, TrackStats, TransportState,
 };
 use arrayvec::{ArrayString, ArrayVec};
 use std::net::SocketAddr;
@@ -164,6 +164,13 @@ layout!(TrackStats {
     nacks_sent: u64,
     key_frame_requests: u64,
 });
+layout!(LinkStats {
+    packets: u64,
+    bytes: u64,
+    estimate_bps: Option<u64>,
+    round_trip_us: u32,
+    lost_of_10000: u16,
+});
 layout!(OpenTransport {
     participant: ParticipantId,
     transport: TransportId,
@@ -227,4 +234,5 @@ variants!(Event {
     7 => Load { pictures: u8, busy: u8 },
     8 => Speaks { participant: ParticipantId, speaks: bool },
     9 => Layers { track: TrackId, wanted: u8 },
+    10 => LinkStats { request: u64, transport: TransportId, stats: LinkStats },
 });

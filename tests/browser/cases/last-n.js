@@ -3,7 +3,7 @@
 // was silent for nine turns has no seat left when it begins to speak.
 import { samples } from '../harness/calls.js';
 import { Crowd } from '../harness/crowd.js';
-import { join } from '../harness/room.js';
+import { join, slowestScrapeMs } from '../harness/room.js';
 import { sleep, until } from '../harness/shell.js';
 import { seatedAt } from '../measure/seats.js';
 
@@ -40,12 +40,13 @@ async function lastN(context) {
   for (let round = 0; round < ROUNDS; round += 1) shownMs.push(await speakUp(speaker, watcher));
   const to = Date.now();
   const seatedMs = await seatings(pages, crowd.turns(from, to));
+  const scrapeMs = await slowestScrapeMs();
   const negotiations = (await offers(pages)) - offersBefore;
   await crowd.leave();
   return {
     people: PEOPLE + pages.length, seats: SEATS, shownMs, turns: seatedMs.length,
-    slowestSeatMs: Math.max(...seatedMs), neverSeated: seatedMs.filter((ms) => ms === Infinity).length, negotiations,
-    failures: broken(context.limits, { shownMs, seatedMs, negotiations }),
+    slowestSeatMs: Math.max(...seatedMs), neverSeated: seatedMs.filter((ms) => ms === Infinity).length, negotiations, scrapeMs,
+    failures: broken(context.limits, { shownMs, seatedMs, negotiations, scrapeMs }),
   };
 }
 
@@ -70,8 +71,9 @@ async function seatings(pages, turns) {
   return all;
 }
 
-function broken({ mostSpeakerMs }, { shownMs, seatedMs, negotiations }) {
+function broken({ mostSpeakerMs, mostScrapeMs }, { shownMs, seatedMs, negotiations, scrapeMs }) {
   return [
+    scrapeMs <= mostScrapeMs || `a scrape took ${scrapeMs} ms`,
     shownMs.every((ms) => ms <= mostSpeakerMs) || `the speaker was seen only after ${shownMs} ms`,
     seatedMs.length > 0 || 'nobody else spoke',
     seatedMs.every((ms) => ms <= mostSpeakerMs) || `a speaker had a seat only after ${Math.max(...seatedMs)} ms`,

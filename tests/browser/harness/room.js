@@ -1,8 +1,10 @@
 // People in a room of the volley under test, each in a page of their own.
 import { stats } from './calls.js';
+import { SERVER_ADDRESS } from './network.js';
 import { until } from './shell.js';
 
 const ORIGIN = 'http://localhost:8080';
+const METRICS = `http://${SERVER_ADDRESS}:9090/metrics`;
 const NAMES = ['', 'Ada', 'Ben', 'Cleo', 'Dora', 'Emil', 'Fay', 'Gus'];
 
 // Joins through Volley's own page; `id` is painted into the picture and sets the tone. The windows of the
@@ -40,6 +42,18 @@ export function joinedAt({ page }) {
 }
 
 export const callStats = (person) => stats(person.page, 'call');
+
+// What Prometheus would wait for, the slowest of ten times.
+export async function slowestScrapeMs() {
+  const times = [];
+  for (let round = 0; round < 10; round += 1) {
+    const began = performance.now();
+    const text = await (await fetch(METRICS)).text();
+    if (!text.includes('volley_turns_total')) throw new Error(`no metrics at ${METRICS}: ${text}`);
+    times.push(performance.now() - began);
+  }
+  return Math.ceil(Math.max(...times));
+}
 
 // The server's REST interface.
 export async function api(path, options = {}) {

@@ -31,6 +31,8 @@ export const FIGURES = {
   mostMeshGapMs: 1000,
   // Chromium takes some 5 s to say that a way is gone; only then another is looked for.
   mostMoveMs: 10_000,
+  // Of Prometheus' metrics, while thirty people are in a room.
+  mostScrapeMs: 50,
 };
 
 export const WORKS = {
@@ -52,4 +54,5 @@ export const WORKS = {
   mostMeshSeenMs: 15_000,
   mostMeshGapMs: 4000,
   mostMoveMs: 20_000,
+  mostScrapeMs: 2000,
 };

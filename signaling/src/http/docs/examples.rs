@@ -77,6 +77,10 @@ pub(super) fn from_server() -> Vec<ServerMessage> {
             kind: SignalKind::Candidate,
             data: text("candidate:1 1 udp 2122260223 192.0.2.7 50123 typ host"),
         },
+        ServerMessage::Goodbye {
+            in_seconds: 25,
+            message: text("the server is stopping; calls on it end in 25 s"),
+        },
         ServerMessage::error("room-full", "5 people are in this room, and it takes no more; try again later"),
     ]
 }

@@ -1,0 +1,41 @@
+//! What signaling itself counts, as metrics.
+
+use super::Census;
+use super::family::Family;
+use crate::state::CONNECT_BUCKETS_MS;
+
+pub(super) fn families(census: &Census) -> Vec<Family> {
+    let joins = Family::counter(
+        "volley_joins_total",
+        "Attempts to come in, by what became of them: joined, resumed, or the code of the refusal.",
+    );
+    let results = census.joins.results.iter();
+    let joins =
+        results.fold(joins, |family, (result, count)| family.with(&[("result", result)], *count as f64));
+    let connects = Family::histogram(
+        "volley_join_seconds",
+        "From coming in to the first path for media, of those who found one.",
+    );
+    let bounds = CONNECT_BUCKETS_MS.iter().map(|&ms| ms as f64 / 1_000.0);
+    let sum = census.joins.connect_time.as_secs_f64();
+    let letters = census.webhooks;
+    vec![
+        joins,
+        connects.with_buckets(&[], bounds, &census.joins.connected, sum),
+        Family::gauge("volley_websockets", "WebSockets that are open, joined or not.")
+            .with(&[], census.sockets as f64),
+        Family::gauge("volley_draining", "1 while the server is stopping and takes no new rooms, else 0.")
+            .with(&[], f64::from(u8::from(census.is_draining))),
+        Family::gauge("volley_webhooks_waiting", "Webhooks that have not arrived yet.")
+            .with(&[], letters.waiting as f64),
+        Family::counter("volley_webhooks_delivered_total", "Webhooks that arrived.")
+            .with(&[], letters.delivered as f64),
+        Family::counter("volley_webhook_failures_total", "Attempts to deliver a webhook that failed.")
+            .with(&[], letters.failed as f64),
+        Family::counter(
+            "volley_webhooks_dropped_total",
+            "Webhooks that were never sent, since too many waited.",
+        )
+        .with(&[], letters.dropped as f64),
+    ]
+}

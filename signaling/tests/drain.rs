@@ -1,0 +1,102 @@
+//! The end of a server: no new rooms, a warning, and goodbye when nobody is left or the time is over.
+
+mod common;
+
+use common::{Lab, Page, config};
+use serde_json::json;
+use volley_signaling::access::unix_now_ms;
+use volley_signaling::protocol::ServerMessage;
+use volley_signaling::settings::Settings;
+use volley_signaling::state::{Config, RoomRefusal};
+use volley_signaling::store::MemoryStore;
+use volley_signaling::webhooks::WebhookSettings;
+
+fn drain(lab: &mut Lab, milliseconds: u64) {
+    let drain_until = Some(unix_now_ms() + milliseconds);
+    lab.state.reconfigure(Settings { drain_until, ..config().settings });
+    lab.turn();
+}
+
+/// What the goodbyes that a page heard say of the time.
+fn goodbyes(lab: &mut Lab, page: &Page) -> Vec<u64> {
+    let seconds = |message: &ServerMessage| match message {
+        ServerMessage::Goodbye { in_seconds, .. } => Some(*in_seconds),
+        _ => None,
+    };
+    lab.heard(page.socket).iter().filter_map(seconds).collect()
+}
+
+#[test]
+fn who_is_here_goes_on_and_is_warned_and_no_room_begins() {
+    let mut lab = Lab::new();
+    let page = lab.join(1, "room", "one");
+    drain(&mut lab, 60_000);
+    assert_eq!(goodbyes(&mut lab, &page), [60]);
+    assert_eq!(lab.state.create_room("Meeting", None, lab.now), Err(RoomRefusal::Draining));
+    let socket = lab.open(2);
+    lab.say(socket, json!({"type":"join","roomId":"another","participantName":"two"}));
+    assert_eq!(lab.error(socket), "server-draining");
+    let socket = lab.open(3);
+    lab.say(socket, json!({"type":"join","roomId":"room","participantName":"three"}));
+    let late = Page { socket, ..page };
+    assert_eq!(goodbyes(&mut lab, &late).len(), 1, "who comes late is warned, too");
+    lab.pass(1000);
+    assert!(!lab.is_over);
+}
+
+#[test]
+fn the_server_ends_with_its_last_person() {
+    let mut lab = Lab::new();
+    let page = lab.join(1, "room", "one");
+    drain(&mut lab, 60_000);
+    lab.say(page.socket, json!({"type":"leave"}));
+    assert!(!lab.is_over, "who leaves is answered first");
+    lab.pass(200);
+    assert!(lab.is_over);
+    assert_eq!(goodbyes(&mut lab, &page).last(), Some(&0));
+}
+
+#[test]
+fn everybody_is_told_goodbye_once_when_the_time_is_over() {
+    let mut lab = Lab::new();
+    let page = lab.join(1, "room", "one");
+    drain(&mut lab, 0);
+    lab.pass(200);
+    assert!(lab.is_over);
+    lab.pass(200);
+    assert_eq!(goodbyes(&mut lab, &page), [0]);
+}
+
+#[test]
+fn webhooks_tell_of_the_end_and_are_waited_for_a_moment() {
+    let receiver = WebhookSettings { url: String::from("http://receiver"), secrets: vec![] };
+    let settings = Settings { webhooks: Some(receiver), ..config().settings };
+    let mut lab = Lab::after(MemoryStore::default(), Config { settings: settings.clone(), ..config() });
+    lab.join(1, "room", "one");
+    lab.state.reconfigure(Settings { drain_until: Some(unix_now_ms()), ..settings });
+    lab.pass(200);
+    let mut told = 0;
+    while let Some(delivery) = lab.deliveries.pop() {
+        assert!(!lab.is_over);
+        lab.state.webhook_answered((&delivery.room, delivery.number), true, lab.now);
+        told += 1;
+        lab.turn();
+    }
+    assert_eq!(told, 4, "started, joined, left, ended");
+    lab.pass(200);
+    assert!(lab.is_over);
+}
+
+#[test]
+fn a_process_that_is_started_in_between_goes_on_draining() {
+    let mut lab = Lab::new();
+    lab.join(1, "room", "one");
+    let settings = Settings { drain_until: Some(unix_now_ms() + 60_000), ..config().settings };
+    let mut lab = Lab::after(lab.store, Config { settings, ..config() });
+    assert_eq!(lab.state.create_room("Meeting", None, lab.now), Err(RoomRefusal::Draining));
+    lab.pass(200);
+    assert!(!lab.is_over);
+    // Nobody resumes; whoever would have is given up, and then nobody is left.
+    lab.pass(31_000);
+    assert!(lab.is_over);
+}
