@@ -12,6 +12,7 @@ import * as moderation from './cases/moderation.js';
 import * as openssl from './cases/openssl.js';
 import * as startStop from './cases/start-stop.js';
 import * as tokens from './cases/tokens.js';
+import * as turn from './cases/turn.js';
 import * as twoTabs from './cases/two-tabs.js';
 import * as whipWhep from './cases/whip-whep.js';
 import { CaseContext } from './harness/context.js';
@@ -20,7 +21,7 @@ import { Server } from './harness/server.js';
 import { Cleanup, log } from './harness/shell.js';
 import { FIGURES, WORKS } from './measure/limits.js';
 
-const TESTS = [meter, startStop, twoTabs, killSignaling, badInput, tokens, layers, adapt, loss, lastN, moderation, openssl, whipWhep];
+const TESTS = [meter, startStop, twoTabs, killSignaling, badInput, tokens, layers, adapt, loss, lastN, moderation, openssl, whipWhep, turn];
 const USAGE = 'usage: ./scripts/e2e NAME|all [--json] [--seconds N] [--io uring|epoll] [--only CASE] [--attempts N] [--works] [--keep], or --list';
 const FULL_SECONDS = 60;
 

@@ -117,6 +117,7 @@ pub(crate) const KEYS: &[Key] = &[
     flag("dev", "tls.dev", Kind::Bool, "false", AtStart, "Make a certificate, which browsers will warn of, where none is given"),
 
     key("webrtc.ice_servers", Kind::IceServers, "[]", AtOnce, "STUN and TURN servers that pages are told in joined"),
+    key("webrtc.turn_ttl", Kind::Number { least: 60, most: 604_800 }, "43200", AtOnce, "Seconds for which credentials are good that are made with the secret of a TURN server"),
     key("webrtc.max_bitrate", BITRATE, "5000000", AtStart, "Most a page sends of one picture, all layers together, bit/s"),
     key("webrtc.min_bitrate", BITRATE, "100000", AtStart, "A layer that max_bitrate would cut below this is left out; the lowest stays"),
     key("webrtc.simulcast", Kind::Bool, "true", AtStart, "Whether pages send a picture in several sizes"),

@@ -3,6 +3,7 @@
 use crate::http::guard::{Client, shown};
 use crate::http::problem::{self, Problem};
 use crate::hub::Hub;
+use crate::protocol::IceServerView;
 use crate::state::{BridgeError, BridgeRole, Caller, Patched};
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, PathRejection, QueryRejection};
@@ -96,7 +97,11 @@ impl Address {
             (header::HeaderName::from_static("accept-patch"), FRAGMENT.to_owned()),
             (header::CACHE_CONTROL, "no-store".to_owned()),
         ];
-        Ok((StatusCode::CREATED, head, bridge.sdp).into_response())
+        let mut response = (StatusCode::CREATED, head, bridge.sdp).into_response();
+        for link in bridge.ice_servers.iter().flat_map(links) {
+            response.headers_mut().append(header::LINK, link);
+        }
+        Ok(response)
     }
 
     async fn patch(
@@ -194,6 +199,24 @@ fn text(body: Content) -> Result<String, Problem> {
     })?;
     String::from_utf8(body.into())
         .map_err(|_| Problem::new(StatusCode::BAD_REQUEST, "bad-body", "the body is not UTF-8 text"))
+}
+
+/// RFC 9725 §4.6: a header for each address of a STUN or TURN server. One that no header can carry is
+/// left out.
+fn links(server: &IceServerView) -> impl Iterator<Item = HeaderValue> {
+    let quoted = |name: &str, value: &Option<String>| {
+        let value = value.as_ref()?.replace('\\', "\\\\").replace('"', "\\\"");
+        Some(format!("; {name}=\"{value}\""))
+    };
+    let secrets = [quoted("username", &server.username), quoted("credential", &server.credential)];
+    let kind = server.credential.as_ref().map(|_| String::from("; credential-type=\"password\""));
+    let parameters: String = secrets.into_iter().chain([kind]).flatten().collect();
+    let link = move |url: &String| {
+        let mut link = HeaderValue::try_from(format!("<{url}>; rel=\"ice-server\"{parameters}")).ok()?;
+        link.set_sensitive(true);
+        Some(link)
+    };
+    server.urls.iter().filter_map(link)
 }
 
 /// What a browser asks before it lets a page of elsewhere speak to us (RFC 9725 §4.6).

@@ -1,8 +1,7 @@
 //! Messages to a page.
 
 use crate::access::Grants;
-use crate::protocol::{ParticipantView, Quality, TrackSource, TrackView};
-use crate::settings::IceServer;
+use crate::protocol::{IceServerView, ParticipantView, Quality, TrackSource, TrackView};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -26,9 +25,9 @@ pub enum ServerMessage {
         /// How media goes: `sfu`.
         #[schema(value_type = String)]
         mode: &'static str,
-        /// For the page's RTCPeerConnection.
-        #[schema(value_type = Vec<Object>)]
-        ice_servers: Vec<IceServer>,
+        /// For the page's RTCPeerConnection. Credentials may be yours alone and last for some hours; you
+        /// get new ones when you come back.
+        ice_servers: Vec<IceServerView>,
         /// What you may do here: of `publish`, `subscribe`, `record`, `administer`.
         #[schema(value_type = Vec<String>)]
         grants: Grants,

@@ -1,7 +1,7 @@
 //! Participants over HTTP: publishers by WHIP (RFC 9725) and viewers by WHEP. They are people of the room
 //! like others, but for the page: nobody is there to be told anything, and none of them comes back.
 
-use crate::protocol::MediaKind;
+use crate::protocol::{IceServerView, MediaKind};
 use crate::sdp::{Fragment, LocalIce, Offer, restarted};
 use crate::state::admission::Caller;
 use crate::state::join::{JoinRequest, Refusal, check_room_id};
@@ -30,6 +30,8 @@ pub struct Bridge {
     pub sdp: String,
     /// Names its ICE credentials (RFC 9725 §4.3.1).
     pub tag: String,
+    /// STUN and TURN servers it may use.
+    pub ice_servers: Vec<IceServerView>,
 }
 
 /// What became of a fragment.
@@ -105,7 +107,7 @@ impl State {
                 let participant = &self.participants[&id];
                 let key = format!("{}-{}", id.0, participant.resume_token);
                 let tag = participant.transport.as_ref().map(Transport::tag).unwrap_or_default();
-                Ok(Bridge { key, sdp, tag })
+                Ok(Bridge { key, sdp, tag, ice_servers: self.ice_servers_for(id) })
             }
             Err(refusal) => {
                 self.remove_participant(id, now);

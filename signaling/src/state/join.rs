@@ -1,7 +1,7 @@
 //! Coming, coming back and going.
 
-use crate::access::counted_as;
-use crate::protocol::ServerMessage;
+use crate::access::{counted_as, unix_now};
+use crate::protocol::{IceServerView, ServerMessage};
 use crate::state::admission::Caller;
 use crate::state::ids::Raw;
 use crate::state::model::{Participant, Room};
@@ -170,7 +170,7 @@ impl State {
             resume_token: participant.resume_token.clone(),
             resumed,
             mode: "sfu",
-            ice_servers: self.config.ice_servers.clone(),
+            ice_servers: self.ice_servers_for(id),
             grants: participant.pass.grants.clone(),
             tracks: participant.track_views(),
             participants: others
@@ -183,6 +183,12 @@ impl State {
         if self.rooms.get(&room).is_some_and(|room| !room.speakers.is_empty()) {
             self.tell_speakers(&room);
         }
+    }
+
+    /// What somebody is told of STUN and TURN servers now.
+    pub(super) fn ice_servers_for(&self, id: ParticipantId) -> Vec<IceServerView> {
+        let (name, expires) = (id.0.to_string(), unix_now() + self.config.turn_ttl.as_secs());
+        self.config.ice_servers.iter().map(|server| server.told_to(&name, expires)).collect()
     }
 
     /// Takes somebody out, with all that is theirs.
