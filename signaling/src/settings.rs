@@ -30,6 +30,8 @@ pub struct Settings {
     pub ice_servers: Vec<IceServer>,
     /// How long credentials are good that are made with the secret of a TURN server.
     pub turn_ttl: Duration,
+    /// Whether media may come over TCP.
+    pub ice_tcp: bool,
     /// Which codecs are taken, and how.
     pub codecs: CodecSettings,
     /// What pages are asked to do.
@@ -158,6 +160,7 @@ impl Default for Settings {
             idle_timeout: Duration::from_secs(3600),
             ice_servers: vec![],
             turn_ttl: Duration::from_secs(12 * 3600),
+            ice_tcp: true,
             codecs: CodecSettings::default(),
             page: PageSettings::default(),
             access: AccessSettings::default(),

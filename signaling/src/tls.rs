@@ -3,6 +3,7 @@
 //!
 //! Knows neither files nor when they change: the supervisor reads them.
 
+use crate::media_tcp::{MediaDoor, begins_as_media};
 use axum::serve::Listener;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -117,6 +118,7 @@ impl TlsListener {
     pub(crate) fn start(
         listener: TcpListener,
         certificates: Arc<Certificates>,
+        door: Option<MediaDoor>,
     ) -> anyhow::Result<TlsListener> {
         let mut config = ServerConfig::builder_with_provider(Arc::new(provider()))
             .with_safe_default_protocol_versions()?
@@ -126,7 +128,7 @@ impl TlsListener {
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         let address = listener.local_addr()?;
         let (ready, connections) = mpsc::channel(QUEUED);
-        tokio::spawn(accept(listener, TlsAcceptor::from(Arc::new(config)), ready));
+        tokio::spawn(accept(listener, TlsAcceptor::from(Arc::new(config)), door, ready));
         Ok(TlsListener { connections, address })
     }
 }
@@ -134,6 +136,7 @@ impl TlsListener {
 async fn accept(
     listener: TcpListener,
     acceptor: TlsAcceptor,
+    door: Option<MediaDoor>,
     ready: mpsc::Sender<(TlsStream<TcpStream>, SocketAddr)>,
 ) {
     let handshakes = Arc::new(Semaphore::new(HANDSHAKES));
@@ -148,16 +151,32 @@ async fn accept(
         };
         // As for plain HTTP: an answer is one small message that the page waits for.
         let _ = stream.set_nodelay(true);
-        let (acceptor, ready) = (acceptor.clone(), ready.clone());
+        let (acceptor, door, ready) = (acceptor.clone(), door.clone(), ready.clone());
         tokio::spawn(async move {
-            match tokio::time::timeout(HANDSHAKE_WITHIN, acceptor.accept(stream)).await {
-                Ok(Ok(stream)) => drop(ready.send((stream, address)).await),
+            match tokio::time::timeout(HANDSHAKE_WITHIN, welcome(stream, &acceptor, door)).await {
+                Ok(Ok(Some(stream))) => drop(ready.send((stream, address)).await),
+                Ok(Ok(None)) => {}
                 Ok(Err(error)) => tracing::debug!(%error, %address, "a TLS handshake failed"),
                 Err(_) => tracing::debug!(%address, "a TLS handshake took too long"),
             }
             drop(permit);
         });
     }
+}
+
+/// Shakes hands; `None`: it was media, and was handed on.
+async fn welcome(
+    stream: TcpStream,
+    acceptor: &TlsAcceptor,
+    door: Option<MediaDoor>,
+) -> io::Result<Option<TlsStream<TcpStream>>> {
+    if let Some(door) = door
+        && begins_as_media(&stream).await?
+    {
+        door.take(stream).await;
+        return Ok(None);
+    }
+    acceptor.accept(stream).await.map(Some)
 }
 
 impl Listener for TlsListener {

@@ -3,6 +3,7 @@ import fs from 'node:fs';
 import { parseArgs } from 'node:util';
 import * as adapt from './cases/adapt.js';
 import * as badInput from './cases/bad-input.js';
+import * as ipv6 from './cases/ipv6.js';
 import * as killSignaling from './cases/kill-signaling.js';
 import * as lastN from './cases/last-n.js';
 import * as layers from './cases/layers.js';
@@ -11,6 +12,7 @@ import * as meter from './cases/meter.js';
 import * as moderation from './cases/moderation.js';
 import * as openssl from './cases/openssl.js';
 import * as startStop from './cases/start-stop.js';
+import * as tcpOnly from './cases/tcp-only.js';
 import * as tokens from './cases/tokens.js';
 import * as turn from './cases/turn.js';
 import * as twoTabs from './cases/two-tabs.js';
@@ -21,7 +23,7 @@ import { Server } from './harness/server.js';
 import { Cleanup, log } from './harness/shell.js';
 import { FIGURES, WORKS } from './measure/limits.js';
 
-const TESTS = [meter, startStop, twoTabs, killSignaling, badInput, tokens, layers, adapt, loss, lastN, moderation, openssl, whipWhep, turn];
+const TESTS = [meter, startStop, twoTabs, killSignaling, badInput, tokens, layers, adapt, loss, lastN, moderation, openssl, whipWhep, turn, tcpOnly, ipv6];
 const USAGE = 'usage: ./scripts/e2e NAME|all [--json] [--seconds N] [--io uring|epoll] [--only CASE] [--attempts N] [--works] [--keep], or --list';
 const FULL_SECONDS = 60;
 

@@ -11,13 +11,13 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
-use volley::control::ChannelFds;
 use volley::control::channel::CounterView;
 use volley::control::handover::{
     GatheringRange, IdentityDer, IoChoice, MediaHandover, SignalingHandover, SignalingWorker, WorkerFds,
 };
 use volley::control::records::Records;
 use volley::control::types::{Fingerprint, FingerprintHash};
+use volley::control::{ChannelFds, connections};
 use volley::io::bind_media_port;
 use volley::transport::dtls::Identity;
 use volley::worker::page;
@@ -92,9 +92,10 @@ impl Server {
         for channel in &channels {
             let sockets = bind_media_port(0).expect("a free port");
             let port = sockets[0].local_addr().expect("it is bound").port();
-            workers.push(WorkerFds { channel: clone(channel), sockets });
+            let (accepts, connections) = connections::pair().expect("descriptors");
+            workers.push(WorkerFds { channel: clone(channel), sockets, connections });
             let candidates = vec![SocketAddr::from((Ipv4Addr::LOCALHOST, port))];
-            reached.push(SignalingWorker { channel: clone(channel), candidates });
+            reached.push(SignalingWorker { channel: clone(channel), candidates, connections: accepts });
         }
         let (supervisor, child) = UnixStream::pair().expect("a pair of sockets");
         run_media(workers, identity, child);
@@ -166,6 +167,8 @@ fn run_signaling(workers: Vec<SignalingWorker>, fingerprint: Fingerprint) -> Soc
         http,
         https: None,
         metrics: None,
+        media: None,
+        tcp_candidates: vec![],
         fingerprint,
         settings: Settings { spread_rooms_over: 1, ..Settings::default() }.to_bytes(),
     };

@@ -107,6 +107,8 @@ pub(crate) const KEYS: &[Key] = &[
     flag("metrics-port", "server.metrics_port", Kind::WordOrNumber { words: &["auto", "off"], least: 0, most: 65_535 }, "auto", AtStart,
         "Port of Prometheus' metrics: a number, 0 for a free one, off, or auto: 9090, or none when another program has it"),
     flag("udp-port", "server.udp_port", PORT, "50000", AtStart, "UDP port of the first worker's media, the next worker has the next port; 0 takes free ones"),
+    flag("ice-tcp", "server.ice_tcp", Kind::Bool, "true", AtStart,
+        "Whether media may come over TCP where UDP does not pass: at udp_port's number and at the ports of HTTP and HTTPS"),
     flag("announce", "server.announce", Kind::Addresses, "[]", AtStart,
         "Addresses at which browsers reach this machine, when they differ from those of its interfaces (1:1 NAT)"),
     flag("log-level", "server.log_level", Kind::Text, "info", AtStart, "What to log: error, warn, info, debug, trace; also LOG_LEVEL"),

@@ -59,7 +59,7 @@ impl Kind {
                 value.as_f64().filter(|ms| (0.0..=MOST_GATHERING_MS).contains(ms)).map(Value::from)
             }),
             Kind::Address => address(value),
-            Kind::Addresses => each(value, address),
+            Kind::Addresses => each(value, announced),
             Kind::Networks => each(value, network),
             Kind::Origins => each(value, origin),
             Kind::Header => header(value),
@@ -97,7 +97,9 @@ impl Kind {
             Kind::Text => String::from("a text"),
             Kind::Gathering => format!("auto, off or milliseconds from 0 to {MOST_GATHERING_MS}"),
             Kind::Address => String::from("an IPv4 or IPv6 address"),
-            Kind::Addresses => String::from("a list of IPv4 or IPv6 addresses"),
+            Kind::Addresses => String::from(
+                "a list of IPv4 or IPv6 addresses; names are not looked up, since browsers are told addresses",
+            ),
             Kind::Networks => String::from("a list of addresses and networks such as 10.0.0.0/8"),
             Kind::Origins => String::from("a list of origins such as https://app.example.org, or *"),
             Kind::Header => String::from("the name of a header, such as X-Auth-Token"),
@@ -166,6 +168,13 @@ fn text(value: &Value) -> Option<String> {
 fn address(value: &Value) -> Option<Value> {
     let address: IpAddr = value.as_str()?.parse().ok()?;
     Some(Value::from(address.to_string()))
+}
+
+/// An address that somebody else can reach.
+fn announced(value: &Value) -> Option<Value> {
+    let address: IpAddr = value.as_str()?.parse().ok()?;
+    let is_one = !address.is_unspecified() && !address.is_multicast();
+    is_one.then(|| Value::from(address.to_canonical().to_string()))
 }
 
 fn network(value: &Value) -> Option<Value> {
@@ -290,7 +299,9 @@ mod tests {
         let two = json!(["203.0.113.7", "2001:db8::7"]);
         assert_eq!(Kind::Addresses.read("203.0.113.7, 2001:db8::7"), Ok(two.clone()));
         assert_eq!(Kind::Addresses.read("['203.0.113.7', '2001:db8::7']"), Ok(two));
-        assert!(Kind::Addresses.read("203.0.113").is_err());
+        for wrong in ["203.0.113", "sfu.example.org", "0.0.0.0", "ff02::1", "203.0.113.7:80"] {
+            assert!(Kind::Addresses.read(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

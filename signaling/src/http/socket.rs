@@ -3,9 +3,10 @@
 use crate::http::guard::Client;
 use crate::http::problem::Problem;
 use crate::http::rate::Bucket;
+use crate::http::reached::reached;
 use crate::hub::{Hub, Outgoing};
 use crate::protocol::{ClientMessage, ServerMessage};
-use crate::state::SocketId;
+use crate::state::{Origin, SocketId};
 use axum::Extension;
 use axum::extract::State;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
@@ -64,9 +65,10 @@ pub(crate) async fn open(
         let text = "this server has as many sockets as it takes; try again later";
         Problem::new(StatusCode::SERVICE_UNAVAILABLE, "server-busy", text)
     })?;
+    let from = Origin { address: client, reached: reached(&headers) };
     Ok(upgrade.on_upgrade(async move |socket| {
         let _permit = permit;
-        let (id, messages) = hub.open_socket(client).await;
+        let (id, messages) = hub.open_socket(from).await;
         let mut talk = Talk::new(hub, id, socket);
         let why = talk.run(messages).await;
         talk.hub.close_socket(id).await;

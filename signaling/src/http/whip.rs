@@ -2,9 +2,10 @@
 
 use crate::http::guard::{Client, shown};
 use crate::http::problem::{self, Problem};
+use crate::http::reached::reached;
 use crate::hub::Hub;
 use crate::protocol::IceServerView;
-use crate::state::{BridgeError, BridgeRole, Caller, Patched};
+use crate::state::{BridgeError, BridgeRole, Caller, Origin, Patched};
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
@@ -171,10 +172,11 @@ fn status_of(code: &str) -> StatusCode {
 
 /// Whether they may is looked at before (`guard`); here it becomes what they may do.
 fn caller(hub: &Hub, headers: &HeaderMap, address: Option<IpAddr>) -> Caller {
+    let from = Origin { address, reached: reached(headers) };
     let access = hub.access();
     let shown = shown(headers, &access.auth_token_header);
     let is_trusted = shown.as_deref().is_some_and(|shown| access.is_api_key(shown));
-    Caller { token: shown.filter(|_| !is_trusted), address, is_trusted }
+    Caller { token: shown.filter(|_| !is_trusted), from, is_trusted }
 }
 
 fn segment<T>(path: Result<Path<T>, PathRejection>) -> Result<T, Problem> {

@@ -86,7 +86,7 @@ impl State {
         now: Time,
     ) -> Result<Bridge, BridgeError> {
         check_room_id(room)?;
-        self.check_arrival(caller.address, now)?;
+        self.check_arrival(caller.from.address, now)?;
         let mut offer = self.read_offer(&sdp).map_err(|error| (error.code(), error.to_string()))?;
         restrict(&mut offer, role)?;
         let request = JoinRequest {
@@ -160,11 +160,10 @@ impl State {
 
     fn restarted(&self, id: ParticipantId) -> Option<Patched> {
         let transport = self.participants.get(&id)?.transport.as_ref()?;
-        let candidates = self.worker_of(id).and_then(|worker| self.config.candidates.get(worker));
+        let candidates = self.candidates_for(id);
         let bundle: Vec<&str> = transport.lines.iter().map(|line| line.mid.as_str()).collect();
         let kind = transport.lines.first().map_or(MediaKind::Audio, |line| line.kind);
-        let fragment =
-            restarted(&transport.local, candidates.map_or(&[], Vec::as_slice), &bundle, kind.into());
+        let fragment = restarted(&transport.local, &candidates, &bundle, kind.into());
         Some(Patched::Restarted { fragment, tag: transport.tag() })
     }
 }

@@ -5,8 +5,7 @@ use crate::protocol::{IceServerView, ServerMessage};
 use crate::state::admission::Caller;
 use crate::state::ids::Raw;
 use crate::state::model::{Participant, Room};
-use crate::state::{SocketId, State, growth::Growth, pairs, secret};
-use std::net::IpAddr;
+use crate::state::{Origin, SocketId, State, growth::Growth, pairs, secret};
 use volley::base::{ParticipantId, StreamId, Time};
 use volley::control::Command;
 
@@ -29,9 +28,9 @@ pub(super) struct JoinRequest {
 pub(super) type Refusal = (&'static str, String);
 
 impl State {
-    /// A page opened a socket, from this address if that is known.
-    pub fn socket_opened(&mut self, socket: SocketId, address: Option<IpAddr>) {
-        self.sockets.open(socket, address);
+    /// A page opened a socket.
+    pub fn socket_opened(&mut self, socket: SocketId, from: Origin) {
+        self.sockets.open(socket, from);
     }
 
     /// A socket is gone. Its participant stays for as long as media shows that they are there.
@@ -49,7 +48,7 @@ impl State {
             return Err(("already-joined", text.into()));
         }
         check_room_id(&request.room_id)?;
-        self.check_arrival(request.caller.address, now)?;
+        self.check_arrival(request.caller.from.address, now)?;
         match (&request.participant_id, &request.resume_token) {
             (None, None) => self.enter(Some(socket), &request).map(drop),
             (Some(id), Some(token)) => self.resume(socket, &request.room_id, id, token, now),
@@ -65,7 +64,7 @@ impl State {
     ) -> Result<ParticipantId, Refusal> {
         let name = check_name(&request.name)?;
         let pass = self.pass_for_joining(&request.caller, &request.room_id)?;
-        let address = request.caller.address;
+        let address = request.caller.from.address;
         self.check_people(address)?;
         // Before a room is made for it, which nobody would ever leave.
         let Some(worker) = self.place(self.rooms.get(&request.room_id)) else {
@@ -81,6 +80,7 @@ impl State {
             name,
             pass,
             address: address.and_then(counted_as),
+            reached: request.caller.from.reached,
             resume_token: secret::token::<24>(),
             call_stream: Raw(StreamId(self.ids.take())),
             screen_stream: Raw(StreamId(self.ids.take())),
@@ -134,6 +134,7 @@ impl State {
         };
         let participant = self.participants.get_mut(&id).filter(known).ok_or_else(refusal)?;
         let before = participant.socket.replace(socket);
+        participant.reached = self.sockets.origin(socket).reached;
         let pairs = pairs(participant);
         participant.growth.restart(pairs);
         let is_silent = participant.transport.is_none();
