@@ -7,7 +7,7 @@ use volley::base::{ParticipantId, TrackId};
 use volley::sim::fault::{Fault, FaultKind};
 use volley::sim::mesh::MeshPlan;
 use volley::sim::oracle::Violation;
-use volley::sim::scenario::{Action, Scenario};
+use volley::sim::scenario::{Action, Ports, Scenario};
 use volley::sim::verdict::Verdict;
 use volley::sim::world::World;
 
@@ -116,6 +116,49 @@ fn a_room_on_four_shards_serves_the_same_people_as_on_one() {
         assert_eq!(shown(&one), shown(&four), "seed {seed}");
         assert_eq!(served(&one), served(&four), "seed {seed}");
         assert!(four.crossed_in > 0, "seed {seed}");
+    }
+}
+
+#[test]
+fn people_behind_one_port_are_served_as_behind_one_for_each_shard() {
+    for seed in 300..312 {
+        let scenario = Scenario::from_seed(seed).quiet().on_shards(4);
+        let apart = judge(&scenario);
+        for ports in [Ports::OneSteered, Ports::OneHashed] {
+            let together = judge(&scenario.clone().behind(ports));
+            assert!(
+                together.violations.is_empty(),
+                "{ports:?} {}",
+                describe(&scenario, &together.violations)
+            );
+            assert_eq!(shown(&apart), shown(&together), "seed {seed} {ports:?}");
+            assert_eq!(served(&apart), served(&together), "seed {seed} {ports:?}");
+            let is_hashed = ports == Ports::OneHashed;
+            assert!(together.handed_checks > 0, "seed {seed} {ports:?}");
+            // Once a check is answered the kernel knows whose the address is.
+            assert_eq!(
+                together.handed_others > 0,
+                is_hashed,
+                "seed {seed} {ports:?}: {}",
+                together.handed_others
+            );
+        }
+    }
+}
+
+#[test]
+fn every_seed_passes_every_oracle_behind_one_port() {
+    for ports in [Ports::OneSteered, Ports::OneHashed] {
+        let failure = first_failure(400..424, |seed| {
+            let scenario = Scenario::from_seed(seed).behind(ports);
+            let scenario = if scenario.shards == 1 { scenario.on_shards(3) } else { scenario };
+            let verdict = judge(&scenario);
+            let what = || format!("{ports:?} {}", describe(&scenario, &verdict.violations));
+            if verdict.violations.is_empty() { Ok(()) } else { Err(what()) }
+        });
+        if let Some(failure) = failure {
+            panic!("{failure}");
+        }
     }
 }
 

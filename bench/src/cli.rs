@@ -2,12 +2,14 @@
 
 mod compare;
 mod limit;
+mod ports;
 mod swarm;
 mod volley;
 
 pub(crate) use compare::{Compare, Rooms, Scenario, SmallRooms};
 pub(crate) use limit::Limit;
-pub(crate) use swarm::{People, Swarm};
+pub(crate) use ports::Ports;
+pub(crate) use swarm::{Over, People, Swarm};
 pub(crate) use volley::{Arrivals, Churn, Growth, JoinStorm, Overload};
 
 use crate::scenario::contender::Name;
@@ -78,13 +80,15 @@ pub(crate) enum Command {
     Churn(Churn),
     /// Half as much again as a server carries
     Overload(Overload),
+    /// What the kernel takes to find a datagram's socket where workers share a port
+    Ports(Ports),
 }
 
 impl Command {
     /// Whether `volley` has to be found or built before namespaces hide the network.
     pub(crate) fn needs_volley(&self) -> bool {
         match self {
-            Command::Limit(_) | Command::People(_) => false,
+            Command::Limit(_) | Command::People(_) | Command::Ports(_) => false,
             Command::Compare(compare) => compare.servers.include_volley(),
             Command::Rooms(rooms) => rooms.servers.include_volley(),
             Command::Swarm(swarm) => swarm.server.is_none() && swarm.start == Name::Volley,

@@ -4,6 +4,7 @@ mod cli;
 mod host;
 mod limit;
 mod load;
+mod ports;
 mod report;
 mod rivals;
 mod scenario;
@@ -46,9 +47,13 @@ fn outside(cli: &Cli) -> anyhow::Result<ExitCode> {
     enclosure::run_inside(variables.as_slice())
 }
 
-/// What is done to a server that runs already, from this machine as it is; `None` for commands that
+/// What is done on this machine as it is, mostly to a server that runs already; `None` for commands that
 /// start their own.
 fn beside(cli: &Cli) -> anyhow::Result<Option<Report>> {
+    if let Command::Ports(ports) = &cli.command {
+        start_logging()?;
+        return scenario::ports::run(ports, cli.common.generator_core, &Progress::new()).map(Some);
+    }
     let server = match &cli.command {
         Command::Swarm(swarm) => swarm.server,
         Command::People(people) => Some(people.server),
@@ -83,6 +88,7 @@ fn run(command: &Command, common: &Common, place: &Place) -> anyhow::Result<Repo
     // One thread: it shares the generator's core.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     match command {
+        Command::Ports(_) => bail!("ports are measured outside of namespaces"),
         Command::People(_) => bail!("people join a server that runs already, outside of namespaces"),
         Command::Limit(limit) => scenario::limit::run(limit, place, &progress),
         Command::Compare(compare) => {

@@ -4,6 +4,9 @@
 //! others is read and ignored: the load recognises people by what they send.
 
 mod sdp;
+mod whip;
+
+pub(crate) use whip::Whip;
 
 use crate::signal::{Association, Credentials, Person, Signaling, Wish};
 use anyhow::{Context as _, anyhow, bail};

@@ -6,8 +6,10 @@ mod config;
 mod flags;
 mod identity;
 mod logging;
+mod privileges;
 mod process;
 mod sockets;
+mod steering;
 mod supervisor;
 mod tls;
 

@@ -4,9 +4,9 @@ use anyhow::{Context as _, anyhow, bail};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
 use std::time::{Duration, Instant};
-use volley::io::{bind_listener, bind_media_port};
+use volley::io::{bind_listener, bind_media_group, bind_media_port};
 
-/// One worker's sockets, all on one port.
+/// One worker's sockets, all on one port, which may be that of the others.
 pub(crate) struct MediaPort {
     pub(crate) port: u16,
     pub(crate) sockets: Vec<UdpSocket>,
@@ -58,15 +58,29 @@ pub(crate) fn bind_metrics(host: IpAddr, port: MetricsPort) -> anyhow::Result<Op
     Ok(Some(listener))
 }
 
-/// Binds one port per worker from `base` on, or free ones when `base` is 0.
-pub(crate) fn bind_media(base: u16, workers: u16) -> anyhow::Result<Vec<MediaPort>> {
+/// How many UDP ports there are.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum UdpPorts {
+    /// One, whatever the number of workers.
+    One,
+    PerWorker,
+}
+
+/// Binds what all workers' media comes to: the port `base`, or those from there on; free ones when it
+/// is 0.
+pub(crate) fn bind_media(base: u16, workers: u16, ports: UdpPorts) -> anyhow::Result<Vec<MediaPort>> {
+    if ports == UdpPorts::One {
+        let bound = when_free(|| MediaPort::bind_shared(base, workers));
+        return bound.map_err(|error| explain(error, "UDP", base, "--udp-port", None));
+    }
     if base != 0 && base.checked_add(workers - 1).is_none() {
         bail!("{workers} workers need UDP ports {base} and up, past 65535; choose a lower --udp-port");
     }
     (0..workers)
         .map(|worker| {
             let port = if base == 0 { 0 } else { base + worker };
-            MediaPort::bind_when_free(port).map_err(|error| explain(error, "UDP", port, "--udp-port", None))
+            when_free(|| MediaPort::bind(port))
+                .map_err(|error| explain(error, "UDP", port, "--udp-port", None))
         })
         .collect()
 }
@@ -92,23 +106,33 @@ pub(crate) fn bind_media_tcp(port: u16) -> Option<TcpListener> {
 /// then: who stops Volley and starts it again must not find its own port taken.
 const OWN_PORT_FREE_WITHIN: Duration = Duration::from_secs(3);
 
-impl MediaPort {
-    fn bind_when_free(port: u16) -> io::Result<MediaPort> {
-        let patience = Instant::now() + OWN_PORT_FREE_WITHIN;
-        loop {
-            match MediaPort::bind(port) {
-                Err(error) if error.kind() == io::ErrorKind::AddrInUse && Instant::now() < patience => {
-                    std::thread::sleep(Duration::from_millis(20));
-                }
-                outcome => return outcome,
+fn when_free<T>(bind: impl Fn() -> io::Result<T>) -> io::Result<T> {
+    let patience = Instant::now() + OWN_PORT_FREE_WITHIN;
+    loop {
+        match bind() {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse && Instant::now() < patience => {
+                std::thread::sleep(Duration::from_millis(20));
             }
+            outcome => return outcome,
         }
     }
+}
 
+impl MediaPort {
     fn bind(port: u16) -> io::Result<MediaPort> {
-        let sockets = bind_media_port(port)?;
-        let port =
-            sockets.first().map_or(Ok(port), |socket| Ok::<_, io::Error>(socket.local_addr()?.port()))?;
+        MediaPort::over(bind_media_port(port)?)
+    }
+
+    /// One for each worker, all on the same port.
+    fn bind_shared(port: u16, workers: u16) -> io::Result<Vec<MediaPort>> {
+        if workers == 1 {
+            return Ok(vec![MediaPort::bind(port)?]);
+        }
+        bind_media_group(port, workers)?.into_iter().map(MediaPort::over).collect()
+    }
+
+    fn over(sockets: Vec<UdpSocket>) -> io::Result<MediaPort> {
+        let port = sockets.first().map_or(Ok(0), |socket| Ok::<_, io::Error>(socket.local_addr()?.port()))?;
         Ok(MediaPort { port, sockets })
     }
 
@@ -158,9 +182,11 @@ mod tests {
     #[test]
     fn a_taken_udp_port_is_named_with_the_way_out() {
         let holder = MediaPort::bind(0).unwrap();
-        let error = bind_media(holder.port, 1).err().unwrap().to_string();
-        assert!(error.starts_with(&format!("UDP port {} is taken", holder.port)), "{error}");
-        assert!(error.ends_with("choose another with --udp-port"), "{error}");
+        for ports in [UdpPorts::One, UdpPorts::PerWorker] {
+            let error = bind_media(holder.port, 2, ports).err().unwrap().to_string();
+            assert!(error.starts_with(&format!("UDP port {} is taken", holder.port)), "{error}");
+            assert!(error.ends_with("choose another with --udp-port"), "{error}");
+        }
     }
 
     #[test]
@@ -203,8 +229,14 @@ mod tests {
 
     #[test]
     fn workers_past_the_last_port_are_refused() {
-        let error = bind_media(65535, 2).err().unwrap().to_string();
+        let error = bind_media(65535, 2, UdpPorts::PerWorker).err().unwrap().to_string();
         assert!(error.contains("choose a lower --udp-port"), "{error}");
+    }
+
+    #[test]
+    fn all_workers_have_one_port_unless_they_are_to_have_one_each() {
+        let ports = bind_media(0, 3, UdpPorts::One).unwrap();
+        assert!(ports.len() == 3 && ports.iter().all(|port| port.port == ports[0].port && port.port != 0));
     }
 
     #[test]
@@ -212,7 +244,7 @@ mod tests {
         // Somebody else may hold a neighbour of a free port, but not of twenty.
         let neighbours = (0..20).find_map(|_| {
             let base = MediaPort::bind(0).unwrap().port;
-            bind_media(base, 2).ok().map(|ports| (base, [ports[0].port, ports[1].port]))
+            bind_media(base, 2, UdpPorts::PerWorker).ok().map(|ports| (base, [ports[0].port, ports[1].port]))
         });
         let (base, ports) = neighbours.expect("two free ports side by side");
         assert_eq!(ports, [base, base + 1]);

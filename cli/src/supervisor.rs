@@ -1,6 +1,6 @@
 //! The supervisor: owns what must outlive its children, and keeps both running.
 //!
-//! It owns the ports, signaling's records and the certificate. When signaling dies it is started
+//! It owns the ports, what steers datagrams among them, signaling's records and the certificate. When signaling dies it is started
 //! again on the same channels; the media process does not notice. When the media process dies all
 //! its transports are gone, and what signaling believes of them is wrong: both start anew, on new
 //! channels, with the next `media_start` number to tell signaling so. It parses nothing and serves
@@ -9,8 +9,9 @@
 use crate::config::Config;
 use crate::flags::{Flags, Role};
 use crate::process::{Change, Process};
+use crate::steering::Steering;
 use crate::tls::Certificate;
-use crate::{addresses, identity, sockets};
+use crate::{addresses, identity, privileges, sockets};
 use anyhow::{Context as _, bail};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::time::{ClockId, clock_gettime};
@@ -66,6 +67,7 @@ struct Supervisor {
     media_tcp: Option<TcpListener>,
     certificate: Certificate,
     ports: Vec<MediaPort>,
+    steering: Steering,
     addresses: Vec<IpAddr>,
     channels: Vec<ChannelFds>,
     /// By the worker's number, the ends for signaling and for the worker.
@@ -84,7 +86,8 @@ impl Supervisor {
         let host = config.get("server.host");
         let http = sockets::bind_http(host, config.get("server.port"))?;
         let metrics = sockets::bind_metrics(host, config.metrics_port())?;
-        let ports = sockets::bind_media(config.get("server.udp_port"), config.worker_count())?;
+        let workers = config.worker_count();
+        let ports = sockets::bind_media(config.get("server.udp_port"), workers, config.udp_ports())?;
         let addresses = addresses::candidates(&config.get::<Vec<IpAddr>>("server.announce"), host);
         for address in addresses.iter().filter(|&&address| !ports.iter().any(|port| port.takes(address))) {
             tracing::warn!("browsers are not told {address}: this machine has no sockets of its family");
@@ -96,6 +99,8 @@ impl Supervisor {
             certificate.identity().map(|_| sockets::bind_https(host, config.get("tls.port"))).transpose()?;
         let log_level: String = config.get("server.log_level");
         tracing::info!(workers = ports.len(), ?addresses, "Volley {} starts", env!("CARGO_PKG_VERSION"));
+        let steering = Steering::begin(&ports);
+        privileges::give_up_bpf();
         let (identity, fingerprint) = identity::generate()?;
         Ok(Supervisor {
             media: Process::new(Role::Media, log_level.clone()),
@@ -108,6 +113,7 @@ impl Supervisor {
             media_tcp,
             certificate,
             ports,
+            steering,
             addresses,
             media_start: 1,
             records: Records::create(DEFAULT_BYTES)?,
@@ -151,6 +157,7 @@ impl Supervisor {
                 self.give_up_unless_ready(self.media.name(), status)?;
                 tracing::error!("the media process died ({status}): all calls must connect again");
                 self.channels.clear();
+                self.steering.forget_all();
                 self.media_start += 1;
                 let due = self.media.due().unwrap_or_else(Instant::now);
                 self.signaling.kill_until(due).await;
@@ -204,8 +211,10 @@ impl Supervisor {
         };
         let handover = MediaHandover {
             workers: (0..self.ports.len()).map(worker).collect::<anyhow::Result<_>>()?,
+            sources: self.steering.sources()?,
             io: self.config.io(),
             gathering: self.config.gathering(),
+            playout: self.config.playout(),
             identity: self.identity.clone(),
             unix_nanos_at_zero: self.unix_nanos_at_zero,
         };

@@ -106,6 +106,26 @@ fn media_that_is_killed_comes_back_with_a_signaling_process_that_knows_it() {
 }
 
 #[test]
+fn a_new_media_process_goes_on_with_the_one_port_and_what_steers_it() {
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let volley = Volley::start(&["--metrics-port", &port.to_string()]);
+    let metrics = || exchange(&format!("127.0.0.1:{port}"), "GET /metrics", "");
+    let has = |line: &str| metrics().is_some_and(|(_, text)| text.lines().any(|have| have == line));
+    let turned = || [0, 1].iter().all(|worker| !has(&format!("volley_turns_total{{worker=\"{worker}\"}} 0")));
+    let steered = || [0, 1].map(|worker| has(&format!("volley_udp_steered{{worker=\"{worker}\"}} 1")));
+    until("both workers have turned", turned);
+    if steered() == [false, false] {
+        eprintln!("skipped: the kernel does not let this user steer");
+        return;
+    }
+    assert_eq!(steered(), [true, true]);
+    let killed = volley.child("media");
+    kill_process(killed, Signal::KILL).unwrap();
+    until("media is another one", || volley.children("media").iter().any(|&child| child != killed));
+    until("it is steered again", || turned() && steered() == [true, true]);
+}
+
+#[test]
 fn no_child_outlives_a_supervisor_that_is_killed() {
     let mut volley = Volley::start(&[]);
     let children = [volley.child("media"), volley.child("signaling")];

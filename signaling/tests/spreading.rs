@@ -49,6 +49,8 @@ fn what_concerns_somebody_is_told_to_the_worker_they_are_on() {
     assert_eq!(joined_on(&lab, &page), 1);
     let answer = lab.offer(&page, &fixture("chromium-example-client"));
     assert!(answer.contains(" 50001 typ host") && !answer.contains(" 50000 typ host"), "{answer}");
+    // On a port that all workers share, a check is told apart by it.
+    assert!(answer.contains("\r\na=ice-ufrag:AAB"), "{answer}");
     let microphone = tracks(&all(&lab))[0].track;
     let media = |(_, command): &&(usize, Command)| {
         !matches!(command, Command::OpenRoom { .. } | Command::SpanRoom { .. } | Command::Join { .. })

@@ -10,6 +10,7 @@ pub mod seq;
 pub mod slab;
 pub mod time;
 pub mod timer;
+pub mod worker_name;
 
 pub use id::{ParticipantId, RoomId, SlotId, StreamId, TrackId, TransportId, WorkerId};
 pub use outbox::{Outbox, Path, Push, SocketIndex, TrainId};

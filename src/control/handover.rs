@@ -10,7 +10,7 @@ pub(in crate::control) mod tests;
 
 use super::channel::ChannelFds;
 use super::codec::Corrupt;
-use super::types::Fingerprint;
+use super::types::{Fingerprint, PlayoutBounds};
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::os::fd::OwnedFd;
@@ -50,7 +50,8 @@ impl std::fmt::Debug for IdentityDer {
 pub struct WorkerFds {
     /// Its channel to signaling.
     pub channel: ChannelFds,
-    /// Its bound UDP sockets, one per address family, all on one port.
+    /// Its bound UDP sockets, one per address family, all on one port, which may be that of all
+    /// workers.
     pub sockets: Vec<UdpSocket>,
     /// Where TCP connections come from (`connections`).
     pub connections: OwnedFd,
@@ -70,10 +71,15 @@ pub struct GatheringRange {
 pub struct MediaHandover {
     /// One per worker; the worker's number is its place.
     pub workers: Vec<WorkerFds>,
+    /// Where the workers say which addresses are whose, when they share a port and the kernel follows
+    /// it. Owned by the supervisor, so that a new media process begins with it.
+    pub sources: Option<OwnedFd>,
     /// Which back end to use.
     pub io: IoChoice,
     /// How long packets may wait for one another.
     pub gathering: GatheringRange,
+    /// How long receivers may hold pictures back.
+    pub playout: PlayoutBounds,
     /// Whom DTLS shows.
     pub identity: IdentityDer,
     /// What the wall clock showed when `CLOCK_MONOTONIC` was zero, nanoseconds since 1970: the same

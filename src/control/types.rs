@@ -3,6 +3,7 @@
 use crate::base::id::{PayloadType, Ssrc};
 use arrayvec::{ArrayString, ArrayVec};
 use std::net::SocketAddr;
+use std::time::Duration;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 /// Longest ICE user fragment taken; RFC 8839 §5.4 allows 256, peers use 4 to 32.
@@ -160,6 +161,15 @@ pub struct ExtensionIds {
     pub video_content_type: Option<u8>,
     /// `http://www.webrtc.org/experiments/rtp-hdrext/color-space`
     pub color_space: Option<u8>,
+}
+
+/// How long receivers may hold a picture back before they show it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct PlayoutBounds {
+    /// At least; zero leaves it to them.
+    pub least: Duration,
+    /// At most.
+    pub most: Duration,
 }
 
 /// One encoding of a published track. With neither SSRC nor RID the packets are found by MID.

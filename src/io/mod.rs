@@ -17,6 +17,7 @@ mod probe;
 mod ring;
 mod route;
 mod socket;
+mod steering;
 mod streams;
 #[cfg(test)]
 mod tests;
@@ -26,7 +27,8 @@ mod wire;
 pub use config::{IoChoice, IoConfig, IoError, UnknownIoChoice};
 pub use counters::{IoCounters, TRAIN_LENGTH_BUCKETS};
 pub use incoming::Received;
-pub use socket::{bind_listener, bind_media_port, bind_media_socket};
+pub use socket::{bind_listener, bind_media_group, bind_media_port, bind_media_socket};
+pub use steering::{Sources, SteeringRefused, steer};
 pub use trains::Trains;
 
 use std::io;

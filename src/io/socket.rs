@@ -16,6 +16,11 @@ const SOCKET_BUFFER_BYTES: i32 = 8 << 20;
 /// A UDP socket at `addr`, set up for media: non-blocking, large buffers, coalesced receives that say
 /// when they came, and deaf to what ICMP says about the path's MTU. An IPv6 socket takes IPv6 only.
 pub fn bind_media_socket(addr: SocketAddr) -> io::Result<UdpSocket> {
+    bind(addr, false)
+}
+
+/// Whether others that say the same may have the port, too.
+fn bind(addr: SocketAddr, shares: bool) -> io::Result<UdpSocket> {
     let socket = Socket::new(Domain::for_address(addr), Type::DGRAM, Some(Protocol::UDP))?;
     if addr.is_ipv6() {
         socket.set_only_v6(true)?;
@@ -35,6 +40,9 @@ pub fn bind_media_socket(addr: SocketAddr) -> io::Result<UdpSocket> {
     }
     // Where it is refused, a datagram counts as come when it is looked at.
     let _ = set_option(&socket, libc::SOL_SOCKET, libc::SO_TIMESTAMPNS, 1);
+    if shares {
+        socket.set_reuse_port(true)?;
+    }
     socket.bind(&addr.into())?;
     Ok(socket.into())
 }
@@ -42,9 +50,22 @@ pub fn bind_media_socket(addr: SocketAddr) -> io::Result<UdpSocket> {
 /// The sockets of one worker on all addresses of the host: IPv4, and IPv6 where the host has it,
 /// both on the same port. With port 0 the kernel chooses.
 pub fn bind_media_port(port: u16) -> io::Result<Vec<UdpSocket>> {
-    let v4 = bind_media_socket((Ipv4Addr::UNSPECIFIED, port).into());
+    bind_families(port, false)
+}
+
+/// The same for several workers, all on one port. The port must be free of others: whoever else shared
+/// it, such as a second server of the same user, would be given some of our datagrams.
+pub fn bind_media_group(port: u16, workers: u16) -> io::Result<Vec<Vec<UdpSocket>>> {
+    let alone = bind_families(port, false)?;
+    let port = alone.first().map_or(Ok(port), |socket| socket.local_addr().map(|addr| addr.port()))?;
+    drop(alone);
+    (0..workers).map(|_| bind_families(port, true)).collect()
+}
+
+fn bind_families(port: u16, shares: bool) -> io::Result<Vec<UdpSocket>> {
+    let v4 = bind((Ipv4Addr::UNSPECIFIED, port).into(), shares);
     let port = v4.as_ref().map_or(Ok(port), |socket| socket.local_addr().map(|addr| addr.port()))?;
-    let v6 = bind_media_socket((Ipv6Addr::UNSPECIFIED, port).into());
+    let v6 = bind((Ipv6Addr::UNSPECIFIED, port).into(), shares);
     match (v4, v6) {
         (Ok(v4), Ok(v6)) => Ok(vec![v4, v6]),
         (Ok(only), Err(error)) | (Err(error), Ok(only)) if family_is_absent(&error) => Ok(vec![only]),

@@ -11,8 +11,28 @@ use super::ladder::Ladder;
 /// much from second to second, and a picture that falls back at once is worse than one that waits.
 const HEADROOM: u64 = 10;
 
+/// Where nothing says that the link is full, what is shown already stays for so much more than the
+/// budget, in percent: an estimate that has just fallen is a cautious guess, and that no queue grows is
+/// no guess.
+const SLACK: u64 = 15;
+
 /// A picture nearly fits where this part of it does; on a thinner link sound is left alone.
 const NEARLY: u64 = 2;
+
+/// What there is to divide.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Budget {
+    /// Bits a second.
+    pub bits_per_second: u64,
+    /// Nothing has said of late that the link is full.
+    pub is_calm: bool,
+}
+
+impl Budget {
+    fn slack(self) -> u64 {
+        if self.is_calm { self.bits_per_second * SLACK / 100 } else { 0 }
+    }
+}
 
 /// One seat's part in it.
 #[derive(Clone, Debug)]
@@ -26,7 +46,7 @@ pub struct Wish {
 }
 
 impl Wish {
-    /// Whether a rung fits into what is left; a rise must leave `headroom`.
+    /// Whether a rung fits into what is left; a rise must leave `headroom`, slack included.
     fn fits(&self, place: usize, rest: u64, headroom: u64) -> bool {
         let rises = self.now.is_none_or(|now| place > now);
         let may = !rises || self.may_rise || self.now.is_none();
@@ -39,14 +59,15 @@ impl Wish {
     }
 }
 
-/// Divides `budget` bits a second, of which `audio` is spoken for whatever happens; `None` has no
+/// Divides `budget`, of which `audio` bits a second are spoken for whatever happens; `None` has no
 /// end. Puts the place in its ladder for each wish into `chosen`, or nothing where nothing fits.
-pub fn allocate(budget: Option<u64>, audio: u64, wishes: &[Wish], chosen: &mut Vec<Option<usize>>) {
+pub fn allocate(budget: Option<Budget>, audio: u64, wishes: &[Wish], chosen: &mut Vec<Option<usize>>) {
     chosen.clear();
     let Some(budget) = budget else {
         return chosen.extend(wishes.iter().map(|wish| wish.ladder.len().checked_sub(1)));
     };
-    let (mut rest, headroom) = (budget.saturating_sub(audio), budget / HEADROOM);
+    let (all, slack) = (budget.bits_per_second, budget.slack());
+    let (mut rest, headroom) = ((all + slack).saturating_sub(audio), all / HEADROOM + slack);
     for wish in wishes {
         let fits = wish.fits(0, rest, headroom);
         rest -= if fits { wish.cost(0) } else { 0 };
@@ -54,8 +75,10 @@ pub fn allocate(budget: Option<u64>, audio: u64, wishes: &[Wish], chosen: &mut V
     }
     // Who has nothing to look at learns nothing of a link: one picture is tried where it nearly fits.
     let first = wishes.first().and_then(|wish| wish.ladder.first()).map(|lowest| lowest.bits_per_second);
-    let kept = if wishes.first().is_some_and(|wish| wish.now.is_some()) { 0 } else { headroom };
-    if chosen.iter().all(Option::is_none) && first.is_some_and(|cost| rest >= cost / NEARLY + kept) {
+    let kept = if wishes.first().is_some_and(|wish| wish.now.is_some()) { 0 } else { all / HEADROOM };
+    if chosen.iter().all(Option::is_none)
+        && first.is_some_and(|cost| rest.saturating_sub(slack) >= cost / NEARLY + kept)
+    {
         (chosen[0], rest) = (Some(0), 0);
     }
     for (wish, chosen) in wishes.iter().zip(chosen.iter_mut()) {
@@ -90,6 +113,7 @@ mod tests {
     }
 
     fn given(budget: Option<u64>, audio: u64, wishes: &[Wish]) -> Vec<Option<usize>> {
+        let budget = budget.map(|bits_per_second| Budget { bits_per_second, is_calm: false });
         let mut chosen = Vec::new();
         allocate(budget, audio, wishes, &mut chosen);
         chosen
@@ -127,6 +151,13 @@ mod tests {
     fn a_picture_stays_where_it_would_not_have_risen_to() {
         let now = |now| given(Some(2_600), 0, &[wish(&CAMERA, now)]);
         assert_eq!((now(Some(1)), now(Some(2))), (vec![Some(1)], vec![Some(2)]));
+        let calm = |bits_per_second, now| {
+            let (mut chosen, wishes) = (Vec::new(), [wish(&CAMERA, now), wish(&CAMERA, Some(0))]);
+            allocate(Some(Budget { bits_per_second, is_calm: true }), 0, &wishes, &mut chosen);
+            chosen
+        };
+        assert_eq!((calm(570, Some(1)), calm(570, Some(0))), (vec![Some(1), Some(0)], vec![Some(0); 2]));
+        assert_eq!(calm(560, Some(1)), [Some(0), Some(0)], "less than the slack is missing, and no more");
         let fallen = Wish { may_rise: false, ..wish(&CAMERA, Some(0)) };
         assert_eq!(given(Some(9_000), 0, &[fallen]), [Some(0)]);
     }

@@ -21,7 +21,7 @@ use crate::base::{SlotId, StreamId, Time};
 use crate::control::message::OpenSlot;
 use crate::control::types::{CodecParameters, Kind};
 use crate::wire::dependency::Described;
-use crate::wire::extension::Element;
+use crate::wire::extension::{Element, PlayoutDelay};
 use crate::wire::rtp::RtpHeader;
 use arrayvec::ArrayVec;
 use std::time::Duration;
@@ -167,6 +167,8 @@ pub struct Slot {
     newest: Option<(u32, u8, u64)>,
     reported: Option<Reported>,
     announced: bool,
+    /// What the receiver is told of holding pictures back, as the header extension has it.
+    playout: Option<[u8; 3]>,
     shed: bool,
     /// It needs no more lines than these.
     max_height: Option<u16>,
@@ -209,6 +211,7 @@ impl Slot {
             newest: None,
             reported: None,
             announced: false,
+            playout: None,
             shed: false,
             max_height: None,
             desired: None,
@@ -216,6 +219,11 @@ impl Slot {
             sent: Sent::default(),
             resends: Box::default(),
         }
+    }
+
+    /// Tells the receiver between which bounds to hold pictures back, whatever publishers say.
+    pub fn set_playout(&mut self, delay: PlayoutDelay) {
+        self.playout = Some(delay.write());
     }
 
     /// The seat's id.
@@ -586,10 +594,11 @@ impl Slot {
         };
         let mut room = [0; MAX_DESCRIPTOR];
         let OpenSlot { extensions, .. } = &*self.open;
-        let mut elements = self.own_elements();
+        let mut elements = self.own_elements(packet.starts_key_frame);
         let mut room = Some(&mut room[..]);
         for &(extension, data) in &packet.carried {
-            let Some(id) = extension.id(extensions) else { continue };
+            let ours = extension == Extension::PlayoutDelay && self.playout.is_some();
+            let Some(id) = extension.id(extensions).filter(|_| !ours) else { continue };
             let number = outgoing.frame_number.filter(|_| extension == Extension::DependencyDescriptor);
             let data = match number.and_then(|number| renumber(data, number, room.take()?)) {
                 Some(renumbered) => renumbered,
@@ -602,7 +611,7 @@ impl Slot {
 
     /// What the seat puts into every header. The transport-wide sequence number comes first: its
     /// value is written when the packet leaves.
-    fn own_elements(&self) -> Elements<'_> {
+    fn own_elements(&self, starts_key_frame: bool) -> Elements<'_> {
         let OpenSlot { extensions, mid, .. } = &*self.open;
         let mut elements = Elements::new();
         elements.extend(extensions.transport_cc.map(|id| Element { id, data: &[0, 0] }));
@@ -610,6 +619,12 @@ impl Slot {
         // video m-lines; so MID is sent until a receiver report names the SSRC.
         if let Some(id) = extensions.mid.filter(|_| !self.announced) {
             elements.push(Element { id, data: mid.as_bytes() });
+        }
+        // A receiver keeps what it was told last; again with each key frame, since one may be lost.
+        if let (Some(id), Some(data)) = (extensions.playout_delay, &self.playout)
+            && (starts_key_frame || !self.announced)
+        {
+            elements.push(Element { id, data });
         }
         elements
     }

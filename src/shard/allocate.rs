@@ -9,7 +9,7 @@ use crate::base::slab::Slab;
 use crate::base::{Outbox, SlotId, Time, TransportId};
 use crate::control::Event;
 use crate::control::types::{Kind, Reason, Source};
-use crate::media::allocation::{Wish, allocate};
+use crate::media::allocation::{Budget, Wish, allocate};
 use crate::media::choice::{Choice, Sublayers};
 use crate::media::ladder::{Ladder, ladder};
 use crate::media::slot::Slot;
@@ -156,8 +156,9 @@ impl Shard {
             Wish { now: now_at, may_rise: now.since(slot.lowered()) >= HOLD, ladder }
         }));
         let entry = &self.links[link];
+        let is_calm = entry.rate.as_ref().is_some_and(|rate| rate.is_calm(now));
         allocate(
-            entry.budget,
+            entry.budget.map(|bits_per_second| Budget { bits_per_second, is_calm }),
             audio_rate(entry, &self.slots, &self.tracks),
             &bench.wishes,
             &mut bench.chosen,

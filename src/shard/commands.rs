@@ -238,7 +238,9 @@ impl Shard {
         }
         let (participant, room) = (self.links[link].participant, self.links[link].room);
         let (stream, kind) = (open.stream, open.kind);
-        let key = self.slots.insert(Slot::new(open, link, &mut self.random));
+        let mut slot = Slot::new(open, link, &mut self.random);
+        self.playout.iter().for_each(|&delay| slot.set_playout(delay));
+        let key = self.slots.insert(slot);
         self.slot_keys.insert(id, key);
         self.links[link].slots.push(key);
         if self.slots[key].is_numbered() {

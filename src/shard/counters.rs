@@ -35,6 +35,8 @@ causes! {
     BadStun => "bad-stun",
     /// A STUN request for credentials nobody has.
     UnknownUfrag => "unknown-ufrag",
+    /// Checks of strangers for another worker, more than are handed on.
+    CheckFlood => "check-flood",
     /// STUN, but not a Binding request.
     StunNotARequest => "stun-not-a-request",
     /// STUN whose MESSAGE-INTEGRITY is missing or wrong.
@@ -178,6 +180,14 @@ pub struct Counters {
     pub crossed: u64,
     /// Packets taken from other workers.
     pub crossed_in: u64,
+    /// Checks that came here and were handed to the worker they name.
+    pub handed_checks: u64,
+    /// DTLS datagrams that came here and were handed to the worker whose address they came from.
+    pub handed_dtls: u64,
+    /// Packets and reports, the same.
+    pub handed_media: u64,
+    /// Datagrams that came to another worker and were handed to this one.
+    pub handed_in: u64,
     /// RTCP datagrams sent.
     pub rtcp_out: u64,
     /// Key frames asked for.
@@ -202,6 +212,10 @@ impl Default for Counters {
             redundant: 0,
             crossed: 0,
             crossed_in: 0,
+            handed_checks: 0,
+            handed_dtls: 0,
+            handed_media: 0,
+            handed_in: 0,
             rtcp_out: 0,
             key_frame_requests: 0,
         }

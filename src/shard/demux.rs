@@ -3,6 +3,7 @@
 use super::Shard;
 use super::counters::Drop;
 use super::link::Handshake;
+use super::mesh::Through;
 use crate::base::{Outbox, Path, Push, Time, TrainId};
 use crate::control::Event;
 use crate::control::types::{MAX_UFRAG, Reason, TransportState};
@@ -41,44 +42,70 @@ impl Shard {
     pub fn on_datagram(&mut self, now: Time, datagram: Datagram<'_>, out: &mut impl Outbox) -> Came {
         self.counters.datagrams += 1;
         self.gathering.now = now;
-        let Datagram { path, bytes, .. } = datagram;
-        let kind = classify(bytes);
+        let kind = classify(datagram.bytes);
         if kind == Kind::Stun {
-            self.on_stun(now, path, bytes, out);
+            self.on_stun(now, datagram, None, out);
             return Came::Other;
         }
-        let link = self.by_path.get(&path).copied();
-        match (kind, link) {
-            (Kind::Unknown, _) => self.counters.drop(Drop::UnknownProtocol),
-            (_, None) => self.counters.drop(Drop::UnknownAddress),
-            (Kind::Rtp, Some(link)) => {
-                self.on_rtp(now, link, datagram, out);
-                self.aside.note_packet();
-                return Came::Media;
-            }
-            (Kind::Rtcp, Some(link)) => {
-                self.on_rtcp(now, link, datagram, out);
-                return Came::Media;
-            }
-            (_, Some(link)) => self.put_aside(now, self.party_to_dtls(link, &path), datagram),
+        match self.by_path.get(&datagram.path).copied() {
+            _ if kind == Kind::Unknown => self.counters.drop(Drop::UnknownProtocol),
+            Some(link) => return self.on_known(now, (kind, link), datagram, out),
+            None => self.hand_on(kind, datagram),
         }
         Came::Other
     }
 
-    /// An ICE check: found by our user fragment, authenticated by the transport, then answered.
-    fn on_stun(&mut self, now: Time, path: Path, datagram: &[u8], out: &mut impl Outbox) {
-        let Ok(check) = StunView::parse(datagram) else {
+    /// A datagram came from an address of the transport with the key `link`.
+    pub(super) fn on_known(
+        &mut self,
+        now: Time,
+        (kind, link): (Kind, u32),
+        datagram: Datagram<'_>,
+        out: &mut impl Outbox,
+    ) -> Came {
+        match kind {
+            Kind::Rtp => {
+                self.on_rtp(now, link, datagram, out);
+                self.aside.note_packet();
+                Came::Media
+            }
+            Kind::Rtcp => {
+                self.on_rtcp(now, link, datagram, out);
+                Came::Media
+            }
+            _ => {
+                self.put_aside(now, self.party_to_dtls(link, &datagram.path), datagram);
+                Came::Other
+            }
+        }
+    }
+
+    /// An ICE check: found by our user fragment, authenticated by the transport, then answered. One that
+    /// came to us `through` another worker and is for nobody here ends here.
+    pub(super) fn on_stun(
+        &mut self,
+        now: Time,
+        datagram: Datagram<'_>,
+        through: Option<Through>,
+        out: &mut impl Outbox,
+    ) {
+        let Datagram { path, bytes, .. } = datagram;
+        let Ok(check) = StunView::parse(bytes) else {
             return self.counters.drop(Drop::BadStun);
         };
-        let Some(link) = check.local_ufrag().and_then(|ufrag| self.link_by_ufrag(ufrag)) else {
-            return self.counters.drop(Drop::UnknownUfrag);
+        let fragment = check.local_ufrag();
+        let Some(link) = fragment.and_then(|ufrag| self.link_by_ufrag(ufrag)) else {
+            return match through {
+                None => self.hand_check(now, datagram, fragment),
+                Some(_) => self.counters.drop(Drop::UnknownUfrag),
+            };
         };
         let mut answer = [0; MAX_STUN_ANSWER];
         let checked = match self.links[link].transport.on_stun(now, &path, &check, &mut answer) {
             Ok(checked) => checked,
             Err(cause) => return self.counters.drop(cause.into()),
         };
-        self.note_paths(now, link, path, &checked);
+        self.note_paths(now, (link, path), through, &checked);
         let answer = &answer[..checked.answer];
         let pushed = out.push(TrainId::STRAY, &path, answer.len(), |room| {
             room.copy_from_slice(answer);
@@ -98,23 +125,33 @@ impl Shard {
     /// An address belongs to who proved it last: a NAT may give one peer's port to another, and a page
     /// may begin anew on the same one. But while something authentic comes from its owner there, a
     /// check is only a claim, or a forged source would be enough to take a call's packets away.
-    fn note_paths(&mut self, now: Time, link: u32, path: Path, checked: &Checked) {
+    fn note_paths(
+        &mut self,
+        now: Time,
+        (link, path): (u32, Path),
+        through: Option<Through>,
+        checked: &Checked,
+    ) {
         if let Some(evicted) = checked.evicted {
             self.leave_path(link, evicted);
         }
-        let owner = self.by_path.get(&path).copied().filter(|&owner| owner != link);
-        let in_use = |owner: u32| {
-            let owner = &self.links[owner].transport;
-            owner.path() == Some(path) && now.since(owner.heard()) < PATH_SILENT
-        };
-        if !checked.accepted {
+        // Of a call on another worker there is no more to say before that is silent.
+        if !checked.accepted || through.is_some_and(|through| through.in_use) {
             return;
         }
-        if !owner.is_some_and(in_use) {
+        let owner = self.by_path.get(&path).copied().filter(|&owner| owner != link);
+        if !owner.is_some_and(|owner| self.is_in_use(now, owner, &path)) {
             self.by_path.insert(path, link);
+            self.own_path(path, through);
         } else if self.links[link].srtp.is_none() {
             self.claims.insert(path, link);
         }
+    }
+
+    /// Whether something authentic came to a transport from `path` not long ago.
+    pub(super) fn is_in_use(&self, now: Time, link: u32, path: &Path) -> bool {
+        let transport = &self.links[link].transport;
+        transport.path() == Some(*path) && now.since(transport.heard()) < PATH_SILENT
     }
 
     /// Whose DTLS comes from `path`: an association that stands has nothing more to say, so a
@@ -134,7 +171,10 @@ impl Shard {
         }
         match self.claims.remove(&path) {
             Some(claim) => self.by_path.insert(path, claim),
-            None => self.by_path.remove(&path),
+            None => {
+                self.disown_path(path);
+                self.by_path.remove(&path)
+            }
         };
     }
 

@@ -141,7 +141,10 @@ impl Shard {
         participant.links.push(key);
         self.link_keys.insert(id, key);
         self.by_ufrag.insert(ufrag, key);
-        self.by_path.extend(paths.into_iter().map(|path| (path, key)));
+        for path in paths {
+            self.by_path.insert(path, key);
+            self.own_path(path, None);
+        }
         for track in state.tracks {
             self.import_track(key, track);
         }
@@ -173,6 +176,7 @@ impl Shard {
         let id = open.slot;
         let mut slot = Slot::new(open, link, &mut self.random);
         slot.import(sequences);
+        self.playout.iter().for_each(|&delay| slot.set_playout(delay));
         let key = self.slots.insert(slot);
         self.slot_keys.insert(id, key);
         self.links[link].slots.push(key);

@@ -77,6 +77,8 @@ pub(super) struct Waiting {
     owed: ArrayVec<Owed, MAX_PLANNED>,
     /// Bytes of all of them, headers included.
     bytes: u64,
+    /// When it leaves.
+    due: Time,
     /// Since when some of it is held back for its link's sake.
     held_since: Option<Time>,
     headers: Box<[u8; HEADER_BYTES]>,
@@ -88,6 +90,7 @@ impl Waiting {
         Box::new(Waiting {
             owed: ArrayVec::new(),
             bytes: 0,
+            due: Time::ZERO,
             held_since: None,
             headers: Box::new([0; HEADER_BYTES]),
             headers_len: 0,
@@ -188,7 +191,8 @@ pub(super) enum Departure {
 #[derive(Debug, Default)]
 pub(super) struct Gathering {
     window: Duration,
-    /// Receivers that are owed something, with the moment it leaves at the latest.
+    /// Receivers that are owed something, with the moment it leaves at the latest. Who has departed
+    /// before that stays here until then, and what they are owed by now has a moment of its own.
     due: VecDeque<(Time, u32)>,
     /// Lists that are not in use.
     spare: Vec<Box<Waiting>>,
@@ -269,8 +273,10 @@ impl Yard<'_> {
         }
         let gathering = &mut *self.gathering;
         let waiting = self.links[link].waiting.get_or_insert_with(|| {
-            gathering.wait_until(now + gathering.window, link);
-            gathering.spare.pop().unwrap_or_else(Waiting::new)
+            let mut waiting = gathering.spare.pop().unwrap_or_else(Waiting::new);
+            waiting.due = now + gathering.window;
+            gathering.wait_until(waiting.due, link);
+            waiting
         });
         let kept = waiting.push(owed, write_header);
         if kept {
@@ -323,8 +329,9 @@ impl Yard<'_> {
         self.counters.held += 1;
         let entry = &mut self.links[link];
         let ready = entry.rate.as_ref().map_or(now, |rate| rate.ready_at());
+        staying.due = ready.clamp(now + LEAST_HOLD, now + MOST_HOLD);
+        self.gathering.wait_until(staying.due, link);
         entry.waiting = Some(staying);
-        self.gathering.wait_until(ready.clamp(now + LEAST_HOLD, now + MOST_HOLD), link);
     }
 }
 
@@ -479,7 +486,10 @@ impl Shard {
             && at <= limit
         {
             self.gathering.due.pop_front();
-            self.yard().depart(link, departure, out);
+            let waiting = self.links.get(link).and_then(|link| link.waiting.as_ref());
+            if waiting.is_some_and(|waiting| waiting.due == at) {
+                self.yard().depart(link, departure, out);
+            }
         }
         // Reports are asked for by those who have just been shown something: few, and rarely.
         while let Some(slot) = self.gathering.begun.pop() {

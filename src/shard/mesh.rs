@@ -5,17 +5,22 @@
 //! published elsewhere stands here with its layers, history and seats like any other. Its packets
 //! come as plaintext values, once for the worker and not once for each subscriber, and only while
 //! some seat here shows the layer; wishes for key frames and lost packets go back the same way
-//! ([`crossing`]). The shard gathers values in one [`MeshBatch`] for each worker; who carries
+//! ([`crossing`]). Where workers share a port, a datagram may come to another than the one it is
+//! for, and is handed on ([`handing`]). The shard gathers values in one [`MeshBatch`] for each worker; who carries
 //! it, and how it wakes the other, is the shell's business.
 
 mod crossing;
+mod handing;
 mod spanning;
+
+pub use handing::Steer;
+pub(super) use handing::{Handing, Through};
 
 use super::Shard;
 use super::counters::Drop;
 use crate::base::id::Ssrc;
 use crate::base::timer::Timers;
-use crate::base::{Outbox, ParticipantId, RoomId, StreamId, Time, TrackId, WorkerId};
+use crate::base::{Outbox, ParticipantId, Path, RoomId, StreamId, Time, TrackId, WorkerId};
 use crate::control::message::Publish;
 use crate::control::types::MAX_ENCODINGS;
 use crate::media::history::Stored;
@@ -23,6 +28,7 @@ use crate::media::meter::Meter;
 use crate::media::sender_clock::{ClockOffset, SenderReference};
 use crate::media::track::Watcher;
 use arrayvec::ArrayVec;
+use handing::Handed;
 
 /// Bytes of packets that wait for one worker at most: some 2 ms of a core that does nothing but send.
 /// What comes beyond is dropped, and asked for again by the worker that misses it.
@@ -122,6 +128,13 @@ enum MeshValue {
         muted: bool,
     },
     Packet(Crossed),
+    /// A datagram that is for the other.
+    Handed(Handed),
+    /// What comes from there is for the worker that says so, or is not any more.
+    Owned {
+        path: Path,
+        owned: bool,
+    },
     /// The publisher went over to another SSRC.
     Restarted {
         track: There,
@@ -265,13 +278,18 @@ impl Shard {
         self.gathering.now = now;
         let MeshBatch { values, bytes } = batch;
         let (mut packets, mut moved) = (&bytes[..], Vec::new());
+        let mut take = |len: u16| {
+            let (packet, rest) = packets.split_at(usize::from(len));
+            packets = rest;
+            packet
+        };
         for value in values.drain(..) {
-            if let MeshValue::Packet(crossed) = value {
-                let (packet, rest) = packets.split_at(usize::from(crossed.len));
-                packets = rest;
-                self.on_crossed(now, from, &crossed, packet, out);
-            } else {
-                self.on_told(now, from, value, &mut moved, out);
+            match value {
+                MeshValue::Packet(crossed) => {
+                    self.on_crossed(now, from, &crossed, take(crossed.len), out);
+                }
+                MeshValue::Handed(handed) => self.on_handed(now, from, &handed, take(handed.len), out),
+                value => self.on_told(now, from, value, &mut moved, out),
             }
         }
         moved.sort_unstable();
@@ -282,7 +300,7 @@ impl Shard {
         batch.clear();
     }
 
-    /// Everything but packets; rooms whose people or tracks change are put into `moved`.
+    /// Everything but what has bytes; rooms whose people or tracks change are put into `moved`.
     fn on_told(
         &mut self,
         now: Time,
@@ -309,7 +327,8 @@ impl Shard {
             }
             MeshValue::Unpublished { track } => moved.extend(self.on_unpublished_there(from, track, out)),
             MeshValue::Muted { track, muted } => self.on_muted_there(from, track, muted, out),
-            MeshValue::Packet(_) => {}
+            MeshValue::Packet(_) | MeshValue::Handed(_) => {}
+            MeshValue::Owned { path, owned } => self.on_owned_there(now, from, path, owned),
             MeshValue::Restarted { track, layer, ssrc } => {
                 self.on_restarted_there(from, track, layer, ssrc, out)
             }

@@ -36,12 +36,13 @@ use crate::base::timer::Timers;
 use crate::base::{ParticipantId, Path, RoomId, SlotId, Time, TrackId, TransportId, WallClock};
 use crate::control::Event;
 use crate::control::message::ALL_PICTURES;
-use crate::control::types::MAX_UFRAG;
+use crate::control::types::{MAX_UFRAG, PlayoutBounds};
 use crate::media::history::MAX_PACKET;
 use crate::media::slot::Slot;
 use crate::media::track::Track;
 use crate::room::Room;
 use crate::transport::dtls::{DtlsContext, Identity};
+use crate::wire::extension::PlayoutDelay;
 use allocate::Workbench;
 use arrayvec::ArrayString;
 use aside::Aside;
@@ -50,7 +51,7 @@ pub use demux::{Came, Datagram};
 use gather::Gathering;
 use hashbrown::HashMap;
 use link::Link;
-pub use mesh::MeshBatch;
+pub use mesh::{MeshBatch, Steer};
 use std::collections::VecDeque;
 
 /// Keys that come from the network are hashed with a seed of the process's own.
@@ -109,9 +110,12 @@ pub struct Shard {
     gathering: Gathering,
     workbench: Workbench,
     mesh: mesh::Mesh,
+    handing: mesh::Handing,
     aside: Aside,
     /// Sixteenths of the pictures that are forwarded.
     picture_share: u8,
+    /// What receivers are told of holding pictures back.
+    playout: Option<PlayoutDelay>,
     /// Percent of its core that the worker uses.
     busy: u8,
     events: VecDeque<Event>,
@@ -145,14 +149,21 @@ impl Shard {
             gathering: Gathering::default(),
             workbench: Workbench::default(),
             mesh: mesh::Mesh::default(),
+            handing: mesh::Handing::default(),
             aside: Aside::default(),
             picture_share: ALL_PICTURES,
+            playout: None,
             busy: 0,
             events: VecDeque::new(),
             events_lost: 0,
             counters: Counters::default(),
             scratch: Box::new([0; MAX_PACKET]),
         }
+    }
+
+    /// Tells receivers from now on between which bounds to hold pictures back.
+    pub fn set_playout(&mut self, bounds: PlayoutBounds) {
+        self.playout = Some(PlayoutDelay::between(bounds.least, bounds.most));
     }
 
     /// When [`on_timeout`](Self::on_timeout) wants to be called; `None` when nothing is pending.

@@ -24,6 +24,9 @@ const SOUND: Bitrate = Bitrate::from_kbps(100);
 /// A link without retransmissions cannot be probed: it is tried again with pictures after this.
 const UNPROBED: Duration = Duration::from_secs(5);
 
+/// The link is calm when its rate was not lowered for so long: several looks of the estimator.
+const CALM_AFTER: Duration = Duration::from_secs(1);
+
 /// Over this what is sent is measured.
 const MEASURED_OVER: Duration = Duration::from_secs(1);
 
@@ -131,6 +134,11 @@ impl Rate {
             false => self.estimator.was_full_within(now, UNPROBED) || self.estimator.is_remote() && !fits,
         };
         self.is_bounded.then(|| self.estimator.target(now).bps())
+    }
+
+    /// Whether nothing has said of late that the link is full.
+    pub(super) fn is_calm(&self, now: Time) -> bool {
+        !self.estimator.was_full_within(now, CALM_AFTER) && self.estimator.is_calm()
     }
 
     fn measure(&mut self, now: Time) {

@@ -15,6 +15,7 @@ pub mod outbox;
 pub mod payload;
 pub mod peer;
 pub mod person;
+mod port;
 pub mod queue;
 pub mod rate;
 pub mod scenario;

@@ -11,7 +11,7 @@ use super::scenario::PersonPlan;
 use super::wiretap::Wiretap;
 use crate::base::id::{PayloadType, Ssrc, StreamId};
 use crate::base::random::Random;
-use crate::base::{ParticipantId, RoomId, SlotId, Time, TrackId, TransportId, WallClock};
+use crate::base::{ParticipantId, RoomId, SlotId, Time, TrackId, TransportId, WallClock, WorkerId};
 use crate::control::Command;
 use crate::control::message::{OpenSlot, OpenTransport, Publish};
 use crate::control::types::{
@@ -96,7 +96,7 @@ impl Person {
         let mut random = Random::new(random.next_u64());
         let (participant, transport) = (ParticipantId(ids.next()), TransportId(ids.next()));
         let room = RoomId(1 + plan.room as u64);
-        let (local, remote) = (credentials(&mut random), credentials(&mut random));
+        let (local, remote) = (own_credentials(shard, &mut random), credentials(&mut random));
         let wall = WallClock::new(1_700_000_000_000_000_000 + random.below(1 << 40));
         let options = PeerOptions {
             local: remote.clone(),
@@ -139,7 +139,7 @@ impl Person {
 
     /// New credentials on both sides.
     pub fn restart_ice(&mut self, now: Time) -> Command {
-        let (local, remote) = (credentials(&mut self.random), credentials(&mut self.random));
+        let (local, remote) = (own_credentials(self.shard, &mut self.random), credentials(&mut self.random));
         self.peer.restart_ice(remote.clone(), local.clone(), now);
         Command::RestartIce { transport: self.transport, local, remote }
     }
@@ -376,8 +376,21 @@ fn rid(layer: u8) -> Mid {
     Mid::from(["l", "m", "h"][usize::from(layer)]).expect("it is short")
 }
 
+/// The server's: they begin with the name of the shard, as signaling's do.
+fn own_credentials(shard: usize, random: &mut Random) -> IceCredentials {
+    const DIGITS: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
+    credentials_as(random, |drawn| {
+        let digits = (0..5).map(|place| char::from(DIGITS[(drawn >> (5 * place)) as usize % DIGITS.len()]));
+        WorkerId(shard as u16).name().into_iter().map(char::from).chain(digits).collect()
+    })
+}
+
 fn credentials(random: &mut Random) -> IceCredentials {
-    let ufrag = format!("{:08x}", random.next_u32());
+    credentials_as(random, |drawn| format!("{drawn:08x}"))
+}
+
+fn credentials_as(random: &mut Random, fragment: impl FnOnce(u32) -> String) -> IceCredentials {
+    let ufrag = fragment(random.next_u32());
     let password = format!("{:016x}{:08x}", random.next_u64(), random.next_u32());
     IceCredentials {
         ufrag: ArrayString::from(&ufrag).expect("eight characters fit"),

@@ -149,6 +149,17 @@ pub enum Action {
     Heal,
 }
 
+/// Which shard a datagram comes to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Ports {
+    /// Each shard has a port of its own.
+    PerShard,
+    /// All share one, and the kernel follows what they say of their addresses; of others it knows nothing.
+    OneSteered,
+    /// All share one, and a hash of the address decides.
+    OneHashed,
+}
+
 /// A whole run.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Scenario {
@@ -160,6 +171,8 @@ pub struct Scenario {
     pub shards: usize,
     /// Whether the people of a room are spread over all shards; otherwise each room is on one.
     pub spreads: bool,
+    /// Which shard a datagram comes to.
+    pub ports: Ports,
     /// What carries packets between shards.
     pub mesh: MeshPlan,
     /// Datagrams to a shard that come within this are one turn.
@@ -191,6 +204,7 @@ impl Scenario {
             rooms,
             shards: 1 + random.below(2) as usize,
             spreads: false,
+            ports: Ports::PerShard,
             mesh: MeshPlan::CALM,
             turn,
             gathering: Duration::ZERO,
@@ -245,6 +259,12 @@ impl Scenario {
     /// The same with the people of each room spread over so many shards.
     pub fn spread_over(mut self, shards: usize, mesh: MeshPlan) -> Scenario {
         (self.shards, self.spreads, self.mesh) = (shards, true, mesh);
+        self
+    }
+
+    /// The same with one port for all shards, or one each.
+    pub fn behind(mut self, ports: Ports) -> Scenario {
+        self.ports = ports;
         self
     }
 

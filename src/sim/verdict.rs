@@ -29,6 +29,10 @@ pub struct Verdict {
     pub packets_in: u64,
     /// Packets that went from one shard to another.
     pub crossed_in: u64,
+    /// Checks that came to another shard than they were for.
+    pub handed_checks: u64,
+    /// Other datagrams that did, and were handed on.
+    pub handed_others: u64,
     /// Key frames that publishers were asked for.
     pub key_frame_requests: u64,
     /// Numbers that were left out for each of the scenario's people.
@@ -94,6 +98,8 @@ impl World {
             violations: self.violations.found().to_vec(),
             packets_in: self.packets_in,
             crossed_in: self.crossed_in,
+            handed_checks: self.handed_checks,
+            handed_others: self.handed_others,
             key_frame_requests: self.key_frame_requests,
             holes: self.people.iter().map(|person| (person.who, person.wiretap.sequence.holes())).collect(),
             media_heard: self.media_heard,

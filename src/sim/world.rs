@@ -10,6 +10,7 @@ use super::oracle::amplification::AmplificationOracle;
 use super::outbox::{Sent, SimOutbox};
 use super::peer::{Observed, rtp};
 use super::person::{Ids, Person};
+use super::port::Port;
 use super::queue::EventQueue;
 use super::scenario::{Action, Scenario};
 use crate::base::random::Random;
@@ -72,6 +73,7 @@ pub struct World {
     pub(super) random: Random,
     pub(super) hosts: Vec<Host>,
     pub(super) mesh: Mesh,
+    pub(super) port: Port,
     pub(super) houses: Houses,
     pub(super) people: Vec<Person>,
     /// Which stay is each person's present one.
@@ -91,6 +93,8 @@ pub struct World {
     pub(super) redundant: u64,
     pub(super) packets_in: u64,
     pub(super) crossed_in: u64,
+    pub(super) handed_checks: u64,
+    pub(super) handed_others: u64,
     pub(super) key_frame_requests: u64,
     pub(super) renewals: u64,
 }
@@ -106,6 +110,7 @@ impl World {
             random: Random::new(scenario.seed ^ 0x6e65_7477_6f72_6b73),
             hosts,
             mesh: Mesh::new(scenario.seed ^ 0x6d65_7368),
+            port: Port::default(),
             houses: Houses::default(),
             people: Vec::new(),
             current: vec![None; scenario.people.len()],
@@ -124,6 +129,8 @@ impl World {
             redundant: 0,
             packets_in: 0,
             crossed_in: 0,
+            handed_checks: 0,
+            handed_others: 0,
             key_frame_requests: 0,
             renewals: 0,
             scenario,
@@ -174,7 +181,8 @@ impl World {
         self.end_turn(now, shard);
     }
 
-    fn deliver_to_shard(&mut self, now: Time, shard: usize, path: Path, bytes: &[u8]) {
+    fn deliver_to_shard(&mut self, now: Time, meant: usize, path: Path, bytes: &[u8]) {
+        let shard = self.port.choose(self.scenario.ports, (meant, self.hosts.len()), path.remote);
         if let Some(person) = self.owners.get(&path.remote) {
             self.people[*person].note_arrived(bytes);
         } else {
@@ -241,6 +249,8 @@ impl World {
         self.redundant += counters.redundant;
         self.packets_in += counters.packets_in;
         self.crossed_in += counters.crossed_in;
+        self.handed_checks += counters.handed_checks;
+        self.handed_others += counters.handed_dtls + counters.handed_media;
         self.key_frame_requests += counters.key_frame_requests;
         for cause in Drop::ALL {
             *self.drops.entry(cause.label()).or_default() += counters.dropped(*cause);
@@ -262,6 +272,8 @@ impl World {
             let publishes = |person: &&mut Person| person.tracks.iter().any(|(_, own)| *own == track);
             self.people.iter_mut().filter(publishes).for_each(|person| person.peer.set_wanted(track, layers));
         }
+        // Before the answers, as a worker does.
+        self.hosts[shard].shard.steering().for_each(|news| self.port.follow(shard, news));
         let mut sent = self.hosts[shard].outbox.flush();
         if let Some(fault) = &mut self.fault {
             fault.tamper(&mut sent, &self.owners, &self.people);

@@ -3,6 +3,7 @@
 //! Knows no negotiated ids: the caller looks an element up under the id its m-line gave it.
 
 use super::bytes::{be16, be24};
+use std::time::Duration;
 
 /// The value of "defined by profile" that announces one-byte element headers (RFC 8285 §4.2).
 pub const ONE_BYTE_PROFILE: u16 = 0xbede;
@@ -221,6 +222,12 @@ pub struct PlayoutDelay {
 }
 
 impl PlayoutDelay {
+    /// Rounded down to what the element can say; 40.95 s at most.
+    pub fn between(least: Duration, most: Duration) -> PlayoutDelay {
+        let units = |time: Duration| (time.as_millis() / 10).min(0xfff) as u16;
+        PlayoutDelay { min_10ms: units(least.min(most)), max_10ms: units(most) }
+    }
+
     /// From the element's three bytes.
     pub fn read(data: &[u8]) -> Option<PlayoutDelay> {
         let units = (data.len() == 3).then(|| be24(data, 0))?;

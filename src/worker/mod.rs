@@ -10,13 +10,15 @@ mod gathering;
 mod mesh;
 mod overload;
 pub mod page;
+mod steering;
 mod turn;
 
 use crate::base::WallClock;
 use crate::control::Event;
 use crate::control::channel::{ChannelError, WorkerChannel};
 use crate::control::handover::{self, GatheringRange, IdentityDer, MediaHandover, WorkerFds};
-use crate::io::{Io, IoChoice, IoConfig, IoError};
+use crate::control::types::PlayoutBounds;
+use crate::io::{Io, IoChoice, IoConfig, IoError, Sources};
 use crate::shard::{Shard, ShardConfig};
 use crate::transport::dtls::Identity;
 use clock::Clock;
@@ -24,9 +26,10 @@ use core_affinity::CoreId;
 use gathering::GatheringControl;
 use mesh::MeshEnd;
 use std::io;
-use std::os::fd::AsFd as _;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::thread;
+use steering::Steering;
 use turn::Worker;
 
 /// Transports one worker takes: at 64 KiB each that is a gigabyte.
@@ -66,6 +69,9 @@ pub enum MediaError {
     /// The kernel refused what workers wake one another with.
     #[error("no eventfd for the workers: {0}")]
     Mesh(io::Error),
+    /// What was handed over of the port that all share cannot be used.
+    #[error("the map of addresses cannot be shared among the workers: {0}")]
+    Sources(io::Error),
 }
 
 /// Runs all workers until the supervisor is gone; `supervisor` is the socket the handover came by.
@@ -82,11 +88,13 @@ pub fn run_media(handover: MediaHandover, supervisor: &UnixStream) -> Result<(),
         let (ready, is_ready) = crossbeam::channel::bounded(1);
         let identity = handover.identity.clone();
         let core = cores.get(number % cores.len().max(1)).copied();
-        let (io, gathering) = (handover.io, handover.gathering);
+        let how = (handover.io, handover.gathering, handover.playout);
+        let sources = handover.sources.as_ref().map(OwnedFd::try_clone).transpose();
+        let sources = sources.map_err(MediaError::Sources)?.map(Sources::adopt);
         thread::Builder::new().name(format!("worker-{number}")).spawn(move || {
             pin(number, core);
             // Made on its own thread: a ring takes submissions from the thread that made it only.
-            match set_up((number, fds, mesh), (io, gathering), identity, wall, clock) {
+            match set_up((number, fds, mesh), sources, how, identity, (wall, clock)) {
                 Ok(worker) => {
                     let _ = ready.send(Ok(()));
                     run(number, worker);
@@ -118,10 +126,10 @@ fn run(number: usize, mut worker: Worker) {
 
 fn set_up(
     (number, fds, mesh): (usize, WorkerFds, MeshEnd),
-    (choice, gathering): (handover::IoChoice, GatheringRange),
+    sources: Option<Sources>,
+    (choice, gathering, playout): (handover::IoChoice, GatheringRange, PlayoutBounds),
     identity: IdentityDer,
-    wall: WallClock,
-    clock: Clock,
+    (wall, clock): (WallClock, Clock),
 ) -> Result<Worker, MediaError> {
     let channel_error = |error| MediaError::Channel { worker: number, error };
     let io_error = |error| MediaError::Io { worker: number, error };
@@ -138,11 +146,12 @@ fn set_up(
         max_transports: MAX_TRANSPORTS,
     });
     let (own, workers) = mesh.place();
+    shard.set_playout(playout);
     shard.join_mesh(own, workers);
     tracing::info!(worker = number, io = io.name(), "worker ready");
     channel.send_event(&Event::Ready { worker: number as u16 });
-    let doors = (channel, mesh, fds.connections);
-    Ok(Worker::new(shard, io, doors, clock, GatheringControl::new(gathering)))
+    let ends = (channel, mesh, Steering::new(own, sources), fds.connections);
+    Ok(Worker::new(shard, io, ends, clock, GatheringControl::new(gathering)))
 }
 
 fn io_choice(choice: handover::IoChoice) -> IoChoice {

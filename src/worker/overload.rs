@@ -3,7 +3,8 @@
 //!
 //! The sign is how long a datagram lay in the socket before it was looked at. While that is long,
 //! pictures are shed an eighth at a time; when it is short they come back the same way, later each
-//! time that what came back proved too much. Sound is never shed.
+//! time that what came back proved too much, and at once where the core has much time to spare: then
+//! the load is another one. Sound is never shed.
 
 use crate::base::Time;
 use crate::control::message::ALL_PICTURES as ALL;
@@ -30,6 +31,9 @@ const LATE_INTERVALS: u32 = 6;
 /// Late intervals in a row before more is shed: what lies in the socket must have time to drain.
 const LATE_AGAIN: u32 = 2;
 
+/// A core that is used less than this has room for another eighth, whatever was too much before.
+const SPARE: f64 = 0.6;
+
 /// Prompt intervals in a row before something comes back: all of it within a second.
 const PROMPT_INTERVALS: u32 = 3;
 
@@ -44,6 +48,8 @@ pub(super) struct Overload {
     /// The worst wait of the interval before.
     before: Duration,
     since: Time,
+    /// What the worker slept since then.
+    slept: Duration,
     late: u32,
     prompt: u32,
     /// Prompt intervals before the next step back.
@@ -59,6 +65,7 @@ impl Overload {
             worst: Duration::ZERO,
             before: Duration::ZERO,
             since: Time::ZERO,
+            slept: Duration::ZERO,
             late: 0,
             prompt: 0,
             patience: PROMPT_INTERVALS,
@@ -71,6 +78,11 @@ impl Overload {
         self.worst = self.worst.max(waited);
     }
 
+    /// The worker slept, or sent and slept, for `slept` at the end of a turn.
+    pub(super) fn note_sleep(&mut self, slept: Duration) {
+        self.slept += slept;
+    }
+
     /// Whether packets wait longer than they would if there were time to spare.
     pub(super) fn is_late(&self) -> bool {
         self.worst.max(self.before) > PROMPT
@@ -78,10 +90,15 @@ impl Overload {
 
     /// The share in sixteenths, when it has just changed.
     pub(super) fn adapt(&mut self, now: Time) -> Option<u8> {
-        if now.since(self.since) < INTERVAL {
+        let passed = now.since(self.since);
+        if passed < INTERVAL {
             return None;
         }
         self.since = now;
+        let slept = std::mem::take(&mut self.slept);
+        if slept.as_secs_f64() > (1.0 - SPARE) * passed.as_secs_f64() {
+            self.patience = PROMPT_INTERVALS;
+        }
         let worst = std::mem::take(&mut self.worst);
         self.before = worst;
         self.late = if worst > LATE { self.late + 1 } else { 0 };
@@ -159,6 +176,22 @@ mod tests {
             tries += u32::from(overload.share > before);
         }
         assert!(tries < 12, "{tries} tries in ten seconds");
+    }
+
+    #[test]
+    fn what_proved_too_much_comes_back_at_once_when_the_core_has_time_to_spare() {
+        let (mut overload, mut now) = (Overload::new(), Time::ZERO);
+        for _ in 0..400 {
+            let waited = if overload.share > 12 { 60 } else { 1 };
+            pass(&mut overload, &mut now, 1, Duration::from_millis(waited));
+        }
+        pass(&mut overload, &mut now, 20, Duration::from_millis(60));
+        let gone = now;
+        while overload.share < ALL {
+            overload.note_sleep(INTERVAL.mul_f64(0.5));
+            pass(&mut overload, &mut now, 1, Duration::from_millis(1));
+        }
+        assert!(now.since(gone) <= Duration::from_millis(700), "{:?}", now.since(gone));
     }
 
     #[test]

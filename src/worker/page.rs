@@ -4,6 +4,7 @@
 //! nobody.
 
 use super::delay::{DELAY_BUCKETS_US, DelayHistogram};
+use super::steering::Steering;
 use crate::control::channel::{COUNTERS, WorkerChannel};
 use crate::io::{Io, IoCounters, TRAIN_LENGTH_BUCKETS};
 use crate::shard::Shard;
@@ -11,7 +12,7 @@ use crate::shard::counters::Drop;
 use std::time::Duration;
 
 /// The figures before the drops, in their order.
-pub const FIGURES: [&str; 23] = [
+pub const FIGURES: [&str; 29] = [
     "turns",
     "rooms",
     "participants",
@@ -35,6 +36,12 @@ pub const FIGURES: [&str; 23] = [
     "remote-tracks",
     "crossed-out",
     "crossed-in",
+    "handed-checks",
+    "handed-dtls",
+    "handed-media",
+    "handed-in",
+    "steered",
+    "steering-failures",
 ];
 
 /// The figures of the back end, behind the drops.
@@ -70,6 +77,8 @@ pub(super) struct Own<'a> {
     pub(super) turns: u64,
     /// How long packets wait for one another now.
     pub(super) gathering: Duration,
+    /// Whether the kernel is told whose addresses are.
+    pub(super) steering: &'a Steering,
     /// What packets have been delayed by.
     pub(super) delays: &'a DelayHistogram,
 }
@@ -112,6 +121,12 @@ pub(super) fn write(channel: &WorkerChannel, shard: &Shard, io: &Io, own: &Own<'
         population.remote_tracks as u64,
         counters.crossed,
         counters.crossed_in,
+        counters.handed_checks,
+        counters.handed_dtls,
+        counters.handed_media,
+        counters.handed_in,
+        u64::from(own.steering.is_on()),
+        own.steering.failures(),
     ];
     channel.set_counters(&figures);
     for &cause in Drop::ALL {

@@ -4,10 +4,11 @@
 use super::busy::Busy;
 use super::clock::Clock;
 use super::delay::{DelayHistogram, SAMPLED_TURNS};
-use super::gathering::GatheringControl;
+use super::gathering::{GatheringControl, Work};
 use super::mesh::MeshEnd;
 use super::overload::Overload;
 use super::page;
+use super::steering::Steering;
 use crate::base::Time;
 use crate::control::message::ALL_PICTURES;
 use crate::control::{Corrupt, WorkerChannel, connections};
@@ -50,6 +51,7 @@ pub(super) struct Worker {
     io: Io,
     channel: WorkerChannel,
     mesh: MeshEnd,
+    steering: Steering,
     connections: OwnedFd,
     /// Connections may wait to be taken over.
     has_connections: bool,
@@ -72,7 +74,7 @@ impl Worker {
     pub(super) fn new(
         mut shard: Shard,
         io: Io,
-        (channel, mesh, connections): (WorkerChannel, MeshEnd, OwnedFd),
+        (channel, mesh, steering, connections): (WorkerChannel, MeshEnd, Steering, OwnedFd),
         clock: Clock,
         gathering: GatheringControl,
     ) -> Worker {
@@ -82,6 +84,7 @@ impl Worker {
             io,
             channel,
             mesh,
+            steering,
             connections,
             has_connections: true,
             clock,
@@ -117,6 +120,8 @@ impl Worker {
         self.depart();
         self.send_events();
         self.show_counters();
+        // Before anything leaves that peers answer.
+        self.steering.tell(self.shard.steering());
         self.flush_and_wait()
     }
 
@@ -183,7 +188,12 @@ impl Worker {
 
     fn depart(&mut self) {
         let now = self.clock.now();
-        if self.gathering.adapt(now, self.overload.is_late()) {
+        let work = Work {
+            sent: self.io.counters().datagrams_out,
+            receivers: self.shard.population().transports,
+            is_late: self.overload.is_late(),
+        };
+        if self.gathering.adapt(now, work) {
             self.shard.set_gathering_window(self.gathering.window());
         }
         if let Some(share) = self.overload.adapt(now) {
@@ -217,8 +227,12 @@ impl Worker {
         if now >= self.next_page {
             self.tell_delays(now);
             self.next_page = now + PAGE_INTERVAL;
-            let own =
-                page::Own { turns: self.turns, gathering: self.gathering.window(), delays: &self.delays };
+            let own = page::Own {
+                turns: self.turns,
+                gathering: self.gathering.window(),
+                steering: &self.steering,
+                delays: &self.delays,
+            };
             page::write(&self.channel, &self.shard, &self.io, &own);
         }
     }
@@ -250,6 +264,7 @@ impl Worker {
         self.has_connections |= woken.wake;
         let slept = self.clock.now().since(now);
         self.gathering.note_sleep(slept);
+        self.overload.note_sleep(slept);
         self.busy.note_sleep(slept);
         self.channel.awake();
         self.mesh.awake();

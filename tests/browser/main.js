@@ -10,6 +10,9 @@ import * as layers from './cases/layers.js';
 import * as loss from './cases/loss.js';
 import * as meter from './cases/meter.js';
 import * as moderation from './cases/moderation.js';
+import * as moves from './cases/moves.js';
+import * as onePort from './cases/one-port.js';
+import * as onePortHanded from './cases/one-port-handed.js';
 import * as openssl from './cases/openssl.js';
 import * as startStop from './cases/start-stop.js';
 import * as tcpOnly from './cases/tcp-only.js';
@@ -23,7 +26,7 @@ import { Server } from './harness/server.js';
 import { Cleanup, log } from './harness/shell.js';
 import { FIGURES, WORKS } from './measure/limits.js';
 
-const TESTS = [meter, startStop, twoTabs, killSignaling, badInput, tokens, layers, adapt, loss, lastN, moderation, openssl, whipWhep, turn, tcpOnly, ipv6];
+const TESTS = [meter, startStop, twoTabs, killSignaling, badInput, tokens, layers, adapt, loss, lastN, moderation, moves, onePort, onePortHanded, openssl, whipWhep, turn, tcpOnly, ipv6];
 const USAGE = 'usage: ./scripts/e2e NAME|all [--json] [--seconds N] [--io uring|epoll] [--only CASE] [--attempts N] [--works] [--keep], or --list';
 const FULL_SECONDS = 60;
 
@@ -51,7 +54,7 @@ async function runTest(test) {
   let server = null;
   let broken = null;
   try {
-    if (test.needsServer) server = await startServer(test.environment);
+    if (test.needsServer) server = await startServer(test);
   } catch (error) {
     broken = error;
   }
@@ -64,8 +67,8 @@ async function runTest(test) {
   return failed;
 }
 
-async function startServer(environment) {
-  const server = new Server({ io: options.io, logFolder: options.keep, environment });
+async function startServer({ environment, launcher }) {
+  const server = new Server({ io: options.io, logFolder: options.keep, environment, launcher });
   cleanup.add('volley', () => server.stop());
   await server.ready();
   cleanup.add('relay', await relayLocalhost());

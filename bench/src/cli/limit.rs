@@ -1,7 +1,7 @@
 //! Flags of `limit`.
 
 use super::seconds;
-use crate::limit::Mix;
+use crate::limit::{Mix, Way};
 use clap::Args;
 use std::time::Duration;
 
@@ -36,7 +36,7 @@ pub(crate) struct Limit {
     #[arg(long, value_name = "COUNT", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) rounds: u32,
 
-    /// Send with plain `sendmsg` instead of volley's back end, as an independent check
-    #[arg(long)]
-    pub(crate) plain: bool,
+    /// How packets are sent
+    #[arg(long, value_enum, value_name = "WAY", default_value_t = Way::BackEnd)]
+    pub(crate) way: Way,
 }

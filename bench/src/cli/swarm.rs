@@ -2,9 +2,18 @@
 
 use super::seconds;
 use crate::scenario::contender::Name;
-use clap::Args;
+use clap::{Args, ValueEnum};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
+
+/// How a swarm joins.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Over {
+    /// As pages do.
+    Websocket,
+    /// Publishers by WHIP, viewers by WHEP, which shows one person: with --publishers 1
+    Whip,
+}
 
 /// `swarm`.
 #[derive(Args, Clone, Debug)]
@@ -16,6 +25,10 @@ pub(crate) struct Swarm {
     /// The server to start
     #[arg(long, value_enum, value_name = "SERVER", default_value_t = Name::Volley, conflicts_with = "server")]
     pub(crate) start: Name,
+
+    /// How Volley is spoken to
+    #[arg(long, value_enum, value_name = "PROTOCOL", default_value_t = Over::Websocket)]
+    pub(crate) over: Over,
 
     /// Own address to send from [default: the one the kernel chooses]
     #[arg(long, value_name = "ADDRESS", requires = "server")]

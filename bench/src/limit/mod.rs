@@ -14,7 +14,8 @@ use crate::host::cpu::{CpuMeter, CpuUse};
 use crate::host::place::Place;
 use crate::report::progress::Progress;
 use receiver::Receivers;
-use sender::{Sender, Way};
+use sender::Sender;
+pub(crate) use sender::Way;
 use serde::Serialize;
 use std::time::{Duration, Instant};
 
@@ -31,8 +32,8 @@ pub(crate) struct LimitPlan {
     pub(crate) time: Duration,
     /// How often all are measured, one after the other.
     pub(crate) rounds: u32,
-    /// Measure `sendmsg` in place of the server's own back end, as an independent check.
-    pub(crate) plain: bool,
+    /// How packets are sent.
+    pub(crate) way: Way,
 }
 
 /// One line of the result.
@@ -108,8 +109,7 @@ fn measure_all(
     receivers: &Receivers,
     progress: &Progress,
 ) -> anyhow::Result<LimitResult> {
-    let way = if plan.plain { Way::plain()? } else { Way::back_end()? };
-    let mut sender = Sender::new(way, receivers.addresses());
+    let mut sender = Sender::new(plan.way, receivers.addresses())?;
     let combinations: Vec<(Mix, u16)> =
         plan.mixes.iter().flat_map(|&mix| plan.trains.iter().map(move |&train| (mix, train))).collect();
     let mut runs: Vec<Vec<Measured>> = vec![Vec::new(); combinations.len()];

@@ -42,27 +42,42 @@ impl std::ops::Sub for Sent {
     }
 }
 
-/// How trains leave.
-pub(super) enum Way {
+/// How packets are sent.
+#[derive(clap::ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Way {
+    /// By the server's own back end
+    BackEnd,
+    /// By plain `sendmsg` with `UDP_SEGMENT`, as an independent check
+    Sendmsg,
+    /// By `sendmsg` on a socket for each receiver, connected to it
+    Connected,
+}
+
+/// What sends them.
+enum Means {
     BackEnd(Box<Io>),
     Plain(Plain),
 }
 
-impl Way {
-    /// The server's own ring, or what stands in for it here.
-    pub(super) fn back_end() -> anyhow::Result<Way> {
-        let io = Io::new(IoChoice::Auto, vec![socket()?], &[] as &[OwnedFd], &IoConfig::default())?;
-        Ok(Way::BackEnd(Box::new(io)))
+impl Means {
+    fn new(way: Way, addresses: &[SocketAddr]) -> anyhow::Result<Means> {
+        let sockets = match way {
+            Way::BackEnd => {
+                let io = Io::new(IoChoice::Auto, vec![socket()?], &[] as &[OwnedFd], &IoConfig::default())?;
+                return Ok(Means::BackEnd(Box::new(io)));
+            }
+            Way::Sendmsg => vec![socket()?],
+            Way::Connected => addresses.iter().map(connected).collect::<anyhow::Result<_>>()?,
+        };
+        let train = Vec::with_capacity(LARGEST_TRAIN);
+        Ok(Means::Plain(Plain { sockets, train, sent: Sent::default() }))
     }
+}
 
-    /// `sendmsg` with `UDP_SEGMENT`, one call per train.
-    pub(super) fn plain() -> anyhow::Result<Way> {
-        Ok(Way::Plain(Plain {
-            socket: socket()?,
-            train: Vec::with_capacity(LARGEST_TRAIN),
-            sent: Sent::default(),
-        }))
-    }
+fn connected(to: &SocketAddr) -> anyhow::Result<UdpSocket> {
+    let socket = socket()?;
+    socket.connect(to).with_context(|| format!("a socket cannot be connected to {to}"))?;
+    Ok(socket)
 }
 
 fn socket() -> anyhow::Result<UdpSocket> {
@@ -71,7 +86,7 @@ fn socket() -> anyhow::Result<UdpSocket> {
 
 /// Destinations with their keys, and the way to them.
 pub(super) struct Sender {
-    way: Way,
+    means: Means,
     destinations: Vec<Destination>,
     payload: Vec<u8>,
     turn: usize,
@@ -85,21 +100,24 @@ struct Destination {
 }
 
 impl Sender {
-    pub(super) fn new(way: Way, addresses: &[SocketAddr]) -> Sender {
+    /// A sender of its own keys to each of `addresses`.
+    pub(super) fn new(way: Way, addresses: &[SocketAddr]) -> anyhow::Result<Sender> {
         let destinations = addresses.iter().enumerate().map(|(n, &address)| Destination::new(n, address));
-        Sender { way, destinations: destinations.collect(), payload: vec![0x5A; LARGEST_DATAGRAM], turn: 0 }
+        let (means, destinations) = (Means::new(way, addresses)?, destinations.collect());
+        Ok(Sender { means, destinations, payload: vec![0x5A; LARGEST_DATAGRAM], turn: 0 })
     }
 
     pub(super) fn name(&self) -> &'static str {
-        match &self.way {
-            Way::BackEnd(io) => io.name(),
-            Way::Plain(_) => "sendmsg",
+        match &self.means {
+            Means::BackEnd(io) => io.name(),
+            Means::Plain(plain) if plain.sockets.len() > 1 => "sendmsg, connected",
+            Means::Plain(_) => "sendmsg",
         }
     }
 
     pub(super) fn sent(&self) -> Sent {
-        match &self.way {
-            Way::BackEnd(io) => {
+        match &self.means {
+            Means::BackEnd(io) => {
                 let counters = io.counters();
                 Sent {
                     packets: counters.datagrams_out,
@@ -107,7 +125,7 @@ impl Sender {
                     bytes: counters.bytes_out,
                 }
             }
-            Way::Plain(plain) => plain.sent,
+            Means::Plain(plain) => plain.sent,
         }
     }
 
@@ -123,12 +141,12 @@ impl Sender {
         self.turn += 1;
         for (number, destination) in self.destinations.iter_mut().enumerate() {
             let window = &windows[(self.turn + number) % windows.len()];
-            match &mut self.way {
-                Way::BackEnd(io) => push(io, number, destination, window, &self.payload),
-                Way::Plain(plain) => plain.send(destination, window, &self.payload)?,
+            match &mut self.means {
+                Means::BackEnd(io) => push(io, number, destination, window, &self.payload),
+                Means::Plain(plain) => plain.send(number, destination, window, &self.payload)?,
             }
         }
-        if let Way::BackEnd(io) = &mut self.way {
+        if let Means::BackEnd(io) = &mut self.means {
             // What comes back (nothing does) must not fill the ring.
             io.receive(|_, _| ());
             io.flush_and_wait(Some(Duration::ZERO))?;
@@ -190,20 +208,27 @@ impl Destination {
 }
 
 /// Gathers a train in a buffer of its own and sends it with one call.
-pub(super) struct Plain {
-    socket: UdpSocket,
+struct Plain {
+    /// One for all, or one for each receiver.
+    sockets: Vec<UdpSocket>,
     train: Vec<u8>,
     sent: Sent,
 }
 
 impl Plain {
-    fn send(&mut self, destination: &mut Destination, window: &[Size], payload: &[u8]) -> anyhow::Result<()> {
+    fn send(
+        &mut self,
+        number: usize,
+        destination: &mut Destination,
+        window: &[Size],
+        payload: &[u8],
+    ) -> anyhow::Result<()> {
         let (mut segment, mut ended) = (0, false);
         for &size in window {
             let len = destination.datagram(size);
             let full = self.train.len() + len > LARGEST_TRAIN;
             if !self.train.is_empty() && (ended || len > segment || full) {
-                self.flush(destination.address, segment)?;
+                self.flush(number, destination.address, segment)?;
             }
             if self.train.is_empty() {
                 segment = len;
@@ -213,18 +238,20 @@ impl Plain {
             destination.seal(size, payload, &mut self.train[start..]);
             ended = len < segment;
         }
-        self.flush(destination.address, segment)
+        self.flush(number, destination.address, segment)
     }
 
-    fn flush(&mut self, to: SocketAddr, segment: usize) -> anyhow::Result<()> {
+    fn flush(&mut self, number: usize, to: SocketAddr, segment: usize) -> anyhow::Result<()> {
         let packets = self.train.len().div_ceil(segment.max(1)) as u64;
         let size = segment as u16;
         let control = [ControlMessage::UdpGsoSegments(&size)];
         let control = if packets > 1 { &control[..] } else { &[] };
         let payload = [IoSlice::new(&self.train)];
-        let to = SockaddrStorage::from(to);
+        let is_connected = self.sockets.len() > 1;
+        let to = Some(SockaddrStorage::from(to)).filter(|_| !is_connected);
+        let socket = self.sockets[if is_connected { number } else { 0 }].as_raw_fd();
         loop {
-            match sendmsg(self.socket.as_raw_fd(), &payload, control, MsgFlags::MSG_DONTWAIT, Some(&to)) {
+            match sendmsg(socket, &payload, control, MsgFlags::MSG_DONTWAIT, to.as_ref()) {
                 Ok(_) => break,
                 Err(nix::errno::Errno::EAGAIN) => std::thread::sleep(SHORT),
                 Err(error) => return Err(error).context("a train cannot be sent"),

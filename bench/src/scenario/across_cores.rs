@@ -1,12 +1,13 @@
-//! A room whose people are on two workers, end to end: the real media and signaling processes as
-//! threads of this one, and the load's own peers, which check every packet.
+//! A room whose people are on two workers, each with a port of its own or both on one, end to end: the
+//! real media and signaling processes as threads of this one, and the load's own peers, which check
+//! every packet.
 
 use super::crowd::Crowd;
 use super::shape::Shape;
 use crate::load::{LoadConfig, Snapshot};
 use crate::volley::Volley;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::os::fd::AsFd as _;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::thread;
@@ -16,9 +17,9 @@ use volley::control::handover::{
     GatheringRange, IdentityDer, IoChoice, MediaHandover, SignalingHandover, SignalingWorker, WorkerFds,
 };
 use volley::control::records::Records;
-use volley::control::types::{Fingerprint, FingerprintHash};
+use volley::control::types::{Fingerprint, FingerprintHash, PlayoutBounds};
 use volley::control::{ChannelFds, connections};
-use volley::io::bind_media_port;
+use volley::io::{Sources, SteeringRefused, bind_media_group, bind_media_port, steer};
 use volley::transport::dtls::Identity;
 use volley::worker::page;
 use volley_signaling::settings::Settings;
@@ -28,9 +29,31 @@ const PEOPLE: u32 = 5;
 /// On a machine that is busy building something else.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// What the workers' sockets are bound to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ports {
+    PerWorker,
+    OneSteered,
+    OneHashed,
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn everybody_receives_everybody_whatever_worker_they_are_on() {
-    let server = Server::start();
+    call_across(Ports::PerWorker).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_one_port_the_kernel_brings_everything_to_its_worker() {
+    call_across(Ports::OneSteered).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_one_port_without_steering_datagrams_are_handed_on() {
+    call_across(Ports::OneHashed).await;
+}
+
+async fn call_across(ports: Ports) {
+    let Some(server) = Server::start(ports) else { return };
     let shape = Shape::meeting(PEOPLE, 300_000);
     let config = LoadConfig {
         core: None,
@@ -54,6 +77,7 @@ async fn everybody_receives_everybody_whatever_worker_they_are_on() {
     assert_eq!(total.first_frame.len(), u64::from(PEOPLE), "everybody sees a whole key frame");
     assert!(snapshot.problems.is_empty(), "{:?}", snapshot.problems);
     server.check_crossing().await;
+    server.check_handing(ports);
     crowd.become_many(0).await.expect("everybody may leave");
     server.check_emptied().await;
 }
@@ -79,7 +103,19 @@ struct Server {
 }
 
 impl Server {
-    fn start() -> Server {
+    /// `None`, with the reason printed, where the kernel does not steer for us.
+    fn start(ports: Ports) -> Option<Server> {
+        let sockets = sockets(ports);
+        let sources = match ports {
+            Ports::OneSteered => match steered(&sockets) {
+                Ok(sources) => Some(sources),
+                Err(refused) => {
+                    eprintln!("skipped: {refused}");
+                    return None;
+                }
+            },
+            Ports::PerWorker | Ports::OneHashed => None,
+        };
         let identity = Identity::generate().expect("a key can be made");
         let fingerprint = Fingerprint {
             hash: FingerprintHash::Sha256,
@@ -89,8 +125,7 @@ impl Server {
         let clone = |channel: &ChannelFds| channel.try_clone().expect("descriptors");
         let mut workers = Vec::new();
         let mut reached = Vec::new();
-        for channel in &channels {
-            let sockets = bind_media_port(0).expect("a free port");
+        for (channel, sockets) in channels.iter().zip(sockets) {
             let port = sockets[0].local_addr().expect("it is bound").port();
             let (accepts, connections) = connections::pair().expect("descriptors");
             workers.push(WorkerFds { channel: clone(channel), sockets, connections });
@@ -98,10 +133,10 @@ impl Server {
             reached.push(SignalingWorker { channel: clone(channel), candidates, connections: accepts });
         }
         let (supervisor, child) = UnixStream::pair().expect("a pair of sockets");
-        run_media(workers, identity, child);
+        run_media(workers, sources, identity, child);
         let http = run_signaling(reached, fingerprint);
         let page = |channel| CounterView::attach(channel).expect("it is a channel");
-        Server { http, pages: channels.iter().map(page).collect(), _supervisor: supervisor }
+        Some(Server { http, pages: channels.iter().map(page).collect(), _supervisor: supervisor })
     }
 
     fn figure(&self, worker: usize, name: &str) -> u64 {
@@ -126,6 +161,19 @@ impl Server {
         }
     }
 
+    /// Nothing but checks comes to the wrong worker where the kernel steers; without, much does.
+    fn check_handing(&self, ports: Ports) {
+        let both = |name| (0..WORKERS).map(|worker| self.figure(worker, name)).sum::<u64>();
+        let handed = both("handed-dtls") + both("handed-media");
+        match ports {
+            // Where nobody's address fell on the other worker, no check did either.
+            Ports::OneHashed => assert_eq!(handed > 0, both("handed-checks") > 0),
+            Ports::PerWorker | Ports::OneSteered => assert_eq!(handed, 0),
+        }
+        assert_eq!(both("steered") > 0, ports == Ports::OneSteered);
+        assert_eq!(both("steering-failures") + both("dropped-unknown-ufrag"), 0);
+    }
+
     /// The last one takes everything along, on both workers.
     async fn check_emptied(&self) {
         let start = Instant::now();
@@ -142,11 +190,28 @@ impl Server {
     }
 }
 
-fn run_media(workers: Vec<WorkerFds>, identity: Identity, child: UnixStream) {
+fn sockets(ports: Ports) -> Vec<Vec<UdpSocket>> {
+    match ports {
+        Ports::PerWorker => (0..WORKERS).map(|_| bind_media_port(0).expect("a free port")).collect(),
+        Ports::OneSteered | Ports::OneHashed => bind_media_group(0, WORKERS as u16).expect("a free port"),
+    }
+}
+
+fn steered(sockets: &[Vec<UdpSocket>]) -> Result<OwnedFd, SteeringRefused> {
+    let sources = Sources::create(WORKERS as u16)?;
+    for family in 0..sockets[0].len() {
+        steer(&sockets.iter().map(|worker| &worker[family]).collect::<Vec<_>>(), &sources)?;
+    }
+    Ok(sources.fd().try_clone_to_owned().expect("descriptors"))
+}
+
+fn run_media(workers: Vec<WorkerFds>, sources: Option<OwnedFd>, identity: Identity, child: UnixStream) {
     let handover = MediaHandover {
         workers,
+        sources,
         io: IoChoice::Auto,
         gathering: GatheringRange { least: Duration::ZERO, most: Duration::ZERO },
+        playout: PlayoutBounds { least: Duration::ZERO, most: Duration::from_secs(1) },
         identity: IdentityDer {
             certificate: identity.certificate().to_vec(),
             key: identity.key().to_vec().into(),

@@ -10,7 +10,7 @@ use super::shape::Shape;
 use super::trial::Trial;
 use crate::cli::{self, Rooms, Scenario};
 use crate::host::place::Place;
-use crate::limit::{self, LimitPlan, LimitResult, Mix};
+use crate::limit::{self, LimitPlan, LimitResult, Mix, Way};
 use crate::report::Report;
 use crate::report::progress::Progress;
 use result::{Comparison, Entry};
@@ -158,7 +158,7 @@ impl Compare<'_> {
             destinations: 200,
             time: LIMIT_TIME,
             rounds: 2,
-            plain: false,
+            way: Way::BackEnd,
         };
         limit::run(self.place, &plan, self.progress)
     }

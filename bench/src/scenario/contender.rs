@@ -85,8 +85,7 @@ impl Contender {
         match &self.kind {
             Kind::Volley { binary, flags } => {
                 let process = VolleyProcess::start(binary, place, flags).await?;
-                let address = SocketAddr::new(SERVER_ADDRESS.into(), program::PORT);
-                let signaling = Arc::new(Volley::new(address, "bench"));
+                let signaling = Arc::new(Volley::new(volley_address(), "bench"));
                 Ok(Running::Volley { process, signaling })
             }
             Kind::Rival(installed) => {
@@ -95,6 +94,11 @@ impl Contender {
             }
         }
     }
+}
+
+/// Where the HTTP of a Volley is that was started here.
+pub(crate) fn volley_address() -> SocketAddr {
+    SocketAddr::new(SERVER_ADDRESS.into(), program::PORT)
 }
 
 /// Starts Volley, does `work` with it and stops it, whatever came of the work.

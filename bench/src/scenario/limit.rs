@@ -21,7 +21,7 @@ pub(crate) fn run(flags: &cli::Limit, place: &Place, progress: &Progress) -> any
         destinations: flags.destinations,
         time: flags.seconds,
         rounds: flags.rounds,
-        plain: flags.plain,
+        way: flags.way,
     };
     let result = limit::run(place, &plan, progress)?;
     Ok(Report {

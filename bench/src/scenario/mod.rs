@@ -14,6 +14,7 @@ mod measure;
 mod newcomers;
 pub(crate) mod overload;
 pub(crate) mod people;
+pub(crate) mod ports;
 mod probe;
 pub(crate) mod rooms;
 mod search;

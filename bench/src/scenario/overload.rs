@@ -15,6 +15,7 @@ use crate::report::format::{count, milliseconds, percent};
 use crate::report::progress::Progress;
 use crate::report::table::Table;
 use crate::report::{Report, Section};
+use crate::signal::Person;
 use futures_util::{StreamExt as _, stream};
 use serde_json::json;
 use std::time::{Duration, Instant};
@@ -24,6 +25,8 @@ use tokio::time::sleep;
 const PEOPLE: u32 = 10;
 /// Joins under way at a time.
 const JOINS_AT_ONCE: usize = 16;
+/// So many ask to join while there is too much already.
+const LATE: u32 = 20;
 /// A search to a tenth is enough for "half as much again".
 const PRECISION: f64 = 0.1;
 /// When the load is gone, the next second but this one must be whole.
@@ -34,6 +37,8 @@ struct Outcome {
     offered: u32,
     admitted: u32,
     refusals: Vec<(Duration, String)>,
+    /// Of those who came when there was too much already.
+    late_refusals: u32,
     during: Figures,
     after: Figures,
 }
@@ -82,29 +87,19 @@ async fn overload(
     progress: &Progress,
 ) -> anyhow::Result<Outcome> {
     let offered = carried * flags.percent / 100;
-    let crowd = Crowd::new(place, shape, running.signaling(), offered)?;
+    let crowd = Crowd::new(place, shape, running.signaling(), offered + LATE)?;
     progress.say(&format!("{offered} people want to join; {carried} can be carried"));
-    let joins = shape.people(0, offered).map(|person| {
-        let join = crowd.join(person);
-        async move {
-            let begin = Instant::now();
-            (person, join.await.map_err(|error| (begin.elapsed(), format!("{error:#}"))))
-        }
-    });
-    let joins: Vec<_> = joins.collect();
-    let outcomes: Vec<_> = stream::iter(joins).buffer_unordered(JOINS_AT_ONCE).collect().await;
-    let (mut admitted, mut refusals) = (Vec::new(), Vec::new());
-    for (person, outcome) in outcomes {
-        match outcome {
-            Ok(()) => admitted.push(person),
-            Err(refusal) => refusals.push(refusal),
-        }
-    }
+    let (mut admitted, mut refusals) = join(&crowd, shape.people(0, offered)).await;
     sleep(Duration::from_secs(2)).await;
     progress.say(&format!("{} people are in, the load is too much", admitted.len()));
     let size = shape.size(admitted.len() as u32);
     let during = measure(place, running, &crowd, size, flags.seconds, |_, _| ()).await?;
-    progress.say("half of them leave");
+    progress.say(&format!("{LATE} more want to join"));
+    let (late, refused) = join(&crowd, shape.people(offered, offered + LATE)).await;
+    let late_refusals = refused.len() as u32;
+    admitted.extend(late);
+    refusals.extend(refused);
+    progress.say("half of what can be carried stays");
     let leave = admitted.len().saturating_sub(carried as usize / 2);
     for person in admitted.iter().rev().take(leave) {
         crowd.leave(*person).await?;
@@ -117,9 +112,31 @@ async fn overload(
         offered,
         admitted: admitted.len() as u32,
         refusals,
+        late_refusals,
         during: during.figures,
         after: after.figures,
     })
+}
+
+/// Lets `people` join, once each: who is in, and how long it took to refuse the others, and why.
+async fn join(crowd: &Crowd, people: impl Iterator<Item = Person>) -> (Vec<Person>, Vec<(Duration, String)>) {
+    let joins = people.map(|person| {
+        let join = crowd.join(person);
+        async move {
+            let begin = Instant::now();
+            join.await.map(|()| person).map_err(|error| (begin.elapsed(), format!("{error:#}")))
+        }
+    });
+    let joins: Vec<_> = joins.collect();
+    let outcomes: Vec<_> = stream::iter(joins).buffer_unordered(JOINS_AT_ONCE).collect().await;
+    let (mut joined, mut refused) = (Vec::new(), Vec::new());
+    for outcome in outcomes {
+        match outcome {
+            Ok(person) => joined.push(person),
+            Err(refusal) => refused.push(refusal),
+        }
+    }
+    (joined, refused)
 }
 
 fn loss(received: &Received) -> f64 {
@@ -140,11 +157,13 @@ fn report(outcome: &Outcome, place: &Place) -> anyhow::Result<Report> {
         ]);
     }
     let mut notes = vec![format!(
-        "{} people can be carried, {} wanted to join, {} were admitted, {} refused (slowest after {}).",
+        "{} people can be carried, {} wanted to join, {LATE} more when there was too much; {} were admitted, {} refused, \
+         {} of them late (the slowest refusal came after {}).",
         outcome.carried,
         outcome.offered,
         outcome.admitted,
         outcome.refusals.len(),
+        outcome.late_refusals,
         milliseconds(slowest),
     )];
     notes.extend(outcome.refusals.first().map(|(_, refusal)| format!("The first refusal: {refusal}")));
@@ -156,7 +175,9 @@ fn report(outcome: &Outcome, place: &Place) -> anyhow::Result<Report> {
             "carried": outcome.carried,
             "offered": outcome.offered,
             "admitted": outcome.admitted,
+            "late": LATE,
             "refused": outcome.refusals.len(),
+            "lateRefused": outcome.late_refusals,
             "slowestRefusal": slowest,
             "audioLoss": loss(&outcome.during.audio),
             "videoLoss": loss(&outcome.during.video),

@@ -1,10 +1,10 @@
 //! `swarm`: load on a server, and what comes of it; on one that runs already, or one started for it.
 
-use super::contender::{Contender, VolleyChoice};
+use super::contender::{Contender, Name, VolleyChoice, volley_address};
 use super::crowd::Crowd;
 use super::measure::{Times, measure, seconds_at};
 use super::shape::Shape;
-use crate::cli;
+use crate::cli::{self, Over};
 use crate::host::machine::Machine;
 use crate::host::place::Place;
 use crate::load::{AudioModel, Figures, LoadConfig, MediaModel, Received, Snapshot, VideoModel};
@@ -13,7 +13,8 @@ use crate::report::progress::Progress;
 use crate::report::table::Table;
 use crate::report::{Report, Section};
 use crate::signal::Signaling;
-use crate::volley::Volley;
+use crate::volley::{Volley, Whip};
+use anyhow::bail;
 use serde_json::{Value, json};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -33,7 +34,12 @@ pub(crate) async fn run(
     let contender = Contender::find(flags.start, volley).await?;
     let running = contender.start(place).await?;
     let outcome = async {
-        let mut crowd = Crowd::new(place, shape(flags), running.signaling(), flags.participants())?;
+        let signaling = match (flags.over, flags.start) {
+            (Over::Websocket, _) => running.signaling(),
+            (Over::Whip, Name::Volley) => Arc::new(Whip::new(volley_address(), "bench")),
+            (Over::Whip, other) => bail!("WHIP is spoken to volley only, not to {}", other.text()),
+        };
+        let mut crowd = Crowd::new(place, shape(flags), signaling, flags.participants())?;
         crowd.become_many(flags.participants()).await?;
         let size = shape(flags).size(flags.participants());
         let run = measure(place, &running, &crowd, size, flags.seconds, |figures, _| {
@@ -65,8 +71,11 @@ pub(crate) async fn run_on(
     progress: &Progress,
 ) -> anyhow::Result<Report> {
     let from = flags.from.unwrap_or_else(|| source_address(server));
-    let signaling: Arc<dyn Signaling> =
-        Arc::new(Volley::new(server, format!("swarm-{}", std::process::id())));
+    let prefix = format!("swarm-{}", std::process::id());
+    let signaling: Arc<dyn Signaling> = match flags.over {
+        Over::Websocket => Arc::new(Volley::new(server, prefix)),
+        Over::Whip => Arc::new(Whip::new(server, prefix)),
+    };
     let config = LoadConfig {
         core: Some(core),
         addresses: vec![from],

@@ -73,7 +73,6 @@ const COUNT: Kind = Kind::Number { least: 1, most: ANY };
 /// Below this not even sound passes, above it no browser goes.
 const BITRATE: Kind = Kind::Number { least: 10_000, most: 1_000_000_000 };
 const MILLIS: Kind = Kind::Number { least: 0, most: 4_000 };
-const NO_JITTER_BUFFER: &str = "a forwarder holds no packets back; each browser sizes its own jitter buffer";
 const NO_TRANSCODER: &str = "a forwarder has no encoder";
 
 const fn key(
@@ -106,7 +105,9 @@ pub(crate) const KEYS: &[Key] = &[
     flag("port", "server.port", PORT, "8080", AtStart, "Port of the page, the REST API and the WebSocket; 0 takes a free one"),
     flag("metrics-port", "server.metrics_port", Kind::WordOrNumber { words: &["auto", "off"], least: 0, most: 65_535 }, "auto", AtStart,
         "Port of Prometheus' metrics: a number, 0 for a free one, off, or auto: 9090, or none when another program has it"),
-    flag("udp-port", "server.udp_port", PORT, "50000", AtStart, "UDP port of the first worker's media, the next worker has the next port; 0 takes free ones"),
+    flag("udp-port", "server.udp_port", PORT, "50000", AtStart, "UDP port of all media, or with --udp-ports per-worker of the first worker's; 0 takes a free one"),
+    flag("udp-ports", "server.udp_ports", Kind::Word(&["one", "per-worker"]), "one", AtStart,
+        "How many UDP ports: one, whatever the number of workers, or per-worker: from --udp-port on, for systems whose kernel cannot tell workers apart"),
     flag("ice-tcp", "server.ice_tcp", Kind::Bool, "true", AtStart,
         "Whether media may come over TCP where UDP does not pass: at udp_port's number and at the ports of HTTP and HTTPS"),
     flag("announce", "server.announce", Kind::Addresses, "[]", AtStart,
@@ -123,8 +124,8 @@ pub(crate) const KEYS: &[Key] = &[
     key("webrtc.max_bitrate", BITRATE, "5000000", AtStart, "Most a page sends of one picture, all layers together, bit/s"),
     key("webrtc.min_bitrate", BITRATE, "100000", AtStart, "A layer that max_bitrate would cut below this is left out; the lowest stays"),
     key("webrtc.simulcast", Kind::Bool, "true", AtStart, "Whether pages send a picture in several sizes"),
-    key("webrtc.jitter_buffer_target", MILLIS, "200", Never(NO_JITTER_BUFFER), "Milliseconds"),
-    key("webrtc.jitter_buffer_max", MILLIS, "1000", Never(NO_JITTER_BUFFER), "Milliseconds"),
+    key("webrtc.jitter_buffer_target", MILLIS, "0", AtStart, "Least milliseconds that browsers hold a picture back"),
+    key("webrtc.jitter_buffer_max", MILLIS, "1000", AtStart, "Most milliseconds that they do"),
     key("webrtc.dtx", Kind::Bool, "true", AtStart, "Whether publishers of sound may send nothing while nobody speaks"),
     key("webrtc.fec", Kind::Bool, "true", AtStart, "Whether sound is sent with what repairs it: Opus' own and RED"),
     key("webrtc.nack", Kind::Bool, "true", AtStart, "Whether lost packets are asked for again"),
@@ -148,7 +149,7 @@ pub(crate) const KEYS: &[Key] = &[
     flag("io", "performance.io", Kind::Word(&["auto", "uring", "epoll"]), "auto", AtStart,
         "How datagrams are moved: io_uring, epoll with recvmmsg and sendmmsg, or auto: io_uring if the kernel and the container allow it"),
     flag("gathering", "performance.gathering", Kind::Gathering, "auto", AtStart,
-        "How long packets for one receiver wait for one another, to leave in one train: a number of milliseconds, off, or auto, which waits up to 5 ms when a core is busy and not at all otherwise"),
+        "How long packets for one receiver wait for one another, to leave in one train: a number of milliseconds, off, or auto, which waits up to 10 ms when a core is busy and not at all otherwise"),
     flag("spread-rooms-over", "performance.spread_rooms_over", COUNT, "100", AtStart,
         "From how many people of a room on one core the next ones go to another, whatever the load"),
     key("performance.max_cpu_per_room", Kind::Number { least: 1, most: 100 }, "25", NotYet, "Per cent of a core"),

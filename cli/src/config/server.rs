@@ -1,12 +1,13 @@
 //! What the supervisor itself, and the media process, need of the configuration.
 
 use super::Config;
-use crate::sockets::MetricsPort;
+use crate::sockets::{MetricsPort, UdpPorts};
 use std::time::Duration;
 use volley::control::handover::{GatheringRange, IoChoice};
+use volley::control::types::PlayoutBounds;
 
 /// What `auto` may wait: at this the gain of waiting longer is small.
-const AUTO_GATHERING: Duration = Duration::from_millis(5);
+const AUTO_GATHERING: Duration = Duration::from_millis(10);
 
 impl Config {
     /// Where metrics are wanted.
@@ -25,6 +26,14 @@ impl Config {
         count.unwrap_or_else(|| u16::try_from(usable()).unwrap_or(u16::MAX))
     }
 
+    /// How many UDP ports there are.
+    pub(crate) fn udp_ports(&self) -> UdpPorts {
+        match self.word("server.udp_ports").as_deref() {
+            Some("per-worker") => UdpPorts::PerWorker,
+            _ => UdpPorts::One,
+        }
+    }
+
     /// How datagrams are moved.
     pub(crate) fn io(&self) -> IoChoice {
         match self.word("performance.io").as_deref() {
@@ -32,6 +41,13 @@ impl Config {
             Some("epoll") => IoChoice::Epoll,
             _ => IoChoice::Auto,
         }
+    }
+
+    /// How long receivers may hold pictures back.
+    pub(crate) fn playout(&self) -> PlayoutBounds {
+        let millis = |key| Duration::from_millis(self.get(key));
+        let most = millis("webrtc.jitter_buffer_max");
+        PlayoutBounds { least: millis("webrtc.jitter_buffer_target").min(most), most }
     }
 
     /// How long packets may wait for one another.
@@ -74,5 +90,7 @@ mod tests {
         assert_eq!(configured("workers", "3").worker_count(), 3);
         assert!(configured("workers", "auto").worker_count() >= 1);
         assert_eq!(configured("io", "epoll").io(), IoChoice::Epoll);
+        assert_eq!(configured("udp-ports", "one").udp_ports(), UdpPorts::One);
+        assert_eq!(configured("udp-ports", "per-worker").udp_ports(), UdpPorts::PerWorker);
     }
 }

@@ -20,7 +20,7 @@ const NANOSECONDS: f64 = 1e9;
 /// Figure, metric without its prefix, meaning.
 type Row = (&'static str, &'static str, &'static str);
 
-const GAUGES: [Row; 7] = [
+const GAUGES: [Row; 8] = [
     ("rooms", "worker_rooms", "Rooms with somebody in them."),
     ("participants", "worker_participants", "People with media."),
     ("transports", "worker_transports", "ICE, DTLS and SRTP associations."),
@@ -32,9 +32,15 @@ const GAUGES: [Row; 7] = [
     ),
     ("slots", "worker_seats", "Receiving m-lines."),
     ("waiting", "packets_waiting", "Packets that wait for their train to leave."),
+    (
+        "steered",
+        "udp_steered",
+        "1 where the kernel brings datagrams to this worker on a port that all share; 0 where it has a port \
+         of its own, or others hand on what is for it.",
+    ),
 ];
 
-const COUNTS: [Row; 19] = [
+const COUNTS: [Row; 21] = [
     ("turns", "turns_total", "Turns of the worker's loop."),
     ("io-datagrams-in", "datagrams_received_total", "Datagrams received, by UDP or TCP."),
     ("io-datagrams-out", "datagrams_sent_total", "Datagrams sent, by UDP or TCP."),
@@ -49,6 +55,12 @@ const COUNTS: [Row; 19] = [
     ("redundant", "sounds_sent_twice_total", "Sounds sent in front of the next, on links that lose packets."),
     ("crossed-out", "packets_crossed_out_total", "Packets handed to other workers."),
     ("crossed-in", "packets_crossed_in_total", "Packets taken from other workers."),
+    (
+        "handed-in",
+        "datagrams_taken_over_total",
+        "Datagrams that came to another worker and were handed to this one.",
+    ),
+    ("steering-failures", "udp_steering_failures_total", "Addresses that the kernel was not told of."),
     ("rtcp-out", "rtcp_sent_total", "RTCP datagrams sent."),
     ("key-frame-requests", "key_frame_requests_total", "Key frames asked for."),
     ("padding-bytes", "padding_bytes_total", "Bytes of padding that made packets of a train equal."),
@@ -57,6 +69,10 @@ const COUNTS: [Row; 19] = [
 ];
 
 const DROPS: &str = "dropped-";
+
+const HANDED: &str = "handed-";
+/// What was handed to other workers, by kind.
+const HANDED_KINDS: [&str; 3] = ["checks", "dtls", "media"];
 
 /// Figures of the back end that mean trouble.
 const TROUBLES: [&str; 12] = [
@@ -96,7 +112,7 @@ pub(super) fn families(pages: &[Page]) -> Vec<MetricFamily> {
     let gauges = GAUGES.map(|(figure, metric, help)| each(pages, Family::gauge(name(metric), help), figure));
     let counts =
         COUNTS.map(|(figure, metric, help)| each(pages, Family::counter(name(metric), help), figure));
-    let others = [window(pages), drops(pages), troubles(pages), trains(pages), delays(pages)];
+    let others = [window(pages), drops(pages), handed(pages), troubles(pages), trains(pages), delays(pages)];
     gauges.into_iter().chain(counts).chain(others).map(Family::done).collect()
 }
 
@@ -129,6 +145,21 @@ fn drops(pages: &[Page]) -> Family {
             if let Some(cause) = name.strip_prefix(DROPS) {
                 family = family.with(&[("worker", &worker), ("cause", cause)], page.of(&name) as f64);
             }
+        }
+    }
+    family
+}
+
+fn handed(pages: &[Page]) -> Family {
+    let mut family = Family::counter(
+        "volley_datagrams_handed_total",
+        "Datagrams on the port that all workers share which came to this one and were handed to another, by \
+         kind.",
+    );
+    for (worker, page) in numbered(pages) {
+        for kind in HANDED_KINDS {
+            let value = page.of(&format!("{HANDED}{kind}"));
+            family = family.with(&[("worker", &worker), ("kind", kind)], value as f64);
         }
     }
     family
@@ -193,7 +224,8 @@ mod tests {
     fn every_figure_of_the_page_is_shown_or_is_part_of_a_histogram() {
         let rows = GAUGES.iter().chain(&COUNTS).map(|row| row.0.to_owned());
         let troubles = TROUBLES.iter().map(|kind| format!("io-{kind}"));
-        let shown: Vec<String> = rows.chain(troubles).collect();
+        let handed = HANDED_KINDS.iter().map(|kind| format!("{HANDED}{kind}"));
+        let shown: Vec<String> = rows.chain(troubles).chain(handed).collect();
         // Datagrams are shown as the back end counts them, before the shard does.
         let others =
             ["datagrams-in", DROPS, "trains-up-to-", "delayed-", "delay-sum-us", "gathering-window-ns"];

@@ -8,7 +8,7 @@ use crate::state::join::Refusal;
 use crate::state::model::{Dialogue, Line, Participant, PeerMark, Phase, Transport};
 use crate::state::plan::{Changes, Planner, Wishes};
 use crate::state::{State, secret};
-use volley::base::{ParticipantId, Time, TransportId};
+use volley::base::{ParticipantId, Time, TransportId, WorkerId};
 use volley::control::Command;
 use volley::control::message::OpenTransport;
 use volley::control::types::IceCredentials;
@@ -96,11 +96,11 @@ impl State {
     }
 
     fn open_transport(&mut self, id: ParticipantId, mark: PeerMark, peer: &Peer) -> Result<(), Refusal> {
+        let Some(worker) = self.worker_of(id) else { return Ok(()) };
         let transport = TransportId(self.ids.take());
-        let local = local_ice(transport);
+        let local = local_ice(worker, transport);
         let cname = secret::token::<12>();
         let (local_credentials, remote) = both(&local, &mark)?;
-        let Some(worker) = self.worker_of(id) else { return Ok(()) };
         let command = Command::OpenTransport(Box::new(OpenTransport {
             participant: id,
             transport,
@@ -128,21 +128,19 @@ impl State {
 
     /// RFC 8839 §4.4.1.1.1: changed credentials restart ICE; ours change too.
     pub(super) fn restart_ice(&mut self, id: ParticipantId, mark: PeerMark) -> Result<(), Refusal> {
-        let worker = self.worker_of(id);
+        let Some(worker) = self.worker_of(id) else { return Ok(()) };
         let Some(transport) = self.participants.get_mut(&id).and_then(|p| p.transport.as_mut()) else {
             return Ok(());
         };
-        let mut local = local_ice(transport.id.0);
+        let mut local = local_ice(worker, transport.id.0);
         while local.ufrag == transport.local.ufrag {
-            local = local_ice(transport.id.0);
+            local = local_ice(worker, transport.id.0);
         }
         let (local_credentials, remote) = both(&local, &mark)?;
         transport.local = local;
         transport.peer = mark;
         let transport = transport.id.0;
-        if let Some(worker) = worker {
-            self.out.command(worker, Command::RestartIce { transport, local: local_credentials, remote });
-        }
+        self.out.command(worker, Command::RestartIce { transport, local: local_credentials, remote });
         Ok(())
     }
 
@@ -299,16 +297,18 @@ fn next_dialogue(before: Option<Dialogue>, offer: &Offer) -> Dialogue {
 /// The alphabet of user fragments (RFC 8839 §5.4).
 pub(super) const UFRAG_DIGITS: &[u8; 64] =
     b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-/// So many characters of one say which transport it is of.
+/// So many characters of one say which transport it is of, behind the worker's name.
 pub(super) const UFRAG_PLACES: u32 = 5;
 
-/// Five characters say which transport it is, so that no two on a worker are alike; three change
-/// with each restart. The password has 144 random bits (RFC 8445 §5.3 wants 128).
-fn local_ice(transport: TransportId) -> LocalIce {
+/// Three letters name the worker, so that a check finds it on a port that all share; five characters say
+/// which transport it is, so that no two are alike; three change with each restart. The password has
+/// 144 random bits (RFC 8445 §5.3 wants 128).
+fn local_ice(worker: usize, transport: TransportId) -> LocalIce {
     let digit = |place: u32| char::from(UFRAG_DIGITS[(transport.0 >> (6 * place)) as usize % 64]);
-    let which: String = (0..UFRAG_PLACES).rev().map(digit).collect();
-    let salt: String = secret::ice_text::<3>().chars().take(3).collect();
-    LocalIce { ufrag: which + &salt, password: secret::ice_text::<18>() }
+    let name = WorkerId(worker as u16).name();
+    let which = name.into_iter().map(char::from).chain((0..UFRAG_PLACES).rev().map(digit));
+    let salt = secret::ice_text::<3>();
+    LocalIce { ufrag: which.chain(salt.chars().take(3)).collect(), password: secret::ice_text::<18>() }
 }
 
 fn both(local: &LocalIce, mark: &PeerMark) -> Result<(IceCredentials, IceCredentials), Refusal> {

@@ -6,6 +6,7 @@ use crate::state::model::Transport;
 use crate::state::offers::{UFRAG_DIGITS, UFRAG_PLACES};
 use std::net::SocketAddr;
 use volley::base::ParticipantId;
+use volley::base::worker_name::NAME_LETTERS;
 use volley::wire::stun::{BINDING, Class, StunView};
 
 impl State {
@@ -45,9 +46,9 @@ impl State {
     }
 }
 
-/// The lower digits of a transport's number.
+/// The lower digits of a transport's number, which stand behind its worker's name.
 fn number_in(ufrag: &str) -> Option<u64> {
-    let places = ufrag.as_bytes().get(..UFRAG_PLACES as usize)?;
+    let places = ufrag.as_bytes().get(NAME_LETTERS..)?.get(..UFRAG_PLACES as usize)?;
     places.iter().try_fold(0, |number, digit| {
         let value = UFRAG_DIGITS.iter().position(|one| one == digit)?;
         Some(number << 6 | value as u64)

@@ -14,11 +14,13 @@ fn a_media_process_gets_what_was_sent() {
     let got = MediaHandover::receive(&theirs).unwrap();
     assert_eq!((got.io, got.unix_nanos_at_zero), (IoChoice::Epoll, 42));
     assert_eq!((got.identity, got.gathering), (sent.identity.clone(), sent.gathering));
+    assert_eq!(got.playout, sent.playout);
     for (got, sent) in got.workers.iter().zip(&sent.workers) {
         let port = |worker: &WorkerFds| worker.sockets[1].local_addr().unwrap();
         assert_eq!(port(got), port(sent));
         assert!(fcntl_getfd(&got.channel.memfd).unwrap().contains(FdFlags::CLOEXEC));
     }
+    assert!(got.sources.is_some());
     let last = got.workers.into_iter().next_back().unwrap();
     signaling[1].send_command(&Command::Resync { request: 5 }).unwrap();
     let mut worker = WorkerChannel::attach(last.channel).unwrap();
@@ -130,12 +132,8 @@ fn secrets_are_not_printed() {
 
 /// Sends one channel, for tests with a second process.
 pub(in crate::control) fn send_channel(channel: ChannelFds, to: &UnixStream) {
-    MediaHandover {
-        workers: vec![WorkerFds { channel, sockets: Vec::new(), connections: connections() }],
-        ..media(0).0
-    }
-    .send(to)
-    .unwrap();
+    let worker = WorkerFds { channel, sockets: Vec::new(), connections: connections() };
+    MediaHandover { workers: vec![worker], sources: None, ..media(0).0 }.send(to).unwrap();
 }
 
 /// See [`send_channel`].
@@ -164,7 +162,13 @@ fn media(workers: usize) -> (MediaHandover, Vec<SignalingChannel>) {
         .unzip();
     let identity = IdentityDer { certificate: vec![115; 400], key: Zeroizing::new(vec![115; 138]) };
     let gathering = GatheringRange { least: Duration::from_micros(7), most: Duration::from_millis(5) };
-    (MediaHandover { workers, io: IoChoice::Epoll, gathering, identity, unix_nanos_at_zero: 42 }, ends)
+    let playout = PlayoutBounds { least: Duration::from_millis(40), most: Duration::from_secs(1) };
+    // Any file will do: it is handed over unread.
+    let sources = Some(UdpSocket::bind("127.0.0.1:0").unwrap().into());
+    let io = IoChoice::Epoll;
+    let handover =
+        MediaHandover { workers, sources, io, gathering, playout, identity, unix_nanos_at_zero: 42 };
+    (handover, ends)
 }
 
 fn connections() -> OwnedFd {

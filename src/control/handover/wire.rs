@@ -6,7 +6,7 @@ use super::{
 };
 use crate::control::channel::ChannelFds;
 use crate::control::codec::{Corrupt, LAYOUT_VERSION, Layout, Reader, Writer};
-use crate::control::types::Fingerprint;
+use crate::control::types::{Fingerprint, PlayoutBounds};
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer,
     SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
@@ -157,9 +157,13 @@ impl Handover for MediaHandover {
             files.extend(worker.sockets.iter().map(AsFd::as_fd));
             files.push(worker.connections.as_fd());
         }
+        self.sources.is_some().write(to);
+        files.extend(self.sources.as_ref().map(AsFd::as_fd));
         write_io(to, self.io);
         (self.gathering.least.as_micros() as u32).write(to);
         (self.gathering.most.as_micros() as u32).write(to);
+        (self.playout.least.as_micros() as u32).write(to);
+        (self.playout.most.as_micros() as u32).write(to);
         write_bytes(to, &self.identity.certificate);
         write_bytes(to, &self.identity.key);
         self.unix_nanos_at_zero.write(to);
@@ -173,8 +177,10 @@ impl Handover for MediaHandover {
         })?;
         Ok(MediaHandover {
             workers,
+            sources: bool::read(from)?.then(|| files.take()).transpose()?,
             io: read_io(from)?,
             gathering: GatheringRange { least: read_micros(from)?, most: read_micros(from)? },
+            playout: PlayoutBounds { least: read_micros(from)?, most: read_micros(from)? },
             identity: IdentityDer { certificate: read_bytes(from)?, key: Zeroizing::new(read_bytes(from)?) },
             unix_nanos_at_zero: u64::read(from)?,
         })

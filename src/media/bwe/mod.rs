@@ -323,11 +323,13 @@ impl Estimator {
             self.aimd.set(now, self.aimd.rate().times(INTO_SILENCE).max(BOUNDS.0));
             self.prober.on_decrease(now, self.aimd.rate());
         }
-        let calm = self.heard.is_some()
-            && self.trend.usage() != Usage::Over
-            && self.queue.wait_us() < DRAINED_US
-            && self.loss.just_now() < TOO_LOSSY;
+        let calm = self.is_calm() && self.loss.just_now() < TOO_LOSSY;
         self.prober.update(now, self.estimate(), self.wanted, calm, !self.alr.is_limited());
+    }
+
+    /// Whether no queue grows or stands, as far as is known.
+    pub fn is_calm(&self) -> bool {
+        self.heard.is_some() && self.trend.usage() != Usage::Over && self.queue.wait_us() < DRAINED_US
     }
 
     /// Nothing was sent for so long that nobody will tell of it, and that no queue is ours: what was

@@ -62,6 +62,6 @@ impl Slot {
             timestamp: outgoing.timestamp,
             ssrc: outgoing.ssrc,
         };
-        header.write(&self.own_elements(), out)
+        header.write(&self.own_elements(false), out)
     }
 }

@@ -281,3 +281,27 @@ fn frames_are_numbered_on_in_the_dependency_descriptor() {
     assert_eq!(number_sent(&mut slot, 1, 900, 40_000, true), 2);
     assert_eq!(number_sent(&mut slot, 1, 901, 40_001, false), 3);
 }
+
+#[test]
+fn receivers_are_told_how_long_to_hold_pictures_back_with_each_key_frame_and_not_by_publishers() {
+    let mut open = slot().open().clone();
+    open.extensions.playout_delay = Some(9);
+    let mut slot = Slot::new(open, 0, &mut Random::new(5));
+    slot.set_playout(PlayoutDelay::between(Duration::from_millis(200), Duration::from_secs(1)));
+    slot.on_receiver_report();
+    show(&mut slot, 7, vp8(100));
+    let mut told = |index, starts_key_frame| {
+        let packet = of_layer(0, index, index as u32, starts_key_frame);
+        let carried = [(Extension::PlayoutDelay, &[0, 0, 0][..])];
+        let packet = Packet { carried: carried.into_iter().collect(), ..packet };
+        let outgoing = slot.admit(Time::ZERO, &packet, || None).expect("it is sent");
+        let mut header = [0; 40];
+        let len = slot.write_header(&outgoing, &packet, &mut header).expect("there is room");
+        let view = RtpView::parse_header(&header[..len]).expect("a header");
+        view.extension(Some(9)).and_then(PlayoutDelay::read)
+    };
+    let bounds = PlayoutDelay { min_10ms: 20, max_10ms: 100 };
+    assert_eq!(told(10, true), Some(bounds));
+    assert_eq!(told(11, false), None);
+    assert_eq!(told(12, true), Some(bounds));
+}

@@ -124,6 +124,28 @@ export class Place {
     nft(`add rule netdev loss some ip protocol udp numgen random mod 1000 < ${Math.round(percent * 10)} counter drop`);
   }
 
+  // A router forgets who was behind its ports: from now on what leaves here has other ports, and only what is
+  // sent to those comes back.
+  rebind() {
+    const nft = (line) => sh(`ip netns exec ${this.space} nft ${line}`);
+    nft('add table ip router');
+    nft('add chain ip router out { type filter hook postrouting priority 0 ; }');
+    nft('add chain ip router in { type filter hook prerouting priority -300 ; }');
+    // One bit of the port is turned, which needs no memory: what comes back is turned once more.
+    for (const [chain, side] of [['out', 'sport'], ['in', 'dport']]) {
+      nft(`add rule ip router ${chain} ip protocol udp udp ${side} set udp ${side} ^ 0x2000`);
+    }
+  }
+
+  // The address goes and another one comes, as when a phone leaves the house.
+  readdress() {
+    const [old, own] = [2, 3].map((host) => `10.77.${this.#number}.${host}`);
+    const ip = (line) => sh(`ip -n ${this.space} ${line}`);
+    ip(`addr del ${old}/24 dev wire`);
+    ip(`addr add ${own}/24 dev wire`);
+    ip(`route replace default via 10.77.${this.#number}.1`);
+  }
+
   end() {
     this.#relay?.kill();
     sh(`ip -n ${SERVER_SPACE} link del ${this.wire}`, { optional: true });

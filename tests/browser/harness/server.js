@@ -7,10 +7,11 @@ import { SERVER_SPACE } from './network.js';
 import { log, until } from './shell.js';
 
 export class Server {
-  constructor({ io, logFolder, environment }) {
+  // `launcher` is a command that the server is started by.
+  constructor({ io, logFolder, environment, launcher = [] }) {
     const flags = io ? ['--io', io] : [];
     const sink = logFolder ? fs.openSync(path.join(logFolder, 'volley.log'), 'a') : 'inherit';
-    this.process = spawn('ip', ['netns', 'exec', SERVER_SPACE, process.env.VOLLEY_BIN, ...flags], {
+    this.process = spawn('ip', ['netns', 'exec', SERVER_SPACE, ...launcher, process.env.VOLLEY_BIN, ...flags], {
       stdio: ['ignore', 'pipe', sink],
       env: { ...process.env, ...environment },
     });

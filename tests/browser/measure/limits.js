@@ -28,6 +28,8 @@ export const FIGURES = {
   mostConcealed: 0.05,
   // From the first sound of a speaker to their picture on everyone's screen.
   mostSpeakerMs: 500,
+  // Chromium notices after 2.5 s of silence that a way is gone, and then looks for another.
+  mostMoveMs: 5000,
 };
 
 export const WORKS = {
@@ -47,4 +49,5 @@ export const WORKS = {
   leastDecoded: { 5: 0.75, 10: 0.65, 20: 0.4 },
   mostConcealed: 0.2,
   mostSpeakerMs: 3000,
+  mostMoveMs: 20_000,
 };
