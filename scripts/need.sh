@@ -1,4 +1,4 @@
-# Sourced by run and test: what a step needs, and how to get it.
+# Sourced by the scripts here: what a step needs, and how to get it.
 
 say() { printf '\n== %s\n' "$*" >&2; }
 
@@ -106,4 +106,52 @@ need_browser_modules() {
         need node=nodejs npm=npm || return 1
         npm ci --prefix "$folder" --no-audit --no-fund >&2
     fi
+}
+
+# Node.js as new as our tools want it, before others in PATH: from npm's registry where there is only an older
+# one, as distributions carry it. npm itself may be older.
+need_node() {
+    local version=26.10.0 machine folder
+    need node=nodejs npm=npm || return 1
+    ! has_node || return 0
+    case $(uname -m) in
+        x86_64) machine=x64 ;;
+        aarch64) machine=arm64 ;;
+        *)
+            echo "Node.js 22.12 or newer is needed to build the page; please install it (https://nodejs.org)." >&2
+            return 1
+            ;;
+    esac
+    folder=$python_tools/node-$version
+    PATH=$folder/node_modules/node-linux-$machine/bin:$PATH
+    ! has_node || return 0
+    say "Installing Node.js $version from npm in $folder, since the one here is $(node --version)"
+    npm install --prefix "$folder" --no-audit --no-fund --silent "node-linux-$machine@$version" >&2 && has_node
+}
+
+# Whether node is there, and at least what signaling/package.json asks for.
+has_node() {
+    local found
+    found=$(node --version 2>/dev/null) && [[ $(printf '%s\n' v22.12.0 "$found" | sort -V | head -n 1) == v22.12.0 ]]
+}
+
+# What builds and tests the page and the client library, at the versions of the lock file.
+need_page_modules() {
+    need_node || return 1
+    if [[ ! signaling/node_modules/.package-lock.json -nt signaling/package-lock.json ]]; then
+        say "Installing what builds the page (Vite and TypeScript, from npm)"
+        npm ci --prefix signaling --no-audit --no-fund >&2
+    fi
+}
+
+# The web page and the client library, which stand in the binary.
+need_page() {
+    local built=signaling/web/dist/client.js
+    if [[ -e $built && -z $(find signaling/{web,client,package-lock.json} \
+        \( -path signaling/web/dist -o -name node_modules -o -name test \) -prune -o -newer $built -type f -print -quit) ]]; then
+        return
+    fi
+    need_page_modules || return 1
+    say "Building the page"
+    npm run --prefix signaling --silent build >&2
 }

@@ -302,10 +302,22 @@ async fn the_page_is_served_at_its_addresses_with_its_policy() {
         assert!(head.contains("content-type: text/html; charset=utf-8"), "{head}");
         assert!(head.contains("script-src 'self';"), "{head}");
     }
-    let (status, head, _) = server.http("GET /main.js", "", "").await;
+}
+
+#[tokio::test]
+async fn files_whose_names_change_with_them_are_kept_and_others_are_asked_for_again() {
+    let server = Server::start(MemoryStore::default()).await;
+    let (_, _, page) = server.http("GET /", "", "").await;
+    let (_, rest) = page.split_once("src=\"").expect("the page has a script");
+    let script = rest.split('"').next().unwrap();
+    let (status, head, _) = server.http(&format!("GET {script}"), "", "").await;
     assert!(status == 200 && head.contains("content-type: text/javascript"), "{head}");
+    assert!(head.contains("immutable") && !head.contains("access-control-allow-origin"), "{head}");
+    let (status, head, body) = server.http("GET /client.js", "", "").await;
+    assert!(status == 200 && body.contains("export"), "{head}");
+    assert!(head.contains("no-cache") && head.contains("access-control-allow-origin: *"), "{head}");
     let tag = head.lines().find_map(|line| line.strip_prefix("etag: ")).unwrap();
-    let (status, _, body) = server.http("GET /main.js", &format!("if-none-match: {tag}\r\n"), "").await;
+    let (status, _, body) = server.http("GET /client.js", &format!("if-none-match: {tag}\r\n"), "").await;
     assert_eq!((status, body.as_str()), (304, ""));
 }
 

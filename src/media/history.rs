@@ -94,6 +94,9 @@ impl History {
         if self.order.len() == self.table.len() {
             self.forget_oldest();
         }
+        if !self.make_place(index) {
+            return false;
+        }
         let slot = self.slot_of(index);
         self.table[slot] = Some(Stored {
             index,
@@ -122,6 +125,24 @@ impl History {
 
     fn slot_of(&self, index: u64) -> usize {
         index as usize & (self.table.len() - 1)
+    }
+
+    /// Sees to it that nothing worth keeping lies where `index` is to lie. After a burst of loss what is
+    /// sent again is far behind the newest, which somebody may be owed; false when there is no place for
+    /// both, and the newer stays.
+    fn make_place(&mut self, index: u64) -> bool {
+        while let Some(other) = self.table[self.slot_of(index)] {
+            let is_needed = other.index > index || self.reserved.since(other.kept) < KEEP;
+            if !is_needed || self.table.len() == MAX_PACKETS {
+                return other.index < index;
+            }
+            let larger = vec![None; self.table.len() * 2];
+            for stored in std::mem::replace(&mut self.table, larger).into_iter().flatten() {
+                let slot = self.slot_of(stored.index);
+                self.table[slot] = Some(stored);
+            }
+        }
+        true
     }
 
     fn oldest(&self) -> Option<Stored> {
@@ -208,6 +229,20 @@ mod tests {
         let room = history.reserve(now);
         room[..len].fill(index as u8);
         history.commit(index, len, now, false)
+    }
+
+    #[test]
+    fn what_comes_late_pushes_out_nothing_newer() {
+        let mut history = History::default();
+        for index in [1_000, 1_001, 936, 937, 10] {
+            assert!(store(&mut history, index, 100, Time::from_millis(5)));
+        }
+        for index in [1_000, 1_001, 936, 937, 10] {
+            assert!(history.get(index).is_some_and(|(packet, _)| packet[0] == index as u8), "{index}");
+        }
+        assert!(store(&mut history, 1_000_000, 100, Time::from_millis(6)));
+        assert!(!store(&mut history, 1_000_000 - MAX_PACKETS as u64, 100, Time::from_millis(6)));
+        assert!(history.get(1_000_000).is_some(), "where there is no place for both the newer stays");
     }
 
     #[test]

@@ -7,6 +7,7 @@ import * as ipv6 from './cases/ipv6.js';
 import * as killSignaling from './cases/kill-signaling.js';
 import * as lastN from './cases/last-n.js';
 import * as layers from './cases/layers.js';
+import * as library from './cases/library.js';
 import * as loss from './cases/loss.js';
 import * as meter from './cases/meter.js';
 import * as moderation from './cases/moderation.js';
@@ -26,7 +27,10 @@ import { Server } from './harness/server.js';
 import { Cleanup, log } from './harness/shell.js';
 import { FIGURES, WORKS } from './measure/limits.js';
 
-const TESTS = [meter, startStop, twoTabs, killSignaling, badInput, tokens, layers, adapt, loss, lastN, moderation, moves, onePort, onePortHanded, openssl, whipWhep, turn, tcpOnly, ipv6];
+const TESTS = [
+  meter, startStop, twoTabs, library, killSignaling, badInput, tokens, layers, adapt, loss, lastN, moderation, moves, onePort, onePortHanded,
+  openssl, whipWhep, turn, tcpOnly, ipv6,
+];
 const USAGE = 'usage: ./scripts/e2e NAME|all [--json] [--seconds N] [--io uring|epoll] [--only CASE] [--attempts N] [--works] [--keep], or --list';
 const FULL_SECONDS = 60;
 

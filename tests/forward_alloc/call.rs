@@ -219,6 +219,7 @@ impl Call {
                 self.allocated.ticks += measure(|| {
                     shard.on_timeout(now, out);
                     shard.depart(now, out);
+                    shard.steering().for_each(drop);
                 })
                 .count_total;
                 self.tally.ticks += 1;
@@ -271,6 +272,7 @@ impl Call {
         let allocated = measure(|| {
             shard.on_datagram(now, Datagram { path, arrived: now, bytes }, out);
             shard.depart(now, out);
+            shard.steering().for_each(drop);
         })
         .count_total;
         let allocated = allocated + self.cross(number);

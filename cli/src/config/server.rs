@@ -76,7 +76,7 @@ mod tests {
             let range = configured("gathering", value).gathering();
             (range.least.as_micros(), range.most.as_micros())
         };
-        assert_eq!(bounds("auto"), (0, 5_000));
+        assert_eq!(bounds("auto"), (0, 10_000));
         assert_eq!(bounds("off"), (0, 0));
         assert_eq!(bounds("2.5"), (2_500, 2_500));
     }

@@ -2,6 +2,8 @@
 
 mod examples;
 mod reference;
+#[cfg(test)]
+mod typescript;
 
 use crate::http::page;
 use crate::http::problem::Problem;

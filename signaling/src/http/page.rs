@@ -1,4 +1,4 @@
-//! The web page, embedded in the binary.
+//! The web page and the client library, embedded in the binary.
 
 use crate::http::problem::Problem;
 use axum::body::Body;
@@ -7,10 +7,19 @@ use axum::response::{IntoResponse, Response};
 use rust_embed::{EmbeddedFile, RustEmbed};
 use std::fmt::Write as _;
 
-/// A debug build reads the files from the source tree at each request.
+/// As `scripts/page` made them. A debug build reads them from the source tree at each request.
 #[derive(RustEmbed)]
-#[folder = "web/"]
+#[folder = "web/dist/"]
 struct Files;
+
+/// RFC 9111 §5.2.2.4: keep it, but ask each time: a new server means a new page at once.
+const ASK: &str = "no-cache";
+/// What has a name of its own for each content need not be asked for again (RFC 8246).
+const KEEP: &str = "public, max-age=31536000, immutable";
+/// Where such files are.
+const KEPT: &str = "assets/";
+/// The library, which pages of other sites may import: what they may do is `allowed_origins`' matter.
+const LIBRARY: &str = "client.js";
 
 /// Nothing but what we serve ourselves: a script that somebody smuggles into a name or a chat does
 /// not run. `blob:` and `mediastream:` are for pictures of cameras.
@@ -39,19 +48,20 @@ fn serve(path: &str, headers: &HeaderMap) -> Response {
             .into_response();
     };
     let tag = entity_tag(&file);
+    let caching = if path.starts_with(KEPT) { KEEP } else { ASK };
+    let origins = (path == LIBRARY).then_some([(header::ACCESS_CONTROL_ALLOW_ORIGIN, "*")]);
     let common = [
-        // RFC 9111 §5.2.2.4: keep it, but ask each time: a new server means a new page at once.
-        (header::CACHE_CONTROL, "no-cache".to_owned()),
-        (header::ETAG, tag.clone()),
-        (header::CONTENT_SECURITY_POLICY, POLICY.to_owned()),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff".to_owned()),
-        (header::REFERRER_POLICY, "same-origin".to_owned()),
+        (header::CACHE_CONTROL, caching),
+        (header::ETAG, tag.as_str()),
+        (header::CONTENT_SECURITY_POLICY, POLICY),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "same-origin"),
     ];
     let known = headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
     if known.is_some_and(|known| known.split(',').any(|one| one.trim().trim_start_matches("W/") == tag)) {
-        return (StatusCode::NOT_MODIFIED, common).into_response();
+        return (StatusCode::NOT_MODIFIED, origins, common).into_response();
     }
-    (common, [(header::CONTENT_TYPE, content_type(path))], Body::from(file.data)).into_response()
+    (origins, common, [(header::CONTENT_TYPE, content_type(path))], Body::from(file.data)).into_response()
 }
 
 fn entity_tag(file: &EmbeddedFile) -> String {

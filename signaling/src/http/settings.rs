@@ -34,6 +34,6 @@ mod tests {
 
     #[test]
     fn the_embedded_file_holds_the_defaults() {
-        assert_eq!(module(&PageSettings::default()), include_str!("../../web/settings.js"));
+        assert_eq!(module(&PageSettings::default()), include_str!("../../web/public/settings.js"));
     }
 }

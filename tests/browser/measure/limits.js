@@ -28,8 +28,8 @@ export const FIGURES = {
   mostConcealed: 0.05,
   // From the first sound of a speaker to their picture on everyone's screen.
   mostSpeakerMs: 500,
-  // Chromium notices after 2.5 s of silence that a way is gone, and then looks for another.
-  mostMoveMs: 5000,
+  // Chromium takes some 5 s to say that a way is gone; only then another is looked for.
+  mostMoveMs: 10_000,
 };
 
 export const WORKS = {

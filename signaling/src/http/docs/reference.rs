@@ -12,7 +12,7 @@ use utoipa::{PartialSchema, ToSchema};
 /// The frame of the page; `{…}` are filled in.
 const FRAME: &str = include_str!("frame.html");
 /// What the page shows is what its button runs.
-const EXAMPLE: &str = include_str!("../../../web/reference/example.js");
+const EXAMPLE: &str = include_str!("../../../web/public/reference/example.js");
 
 pub(super) fn page() -> String {
     let mut values = Vec::new();

@@ -1,0 +1,37 @@
+/** What a room tells: the names of its events and what comes with each. */
+import type { FromServer, ServerMessage, TrackSource } from "./messages.ts";
+import type { Participant, Seat } from "./people.ts";
+import type { Refusal, SignalingState } from "./signaling.ts";
+
+/** How the packets fare. `weak`: interrupted, and being mended. `failed`: there never was a way. */
+export type MediaState = "new" | "well" | "weak" | "failed";
+
+export interface RoomEvents {
+  /** We are in, or back in (`resumed`). */
+  joined: FromServer<"joined">;
+  /** It is over: refused, removed, closed, or taken up elsewhere. We have left. */
+  ended: Refusal;
+  /** The way to the server, which comes back by itself. A call goes on without it. */
+  state: SignalingState;
+  /** The way of sound and picture, which heals by itself, unless it never was. */
+  media: MediaState;
+  /** Anything about people, seats and speakers: look at all of it. */
+  change: void;
+  "participant-joined": Participant;
+  "participant-left": Participant;
+  seats: readonly Seat[];
+  speakers: readonly string[];
+  /** Something arrives in a seat for the first time. Who is in the seat may change later. */
+  track: { seat: Seat; track: MediaStreamTrack };
+  /** Media began anew, with other seats. */
+  renewed: void;
+  chat: FromServer<"chat">;
+  /** The server has heard of a wish for a quality. */
+  quality: FromServer<"quality">;
+  /** Whoever runs the room muted this. It can be unmuted again. */
+  silenced: TrackSource;
+  /** The server refused something; the call goes on. */
+  error: Refusal;
+  /** Every message of the server, after it was acted upon. */
+  message: ServerMessage;
+}

@@ -1,0 +1,21 @@
+/**
+ * Calls through a Volley server.
+ *
+ * ```ts
+ * const room = new Room({ server: "https://call.example" });
+ * room.on("track", ({ track }) => …);
+ * await room.join({ roomId: "meeting", participantName: "Ada" });
+ * room.publish("camera", track);
+ * ```
+ */
+export type { Stop } from "./emitter.ts";
+export { RoomError } from "./errors.ts";
+export type { MediaState, RoomEvents } from "./events.ts";
+export { DEFAULT_PICTURES, type PictureSettings } from "./layers.ts";
+export type * from "./messages.ts";
+export type { Selection } from "./moderation.ts";
+export type { Participant, Seat } from "./people.ts";
+export type { Input } from "./publications.ts";
+export { type QualityOf, Room, type RoomOptions } from "./room.ts";
+export type { Identity, JoinWish, Refusal, Signaling, SignalingState } from "./signaling.ts";
+export { linesOf } from "./wishes.ts";

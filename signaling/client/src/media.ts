@@ -1,0 +1,308 @@
+/**
+ * The call's media by way of the server: one RTCPeerConnection, what it sends and the m-lines it
+ * receives on. Rooms and names are the people's business, sockets are signaling's.
+ */
+import { Emitter } from "./emitter.ts";
+import { Health } from "./health.ts";
+import { type Boxes, encodingsOf, Layers, offerDescriptor } from "./layers.ts";
+import type { FromServer, ServerMessage, TrackSource, TrackView } from "./messages.ts";
+import { Offers } from "./offers.ts";
+import { isInput, kindOf, type Publications } from "./publications.ts";
+import type { Signaling } from "./signaling.ts";
+
+export interface MediaOptions {
+  signaling: Signaling;
+  publications: Publications;
+  boxes: Boxes;
+  /** Video codec to prefer: vp8, vp9, h264 or av1. */
+  codec: string | null;
+  /** Scalability mode of the camera's one encoding, instead of several encodings. */
+  mode: string | null;
+}
+
+export interface MediaEvents {
+  well: void;
+  weak: void;
+  /** There is no way for the packets any more. */
+  lost: void;
+  /** This RTCPeerConnection is of no more use to the server or to us. */
+  broken: unknown;
+  /** There is a new one, and no seat of the old. */
+  renewed: void;
+  /** What we send or receive was agreed on anew. */
+  negotiated: void;
+  /** Somebody with a right to it muted this. */
+  silenced: TrackSource;
+}
+
+export class Media extends Emitter<MediaEvents> {
+  pc: RTCPeerConnection | null = null;
+  #signaling;
+  #publications;
+  #boxes;
+  #codec;
+  #mode;
+  #iceServers: RTCIceServer[] = [];
+  /** How many receiving m-lines the server can use; a renewed connection has them from the start. */
+  #receive = { audio: 1, video: 1 };
+  #offers: Offers | null = null;
+  #health: Health | null = null;
+  /** What we send and on which m-line. */
+  #senders = new Map<TrackSource, RTCRtpTransceiver>();
+  /** Of those that send pictures. */
+  #layers = new Map<TrackSource, Layers>();
+  /** What the server calls our tracks. */
+  #trackIds = new Map<TrackSource, string>();
+  /** Whether the server believes them muted. */
+  #believed = new Map<TrackSource, boolean>();
+  #sharing = false;
+  /** The next offer is the one that brings the screen. */
+  #announcing = false;
+
+  constructor({ signaling, publications, boxes, codec, mode }: MediaOptions) {
+    super();
+    this.#signaling = signaling;
+    this.#publications = publications;
+    this.#boxes = boxes;
+    this.#codec = codec;
+    this.#mode = mode;
+    publications.on("change", () => this.#sync());
+  }
+
+  hear(message: ServerMessage): void {
+    switch (message.type) {
+      case "joined":
+        return this.#joined(message);
+      case "request-offer":
+        return this.#grow(message.receive);
+      case "answer":
+        this.#announcing = false;
+        this.#learn(message.tracks);
+        void this.#accept(message.sdp);
+        return;
+      case "publish-layers":
+        return this.#wantLayers(message);
+      case "track-published":
+        if (message.participantId === this.#signaling.participantId) this.#learn([message.track]);
+        return;
+      case "track-muted":
+        if (message.participantId === this.#signaling.participantId) this.#obey(message);
+        return;
+      case "error":
+        // Telling the same offer again would be refused again.
+        if (message.code === "bad-sdp") this.#offers?.close();
+        if (message.code === "media-ended") this.emit("broken", message);
+    }
+  }
+
+  trackOf(mid: string): MediaStreamTrack | null {
+    return this.#receiverOf(mid)?.track ?? null;
+  }
+
+  /** Loudness of what arrives on an m-line, 0 to 1. */
+  loudnessOf(mid: string): number {
+    return this.#receiverOf(mid)?.getSynchronizationSources()[0]?.audioLevel ?? 0;
+  }
+
+  /** The network has just come back, or is another one. */
+  hurry(): void {
+    this.#health?.hurry();
+  }
+
+  /** Starts the media over with a new RTCPeerConnection; for the room we stay who we are. */
+  renew(): void {
+    this.close();
+    this.#open();
+    this.emit("renewed", undefined);
+  }
+
+  close(): void {
+    this.#health?.close();
+    this.#offers?.close();
+    this.pc?.close();
+    this.pc = this.#offers = this.#health = null;
+    this.#senders.clear();
+    this.#layers.clear();
+    this.#trackIds.clear();
+    this.#believed.clear();
+    this.#sharing = this.#announcing = false;
+  }
+
+  #joined(joined: FromServer<"joined">): void {
+    this.#iceServers = joined.iceServers as RTCIceServer[];
+    if (!joined.resumed) this.#receive = { audio: 1, video: 1 };
+    if (!joined.resumed || !this.pc) this.renew();
+    this.#learn(joined.tracks);
+    this.#offers?.resend();
+    this.#tellMuted();
+  }
+
+  #open(): void {
+    const pc = new RTCPeerConnection({ iceServers: this.#iceServers, bundlePolicy: "max-bundle" });
+    this.pc = pc;
+    this.#offers = new Offers(pc, {
+      send: (sdp) => this.#offer(sdp),
+      onSilence: () => this.#signaling.reconnect(),
+      onBroken: (error) => this.emit("broken", error),
+    });
+    this.#health = new Health(pc, {
+      onWell: () => this.emit("well", undefined),
+      onWeak: () => this.emit("weak", undefined),
+      onLost: () => this.emit("lost", undefined),
+      restart: () => {
+        pc.restartIce();
+        // Where packets have no way the socket has none either, and looks open for long.
+        this.#signaling.reconnect();
+      },
+      canSignal: () => this.#signaling.state === "joined",
+    });
+    // Always both, also without a device: what is switched on later needs no negotiation then.
+    const streams = [new MediaStream()];
+    for (const source of ["microphone", "camera"] as const) {
+      this.#addSending(pc, source, { direction: "sendrecv", streams });
+    }
+    this.#addReceiving();
+    this.#sync();
+  }
+
+  #addSending(pc: RTCPeerConnection, source: TrackSource, init: RTCRtpTransceiverInit): void {
+    const boxes = source === "camera" || source === "screen" ? this.#boxes[source] : null;
+    const mode = source === "camera" ? this.#mode : null;
+    const layers = boxes ? { sendEncodings: encodingsOf(boxes, mode) } : {};
+    const transceiver = this.#add(pc, kindOf(source), { ...init, ...layers });
+    this.#senders.set(source, transceiver);
+    if (boxes) this.#layers.set(source, new Layers(transceiver.sender, boxes));
+  }
+
+  async #accept(sdp: string): Promise<void> {
+    await this.#offers?.accept(sdp);
+    for (const layers of this.#layers.values()) void layers.update();
+    this.emit("negotiated", undefined);
+  }
+
+  #wantLayers({ trackId, layers }: FromServer<"publish-layers">): void {
+    for (const [source, known] of this.#trackIds) {
+      if (known === trackId) void this.#layers.get(source)?.want(layers);
+    }
+  }
+
+  #add(pc: RTCPeerConnection, kind: "audio" | "video", init: RTCRtpTransceiverInit): RTCRtpTransceiver {
+    const transceiver = pc.addTransceiver(kind, init);
+    if (kind === "video" && this.#codec) prefer(transceiver, this.#codec);
+    if (kind === "video") offerDescriptor(transceiver);
+    return transceiver;
+  }
+
+  #grow(receive: { audio: number; video: number } | undefined): void {
+    if (!this.pc) return;
+    if (receive) this.#receive = receive;
+    // What is added is offered by itself (`negotiationneeded`).
+    if (!this.#addReceiving() && !this.#offers?.inFlight) void this.#offers?.request();
+  }
+
+  /** Adds receiving m-lines until there are as many as the server can use. */
+  #addReceiving(): boolean {
+    let added = false;
+    for (const kind of ["audio", "video"] as const) {
+      for (let have = this.#receiving(kind); this.pc && have < this.#receive[kind]; have += 1) {
+        this.#add(this.pc, kind, { direction: "recvonly" });
+        added = true;
+      }
+    }
+    return added;
+  }
+
+  #receiving(kind: "audio" | "video"): number {
+    return (this.pc?.getTransceivers() ?? []).filter(
+      ({ receiver, direction }) => receiver.track.kind === kind && direction.includes("recv"),
+    ).length;
+  }
+
+  #offer(sdp: string): void {
+    const lines = [...this.#senders].flatMap(([source, { mid, direction }]) =>
+      mid !== null && direction.startsWith("send") ? [{ source, mid }] : [],
+    );
+    const sent = this.#signaling.send({
+      type: this.#announcing ? "start-screen-share" : "offer",
+      ...(this.#signaling.roomId !== null && { roomId: this.#signaling.roomId }),
+      sdp,
+      sources: Object.fromEntries(lines.map(({ source, mid }) => [mid, source])),
+      muted: lines.filter(({ source }) => this.#publications.isMuted(source)).map(({ mid }) => mid),
+    });
+    if (!sent) return;
+    for (const { source } of lines) this.#believed.set(source, this.#publications.isMuted(source));
+  }
+
+  /** Lets each m-line send what the person has switched on. */
+  #sync(): void {
+    if (!this.pc) return;
+    this.#replace("microphone");
+    this.#replace("camera");
+    this.#syncScreen(this.pc, this.#publications.screen);
+    this.#tellMuted();
+  }
+
+  #syncScreen(pc: RTCPeerConnection, screen: MediaStream | null): void {
+    if ((screen !== null) !== this.#sharing) {
+      this.#sharing = this.#announcing = screen !== null;
+      if (!screen) this.#signaling.send({ type: "stop-screen-share" });
+    }
+    for (const source of ["screen", "screen-audio"] as const) {
+      const track = this.#publications.track(source);
+      const known = this.#senders.get(source);
+      if (known) known.direction = track ? "sendonly" : "inactive";
+      else if (track && screen) this.#addSending(pc, source, { direction: "sendonly", streams: [screen] });
+      this.#replace(source);
+    }
+  }
+
+  #replace(source: TrackSource): void {
+    const track = this.#publications.track(source);
+    const replaced = this.#senders.get(source)?.sender.replaceTrack(track);
+    // Only now is it known how large the picture is.
+    if (track) replaced?.then(() => this.#layers.get(source)?.update()).catch(() => {});
+  }
+
+  #learn(tracks: TrackView[] = []): void {
+    for (const { source, trackId, muted } of tracks) {
+      this.#trackIds.set(source, trackId);
+      this.#believed.set(source, muted);
+    }
+    this.#tellMuted();
+  }
+
+  /** Somebody with a right to it muted one of our tracks, or gave it back: what is off here stays off. */
+  #obey({ trackId, muted }: { trackId: string; muted: boolean }): void {
+    for (const [source, known] of this.#trackIds) {
+      if (known !== trackId) continue;
+      this.#believed.set(source, muted);
+      if (muted) this.emit("silenced", source);
+    }
+    this.#tellMuted();
+  }
+
+  /** Tells the server what it does not believe yet; by an offer where it has not named the track. */
+  #tellMuted(): void {
+    for (const [source, believed] of this.#believed) {
+      const muted = this.#publications.isMuted(source);
+      // A screen is shared or not; nobody here mutes it.
+      if (muted === believed || !isInput(source)) continue;
+      const trackId = this.#trackIds.get(source);
+      if (!trackId) void this.#offers?.request();
+      else if (this.#signaling.send({ type: muted ? "mute" : "unmute", trackId })) this.#believed.set(source, muted);
+    }
+  }
+
+  #receiverOf(mid: string): RTCRtpReceiver | undefined {
+    return this.pc?.getTransceivers().find((transceiver) => transceiver.mid === mid)?.receiver;
+  }
+}
+
+/** Puts one codec first; the others stay, so that everybody can still be seen. */
+function prefer(transceiver: RTCRtpTransceiver, codec: string): void {
+  const known = RTCRtpReceiver.getCapabilities("video")?.codecs ?? [];
+  const isWanted = ({ mimeType }: { mimeType: string }) => mimeType.toLowerCase() === `video/${codec.toLowerCase()}`;
+  const first = known.filter(isWanted);
+  if (first.length === 0 || !("setCodecPreferences" in transceiver)) return;
+  transceiver.setCodecPreferences([...first, ...known.filter((one) => !isWanted(one))]);
+}

@@ -1,0 +1,310 @@
+/**
+ * Every message of the WebSocket. Written from the server's own types by a test of its reference; to write
+ * it anew: VOLLEY_WRITE_TYPES=1 cargo test -p volley-signaling typescript
+ */
+
+/** What a page says. */
+export type ClientMessage =
+  /** Enter a room, or come back to it. The first message of a socket; answered by `joined`. */
+  | {
+      type: "join";
+      /** To come back after a socket was lost: who you were. Media goes on meanwhile. */
+      participantId?: string | null;
+      /** What the others see: 1 to 64 characters. */
+      participantName: string;
+      /** What `joined` said, to prove it. */
+      resumeToken?: string | null;
+      /** 1 to 64 letters, digits, dots, underscores, tildes or hyphens. A room that is not there is made, and ends when the last one leaves. */
+      roomId: string;
+      /** Lets you in where the server asks for it: a JSON Web Token for this room. */
+      token?: string | null;
+    }
+  /** Publish, add receiving m-lines, restart ICE. The page always offers; answered by `answer`. */
+  | {
+      type: "offer";
+      /** Mids whose tracks begin muted. */
+      muted?: string[];
+      /** Your room; may be left out. */
+      roomId?: string | null;
+      /** The session description of `createOffer`. */
+      sdp: string;
+      /** What each sending m-line shows, by mid. Without it: microphone and camera. */
+      sources?: Record<string, TrackSource>;
+    }
+  /** An offer whose new sending m-lines are a screen, beside the camera. Answered by `answer`. */
+  | {
+      type: "start-screen-share";
+      /** Mids whose tracks begin muted. */
+      muted?: string[];
+      /** Your room; may be left out. */
+      roomId?: string | null;
+      /** The session description of `createOffer`. */
+      sdp: string;
+      /** What each sending m-line shows, by mid. Without it: what is new is a screen. */
+      sources?: Record<string, TrackSource>;
+    }
+  /** End the tracks of the screen. */
+  | {
+      type: "stop-screen-share";
+    }
+  /** Taken and not needed: the server is ICE-lite and learns addresses from checks (RFC 8445 §7.3.1.3). Whatever `candidate` holds is ignored. */
+  | {
+      type: "ice-candidate";
+    }
+  /** Stop the forwarding of an own track. */
+  | {
+      type: "mute";
+      /** As `answer` names it. */
+      trackId: string;
+    }
+  /** Resume it. */
+  | {
+      type: "unmute";
+      /** As `answer` names it. */
+      trackId: string;
+    }
+  /** Show a participant before others. */
+  | {
+      type: "pin";
+      /** Whom; null for nobody in particular. */
+      participantId?: string | null;
+    }
+  /** Say something to the room. */
+  | {
+      type: "chat";
+      /** 1 to 2000 characters. */
+      text: string;
+    }
+  /** Say how good a picture is needed; answered by `quality`. With neither `trackId` nor `slot` it is about all pictures. Of several wishes about one picture the least holds. */
+  | {
+      type: "update-quality";
+      /** Lines of the tile on the screen: no more are sent. 0: nothing is to be seen of it. */
+      maxHeight?: number | null;
+      /** The most that is of use. */
+      quality: Quality;
+      /** Of whatever this m-line shows, by its mid. */
+      slot?: string | null;
+      /** Of this track, wherever it is shown. */
+      trackId?: string | null;
+    }
+  /** Go. The socket stays open and may join again. */
+  | {
+      type: "leave";
+    };
+
+/** What a page is told. */
+export type ServerMessage =
+  /** You are in. */
+  | {
+      type: "joined";
+      /** What you may do here: of `publish`, `subscribe`, `record`, `administer`. */
+      grants: string[];
+      /** For the page's RTCPeerConnection. Credentials may be yours alone and last for some hours; you get new ones when you come back. */
+      iceServers: IceServerView[];
+      /** How media goes: `sfu`. */
+      mode: string;
+      /** Who you are here. */
+      participantId: string;
+      /** As you gave it. */
+      participantName: string;
+      /** The others in the room. */
+      participants: ParticipantView[];
+      /** Proves who you are when the socket was lost; keep it to yourself. */
+      resumeToken: string;
+      /** Whether you came back to what you were. */
+      resumed: boolean;
+      /** The room. */
+      roomId: string;
+      /** What you publish, after coming back. */
+      tracks: TrackView[];
+    }
+  /** Please send an offer: after a join, and whenever more receiving m-lines are of use. */
+  | {
+      type: "request-offer";
+      /** How many m-lines should be able to receive. */
+      receive: Receive;
+      /** The room. */
+      roomId: string;
+    }
+  /** The answer to an offer. */
+  | {
+      type: "answer";
+      /** For `setRemoteDescription`. All candidates stand in it. */
+      sdp: string;
+      /** All that you publish now. */
+      tracks: TrackView[];
+    }
+  /** Somebody came. */
+  | {
+      type: "participant-joined";
+      /** Who. */
+      participantId: string;
+      /** As they gave it. */
+      participantName: string;
+    }
+  /** Somebody went. */
+  | {
+      type: "participant-left";
+      /** Who. */
+      participantId: string;
+    }
+  /** Somebody gave no sign of life for a while, or is back. */
+  | {
+      type: "participant-hidden";
+      /** False: they are back. */
+      hidden: boolean;
+      /** Who. */
+      participantId: string;
+    }
+  /** Who speaks now. */
+  | {
+      type: "active-speakers";
+      /** Whoever began last stands first. */
+      participantIds: string[];
+    }
+  /** Somebody publishes something new. */
+  | {
+      type: "track-published";
+      /** Who. */
+      participantId: string;
+      /** What. */
+      track: TrackView;
+    }
+  /** Somebody publishes something no longer. */
+  | {
+      type: "track-unpublished";
+      /** Who. */
+      participantId: string;
+      /** What. */
+      trackId: string;
+    }
+  /** A track was muted or unmuted: by its owner, or over REST. Its owner is told, too, when it was over REST, and may unmute it again. */
+  | {
+      type: "track-muted";
+      /** Whether it is muted now. */
+      muted: boolean;
+      /** Whose it is. */
+      participantId: string;
+      /** Which. */
+      trackId: string;
+    }
+  /** What each receiving m-line of the page shows now: always all of them. */
+  | {
+      type: "slots";
+      /** By mid. */
+      slots: SlotView[];
+    }
+  /** Which layers of an own track are to be sent: those nobody watches may be paused. Always all of them, so the last message is the truth. */
+  | {
+      type: "publish-layers";
+      /** The lowest first. */
+      layers: LayerView[];
+      /** Which track. */
+      trackId: string;
+    }
+  /** Somebody said something to the room. */
+  | {
+      type: "chat";
+      /** Who. */
+      participantId: string;
+      /** As they gave it. */
+      participantName: string;
+      /** What they said. */
+      text: string;
+    }
+  /** The wish for a quality was heard; its fields are repeated. */
+  | {
+      type: "quality";
+      /** As wished. */
+      maxHeight?: number | null;
+      /** As wished. */
+      quality: Quality;
+      /** As wished. */
+      slot?: string | null;
+      /** As wished. */
+      trackId?: string | null;
+    }
+  /** Something was refused, or is over. */
+  | {
+      type: "error";
+      /** Stable, for programs. */
+      code: string;
+      /** For people: what to do. */
+      message: string;
+    };
+
+/** A STUN or TURN server, as `RTCPeerConnection` takes it. */
+export interface IceServerView {
+  /** For TURN. */
+  credential?: string | null;
+  /** Where it is. */
+  urls: string[];
+  /** For TURN. */
+  username?: string | null;
+}
+
+/** One layer of a published track. */
+export interface LayerView {
+  /** Whether somebody watches it. */
+  active: boolean;
+  /** As the offer named it. */
+  rid: string;
+}
+
+/** Sound or picture. */
+export type MediaKind = "audio" | "video";
+
+/** A participant as the others see them. */
+export interface ParticipantView {
+  /** Whether they have given no sign of life for a while. */
+  hidden: boolean;
+  /** Opaque. */
+  participantId: string;
+  /** As they gave it. */
+  participantName: string;
+  /** What they publish. */
+  tracks: TrackView[];
+}
+
+/** How good a picture a page wants. */
+export type Quality = "low" | "medium" | "high" | "auto";
+
+/** How many m-lines able to receive the page should have in total. */
+export interface Receive {
+  /** Audio m-lines. */
+  audio: number;
+  /** Video m-lines. */
+  video: number;
+}
+
+/** One seat. */
+export interface SlotView {
+  /** The m-line's identification tag. */
+  mid: string;
+  /** Who is shown. */
+  participantId?: string | null;
+  source?: TrackSource | null;
+  /** Which of their tracks. */
+  trackId?: string | null;
+}
+
+/** What a track shows. */
+export type TrackSource = "microphone" | "camera" | "screen" | "screen-audio";
+
+/** A published track as pages see it. */
+export interface TrackView {
+  /** Sound or picture. */
+  kind: MediaKind;
+  /** Whether it is muted, by its owner or over REST. */
+  muted: boolean;
+  /** What it shows. */
+  source: TrackSource;
+  /** Opaque. */
+  trackId: string;
+}
+
+/** The message of this type from a page. */
+export type FromClient<Type extends ClientMessage["type"]> = Extract<ClientMessage, { type: Type }>;
+
+/** The message of this type from the server. */
+export type FromServer<Type extends ServerMessage["type"]> = Extract<ServerMessage, { type: Type }>;

@@ -1,0 +1,333 @@
+/**
+ * A call: one room of a Volley server, as one person. Joins and comes back by itself, publishes what
+ * it is given, and says who is there, what arrives in which seat, and what goes wrong.
+ */
+import { Emitter } from "./emitter.ts";
+import { RoomError } from "./errors.ts";
+import type { MediaState, RoomEvents } from "./events.ts";
+import { boxesFor, DEFAULT_PICTURES, type PictureSettings } from "./layers.ts";
+import { Media } from "./media.ts";
+import type { FromServer, Quality, ServerMessage } from "./messages.ts";
+import { Moderation, type Selection } from "./moderation.ts";
+import { type Participant, People, type Seat } from "./people.ts";
+import { type Input, Publications } from "./publications.ts";
+import { type Identity, type JoinWish, type Refusal, Signaling } from "./signaling.ts";
+import { Wishes } from "./wishes.ts";
+
+export interface RoomOptions {
+  /** Where the server is; without it, where this page came from. */
+  server?: string | URL;
+  /** Who we were before the page was loaded again, as `keep` was told. */
+  identity?: Identity | null;
+  /** Remembers who we are; null: nobody any more. */
+  keep?: (identity: Identity | null) => void;
+  /** What is sent of a picture. */
+  pictures?: Partial<PictureSettings>;
+  /** Video codec to prefer: vp8, vp9, h264 or av1. */
+  codec?: string | null;
+  /** Scalability mode of the camera's one encoding, such as L3T3_KEY, instead of several encodings. */
+  mode?: string | null;
+  /** Opens the WebSocket, where it is to be another one. */
+  open?: (address: string) => WebSocket;
+}
+
+/** Which pictures a wish for a quality is about: without any of it, all. */
+export interface QualityOf {
+  trackId?: string;
+  seat?: string;
+  /** Lines that are of use; 0: nothing is to be seen of it. */
+  maxHeight?: number;
+}
+
+/** After these the call is over for us. */
+const OVER = new Set(["room-closed", "removed", "resumed-elsewhere"]);
+/** These are mended elsewhere, or need no mending: a track that ended needs no mute. */
+const SILENT = new Set(["media-ended", "unknown-track"]);
+/** New media may be started this often; what fails at once should not fail a thousand times. */
+const RENEW_EVERY_MS = 5000;
+
+export class Room extends Emitter<RoomEvents> {
+  /** The socket, for whoever wants to send or hear messages themselves. */
+  readonly signaling: Signaling;
+  #origin: string;
+  #people = new People();
+  #publications = new Publications();
+  #media: Media;
+  #wishes: Wishes;
+  #token: string | undefined;
+  #grants: readonly string[] = [];
+  #pinned: string | null = null;
+  /** Seats of which `track` was told. */
+  #arrived = new Set<string>();
+  #mediaState: MediaState = "new";
+  #asking: { resolve: (joined: FromServer<"joined">) => void; reject: (error: RoomError) => void } | null = null;
+  /** Whether packets ever flowed in this call: else trying again by itself would not help. */
+  #everWell = false;
+  #renewedAt = -Infinity;
+  #renewal: ReturnType<typeof setTimeout> | undefined;
+
+  constructor({ server, identity, keep, pictures, codec = null, mode = null, open }: RoomOptions = {}) {
+    super();
+    this.#origin = new URL(server ?? location.href).origin;
+    const address = `${this.#origin.replace(/^http/, "ws")}/ws`;
+    this.signaling = new Signaling({ open: () => open?.(address) ?? new WebSocket(address), identity, keep });
+    const boxes = boxesFor({ ...DEFAULT_PICTURES, ...pictures });
+    this.#media = new Media({ signaling: this.signaling, publications: this.#publications, boxes, codec, mode });
+    this.#wishes = new Wishes((slot, maxHeight) =>
+      this.signaling.send({ type: "update-quality", quality: "auto", slot, maxHeight }),
+    );
+    this.#listen();
+  }
+
+  /** The others, by id, in the order in which they came. */
+  get participants(): ReadonlyMap<string, Participant> {
+    return this.#people.all;
+  }
+
+  /** What arrives, and from whom. */
+  get seats(): readonly Seat[] {
+    return this.#people.seats;
+  }
+
+  /** Who speaks now, whoever began last first. */
+  get speakers(): readonly string[] {
+    return this.#people.speakers;
+  }
+
+  /** How the packets fare. */
+  get mediaState(): MediaState {
+    return this.#mediaState;
+  }
+
+  /** Who the server says we are. */
+  get participantId(): string | null {
+    return this.signaling.participantId;
+  }
+
+  get roomId(): string | null {
+    return this.signaling.roomId;
+  }
+
+  /** What we may do: of `publish`, `subscribe`, `record`, `administer`. */
+  get grants(): readonly string[] {
+    return this.#grants;
+  }
+
+  /** The connection that carries the call now: for statistics, not to be changed. */
+  get pc(): RTCPeerConnection | null {
+    return this.#media.pc;
+  }
+
+  /**
+   * Enters a room. Resolves when we are in, rejects with a {@link RoomError} when the server does not
+   * let us in; a server that does not answer is asked again until {@link leave}.
+   */
+  join(wish: JoinWish): Promise<FromServer<"joined">> {
+    this.#giveUp();
+    this.#token = wish.token;
+    this.#everWell = false;
+    this.#enter("new");
+    return new Promise((resolve, reject) => {
+      this.#asking = { resolve, reject };
+      this.signaling.join(wish);
+    });
+  }
+
+  leave(): void {
+    clearTimeout(this.#renewal);
+    this.signaling.leave();
+    this.#media.close();
+    this.#publications.share(null);
+    this.#people.clear();
+    this.#wishes.forget();
+    this.#arrived.clear();
+    this.#pinned = null;
+    this.#giveUp();
+  }
+
+  /** Sends this from now on, or nothing. Works before joining as well, and without any negotiation. */
+  publish(input: Input, track: MediaStreamTrack | null): void {
+    this.#publications.publish(input, track);
+  }
+
+  /** What others get of it is nothing from now on; the track stays, and is disabled. */
+  mute(input: Input, muted = true): void {
+    this.#publications.mute(input, muted);
+  }
+
+  unmute(input: Input): void {
+    this.mute(input, false);
+  }
+
+  /** Shows a screen beside the camera, with its sound if it has any; null ends that. */
+  shareScreen(screen: MediaStream | null): void {
+    this.#publications.share(screen);
+  }
+
+  /** What arrives in a seat. */
+  trackOf(seat: string): MediaStreamTrack | null {
+    return this.#media.trackOf(seat);
+  }
+
+  /** How loud it is in a seat now, 0 to 1. */
+  loudnessOf(seat: string): number {
+    return this.#media.loudnessOf(seat);
+  }
+
+  /** Shows somebody before others; null: nobody in particular. */
+  pin(participantId: string | null): void {
+    this.#pinned = participantId;
+    this.signaling.send({ type: "pin", participantId });
+  }
+
+  /** Says something to the room. False: the server cannot hear it now. */
+  chat(text: string): boolean {
+    return this.signaling.send({ type: "chat", text });
+  }
+
+  /** Says how good a picture is of use. False: the server cannot hear it now. */
+  setQuality(quality: Quality, { trackId, seat, maxHeight }: QualityOf = {}): boolean {
+    return this.signaling.send({
+      type: "update-quality",
+      quality,
+      ...(trackId !== undefined && { trackId }),
+      ...(seat !== undefined && { slot: seat }),
+      ...(maxHeight !== undefined && { maxHeight }),
+    });
+  }
+
+  /** How many lines of each seat's picture are shown now. May be told at every change of a window. */
+  setLines(lines: ReadonlyMap<string, number>): void {
+    this.#wishes.want(lines);
+  }
+
+  /** Mutes tracks of somebody else, or gives them back. Takes the grant `administer`. */
+  moderate(participantId: string, which: Selection, muted: boolean): Promise<void> {
+    return this.#moderation().mute(participantId, which, muted);
+  }
+
+  /** Takes somebody out. Takes the grant `administer`. */
+  remove(participantId: string): Promise<void> {
+    return this.#moderation().remove(participantId);
+  }
+
+  /** The network is back, or another one: looks for a way at once instead of waiting out a pause. */
+  hurry(): void {
+    this.signaling.hurry();
+    this.#media.hurry();
+  }
+
+  /** Starts sound and picture over; for the room we stay who we are. */
+  renew(): void {
+    clearTimeout(this.#renewal);
+    const pause = Math.max(0, this.#renewedAt + RENEW_EVERY_MS - performance.now());
+    this.#renewal = setTimeout(() => {
+      this.#renewedAt = performance.now();
+      this.#media.renew();
+    }, pause);
+  }
+
+  #listen(): void {
+    this.signaling.on("message", (message) => this.#hear(message));
+    this.signaling.on("state", (state) => this.emit("state", state));
+    this.signaling.on("refused", (refusal) => this.#end(refusal));
+    this.#media.on("well", () => this.#enter("well"));
+    this.#media.on("weak", () => this.#enter("weak"));
+    this.#media.on("lost", () => (this.#everWell ? this.renew() : this.#enter("failed")));
+    this.#media.on("broken", () => this.renew());
+    this.#media.on("renewed", () => this.#begun());
+    this.#media.on("negotiated", () => this.#seated());
+    this.#media.on("silenced", (source) => this.emit("silenced", source));
+  }
+
+  #hear(message: ServerMessage): void {
+    const gone = message.type === "participant-left" ? this.#people.all.get(message.participantId) : undefined;
+    this.#media.hear(message);
+    const changed = this.#people.hear(message);
+    this.#retell(message);
+    if (gone) this.emit("participant-left", gone);
+    if (changed) this.emit("change", undefined);
+    this.emit("message", message);
+  }
+
+  #retell(message: ServerMessage): void {
+    switch (message.type) {
+      case "joined":
+        return this.#entered(message);
+      case "participant-joined": {
+        const person = this.#people.all.get(message.participantId);
+        if (person) this.emit("participant-joined", person);
+        return;
+      }
+      case "slots":
+        return this.#seated();
+      case "active-speakers":
+        return this.emit("speakers", this.speakers);
+      case "chat":
+        return this.emit("chat", message);
+      case "quality":
+        return this.emit("quality", message);
+      case "error":
+        return this.#complain(message);
+    }
+  }
+
+  #entered(joined: FromServer<"joined">): void {
+    this.#grants = joined.grants;
+    if (this.#pinned !== null && this.#people.all.has(this.#pinned)) this.pin(this.#pinned);
+    this.#asking?.resolve(joined);
+    this.#asking = null;
+    this.emit("joined", joined);
+  }
+
+  #complain({ code, message }: Refusal): void {
+    if (OVER.has(code)) this.#end({ code, message });
+    else if (code === "not-joined") this.signaling.rejoin();
+    else if (!SILENT.has(code)) this.emit("error", { code, message });
+  }
+
+  #end(refusal: Refusal): void {
+    this.#asking?.reject(new RoomError(refusal.code, refusal.message));
+    this.#asking = null;
+    this.leave();
+    this.emit("ended", refusal);
+  }
+
+  #giveUp(): void {
+    this.#asking?.reject(new RoomError("left", "the room was left before it was entered"));
+    this.#asking = null;
+  }
+
+  #enter(state: MediaState): void {
+    this.#everWell ||= state === "well";
+    if (this.#mediaState === state) return;
+    this.#mediaState = state;
+    this.emit("media", state);
+  }
+
+  /** There is a new connection: nobody has a seat in it yet. */
+  #begun(): void {
+    this.#people.seats = [];
+    this.#arrived.clear();
+    this.#wishes.forget();
+    this.#enter("new");
+    this.emit("renewed", undefined);
+    this.emit("change", undefined);
+  }
+
+  /** Seats were given away, or their m-lines have just become real. */
+  #seated(): void {
+    this.emit("seats", this.seats);
+    for (const seat of this.seats) {
+      const track = seat.participantId === null || this.#arrived.has(seat.id) ? null : this.trackOf(seat.id);
+      if (!track) continue;
+      this.#arrived.add(seat.id);
+      this.emit("track", { seat, track });
+    }
+  }
+
+  #moderation(): Moderation {
+    if (this.roomId === null) throw new RoomError("not-joined", "join a room first");
+    return new Moderation(`${this.#origin}/api/rooms/${encodeURIComponent(this.roomId)}`, this.#token);
+  }
+}

@@ -1,0 +1,234 @@
+/**
+ * The way to the server: one WebSocket that joins a room, and comes back by itself when it drops.
+ * It knows nothing of media: a call goes on while the socket is away.
+ */
+import { Emitter } from "./emitter.ts";
+import type { ClientMessage, FromServer, ServerMessage } from "./messages.ts";
+
+/** Who we were: enough to come back after a lost socket or a reload. */
+export interface Identity {
+  roomId: string;
+  participantId: string;
+  resumeToken: string;
+}
+
+/** `waiting` is a pause before the next attempt. */
+export type SignalingState = "idle" | "connecting" | "joining" | "joined" | "waiting";
+
+/** What the server refused, or why it is over: a stable code and a sentence. */
+export interface Refusal {
+  code: string;
+  message: string;
+}
+
+/** Which room, and as whom. */
+export interface JoinWish {
+  roomId: string;
+  participantName: string;
+  /** Where the server asks for one: a JSON Web Token for this room. */
+  token?: string | undefined;
+}
+
+export interface SignalingOptions {
+  /** Opens a new socket. */
+  open: () => WebSocket;
+  /** Who we were before the page was loaded again. */
+  identity?: Identity | null | undefined;
+  /** Remembers who we are. */
+  keep?: ((identity: Identity | null) => void) | undefined;
+  /** 0 to 1. */
+  random?: () => number;
+}
+
+export interface SignalingEvents {
+  /** Every message from the server, except why a join was refused. */
+  message: ServerMessage;
+  state: SignalingState;
+  /** The server does not let us in, and we stop trying. */
+  refused: Refusal;
+}
+
+/** First pause before trying again; doubled each time. A restarted server is back in about 100 ms. */
+export const FIRST_PAUSE_MS = 100;
+/** Longest pause: a person waiting should not wait longer than this for nothing. */
+export const LONGEST_PAUSE_MS = 2000;
+/** A socket that has not opened, or a join not answered, by then is given up and tried again. */
+export const ANSWER_WITHIN_MS = 5000;
+
+/** Refusals that pass by themselves. */
+const PASSING = new Set(["server-busy", "too-fast"]);
+/** `WebSocket.OPEN`, where tests have no WebSocket. */
+const OPEN = 1;
+
+export class Signaling extends Emitter<SignalingEvents> {
+  state: SignalingState = "idle";
+  #open;
+  #keep;
+  #random;
+  #identity: Identity | null;
+  #wish: JoinWish | null = null;
+  #socket: WebSocket | null = null;
+  #attempt = 0;
+  #resuming = false;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor({ open, identity = null, keep = () => {}, random = Math.random }: SignalingOptions) {
+    super();
+    this.#open = open;
+    this.#identity = identity;
+    this.#keep = keep;
+    this.#random = random;
+  }
+
+  /** Who the server says we are, once joined. */
+  get participantId(): string | null {
+    return this.#identity?.participantId ?? null;
+  }
+
+  get roomId(): string | null {
+    return this.#wish?.roomId ?? null;
+  }
+
+  join(wish: JoinWish): void {
+    this.#wish = wish;
+    this.#attempt = 0;
+    if (this.#identity?.roomId !== wish.roomId) this.#remember(null);
+    this.#connect();
+  }
+
+  /** Comes in again as somebody new, with nothing left of the old media. */
+  rejoin(): void {
+    if (!this.#wish) return;
+    if (this.state === "joined") this.send({ type: "leave" });
+    this.#remember(null);
+    this.#connect();
+  }
+
+  leave(): void {
+    if (this.state === "joined") this.send({ type: "leave" });
+    this.#wish = null;
+    this.#remember(null);
+    this.#drop();
+    this.#enter("idle");
+  }
+
+  /**
+   * Sends a message if the server can hear it now, and says whether; what must not be lost is told
+   * again after the next `joined`.
+   */
+  send(message: ClientMessage): boolean {
+    if (this.state !== "joined" || this.#socket?.readyState !== OPEN) return false;
+    this.#socket.send(JSON.stringify(message));
+    return true;
+  }
+
+  /** Tries at once instead of waiting out the pause: the network has just come back. */
+  hurry(): void {
+    if (this.state !== "waiting") return;
+    this.#attempt = 0;
+    this.#connect();
+  }
+
+  /** The server stays silent though the socket looks open: take a new one and resume. */
+  reconnect(): void {
+    if (this.state === "joined") this.#connect();
+  }
+
+  #connect(): void {
+    this.#drop();
+    this.#enter("connecting");
+    const socket = this.#open();
+    this.#socket = socket;
+    socket.onopen = () => this.#askIn();
+    socket.onmessage = (event) => this.#hear(event.data);
+    socket.onclose = () => this.#retry();
+    this.#timer = setTimeout(() => this.#retry(), ANSWER_WITHIN_MS);
+  }
+
+  #askIn(): void {
+    if (!this.#wish) return;
+    const { roomId, participantName, token } = this.#wish;
+    const known = this.#identity;
+    this.#resuming = known !== null;
+    const proof = known ? { participantId: known.participantId, resumeToken: known.resumeToken } : {};
+    this.#enter("joining");
+    // Before `joined` nothing goes through `send`.
+    const message: ClientMessage = { type: "join", roomId, participantName, ...(token !== undefined && { token }), ...proof };
+    this.#socket?.send(JSON.stringify(message));
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#retry(), ANSWER_WITHIN_MS);
+  }
+
+  #hear(data: unknown): void {
+    const message = parse(data);
+    if (!message) return;
+    if (message.type === "joined") this.#enteredRoom(message);
+    else if (message.type === "error" && this.state === "joining") this.#notLetIn(message);
+    else this.emit("message", message);
+  }
+
+  #enteredRoom(joined: FromServer<"joined">): void {
+    clearTimeout(this.#timer);
+    this.#attempt = 0;
+    const { roomId, participantId, resumeToken } = joined;
+    this.#remember({ roomId, participantId, resumeToken });
+    this.#enter("joined");
+    this.emit("message", joined);
+  }
+
+  #notLetIn({ code, message }: Refusal): void {
+    if (PASSING.has(code)) {
+      this.#retry();
+    } else if (this.#resuming) {
+      this.#remember(null);
+      this.#askIn();
+    } else {
+      this.leave();
+      this.emit("refused", { code, message });
+    }
+  }
+
+  #retry(): void {
+    this.#drop();
+    const pause = Math.min(FIRST_PAUSE_MS * 2 ** this.#attempt, LONGEST_PAUSE_MS);
+    this.#attempt += 1;
+    this.#enter("waiting");
+    this.#timer = setTimeout(() => this.#connect(), pause * spread(this.#random()));
+  }
+
+  /** Lets go of the socket without hearing from it again. */
+  #drop(): void {
+    clearTimeout(this.#timer);
+    const socket = this.#socket;
+    this.#socket = null;
+    if (!socket) return;
+    socket.onopen = socket.onmessage = socket.onclose = null;
+    socket.close();
+  }
+
+  #remember(identity: Identity | null): void {
+    this.#identity = identity;
+    this.#keep(identity);
+  }
+
+  #enter(state: SignalingState): void {
+    if (this.state === state) return;
+    this.state = state;
+    this.emit("state", state);
+  }
+}
+
+/** A tenth either way, so that the pages of a large room do not all knock in the same instant. */
+function spread(random: number): number {
+  return 0.9 + 0.2 * random;
+}
+
+/** Messages of a type that is not in our list come through as well: there will be more. */
+function parse(data: unknown): ServerMessage | null {
+  try {
+    const message = JSON.parse(String(data));
+    return typeof message?.type === "string" ? message : null;
+  } catch {
+    return null;
+  }
+}

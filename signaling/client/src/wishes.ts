@@ -1,0 +1,53 @@
+/**
+ * Tells the server how many lines each arriving picture needs, so that no link carries what no tile
+ * shows. Pure state and a timer; it knows neither tiles nor sockets.
+ */
+
+/** Tiles move together and people drag windows: what holds for this long is told. */
+export const SETTLES_WITHIN_MS = 150;
+
+/** Lines are told in steps, so that a tile that grows by a hair is no news. */
+const STEP = 60;
+
+export class Wishes {
+  #send;
+  /** What the server was told. */
+  #told = new Map<string, number>();
+  #wanted = new Map<string, number>();
+  #timer: ReturnType<typeof setTimeout> | null = null;
+
+  /** `send` tells the server of one seat; false: it cannot hear. */
+  constructor(send: (seat: string, maxHeight: number) => boolean) {
+    this.#send = send;
+  }
+
+  /** Lines by seat; a picture that nobody sees needs none. */
+  want(lines: ReadonlyMap<string, number>): void {
+    this.#wanted = new Map([...lines].map(([seat, height]) => [seat, Math.ceil(height / STEP) * STEP]));
+    this.#timer ??= setTimeout(() => this.#tell(), SETTLES_WITHIN_MS);
+  }
+
+  /** The server knows nothing of us any more: there are new seats. */
+  forget(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+    this.#told.clear();
+    this.#wanted.clear();
+  }
+
+  #tell(): void {
+    this.#timer = null;
+    for (const [seat, height] of this.#wanted) {
+      if (this.#told.get(seat) !== height && this.#send(seat, height)) this.#told.set(seat, height);
+    }
+  }
+}
+
+/**
+ * How many lines a picture needs that fills a tile of this size (in CSS pixels), its edges cut off,
+ * on a screen with so many pixels for each of CSS.
+ */
+export function linesOf({ width, height }: { width: number; height: number }, density: number): number {
+  // Cameras end at 16:9; a tile wider than its picture shows it as wide as itself.
+  return Math.ceil(Math.max(height, (width * 9) / 16) * density);
+}

@@ -1,0 +1,131 @@
+import { beforeEach, expect, test, vi } from "vitest";
+import { boxesFor, DEFAULT_PICTURES } from "../src/layers.ts";
+import { Media } from "../src/media.ts";
+import type { ClientMessage, FromClient, TrackView } from "../src/messages.ts";
+import { Publications } from "../src/publications.ts";
+import { FakePeer, joined, settle, stream, track } from "./fakes.ts";
+
+const VOICE: TrackView = { trackId: "17", kind: "audio", source: "microphone", muted: true };
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  vi.stubGlobal("RTCPeerConnection", FakePeer);
+  vi.stubGlobal("MediaStream", class {});
+  FakePeer.made = [];
+});
+
+test("the first offer names microphone and camera, muted while there is nothing", async () => {
+  const { offers } = await start();
+  expect(offers()).toEqual([
+    { type: "offer", roomId: "room", sdp: "offer 1", sources: { 0: "microphone", 1: "camera" }, muted: ["0", "1"] },
+  ]);
+});
+
+test("what is switched on later is unmuted without an offer", async () => {
+  const { media, publications, said, offers } = await start();
+  media.hear({ type: "answer", sdp: "answer", tracks: [VOICE] });
+  await settle();
+  publications.publish("microphone", track("audio"));
+  expect(said.at(-1)).toEqual({ type: "unmute", trackId: "17" });
+  publications.mute("microphone", true);
+  expect(said.at(-1)).toEqual({ type: "mute", trackId: "17" });
+  expect(offers().length).toBe(1);
+});
+
+test("as many m-lines are offered as the server can use, once for all", async () => {
+  const { media, offers } = await start();
+  media.hear({ type: "answer", sdp: "answer", tracks: [] });
+  await settle();
+  media.hear({ type: "request-offer", roomId: "room", receive: { audio: 3, video: 3 } });
+  await settle();
+  expect(FakePeer.last.transceivers.map(({ direction }) => direction)).toEqual([
+    "sendrecv", "sendrecv", "recvonly", "recvonly", "recvonly", "recvonly",
+  ]);
+  expect(offers().length).toBe(2);
+});
+
+test("a screen is announced beside the camera, and its end is told", async () => {
+  const { media, publications, said, offers } = await start();
+  media.hear({ type: "answer", sdp: "answer", tracks: [] });
+  await settle();
+  publications.share(stream(track("video"), track("audio")));
+  await settle();
+  expect(offers().at(-1)).toMatchObject({
+    type: "start-screen-share",
+    sources: { 0: "microphone", 1: "camera", 2: "screen", 3: "screen-audio" },
+  });
+  media.hear({ type: "answer", sdp: "answer", tracks: [] });
+  await settle();
+  publications.share(null);
+  expect(said.at(-1)).toEqual({ type: "stop-screen-share" });
+  expect(FakePeer.last.transceivers.slice(2).map(({ direction }) => direction)).toEqual(["inactive", "inactive"]);
+});
+
+test("layers that nobody watches are paused", async () => {
+  const { media, publications } = await start();
+  publications.publish("camera", track("video"));
+  const camera: TrackView = { trackId: "18", kind: "video", source: "camera", muted: false };
+  media.hear({ type: "answer", sdp: "answer", tracks: [camera] });
+  await settle();
+  media.hear({ type: "publish-layers", trackId: "18", layers: [{ rid: "l", active: true }, { rid: "h", active: false }] });
+  await settle();
+  expect(FakePeer.last.transceivers[1]?.encodings).toMatchObject([{ active: true }, { active: true }, { active: false }]);
+});
+
+test("what somebody else muted is told, and what is off here stays off when it is given back", async () => {
+  const { media, publications, said } = await start();
+  media.hear({ type: "answer", sdp: "answer", tracks: [VOICE] });
+  await settle();
+  publications.publish("microphone", track("audio"));
+  const silenced: string[] = [];
+  media.on("silenced", (source) => {
+    silenced.push(source);
+    publications.mute("microphone", true);
+  });
+  media.hear({ type: "track-muted", participantId: "p1", trackId: "17", muted: true });
+  expect(silenced).toEqual(["microphone"]);
+  media.hear({ type: "track-muted", participantId: "p1", trackId: "17", muted: false });
+  expect(said.at(-1)).toEqual({ type: "mute", trackId: "17" });
+});
+
+test("coming back tells an unanswered offer again and keeps the connection", async () => {
+  const { media, offers } = await start();
+  media.hear(joined({ resumed: true }));
+  await settle();
+  expect(offers().map(({ sdp }) => sdp)).toEqual(["offer 1", "offer 1"]);
+  expect(FakePeer.made.length).toBe(1);
+});
+
+test("media that ended for the server is broken, and starts over with all m-lines at once", async () => {
+  const { media, offers } = await start();
+  media.hear({ type: "request-offer", roomId: "room", receive: { audio: 2, video: 2 } });
+  const broken = vi.fn();
+  media.on("broken", broken);
+  media.hear({ type: "error", code: "media-ended", message: "make a new one" });
+  expect(broken).toHaveBeenCalledOnce();
+  media.renew();
+  await settle();
+  expect(FakePeer.made.map(({ signalingState }) => signalingState)).toEqual(["closed", "have-local-offer"]);
+  expect(FakePeer.last.transceivers.length).toBe(4);
+  expect(offers().at(-1)?.sdp).toBe("offer 1");
+});
+
+/** In the room, the first offer told. */
+async function start() {
+  const said: ClientMessage[] = [];
+  const signaling = {
+    participantId: "p1",
+    roomId: "room",
+    state: "joined",
+    reconnect: () => {},
+    send: (message: ClientMessage) => said.push(message) > 0,
+  };
+  const publications = new Publications();
+  const boxes = boxesFor(DEFAULT_PICTURES);
+  const media = new Media({ signaling: signaling as never, publications, boxes, codec: null, mode: null });
+  media.hear(joined());
+  await settle();
+  const offers = () =>
+    said.filter((message): message is FromClient<"offer" | "start-screen-share"> => "sdp" in message);
+  return { media, publications, said, offers };
+}

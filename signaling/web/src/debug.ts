@@ -1,0 +1,60 @@
+/**
+ * `window.volley`, for tests and for whoever looks into a call from the browser's console:
+ *
+ * - `volley.pc`: the RTCPeerConnection now in use, or null;
+ * - `volley.signaling`: the socket (its events, `reconnect()`, `participantId`);
+ * - `volley.state()`: everything worth asserting on, as plain data.
+ *
+ * Timings are in `performance.getEntriesByType("mark")`: `volley-join` when Join is pressed, and
+ * `volley-first-frame` (with `detail.participantId`) whenever a tile shows its first picture.
+ */
+import type { Room } from "volley-client";
+import type { Devices } from "./devices.ts";
+import type { Notices } from "./notices.ts";
+
+export interface Inside {
+  room: Room;
+  devices: Devices;
+  notices: Notices;
+  phase: () => string;
+}
+
+export function exposeToTests({ room, devices, notices, phase }: Inside): void {
+  const state = () => ({
+    phase: phase(),
+    signaling: room.signaling.state,
+    roomId: room.roomId,
+    participantId: room.participantId,
+    ice: room.pc?.iceConnectionState ?? null,
+    connection: room.pc?.connectionState ?? null,
+    microphone: devices.isOn("microphone"),
+    camera: devices.isOn("camera"),
+    screen: devices.screen !== null,
+    people: [...room.participants.values()].map((person) => ({ ...person, tracks: [...person.tracks.values()] })),
+    slots: room.seats.map(({ id, ...rest }) => ({ mid: id, ...rest })),
+    tiles: [...document.querySelectorAll<HTMLElement>("#stage .tile")].map(tileState),
+    notices: notices.texts,
+  });
+  Object.defineProperty(window, "volley", {
+    value: Object.freeze({
+      get pc() {
+        return room.pc;
+      },
+      signaling: room.signaling,
+      state,
+    }),
+  });
+}
+
+function tileState(tile: HTMLElement) {
+  const { classList, dataset } = tile;
+  return {
+    participantId: dataset.participant,
+    label: tile.getAttribute("aria-label"),
+    self: classList.contains("self"),
+    screen: classList.contains("screen"),
+    live: classList.contains("live"),
+    muted: classList.contains("muted"),
+    speaking: classList.contains("speaking"),
+  };
+}

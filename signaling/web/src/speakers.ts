@@ -1,0 +1,55 @@
+/**
+ * What is heard: one audio element per seat, kept for the life of the connection, so that seats
+ * changing hands never interrupt the sound.
+ */
+export class Speakers {
+  #home;
+  #onBlocked;
+  #bySeat = new Map<string, HTMLAudioElement>();
+
+  /** `home`: where the elements live. `onBlocked`: the browser wants a touch or a click before it plays sound. */
+  constructor(home: HTMLElement, onBlocked: () => void) {
+    this.#home = home;
+    this.#onBlocked = onBlocked;
+  }
+
+  play(seat: string, track: MediaStreamTrack): void {
+    const known = this.#bySeat.get(seat);
+    if (known && trackOf(known) === track) return;
+    const audio = known ?? this.#make(seat);
+    audio.srcObject = new MediaStream([track]);
+    void this.#start(audio);
+  }
+
+  /** After the click the browser asked for. */
+  unblock(): void {
+    for (const audio of this.#bySeat.values()) void this.#start(audio);
+  }
+
+  close(): void {
+    for (const audio of this.#bySeat.values()) audio.srcObject = null;
+    this.#bySeat.clear();
+    this.#home.replaceChildren();
+  }
+
+  #make(seat: string): HTMLAudioElement {
+    const audio = document.createElement("audio");
+    audio.autoplay = true;
+    audio.dataset.mid = seat;
+    this.#bySeat.set(seat, audio);
+    this.#home.append(audio);
+    return audio;
+  }
+
+  async #start(audio: HTMLAudioElement): Promise<void> {
+    try {
+      await audio.play();
+    } catch (error) {
+      if (error instanceof DOMException && error.name === "NotAllowedError") this.#onBlocked();
+    }
+  }
+}
+
+function trackOf(audio: HTMLAudioElement): MediaStreamTrack | undefined {
+  return audio.srcObject instanceof MediaStream ? audio.srcObject.getTracks()[0] : undefined;
+}

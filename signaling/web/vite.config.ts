@@ -1,0 +1,19 @@
+import { defineConfig, type Plugin } from "vite";
+
+/** The page asks its server for `/settings.js`: what is configured there, not what was when it was built. */
+const settings: Plugin = {
+  name: "settings-of-the-server",
+  enforce: "pre",
+  resolveId: (id) => (id === "volley:settings" ? { id: "/settings.js", external: "absolute" } : null),
+};
+
+export default defineConfig({
+  plugins: [settings],
+  build: {
+    // Browsers of 2023 and later.
+    target: ["chrome110", "firefox115", "safari16.4"],
+    modulePreload: { polyfill: false },
+    // The policy of the page lets nothing be inlined that could as well be a script.
+    assetsInlineLimit: 0,
+  },
+});
