@@ -9,6 +9,7 @@ import * as lastN from './cases/last-n.js';
 import * as layers from './cases/layers.js';
 import * as library from './cases/library.js';
 import * as loss from './cases/loss.js';
+import * as mesh from './cases/mesh.js';
 import * as meter from './cases/meter.js';
 import * as moderation from './cases/moderation.js';
 import * as moves from './cases/moves.js';
@@ -28,7 +29,7 @@ import { Cleanup, log } from './harness/shell.js';
 import { FIGURES, WORKS } from './measure/limits.js';
 
 const TESTS = [
-  meter, startStop, twoTabs, library, killSignaling, badInput, tokens, layers, adapt, loss, lastN, moderation, moves, onePort, onePortHanded,
+  meter, startStop, twoTabs, library, killSignaling, badInput, tokens, layers, adapt, loss, lastN, mesh, moderation, moves, onePort, onePortHanded,
   openssl, whipWhep, turn, tcpOnly, ipv6,
 ];
 const USAGE = 'usage: ./scripts/e2e NAME|all [--json] [--seconds N] [--io uring|epoll] [--only CASE] [--attempts N] [--works] [--keep], or --list';

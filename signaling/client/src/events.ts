@@ -1,5 +1,5 @@
 /** What a room tells: the names of its events and what comes with each. */
-import type { FromServer, ServerMessage, TrackSource } from "./messages.ts";
+import type { FromServer, MediaPath, ServerMessage, TrackSource } from "./messages.ts";
 import type { Participant, Seat } from "./people.ts";
 import type { Refusal, SignalingState } from "./signaling.ts";
 
@@ -25,6 +25,8 @@ export interface RoomEvents {
   track: { seat: Seat; track: MediaStreamTrack };
   /** Media began anew, with other seats. */
   renewed: void;
+  /** Media goes another way from now on: between people directly, or by the server. */
+  mode: MediaPath;
   chat: FromServer<"chat">;
   /** The server has heard of a wish for a quality. */
   quality: FromServer<"quality">;

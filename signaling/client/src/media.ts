@@ -7,6 +7,7 @@ import { Health } from "./health.ts";
 import { type Boxes, encodingsOf, Layers, offerDescriptor } from "./layers.ts";
 import type { FromServer, ServerMessage, TrackSource, TrackView } from "./messages.ts";
 import { Offers } from "./offers.ts";
+import { picturesOf } from "./pictures.ts";
 import { isInput, kindOf, type Publications } from "./publications.ts";
 import type { Signaling } from "./signaling.ts";
 
@@ -56,6 +57,8 @@ export class Media extends Emitter<MediaEvents> {
   /** Whether the server believes them muted. */
   #believed = new Map<TrackSource, boolean>();
   #sharing = false;
+  /** What we send takes another way. */
+  #resting = false;
   /** The next offer is the one that brings the screen. */
   #announcing = false;
 
@@ -99,9 +102,22 @@ export class Media extends Emitter<MediaEvents> {
     return this.#receiverOf(mid)?.track ?? null;
   }
 
+  /** How many pictures have come on an m-line. */
+  async picturesOf(mid: string): Promise<number> {
+    const receiver = this.#receiverOf(mid);
+    return receiver ? picturesOf(receiver) : 0;
+  }
+
+  /** Sends nothing for now, and stays ready to: nobody needs what would come this way. */
+  rest(resting: boolean): void {
+    if (this.#resting === resting) return;
+    this.#resting = resting;
+    for (const source of this.#senders.keys()) this.#replace(source);
+  }
+
   /** Loudness of what arrives on an m-line, 0 to 1. */
   loudnessOf(mid: string): number {
-    return this.#receiverOf(mid)?.getSynchronizationSources()[0]?.audioLevel ?? 0;
+    return loudnessOf(this.#receiverOf(mid));
   }
 
   /** The network has just come back, or is another one. */
@@ -257,7 +273,7 @@ export class Media extends Emitter<MediaEvents> {
   }
 
   #replace(source: TrackSource): void {
-    const track = this.#publications.track(source);
+    const track = this.#resting ? null : this.#publications.track(source);
     const replaced = this.#senders.get(source)?.sender.replaceTrack(track);
     // Only now is it known how large the picture is.
     if (track) replaced?.then(() => this.#layers.get(source)?.update()).catch(() => {});
@@ -296,6 +312,11 @@ export class Media extends Emitter<MediaEvents> {
   #receiverOf(mid: string): RTCRtpReceiver | undefined {
     return this.pc?.getTransceivers().find((transceiver) => transceiver.mid === mid)?.receiver;
   }
+}
+
+/** 0 to 1. */
+export function loudnessOf(receiver: RTCRtpReceiver | null | undefined): number {
+  return receiver?.getSynchronizationSources()[0]?.audioLevel ?? 0;
 }
 
 /** Puts one codec first; the others stay, so that everybody can still be seen. */

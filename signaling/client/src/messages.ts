@@ -8,6 +8,8 @@ export type ClientMessage =
   /** Enter a room, or come back to it. The first message of a socket; answered by `joined`. */
   | {
       type: "join";
+      /** What the page knows to do: with `mesh` it can talk to others directly, where the room's mode allows it. Without it, all of its room goes through the server. */
+      mode?: MediaPath;
       /** To come back after a socket was lost: who you were. Media goes on meanwhile. */
       participantId?: string | null;
       /** What the others see: 1 to 64 characters. */
@@ -75,6 +77,16 @@ export type ClientMessage =
       /** 1 to 2000 characters. */
       text: string;
     }
+  /** Tell one other person what it takes to talk directly, in a room whose mode allows it. Passed on as it is, as `signal`. */
+  | {
+      type: "signal";
+      /** At most 32 KiB. */
+      data?: string;
+      /** What about. */
+      kind: SignalKind;
+      /** Whom. */
+      participantId: string;
+    }
   /** Say how good a picture is needed; answered by `quality`. With neither `trackId` nor `slot` it is about all pictures. Of several wishes about one picture the least holds. */
   | {
       type: "update-quality";
@@ -101,8 +113,8 @@ export type ServerMessage =
       grants: string[];
       /** For the page's RTCPeerConnection. Credentials may be yours alone and last for some hours; you get new ones when you come back. */
       iceServers: IceServerView[];
-      /** How media goes: `sfu`. */
-      mode: string;
+      /** How media goes in the room now. */
+      mode: MediaPath;
       /** Who you are here. */
       participantId: string;
       /** As you gave it. */
@@ -224,6 +236,22 @@ export type ServerMessage =
       /** As wished. */
       trackId?: string | null;
     }
+  /** Media goes another way from now on: people came, or went, and the room's mode is `mesh` or `auto`. Keep what you have until the other way carries: the one to the server stays open all the while. */
+  | {
+      type: "mode-changed";
+      /** How media goes now. */
+      mode: MediaPath;
+    }
+  /** Somebody tells you what it takes to talk directly. */
+  | {
+      type: "signal";
+      /** As they sent it. */
+      data: string;
+      /** What about. */
+      kind: SignalKind;
+      /** Who. */
+      participantId: string;
+    }
   /** Something was refused, or is over. */
   | {
       type: "error";
@@ -254,6 +282,9 @@ export interface LayerView {
 /** Sound or picture. */
 export type MediaKind = "audio" | "video";
 
+/** How media goes between the people of a room. */
+export type MediaPath = "sfu" | "mesh";
+
 /** A participant as the others see them. */
 export interface ParticipantView {
   /** Whether they have given no sign of life for a while. */
@@ -276,6 +307,9 @@ export interface Receive {
   /** Video m-lines. */
   video: number;
 }
+
+/** What one page tells another, so that the two find a way to each other. */
+export type SignalKind = "ask" | "offer" | "answer" | "candidate" | "shown" | "hidden";
 
 /** One seat. */
 export interface SlotView {

@@ -6,8 +6,9 @@ import { Emitter } from "./emitter.ts";
 import { RoomError } from "./errors.ts";
 import type { MediaState, RoomEvents } from "./events.ts";
 import { boxesFor, DEFAULT_PICTURES, type PictureSettings } from "./layers.ts";
-import { Media } from "./media.ts";
-import type { FromServer, Quality, ServerMessage } from "./messages.ts";
+import { loudnessOf, Media } from "./media.ts";
+import { Mesh } from "./mesh.ts";
+import type { FromServer, MediaPath, Quality, ServerMessage } from "./messages.ts";
 import { Moderation, type Selection } from "./moderation.ts";
 import { type Participant, People, type Seat } from "./people.ts";
 import { type Input, Publications } from "./publications.ts";
@@ -27,6 +28,8 @@ export interface RoomOptions {
   codec?: string | null;
   /** Scalability mode of the camera's one encoding, such as L3T3_KEY, instead of several encodings. */
   mode?: string | null;
+  /** False: never talk to others directly, not even where the room's mode allows it: they learn our addresses. */
+  direct?: boolean;
   /** Opens the WebSocket, where it is to be another one. */
   open?: (address: string) => WebSocket;
 }
@@ -53,6 +56,8 @@ export class Room extends Emitter<RoomEvents> {
   #people = new People();
   #publications = new Publications();
   #media: Media;
+  #mesh: Mesh;
+  #canBeDirect: boolean;
   #wishes: Wishes;
   #token: string | undefined;
   #grants: readonly string[] = [];
@@ -66,13 +71,22 @@ export class Room extends Emitter<RoomEvents> {
   #renewedAt = -Infinity;
   #renewal: ReturnType<typeof setTimeout> | undefined;
 
-  constructor({ server, identity, keep, pictures, codec = null, mode = null, open }: RoomOptions = {}) {
+  constructor({ server, identity, keep, pictures, codec = null, mode = null, direct = true, open }: RoomOptions = {}) {
     super();
     this.#origin = new URL(server ?? location.href).origin;
     const address = `${this.#origin.replace(/^http/, "ws")}/ws`;
     this.signaling = new Signaling({ open: () => open?.(address) ?? new WebSocket(address), identity, keep });
     const boxes = boxesFor({ ...DEFAULT_PICTURES, ...pictures });
-    this.#media = new Media({ signaling: this.signaling, publications: this.#publications, boxes, codec, mode });
+    const [signaling, publications] = [this.signaling, this.#publications];
+    this.#media = new Media({ signaling, publications, boxes, codec, mode });
+    this.#canBeDirect = direct;
+    this.#mesh = new Mesh({
+      signaling,
+      publications,
+      boxes,
+      people: () => this.participants,
+      viaServer: (id) => this.#viaServer(id),
+    });
     this.#wishes = new Wishes((slot, maxHeight) =>
       this.signaling.send({ type: "update-quality", quality: "auto", slot, maxHeight }),
     );
@@ -86,7 +100,20 @@ export class Room extends Emitter<RoomEvents> {
 
   /** What arrives, and from whom. */
   get seats(): readonly Seat[] {
-    return this.#people.seats;
+    const direct = this.#mesh.seats();
+    const others = new Set(direct.map(({ participantId }) => participantId));
+    const byServer = ({ participantId }: Seat) => participantId === null || !others.has(participantId);
+    return [...direct, ...this.#people.seats.filter(byServer)];
+  }
+
+  /** How media goes in the room now. */
+  get mode(): MediaPath {
+    return this.#mesh.path;
+  }
+
+  /** Those whose sound and pictures come directly. */
+  get direct(): readonly string[] {
+    return this.#mesh.direct;
   }
 
   /** Who speaks now, whoever began last first. */
@@ -113,7 +140,7 @@ export class Room extends Emitter<RoomEvents> {
     return this.#grants;
   }
 
-  /** The connection that carries the call now: for statistics, not to be changed. */
+  /** The connection to the server: for statistics, not to be changed. */
   get pc(): RTCPeerConnection | null {
     return this.#media.pc;
   }
@@ -129,13 +156,14 @@ export class Room extends Emitter<RoomEvents> {
     this.#enter("new");
     return new Promise((resolve, reject) => {
       this.#asking = { resolve, reject };
-      this.signaling.join(wish);
+      this.signaling.join(this.#canBeDirect ? { mode: "mesh", ...wish } : wish);
     });
   }
 
   leave(): void {
     clearTimeout(this.#renewal);
     this.signaling.leave();
+    this.#mesh.close();
     this.#media.close();
     this.#publications.share(null);
     this.#people.clear();
@@ -166,12 +194,14 @@ export class Room extends Emitter<RoomEvents> {
 
   /** What arrives in a seat. */
   trackOf(seat: string): MediaStreamTrack | null {
-    return this.#media.trackOf(seat);
+    const direct = this.#mesh.receiverOf(seat);
+    return direct === undefined ? this.#media.trackOf(seat) : (direct?.track ?? null);
   }
 
   /** How loud it is in a seat now, 0 to 1. */
   loudnessOf(seat: string): number {
-    return this.#media.loudnessOf(seat);
+    const direct = this.#mesh.receiverOf(seat);
+    return direct === undefined ? this.#media.loudnessOf(seat) : loudnessOf(direct);
   }
 
   /** Shows somebody before others; null: nobody in particular. */
@@ -198,7 +228,7 @@ export class Room extends Emitter<RoomEvents> {
 
   /** How many lines of each seat's picture are shown now. May be told at every change of a window. */
   setLines(lines: ReadonlyMap<string, number>): void {
-    this.#wishes.want(lines);
+    this.#wishes.want(new Map([...lines].filter(([seat]) => this.#mesh.receiverOf(seat) === undefined)));
   }
 
   /** Mutes tracks of somebody else, or gives them back. Takes the grant `administer`. */
@@ -237,6 +267,8 @@ export class Room extends Emitter<RoomEvents> {
     this.#media.on("broken", () => this.renew());
     this.#media.on("renewed", () => this.#begun());
     this.#media.on("negotiated", () => this.#seated());
+    this.#mesh.on("change", () => this.#moved());
+    this.#mesh.on("carried", (carried) => this.#media.rest(carried));
     this.#media.on("silenced", (source) => this.emit("silenced", source));
   }
 
@@ -244,6 +276,7 @@ export class Room extends Emitter<RoomEvents> {
     const gone = message.type === "participant-left" ? this.#people.all.get(message.participantId) : undefined;
     this.#media.hear(message);
     const changed = this.#people.hear(message);
+    this.#mesh.hear(message);
     this.#retell(message);
     if (gone) this.emit("participant-left", gone);
     if (changed) this.emit("change", undefined);
@@ -263,6 +296,8 @@ export class Room extends Emitter<RoomEvents> {
         return this.#seated();
       case "active-speakers":
         return this.emit("speakers", this.speakers);
+      case "mode-changed":
+        return this.emit("mode", message.mode);
       case "chat":
         return this.emit("chat", message);
       case "quality":
@@ -313,6 +348,19 @@ export class Room extends Emitter<RoomEvents> {
     this.#enter("new");
     this.emit("renewed", undefined);
     this.emit("change", undefined);
+  }
+
+  /** Somebody is shown by another way than before. */
+  #moved(): void {
+    for (const seat of [...this.#arrived]) if (this.#mesh.receiverOf(seat) === null) this.#arrived.delete(seat);
+    this.#seated();
+    this.emit("change", undefined);
+  }
+
+  async #viaServer(participantId: string): Promise<number> {
+    const seats = this.#people.seats.filter((seat) => seat.participantId === participantId && seat.source === "camera");
+    const counts = await Promise.all(seats.map(({ id }) => this.#media.picturesOf(id)));
+    return counts.reduce((sum, count) => sum + count, 0);
   }
 
   /** Seats were given away, or their m-lines have just become real. */

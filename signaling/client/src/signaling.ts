@@ -3,7 +3,7 @@
  * It knows nothing of media: a call goes on while the socket is away.
  */
 import { Emitter } from "./emitter.ts";
-import type { ClientMessage, FromServer, ServerMessage } from "./messages.ts";
+import type { ClientMessage, FromServer, MediaPath, ServerMessage } from "./messages.ts";
 
 /** Who we were: enough to come back after a lost socket or a reload. */
 export interface Identity {
@@ -27,6 +27,8 @@ export interface JoinWish {
   participantName: string;
   /** Where the server asks for one: a JSON Web Token for this room. */
   token?: string | undefined;
+  /** Whether we can talk to others directly, where the room's mode allows it. */
+  mode?: MediaPath;
 }
 
 export interface SignalingOptions {
@@ -147,13 +149,20 @@ export class Signaling extends Emitter<SignalingEvents> {
 
   #askIn(): void {
     if (!this.#wish) return;
-    const { roomId, participantName, token } = this.#wish;
+    const { roomId, participantName, token, mode } = this.#wish;
     const known = this.#identity;
     this.#resuming = known !== null;
     const proof = known ? { participantId: known.participantId, resumeToken: known.resumeToken } : {};
     this.#enter("joining");
     // Before `joined` nothing goes through `send`.
-    const message: ClientMessage = { type: "join", roomId, participantName, ...(token !== undefined && { token }), ...proof };
+    const message: ClientMessage = {
+      type: "join",
+      roomId,
+      participantName,
+      ...(token !== undefined && { token }),
+      ...(mode !== undefined && { mode }),
+      ...proof,
+    };
     this.#socket?.send(JSON.stringify(message));
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#retry(), ANSWER_WITHIN_MS);

@@ -119,10 +119,15 @@ class FakeTransceiver {
     track: null,
   };
 
-  constructor(kind: "audio" | "video", { direction = "sendrecv", sendEncodings = [{}] }: RTCRtpTransceiverInit) {
+  constructor(peer: FakePeer, kind: "audio" | "video", { direction = "sendrecv", sendEncodings = [{}] }: RTCRtpTransceiverInit) {
     this.direction = direction;
     this.encodings = sendEncodings.map((encoding) => ({ ...encoding }));
-    this.receiver = { track: track(kind), getSynchronizationSources: () => [{ audioLevel: 0.5 }] };
+    const report = () => [{ type: "inbound-rtp", framesDecoded: peer.decoded }];
+    this.receiver = {
+      track: track(kind),
+      getSynchronizationSources: () => [{ audioLevel: 0.5 }],
+      getStats: async () => report(),
+    };
   }
 }
 
@@ -134,7 +139,11 @@ export class FakePeer {
   connectionState = "new";
   iceConnectionState = "new";
   localDescription: { sdp: string } | null = null;
+  remoteDescription: { type: string } | null = null;
   transceivers: FakeTransceiver[] = [];
+  candidates: string[] = [];
+  /** Pictures that were decoded of each m-line. */
+  decoded = 0;
   onnegotiationneeded: (() => void) | null = null;
   oniceconnectionstatechange: (() => void) | null = null;
   onconnectionstatechange: (() => void) | null = null;
@@ -152,7 +161,7 @@ export class FakePeer {
   }
 
   addTransceiver(kind: "audio" | "video", init: RTCRtpTransceiverInit): FakeTransceiver {
-    const transceiver = new FakeTransceiver(kind, init);
+    const transceiver = new FakeTransceiver(this, kind, init);
     this.transceivers.push(transceiver);
     this.#ask();
     return transceiver;
@@ -169,8 +178,18 @@ export class FakePeer {
     this.localDescription = { sdp: `offer ${this.#offers}` };
   }
 
-  async setRemoteDescription(): Promise<void> {
+  /** An offer brings the four m-lines of a direct connection. */
+  async setRemoteDescription(description: { type: string }): Promise<void> {
+    this.remoteDescription = description;
     this.signalingState = "stable";
+    if (description.type !== "offer") return;
+    for (const kind of ["audio", "video", "video", "audio"] as const) {
+      this.transceivers.push(new FakeTransceiver(this, kind, { direction: "recvonly" }));
+    }
+  }
+
+  async addIceCandidate({ candidate }: { candidate: string }): Promise<void> {
+    this.candidates.push(candidate);
   }
 
   restartIce(): void {

@@ -175,6 +175,30 @@ test("an unknown message is passed on and harms nothing", async () => {
   expect(heard("message").at(-1)).toEqual({ type: "dance" });
 });
 
+test("somebody who comes directly sits in a direct seat, and the server is spared", async () => {
+  const { room, heard, says, socket } = await inRoom();
+  const byServer = FakePeer.last;
+  room.publish("camera", track("video"));
+  says({ type: "slots", slots: [{ mid: "1", participantId: "g", trackId: "c", source: "camera" }] });
+  says({ type: "mode-changed", mode: "mesh" });
+  expect(heard("mode")).toEqual(["mesh"]);
+  says({ type: "signal", participantId: "g", kind: "offer", data: "offer" });
+  await settle();
+  FakePeer.last.becomes("connected");
+  FakePeer.last.decoded = 1;
+  await vi.advanceTimersByTimeAsync(200);
+  expect([room.direct, room.seats.map(({ id }) => id)]).toEqual([["g"], ["direct/g/camera"]]);
+  expect(room.trackOf("direct/g/camera")).toBe(FakePeer.last.transceivers[1]?.receiver.track);
+  expect(byServer.transceivers[1]?.sent, "they may not see us yet").not.toBe(null);
+  says({ type: "signal", participantId: "g", kind: "shown", data: "" });
+  expect(byServer.transceivers[1]?.sent).toBe(null);
+  room.setLines(new Map([["direct/g/camera", 360]]));
+  await vi.advanceTimersByTimeAsync(200);
+  expect(socket().sent.at(-1)).toMatchObject({ type: "signal", kind: "shown" });
+  says({ type: "mode-changed", mode: "sfu" });
+  expect(byServer.transceivers[1]?.sent).not.toBe(null);
+});
+
 /** As the server says it, and what follows from it done. */
 async function answered(room: Room, message: FromServer<"answer">): Promise<void> {
   room.signaling.dispatchEvent(new CustomEvent("message", { detail: message }));
@@ -193,7 +217,7 @@ function start() {
   });
   const all: { name: string; detail: unknown }[] = [];
   const names: (keyof RoomEvents)[] = [
-    "ended", "media", "participant-joined", "participant-left", "seats", "speakers", "track", "renewed", "chat", "error", "message",
+    "ended", "media", "participant-joined", "participant-left", "seats", "speakers", "track", "renewed", "mode", "chat", "error", "message",
   ];
   for (const name of names) room.on(name, (detail) => all.push({ name, detail }));
   const heard = (name: keyof RoomEvents) => all.filter((one) => one.name === name).map(({ detail }) => detail);

@@ -4,7 +4,8 @@ use crate::http::extract::{Body, Parameters, Segments};
 use crate::http::guard::Client;
 use crate::http::problem::{Document, Problem};
 use crate::hub::{Hub, TrackReport};
-use crate::state::{Missing, RoomPage, RoomView};
+use crate::protocol::RoomMode;
+use crate::state::{Missing, RoomPage, RoomRefusal, RoomView};
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -33,6 +34,9 @@ pub(crate) struct NewRoom {
     #[serde(default, deserialize_with = "whole")]
     #[schema(minimum = 1, example = 50)]
     max_participants: Option<u64>,
+    /// How media may go. Between people who talk directly each learns the other's addresses.
+    #[serde(default)]
+    mode: RoomMode,
 }
 
 /// Which part of the list.
@@ -94,7 +98,10 @@ pub(crate) async fn create(
     Body(room): Body<NewRoom>,
 ) -> Result<Response, Problem> {
     let made = hub
-        .call(move |state, now| state.create_room_from(client, &room.name, room.max_participants, now))
+        .call(move |state, now| {
+            let made = state.create_room_from(client, &room.name, room.max_participants, now)?;
+            Ok::<_, RoomRefusal>(state.set_mode(&made.id, room.mode).unwrap_or(made))
+        })
         .await;
     let view = made.ok_or_else(Problem::stopping)??;
     let location = format!("/api/rooms/{}", view.id);

@@ -1,6 +1,6 @@
 //! Messages from a page, read strictly enough that a mistake is told where it was made.
 
-use crate::protocol::TrackSource;
+use crate::protocol::{MediaPath, SignalKind, TrackSource};
 use serde::Deserialize;
 use std::collections::HashMap;
 use utoipa::ToSchema;
@@ -26,6 +26,10 @@ pub enum ClientMessage {
         /// Lets you in where the server asks for it: a JSON Web Token for this room.
         #[serde(default)]
         token: Option<String>,
+        /// What the page knows to do: with `mesh` it can talk to others directly, where the room's mode
+        /// allows it. Without it, all of its room goes through the server.
+        #[serde(default)]
+        mode: MediaPath,
     },
     /// Publish, add receiving m-lines, restart ICE. The page always offers; answered by `answer`.
     #[serde(rename_all = "camelCase")]
@@ -85,6 +89,18 @@ pub enum ClientMessage {
         /// 1 to 2000 characters.
         text: String,
     },
+    /// Tell one other person what it takes to talk directly, in a room whose mode allows it. Passed on as
+    /// it is, as `signal`.
+    #[serde(rename_all = "camelCase")]
+    Signal {
+        /// Whom.
+        participant_id: String,
+        /// What about.
+        kind: SignalKind,
+        /// At most 32 KiB.
+        #[serde(default)]
+        data: String,
+    },
     /// Say how good a picture is needed; answered by `quality`. With neither `trackId` nor `slot` it is
     /// about all pictures. Of several wishes about one picture the least holds.
     #[serde(rename_all = "camelCase")]
@@ -120,7 +136,7 @@ pub enum Quality {
 }
 
 /// All of them, to tell an unknown type from a known one with a mistake in it.
-pub(crate) const TYPES: [&str; 11] = [
+pub(crate) const TYPES: [&str; 12] = [
     "join",
     "offer",
     "start-screen-share",
@@ -130,6 +146,7 @@ pub(crate) const TYPES: [&str; 11] = [
     "unmute",
     "pin",
     "chat",
+    "signal",
     "update-quality",
     "leave",
 ];

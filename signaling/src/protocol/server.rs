@@ -1,7 +1,9 @@
 //! Messages to a page.
 
 use crate::access::Grants;
-use crate::protocol::{IceServerView, ParticipantView, Quality, TrackSource, TrackView};
+use crate::protocol::{
+    IceServerView, MediaPath, ParticipantView, Quality, SignalKind, TrackSource, TrackView,
+};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -22,9 +24,8 @@ pub enum ServerMessage {
         resume_token: String,
         /// Whether you came back to what you were.
         resumed: bool,
-        /// How media goes: `sfu`.
-        #[schema(value_type = String)]
-        mode: &'static str,
+        /// How media goes in the room now.
+        mode: MediaPath,
         /// For the page's RTCPeerConnection. Credentials may be yours alone and last for some hours; you
         /// get new ones when you come back.
         ice_servers: Vec<IceServerView>,
@@ -144,6 +145,22 @@ pub enum ServerMessage {
         /// As wished.
         #[serde(skip_serializing_if = "Option::is_none")]
         max_height: Option<u32>,
+    },
+    /// Media goes another way from now on: people came, or went, and the room's mode is `mesh` or `auto`.
+    /// Keep what you have until the other way carries: the one to the server stays open all the while.
+    ModeChanged {
+        /// How media goes now.
+        mode: MediaPath,
+    },
+    /// Somebody tells you what it takes to talk directly.
+    #[serde(rename_all = "camelCase")]
+    Signal {
+        /// Who.
+        participant_id: String,
+        /// What about.
+        kind: SignalKind,
+        /// As they sent it.
+        data: String,
     },
     /// Something was refused, or is over.
     Error {

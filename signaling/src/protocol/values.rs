@@ -83,6 +83,48 @@ impl From<TrackSource> for Source {
     }
 }
 
+/// How media goes between the people of a room.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum MediaPath {
+    /// Through the server.
+    #[default]
+    Sfu,
+    /// Directly, between all who find a way to each other; the rest through the server.
+    Mesh,
+}
+
+/// How media may go in a room.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum RoomMode {
+    /// Through the server: nobody learns anybody's address.
+    #[default]
+    Sfu,
+    /// Directly, for up to six people.
+    Mesh,
+    /// Directly between two, through the server from the third on.
+    Auto,
+}
+
+/// What one page tells another, so that the two find a way to each other.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum SignalKind {
+    /// Please offer. Whoever came later asks, so that there is never glare.
+    Ask,
+    /// `data` is a session description.
+    Offer,
+    /// `data` is a session description.
+    Answer,
+    /// `data` is an ICE candidate of the first m-line.
+    Candidate,
+    /// Your direct media is shown: the server is not needed for it.
+    Shown,
+    /// It is not, or no longer.
+    Hidden,
+}
+
 /// A published track as pages see it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]

@@ -1,7 +1,7 @@
 //! Participants over HTTP: publishers by WHIP (RFC 9725) and viewers by WHEP. They are people of the room
 //! like others, but for the page: nobody is there to be told anything, and none of them comes back.
 
-use crate::protocol::{IceServerView, MediaKind};
+use crate::protocol::{IceServerView, MediaKind, MediaPath};
 use crate::sdp::{Fragment, LocalIce, Offer, restarted};
 use crate::state::admission::Caller;
 use crate::state::join::{JoinRequest, Refusal, check_room_id};
@@ -94,6 +94,7 @@ impl State {
             name: name.to_owned(),
             participant_id: None,
             resume_token: None,
+            mode: MediaPath::Sfu,
             caller,
         };
         let id = self.enter(None, &request)?;

@@ -1,7 +1,7 @@
 //! Coming, coming back and going.
 
 use crate::access::{counted_as, unix_now};
-use crate::protocol::{IceServerView, ServerMessage};
+use crate::protocol::{IceServerView, MediaPath, ServerMessage};
 use crate::state::admission::Caller;
 use crate::state::ids::Raw;
 use crate::state::model::{Participant, Room};
@@ -21,6 +21,7 @@ pub(super) struct JoinRequest {
     pub name: String,
     pub participant_id: Option<String>,
     pub resume_token: Option<String>,
+    pub mode: MediaPath,
     pub caller: Caller,
 }
 
@@ -81,6 +82,7 @@ impl State {
             pass,
             address: address.and_then(counted_as),
             reached: request.caller.from.reached,
+            mode: request.mode,
             resume_token: secret::token::<24>(),
             call_stream: Raw(StreamId(self.ids.take())),
             screen_stream: Raw(StreamId(self.ids.take())),
@@ -110,6 +112,7 @@ impl State {
         let room = self.room_mut(key);
         room.members.insert(id);
         room.empty_since = None;
+        self.settle_path(key, Some(id));
         self.dirty.growth.insert(key.to_owned());
         let name = self.participants[&id].name.clone();
         let joined =
@@ -170,7 +173,7 @@ impl State {
             participant_name: participant.name.clone(),
             resume_token: participant.resume_token.clone(),
             resumed,
-            mode: "sfu",
+            mode: self.rooms[&participant.room].path,
             ice_servers: self.ice_servers_for(id),
             grants: participant.pass.grants.clone(),
             tracks: participant.track_views(),
@@ -212,6 +215,7 @@ impl State {
         if room.members.is_empty() {
             self.room_emptied(&participant.room, now);
         }
+        self.settle_path(&participant.room, None);
     }
 
     fn room_emptied(&mut self, key: &str, now: Time) {

@@ -27,12 +27,12 @@ impl State {
     }
 
     fn dispatch(&mut self, socket: SocketId, message: ClientMessage, now: Time) -> Result<(), Refusal> {
-        if let ClientMessage::Join { room_id, participant_name, participant_id, resume_token, token } =
+        if let ClientMessage::Join { room_id, participant_name, participant_id, resume_token, token, mode } =
             message
         {
             let caller = Caller { token, from: self.sockets.origin(socket), is_trusted: false };
             let request =
-                JoinRequest { room_id, name: participant_name, participant_id, resume_token, caller };
+                JoinRequest { room_id, name: participant_name, participant_id, resume_token, mode, caller };
             return self.join(socket, request, now);
         }
         let id = self
@@ -56,6 +56,9 @@ impl State {
             ClientMessage::Unmute { track_id } => self.mute(id, &track_id, false),
             ClientMessage::Pin { participant_id } => self.pin(id, participant_id.as_deref()),
             ClientMessage::Chat { text } => self.chat(id, text),
+            ClientMessage::Signal { participant_id, kind, data } => {
+                self.signal(id, &participant_id, kind, data)
+            }
             ClientMessage::UpdateQuality { quality, track_id, slot, max_height } => {
                 self.update_quality(id, QualityRequest { quality, track_id, slot, max_height })
             }

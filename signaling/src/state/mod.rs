@@ -5,6 +5,7 @@
 
 mod admission;
 mod bridge;
+mod direct;
 mod events;
 pub(crate) mod growth;
 mod ids;

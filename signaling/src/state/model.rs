@@ -2,7 +2,7 @@
 //! in the records.
 
 use crate::access::Pass;
-use crate::protocol::{MediaKind, ParticipantView, TrackSource, TrackView};
+use crate::protocol::{MediaKind, MediaPath, ParticipantView, RoomMode, TrackSource, TrackView};
 use crate::sdp::{LocalIce, RemoteIce};
 use crate::state::bridge::BridgeRole;
 use crate::state::growth::Growth;
@@ -29,6 +29,12 @@ pub(crate) struct Room {
     /// Where it was made from, so far as that is counted.
     #[serde(default)]
     pub maker: Option<IpAddr>,
+    /// How media may go.
+    #[serde(default)]
+    pub mode: RoomMode,
+    /// How it goes now.
+    #[serde(default)]
+    pub path: MediaPath,
     /// What the media process knows it by while somebody is in it.
     pub media: Option<RoomMedia>,
     #[serde(skip)]
@@ -75,6 +81,9 @@ pub(crate) struct Participant {
     /// Where they came from, so far as that is counted.
     #[serde(default)]
     pub address: Option<IpAddr>,
+    /// Whether their page can talk to others directly.
+    #[serde(default)]
+    pub mode: MediaPath,
     /// What microphone and camera play in step under.
     pub call_stream: Raw<StreamId>,
     /// What the screen and its sound play in step under.

@@ -1,6 +1,6 @@
 //! Rooms as REST makes, shows and ends them.
 
-use crate::protocol::{MediaKind, ParticipantView, ServerMessage, TrackSource};
+use crate::protocol::{MediaKind, ParticipantView, RoomMode, ServerMessage, TrackSource};
 use crate::state::join::{check_name, check_room_id};
 use crate::state::model::Room;
 use crate::state::{State, secret};
@@ -19,6 +19,8 @@ pub struct RoomView {
     pub name: String,
     /// Most people in it.
     pub max_participants: usize,
+    /// How media may go.
+    pub mode: RoomMode,
     /// Milliseconds since 1970.
     pub created_at: u64,
     /// Who is in it.
@@ -140,6 +142,8 @@ impl State {
             declared,
             created_unix_ms: created,
             maker: None,
+            mode: Default::default(),
+            path: Default::default(),
             media: None,
             members: Default::default(),
             speakers: Vec::new(),
@@ -167,6 +171,7 @@ impl State {
             id: room.key.clone(),
             name: room.name.clone(),
             max_participants: room.max_participants,
+            mode: room.mode,
             created_at: room.created_unix_ms,
             participants: room
                 .members

@@ -31,6 +31,8 @@ export function exposeToTests({ room, devices, notices, phase }: Inside): void {
     camera: devices.isOn("camera"),
     screen: devices.screen !== null,
     people: [...room.participants.values()].map((person) => ({ ...person, tracks: [...person.tracks.values()] })),
+    mode: room.mode,
+    direct: room.direct,
     slots: room.seats.map(({ id, ...rest }) => ({ mid: id, ...rest })),
     tiles: [...document.querySelectorAll<HTMLElement>("#stage .tile")].map(tileState),
     notices: notices.texts,

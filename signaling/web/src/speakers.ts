@@ -21,6 +21,11 @@ export class Speakers {
     void this.#start(audio);
   }
 
+  /** Others are silent: whoever is heard another way now is not heard twice. */
+  keep(seats: ReadonlySet<string>): void {
+    for (const [seat, audio] of this.#bySeat) audio.muted = !seats.has(seat);
+  }
+
   /** After the click the browser asked for. */
   unblock(): void {
     for (const audio of this.#bySeat.values()) void this.#start(audio);

@@ -78,6 +78,7 @@ export class Stage {
     const people = models.findIndex(({ screen }) => !screen);
     models.splice(people < 0 ? models.length : people, 0, this.#ownTile());
     this.#tiles.show(models, (model) => this.#viewOf(model));
+    this.speakers.keep(new Set(this.#room.seats.map(({ id }) => id)));
     for (const { id, participantId } of this.#room.seats) {
       const track = participantId === null ? null : this.#room.trackOf(id);
       if (track?.kind === "audio") this.speakers.play(id, track);

@@ -22,6 +22,8 @@ const CHROMIUM = {
       '--disable-background-timer-throttling',
       '--disable-backgrounding-occluded-windows',
       '--disable-renderer-backgrounding',
+      // Addresses behind mDNS names, which nobody resolves in our namespaces.
+      '--disable-features=WebRtcHideLocalIpsWithMdns',
     ],
   },
 };

@@ -28,6 +28,9 @@ export const FIGURES = {
   mostConcealed: 0.05,
   // From the first sound of a speaker to their picture on everyone's screen.
   mostSpeakerMs: 500,
+  // From the third one's pressing Join until all three see each other, and what that costs the other two.
+  mostMeshSeenMs: 3000,
+  mostMeshGapMs: 1000,
   // Chromium takes some 5 s to say that a way is gone; only then another is looked for.
   mostMoveMs: 10_000,
 };
@@ -49,5 +52,7 @@ export const WORKS = {
   leastDecoded: { 5: 0.75, 10: 0.65, 20: 0.4 },
   mostConcealed: 0.2,
   mostSpeakerMs: 3000,
+  mostMeshSeenMs: 15_000,
+  mostMeshGapMs: 4000,
   mostMoveMs: 20_000,
 };

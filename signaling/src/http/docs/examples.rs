@@ -3,10 +3,11 @@
 
 use crate::access::Pass;
 use crate::protocol::{
-    LayerView, MediaKind, ParticipantView, Quality, Receive, ServerMessage, SlotView, TrackSource, TrackView,
+    LayerView, MediaKind, MediaPath, ParticipantView, Quality, Receive, ServerMessage, SignalKind, SlotView,
+    TrackSource, TrackView,
 };
 
-pub(super) const FROM_PAGES: [&str; 11] = [
+pub(super) const FROM_PAGES: [&str; 12] = [
     r#"{"type":"join","roomId":"room-123","participantName":"John Doe"}"#,
     r#"{"type":"offer","roomId":"room-123","sdp":"v=0…","sources":{"0":"microphone","1":"camera"},"muted":["0"]}"#,
     r#"{"type":"start-screen-share","roomId":"room-123","sdp":"v=0…"}"#,
@@ -16,6 +17,7 @@ pub(super) const FROM_PAGES: [&str; 11] = [
     r#"{"type":"unmute","trackId":"17"}"#,
     r#"{"type":"pin","participantId":"12"}"#,
     r#"{"type":"chat","text":"Good morning"}"#,
+    r#"{"type":"signal","participantId":"12","kind":"offer","data":"v=0…"}"#,
     r#"{"type":"update-quality","quality":"high","slot":"3","maxHeight":360}"#,
     r#"{"type":"leave"}"#,
 ];
@@ -41,7 +43,7 @@ pub(super) fn from_server() -> Vec<ServerMessage> {
             participant_name: text("John Doe"),
             resume_token: text("x5mE0fKqTR2…"),
             resumed: false,
-            mode: "sfu",
+            mode: MediaPath::Sfu,
             ice_servers: vec![],
             grants: Pass::default().grants,
             tracks: vec![],
@@ -68,6 +70,12 @@ pub(super) fn from_server() -> Vec<ServerMessage> {
             track_id: None,
             slot: Some(text("3")),
             max_height: Some(360),
+        },
+        ServerMessage::ModeChanged { mode: MediaPath::Mesh },
+        ServerMessage::Signal {
+            participant_id: text("12"),
+            kind: SignalKind::Candidate,
+            data: text("candidate:1 1 udp 2122260223 192.0.2.7 50123 typ host"),
         },
         ServerMessage::error("room-full", "5 people are in this room, and it takes no more; try again later"),
     ]

@@ -1,0 +1,126 @@
+/**
+ * A connection with one other person, without the server between. Four m-lines that never change: what
+ * is switched on later needs no negotiation. It knows neither sockets nor who else is there.
+ */
+import type { Box } from "./layers.ts";
+import type { TrackSource } from "./messages.ts";
+import { kindOf, type Publications } from "./publications.ts";
+
+/** What the two tell each other; the server passes it on. */
+export interface LinkSignal {
+  kind: "offer" | "answer" | "candidate";
+  data: string;
+}
+
+export interface LinkHooks {
+  send: (signal: LinkSignal) => void;
+  /** Packets have a way, or have lost it. */
+  onChange: () => void;
+}
+
+/** The m-lines, in their order. */
+const SOURCES: readonly TrackSource[] = ["microphone", "camera", "screen", "screen-audio"];
+
+export class DirectLink {
+  readonly pc: RTCPeerConnection;
+  #hooks;
+  #publications;
+  #boxes;
+  #stopListening;
+  #lines: RTCRtpTransceiver[] = [];
+  /** Candidates that came before the description they belong to. */
+  #early: string[] = [];
+
+  constructor(iceServers: RTCIceServer[], publications: Publications, boxes: Record<"camera" | "screen", Box[]>, hooks: LinkHooks) {
+    this.pc = new RTCPeerConnection({ iceServers, bundlePolicy: "max-bundle" });
+    this.#hooks = hooks;
+    this.#publications = publications;
+    this.#boxes = boxes;
+    this.#stopListening = publications.on("change", () => this.#sync());
+    this.pc.onicecandidate = ({ candidate }) => {
+      if (candidate?.candidate) hooks.send({ kind: "candidate", data: candidate.candidate });
+    };
+    this.pc.onconnectionstatechange = () => hooks.onChange();
+  }
+
+  get isConnected(): boolean {
+    return this.pc.connectionState === "connected";
+  }
+
+  /** Also when it may come back: the server's way is there at once. */
+  get isLost(): boolean {
+    return ["disconnected", "failed", "closed"].includes(this.pc.connectionState);
+  }
+
+  async offer(): Promise<void> {
+    for (const source of SOURCES) {
+      this.#lines.push(this.pc.addTransceiver(kindOf(source), { direction: "sendrecv", ...this.#encodings(source) }));
+    }
+    this.#sync();
+    await this.pc.setLocalDescription();
+    this.#tell("offer");
+  }
+
+  async hear({ kind, data }: LinkSignal): Promise<void> {
+    if (kind === "candidate") return this.#candidate(data);
+    await this.pc.setRemoteDescription({ type: kind, sdp: data });
+    if (kind === "offer") await this.#answer();
+    for (const candidate of this.#early.splice(0)) await this.#candidate(candidate);
+  }
+
+  /** What they send of this. */
+  receiverOf(source: TrackSource): RTCRtpReceiver | null {
+    return this.#lines[SOURCES.indexOf(source)]?.receiver ?? null;
+  }
+
+  close(): void {
+    this.#stopListening();
+    this.pc.onicecandidate = this.pc.onconnectionstatechange = null;
+    this.pc.close();
+  }
+
+  async #answer(): Promise<void> {
+    this.#lines = this.pc.getTransceivers();
+    for (const line of this.#lines) line.direction = "sendrecv";
+    this.#sync();
+    await this.pc.setLocalDescription();
+    this.#tell("answer");
+    await this.#limit();
+  }
+
+  #tell(kind: "offer" | "answer"): void {
+    const sdp = this.pc.localDescription?.sdp;
+    if (sdp) this.#hooks.send({ kind, data: sdp });
+  }
+
+  /** Of one bundle, so it does not matter for which m-line it was found. */
+  async #candidate(candidate: string): Promise<void> {
+    if (!this.pc.remoteDescription) this.#early.push(candidate);
+    else await this.pc.addIceCandidate({ candidate, sdpMLineIndex: 0 });
+  }
+
+  #sync(): void {
+    SOURCES.forEach((source, place) => {
+      this.#lines[place]?.sender.replaceTrack(this.#publications.track(source)).catch(() => {});
+    });
+  }
+
+  /** One encoding, as good as the best of those that a server is sent. */
+  #encodings(source: TrackSource): { sendEncodings?: RTCRtpEncodingParameters[] } {
+    const best = source === "camera" || source === "screen" ? this.#boxes[source].at(-1) : undefined;
+    return best ? { sendEncodings: [{ maxBitrate: best.maxBitrate, maxFramerate: best.maxFramerate }] } : {};
+  }
+
+  /** Who answers cannot say it before. */
+  async #limit(): Promise<void> {
+    for (const [place, source] of SOURCES.entries()) {
+      const sender = this.#lines[place]?.sender;
+      const parameters = sender?.getParameters();
+      const [wanted] = this.#encodings(source).sendEncodings ?? [];
+      const [encoding] = parameters?.encodings ?? [];
+      if (!sender || !parameters || !wanted || !encoding) continue;
+      Object.assign(encoding, wanted);
+      await sender.setParameters(parameters);
+    }
+  }
+}

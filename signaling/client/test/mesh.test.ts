@@ -1,0 +1,169 @@
+import { beforeEach, expect, test, vi } from "vitest";
+import { boxesFor, DEFAULT_PICTURES } from "../src/layers.ts";
+import { Mesh } from "../src/mesh.ts";
+import type { ClientMessage, FromClient, FromServer, TrackView } from "../src/messages.ts";
+import { People } from "../src/people.ts";
+import { Publications } from "../src/publications.ts";
+import { FakePeer, joined, settle, track } from "./fakes.ts";
+
+const CAMERA: TrackView = { trackId: "c", kind: "video", source: "camera", muted: false };
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  vi.stubGlobal("RTCPeerConnection", FakePeer);
+  FakePeer.made = [];
+});
+
+test("whoever came later asks, the other offers, and candidates wait for their description", async () => {
+  const early = inRoom("3", "7");
+  early.mesh.hear({ type: "mode-changed", mode: "mesh" });
+  expect(early.said()).toEqual([]);
+  await early.hears("ask");
+  expect(early.said()).toEqual(["offer offer 1"]);
+  await early.hears("candidate", "candidate:1");
+  await early.hears("answer", "answer");
+  expect(FakePeer.last.candidates).toEqual(["candidate:1"]);
+
+  const late = inRoom("7", "3");
+  late.mesh.hear({ type: "mode-changed", mode: "mesh" });
+  expect(late.said()).toEqual(["ask "]);
+  await late.hears("offer", "offer");
+  expect(late.said()).toEqual(["ask ", "answer offer 1"]);
+});
+
+test("the server carries the call until a picture has come directly, at both ends", async () => {
+  const { mesh, carried, said, hears } = await connected();
+  await pass(500);
+  expect([mesh.direct, carried()]).toEqual([[], false]);
+  FakePeer.last.decoded = 1;
+  await pass(100);
+  expect(said().at(-1)).toBe("shown ");
+  expect(mesh.seats()).toEqual([{ id: "direct/3/camera", participantId: "3", trackId: "c", source: "camera" }]);
+  expect(mesh.receiverOf("direct/3/camera")).toBe(FakePeer.last.transceivers[1]?.receiver);
+  expect(mesh.receiverOf("1"), "a seat of the server").toBe(undefined);
+  expect(carried(), "they may not see us yet").toBe(false);
+  await hears("shown");
+  expect(carried()).toBe(true);
+});
+
+test("a third person brings all to the server, and the link stays until its pictures come", async () => {
+  const { mesh, carried, said, hears, server } = await shown();
+  mesh.hear({ type: "mode-changed", mode: "sfu" });
+  expect(carried(), "at once").toBe(false);
+  await pass(300);
+  expect(mesh.direct).toEqual(["3"]);
+  server.pictures += 1;
+  await pass(100);
+  expect([mesh.direct, said().at(-1)]).toEqual([[], "hidden "]);
+  expect(FakePeer.last.connectionState, "they may look at us still").toBe("connected");
+  await hears("hidden");
+  await pass(100);
+  expect(FakePeer.last.connectionState).toBe("closed");
+});
+
+test("whoever finds no way stays with the server, and tries again later", async () => {
+  const { mesh, carried, said } = inRoom("7", "3");
+  mesh.hear({ type: "mode-changed", mode: "mesh" });
+  await hearsOffer(mesh);
+  await pass(8200);
+  expect([said().at(-1), mesh.direct, carried()]).toEqual(["hidden ", [], false]);
+  expect(FakePeer.last.connectionState).toBe("closed");
+  await pass(29_000);
+  expect(said().at(-1)).toBe("hidden ");
+  await pass(2000);
+  expect(said().at(-1)).toBe("ask ");
+});
+
+test("a way that breaks gives the call back to the server at once, at both ends", async () => {
+  const broken = await shown();
+  FakePeer.last.becomes("disconnected");
+  await settle();
+  expect([broken.mesh.direct, broken.carried(), broken.said().at(-1)]).toEqual([[], false, "hidden "]);
+
+  const told = await shown();
+  await told.hears("hidden");
+  expect([told.mesh.direct, told.carried()]).toEqual([[], false]);
+});
+
+test("somebody who shows no camera is direct as soon as there is a way", async () => {
+  const { mesh, people } = await connected();
+  people.hear({ type: "track-muted", participantId: "3", trackId: "c", muted: true });
+  await pass(100);
+  expect(mesh.direct).toEqual(["3"]);
+});
+
+test("whoever leaves takes the link along", async () => {
+  const { mesh, people, carried } = await shown();
+  people.hear({ type: "participant-left", participantId: "3" });
+  mesh.hear({ type: "participant-left", participantId: "3" });
+  expect([mesh.direct, carried(), FakePeer.last.connectionState]).toEqual([[], false, "closed"]);
+  expect(vi.getTimerCount()).toBe(0);
+});
+
+test("a page that was loaded again asks for a new link", async () => {
+  const { mesh, said } = inRoom("3", "7");
+  mesh.hear({ ...joined({ participantId: "3", mode: "mesh" }), resumed: true });
+  expect(said()).toEqual(["ask "]);
+});
+
+test("what is switched on later goes out without negotiation", async () => {
+  const { publications } = await connected();
+  const picture = track("video");
+  publications.publish("camera", picture);
+  expect(FakePeer.last.transceivers[1]?.sent).toBe(picture);
+});
+
+function inRoom(own: string, other: string) {
+  const messages: ClientMessage[] = [];
+  const people = new People();
+  const participants = [{ participantId: other, participantName: "Grace", hidden: false, tracks: [CAMERA] }];
+  people.hear(joined({ participantId: own, participants }));
+  const server = { pictures: 5 };
+  const publications = new Publications();
+  const mesh = new Mesh({
+    signaling: { participantId: own, send: (message: ClientMessage) => messages.push(message) > 0 },
+    publications,
+    boxes: boxesFor(DEFAULT_PICTURES),
+    people: () => people.all,
+    viaServer: async () => server.pictures,
+  });
+  let isCarried = false;
+  mesh.on("carried", (carried) => (isCarried = carried));
+  const said = () =>
+    messages
+      .filter((message): message is FromClient<"signal"> => message.type === "signal")
+      .map(({ kind, data }) => `${kind} ${data}`);
+  const hears = async (kind: FromServer<"signal">["kind"], data = "") => {
+    mesh.hear({ type: "signal", participantId: other, kind, data });
+    await settle();
+  };
+  return { mesh, people, publications, server, said, hears, carried: () => isCarried };
+}
+
+async function hearsOffer(mesh: Mesh): Promise<void> {
+  mesh.hear({ type: "signal", participantId: "3", kind: "offer", data: "offer" });
+  await settle();
+}
+
+/** A link that packets have a way over; no picture has come yet. */
+async function connected() {
+  const started = inRoom("7", "3");
+  started.mesh.hear({ type: "mode-changed", mode: "mesh" });
+  await hearsOffer(started.mesh);
+  FakePeer.last.becomes("connected");
+  await settle();
+  return started;
+}
+
+async function shown() {
+  const started = await connected();
+  FakePeer.last.decoded = 1;
+  await pass(100);
+  await started.hears("shown");
+  return started;
+}
+
+async function pass(ms: number): Promise<void> {
+  await vi.advanceTimersByTimeAsync(ms);
+  await settle();
+}

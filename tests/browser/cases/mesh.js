@@ -1,0 +1,148 @@
+// Two people talk directly where their room lets them; a third brings them to the server and back.
+import { api, join, leave } from '../harness/room.js';
+import { sleep, until } from '../harness/shell.js';
+
+// What the server has received by then was under way, or is what ends a stream.
+const SETTLE_MS = 1000;
+const STILL_MS = 4000;
+// Longer than the page gives a direct way to be found.
+const NO_WAY_MS = 11_000;
+
+export const name = 'mesh';
+export const about = 'two people directly, with a third by way of the server, and back; and two who have no way to each other';
+export const needsServer = true;
+export const cases = [
+  { name: 'mesh', run: thereAndBack },
+  { name: 'mesh-no-way', run: noWay },
+];
+
+async function thereAndBack(context) {
+  const room = await makeRoom('auto');
+  const one = await join(context, 'chromium', 1, room);
+  const two = await join(context, 'chromium', 2, room);
+  const pair = [one, two];
+  await direct(pair);
+  const ways = await Promise.all(pair.map(({ page }) => way(page)));
+  const still = await packetsIn(room);
+  await watchPair(pair);
+
+  const third = await join(context, 'chromium', 3, room);
+  const seenMs = await allSeen([...pair, third]);
+  await until('nobody is direct any more', async () => (await Promise.all(pair.map(directTo))).every(({ length }) => length === 0));
+  await sleep(SETTLE_MS);
+  const counted = await packetsIn(room);
+  const overMs = Math.max(...(await Promise.all(pair.map(gapOf))));
+
+  await watchPair(pair);
+  await leave(third);
+  await direct(pair);
+  const stillAgain = await packetsIn(room);
+  const backMs = Math.max(...(await Promise.all(pair.map(gapOf))));
+  const { limits } = context;
+  return {
+    ways, packetsWhileDirect: still, packetsByServer: counted, packetsAfterwards: stillAgain,
+    allSeenMs: seenMs, gapToServerMs: overMs, gapBackMs: backMs,
+    failures: [
+      ways.every((pair) => pair === 'host-host') || `the direct way is ${ways}`,
+      still === 0 || `the server received ${still} packets while they talked directly`,
+      counted > 0 || 'the server received nothing with three people',
+      stillAgain === 0 || `the server received ${stillAgain} packets after the third had left`,
+      seenMs <= limits.mostMeshSeenMs || `three people saw each other only after ${seenMs} ms`,
+      overMs <= limits.mostMeshGapMs || `a gap of ${overMs} ms on the way to the server`,
+      backMs <= limits.mostMeshGapMs || `a gap of ${backMs} ms on the way back`,
+    ].filter((failure) => failure !== true),
+  };
+}
+
+// Each behind a wire of its own, between which nothing is forwarded.
+async function noWay(context) {
+  const room = await makeRoom('auto');
+  const places = [await context.place(), await context.place()];
+  const one = await join(context, 'chromium', 1, room, { place: places[0] });
+  const two = await join(context, 'chromium', 2, room, { place: places[1] });
+  for (const person of [one, two]) await until(`${person.name} sees the other`, () => seesAll(person, 1), { timeoutMs: 15_000 });
+  await watchPair([one, two]);
+  await sleep(NO_WAY_MS);
+  const gapMs = Math.max(...(await Promise.all([one, two].map(gapOf))));
+  const tried = await Promise.all([one, two].map(({ page }) => page.evaluate(() => volleyTest.meter.connections.length)));
+  const found = (await Promise.all([one, two].map(directTo))).flat();
+  return {
+    gapMs, connections: tried,
+    failures: [
+      tried.every((count) => count > 1) || 'no direct way was looked for',
+      found.length === 0 || 'a direct way was found where there is none',
+      gapMs <= context.limits.mostMeshGapMs || `a gap of ${gapMs} ms`,
+    ].filter((failure) => failure !== true),
+  };
+}
+
+async function makeRoom(mode) {
+  const options = { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ name: mode, mode }) };
+  return (await api('/api/rooms', options)).body.id;
+}
+
+const directTo = ({ page }) => page.evaluate(() => volley.state().direct);
+
+async function direct(people) {
+  for (const person of people) {
+    await until(`${person.name} talks directly`, async () => (await directTo(person)).length === people.length - 1, { timeoutMs: 20_000 });
+  }
+}
+
+// Between which kinds of address the packets of the direct connection go.
+function way(page) {
+  return page.evaluate(async () => {
+    const isDirect = (pc) => pc !== volley.pc && pc.connectionState === 'connected';
+    const all = [...(await volleyTest.meter.connections.find(isDirect).getStats()).values()];
+    const byId = (id) => all.find((one) => one.id === id);
+    const pair = byId(all.find(({ type }) => type === 'transport').selectedCandidatePairId);
+    return [pair.localCandidateId, pair.remoteCandidateId].map((id) => byId(id).candidateType).join('-');
+  });
+}
+
+// What the server receives of everybody in a few seconds, once all have settled.
+async function packetsIn(room) {
+  const count = async () => (await api(`/api/rooms/${room}/stats`)).body.tracks.reduce((sum, { packets }) => sum + packets, 0);
+  await sleep(SETTLE_MS);
+  const before = await count();
+  await sleep(STILL_MS);
+  return (await count()) - before;
+}
+
+const seesAll = ({ page }, others) => page.evaluate((others) => {
+  const live = document.querySelectorAll('#stage .tile.live:not(.self)').length;
+  return live === others;
+}, others);
+
+// From the last one's pressing Join until everybody's tiles show everybody else.
+async function allSeen(people) {
+  const joined = await people.at(-1).page.evaluate(() => performance.timeOrigin + performance.getEntriesByName('volley-join')[0].startTime);
+  for (const person of people) {
+    await until(`${person.name} sees everybody`, () => seesAll(person, people.length - 1), { timeoutMs: 15_000 });
+  }
+  return Date.now() - Math.round(joined);
+}
+
+// Notes when the tile of the other one shows a new picture, whichever way that came.
+async function watchPair([one, two]) {
+  for (const [person, other] of [[one, two], [two, one]]) {
+    await person.page.evaluate((name) => {
+      const tiles = [...document.querySelectorAll('#stage .tile:not(.self)')];
+      const video = tiles.find((tile) => tile.querySelector('.name').textContent === name).querySelector('video');
+      const times = (globalThis.shown = [performance.now()]);
+      const note = () => {
+        times.push(performance.now());
+        if (times === globalThis.shown) video.requestVideoFrameCallback(note);
+      };
+      video.requestVideoFrameCallback(note);
+    }, other.name);
+  }
+}
+
+// The longest time for which it showed no new picture until now.
+function gapOf({ page }) {
+  return page.evaluate(() => {
+    const times = [...globalThis.shown, performance.now()];
+    return Math.round(Math.max(...times.slice(1).map((at, place) => at - times[place])));
+  });
+}
