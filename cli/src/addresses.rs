@@ -2,7 +2,7 @@
 
 use nix::ifaddrs::getifaddrs;
 use nix::net::if_::InterfaceFlags;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// Every candidate stands in every answer and is checked by every browser: hosts with hundreds of
 /// container interfaces must not announce them all.
@@ -21,9 +21,44 @@ fn choose(found: Vec<IpAddr>, host: IpAddr) -> Vec<IpAddr> {
     chosen.dedup();
     chosen.truncate(MOST);
     if chosen.is_empty() || host.is_loopback() {
-        chosen.push(Ipv4Addr::LOCALHOST.into());
+        // A page that came over one family finds the server over it.
+        if host.is_ipv6() {
+            chosen.push(Ipv6Addr::LOCALHOST.into());
+        }
+        if host != IpAddr::V6(Ipv6Addr::LOCALHOST) {
+            chosen.push(Ipv4Addr::LOCALHOST.into());
+        }
     }
     chosen
+}
+
+/// Each of them is a connection that every page opens and checks.
+const MOST_TCP: usize = 8;
+
+/// Where media is taken over TCP: at each of the addresses, best first, the ports of those listeners that
+/// take connections there. What was announced stands for an address of this machine, so every one does.
+pub(crate) fn tcp_candidates(
+    addresses: &[IpAddr],
+    is_announced: bool,
+    listeners: &[SocketAddr],
+) -> Vec<SocketAddr> {
+    let takes = |listener: &SocketAddr, address: IpAddr| match listener.ip() {
+        IpAddr::V6(own) if own.is_unspecified() => true,
+        own if own.is_ipv6() != address.is_ipv6() => false,
+        own => own.is_unspecified() || own == address || is_announced && !own.is_loopback(),
+    };
+    let at = |address: IpAddr| {
+        let there = listeners.iter().filter(move |listener| takes(listener, address));
+        there.map(move |listener| SocketAddr::new(address, listener.port()))
+    };
+    let mut candidates: Vec<SocketAddr> = Vec::new();
+    for candidate in addresses.iter().copied().flat_map(at) {
+        if !candidates.contains(&candidate) {
+            candidates.push(candidate);
+        }
+    }
+    candidates.truncate(MOST_TCP);
+    candidates
 }
 
 /// Link-local addresses mean nothing without the interface they belong to.
@@ -79,6 +114,48 @@ mod tests {
     fn a_server_for_this_machine_alone_announces_loopback_too() {
         let chosen = choose(ips(&["192.0.2.1"]), ips(&["127.0.0.1"])[0]);
         assert_eq!(chosen, ips(&["192.0.2.1", "127.0.0.1"]));
+    }
+
+    #[test]
+    fn a_server_for_this_machine_alone_over_ipv6_announces_that_loopback() {
+        assert_eq!(choose(vec![], ips(&["::1"])[0]), ips(&["::1"]));
+        assert_eq!(choose(vec![], ips(&["::"])[0]), ips(&["::1", "127.0.0.1"]));
+    }
+
+    fn over_tcp(addresses: &[&str], is_announced: bool, listeners: &[&str]) -> Vec<String> {
+        let listeners: Vec<SocketAddr> = listeners.iter().map(|text| text.parse().unwrap()).collect();
+        let found = tcp_candidates(&ips(addresses), is_announced, &listeners);
+        found.iter().map(SocketAddr::to_string).collect()
+    }
+
+    #[test]
+    fn media_over_tcp_is_taken_where_a_listener_is() {
+        let listeners = ["[::]:50000", "0.0.0.0:8443", "127.0.0.1:8080"];
+        assert_eq!(
+            over_tcp(&["192.0.2.1", "2001:db8::1", "127.0.0.1"], false, &listeners),
+            [
+                "192.0.2.1:50000",
+                "192.0.2.1:8443",
+                "[2001:db8::1]:50000",
+                "127.0.0.1:50000",
+                "127.0.0.1:8443",
+                "127.0.0.1:8080"
+            ]
+        );
+    }
+
+    #[test]
+    fn an_announced_address_stands_for_the_one_that_is_listened_on() {
+        let listeners = ["10.0.0.5:8080", "127.0.0.1:8443", "[::1]:8444"];
+        assert_eq!(over_tcp(&["203.0.113.7"], true, &listeners), ["203.0.113.7:8080"]);
+        assert_eq!(over_tcp(&["203.0.113.7"], false, &listeners), [""; 0]);
+    }
+
+    #[test]
+    fn pages_are_not_told_more_than_a_few_addresses_for_tcp() {
+        let addresses: Vec<String> = (0..9).map(|last| format!("192.0.2.{last}")).collect();
+        let addresses: Vec<&str> = addresses.iter().map(String::as_str).collect();
+        assert_eq!(over_tcp(&addresses, false, &["0.0.0.0:1", "0.0.0.0:2"]).len(), MOST_TCP);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use anyhow::{Context as _, anyhow, bail};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
 use std::time::{Duration, Instant};
-use volley::io::{bind_media_group, bind_media_port};
+use volley::io::{bind_listener, bind_media_group, bind_media_port};
 
 /// One worker's sockets, all on one port, which may be that of the others.
 pub(crate) struct MediaPort {
@@ -14,12 +14,13 @@ pub(crate) struct MediaPort {
 
 /// Listens for HTTP.
 pub(crate) fn bind_http(host: IpAddr, port: u16) -> anyhow::Result<TcpListener> {
-    TcpListener::bind((host, port)).map_err(|error| explain(error, "TCP", port, "--port", Some(host)))
+    let address = SocketAddr::new(host, port);
+    bind_listener(address).map_err(|error| explain(error, "TCP", port, "--port", Some(host)))
 }
 
 /// Listens for HTTPS.
 pub(crate) fn bind_https(host: IpAddr, port: u16) -> anyhow::Result<TcpListener> {
-    let listener = TcpListener::bind((host, port))
+    let listener = bind_listener(SocketAddr::new(host, port))
         .map_err(|error| explain(error, "TCP", port, "--tls-port", Some(host)))?;
     tracing::info!("the page is at https://{}/ as well", local_address(&listener)?);
     Ok(listener)
@@ -42,9 +43,9 @@ const METRICS_PORT: u16 = 9090;
 pub(crate) fn bind_metrics(host: IpAddr, port: MetricsPort) -> anyhow::Result<Option<TcpListener>> {
     let listener = match port {
         MetricsPort::Off => return Ok(None),
-        MetricsPort::At(port) => TcpListener::bind((host, port))
+        MetricsPort::At(port) => bind_listener(SocketAddr::new(host, port))
             .map_err(|error| explain(error, "TCP", port, "--metrics-port", Some(host)))?,
-        MetricsPort::Usual => match TcpListener::bind((host, METRICS_PORT)) {
+        MetricsPort::Usual => match bind_listener(SocketAddr::new(host, METRICS_PORT)) {
             Ok(listener) => listener,
             Err(error) => {
                 let error = explain(error, "TCP", METRICS_PORT, "--metrics-port", Some(host));
@@ -82,6 +83,23 @@ pub(crate) fn bind_media(base: u16, workers: u16, ports: UdpPorts) -> anyhow::Re
                 .map_err(|error| explain(error, "UDP", port, "--udp-port", None))
         })
         .collect()
+}
+
+/// Listens for media over TCP, on all addresses. Calls go on without: there are HTTP's ports besides.
+pub(crate) fn bind_media_tcp(port: u16) -> Option<TcpListener> {
+    let bind = |host: IpAddr| bind_listener(SocketAddr::new(host, port));
+    let listener = bind(Ipv6Addr::UNSPECIFIED.into()).or_else(|error| match error.kind() {
+        io::ErrorKind::AddrInUse => Err(error),
+        _ => bind(Ipv4Addr::UNSPECIFIED.into()),
+    });
+    match listener {
+        Ok(listener) => Some(listener),
+        Err(error) => {
+            let error = explain(error, "TCP", port, "--udp-port", None);
+            tracing::warn!("media over TCP goes to the ports of HTTP alone: {error}");
+            None
+        }
+    }
 }
 
 /// The kernel takes a ring apart some time after its process has ended, and keeps the sockets until
@@ -183,6 +201,24 @@ mod tests {
         // Whoever has the usual port, this process or another, it is no error.
         let _usual = TcpListener::bind((host, METRICS_PORT));
         assert!(bind_metrics(host, MetricsPort::Usual).unwrap().is_none());
+    }
+
+    #[test]
+    fn media_over_tcp_has_the_number_of_udp_and_is_missed_where_another_has_it() {
+        let udp = MediaPort::bind(0).unwrap();
+        let held = bind_media_tcp(udp.port).expect("it is free for TCP");
+        assert_eq!(held.local_addr().unwrap().port(), udp.port);
+        assert!(bind_media_tcp(udp.port).is_none());
+    }
+
+    #[test]
+    fn all_addresses_of_ipv6_are_those_of_ipv4_too() {
+        let listener = bind_http(Ipv6Addr::UNSPECIFIED.into(), 0).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        for host in ["127.0.0.1", "::1"] {
+            let host: IpAddr = host.parse().unwrap();
+            std::net::TcpStream::connect((host, port)).unwrap_or_else(|error| panic!("{host}: {error}"));
+        }
     }
 
     #[test]

@@ -17,16 +17,17 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::time::{ClockId, clock_gettime};
 use sockets::MediaPort;
 use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
+use std::os::fd::OwnedFd;
 use std::process::ExitStatus;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
-use volley::control::ChannelFds;
 use volley::control::handover::{IdentityDer, MediaHandover, SignalingHandover, SignalingWorker, WorkerFds};
 use volley::control::records::{DEFAULT_BYTES, Records};
 use volley::control::types::Fingerprint;
+use volley::control::{ChannelFds, connections};
 use volley_signaling::access;
 use volley_signaling::settings::Settings;
 
@@ -73,11 +74,15 @@ struct Supervisor {
     http: TcpListener,
     https: Option<TcpListener>,
     metrics: Option<TcpListener>,
+    /// For media alone, over TCP.
+    media_tcp: Option<TcpListener>,
     certificate: Certificate,
     ports: Vec<MediaPort>,
     steering: Steering,
     addresses: Vec<IpAddr>,
     channels: Vec<ChannelFds>,
+    /// By the worker's number, the ends for signaling and for the worker.
+    connections: Vec<(OwnedFd, OwnedFd)>,
     media_start: u64,
     records: Records,
     identity: IdentityDer,
@@ -105,6 +110,11 @@ impl Supervisor {
         let workers = config.worker_count();
         let ports = sockets::bind_media(config.get("server.udp_port"), workers, config.udp_ports())?;
         let addresses = addresses::candidates(&config.get::<Vec<IpAddr>>("server.announce"), host);
+        for address in addresses.iter().filter(|&&address| !ports.iter().any(|port| port.takes(address))) {
+            tracing::warn!("browsers are not told {address}: this machine has no sockets of its family");
+        }
+        let media_tcp = ports.first().filter(|_| config.get("server.ice_tcp"));
+        let media_tcp = media_tcp.and_then(|first| sockets::bind_media_tcp(first.port));
         let certificate = Certificate::load(&config, &addresses)?;
         let https =
             certificate.identity().map(|_| sockets::bind_https(host, config.get("tls.port"))).transpose()?;
@@ -117,9 +127,11 @@ impl Supervisor {
             media: Process::new(Role::Media, logging.clone()),
             signaling: Process::new(Role::Signaling, logging),
             channels: Vec::new(),
+            connections: Vec::new(),
             http,
             https,
             metrics,
+            media_tcp,
             certificate,
             ports,
             steering,
@@ -223,6 +235,7 @@ impl Supervisor {
     /// Whoever is started first after the media process died makes the new channels for both.
     fn make_channels(&mut self) -> std::io::Result<()> {
         if self.channels.is_empty() {
+            self.connections = self.ports.iter().map(|_| connections::pair()).collect::<Result<_, _>>()?;
             self.channels = self.ports.iter().map(|_| ChannelFds::create()).collect::<Result<_, _>>()?;
         }
         Ok(())
@@ -230,12 +243,14 @@ impl Supervisor {
 
     fn start_media(&mut self) -> anyhow::Result<()> {
         self.make_channels().context("no shared memory for the channels")?;
-        let worker = |(port, channel): (&MediaPort, &ChannelFds)| {
-            let sockets = port.sockets.iter().map(UdpSocket::try_clone).collect::<Result<_, _>>()?;
-            Ok(WorkerFds { channel: channel.try_clone()?, sockets })
+        let worker = |number: usize| {
+            let sockets =
+                self.ports[number].sockets.iter().map(UdpSocket::try_clone).collect::<Result<_, _>>()?;
+            let channel = self.channels[number].try_clone()?;
+            Ok(WorkerFds { channel, sockets, connections: self.connections[number].1.try_clone()? })
         };
         let handover = MediaHandover {
-            workers: self.ports.iter().zip(&self.channels).map(worker).collect::<anyhow::Result<_>>()?,
+            workers: (0..self.ports.len()).map(worker).collect::<anyhow::Result<_>>()?,
             sources: self.steering.sources()?,
             io: self.config.io(),
             gathering: self.config.gathering(),
@@ -248,22 +263,36 @@ impl Supervisor {
 
     fn start_signaling(&mut self) -> anyhow::Result<()> {
         self.make_channels().context("no shared memory for the channels")?;
-        let worker = |(port, channel): (&MediaPort, &ChannelFds)| {
+        let worker = |number: usize| {
+            let port = &self.ports[number];
             let taken = self.addresses.iter().filter(|&&address| port.takes(address));
             let candidates = taken.map(|&address| SocketAddr::new(address, port.port)).collect();
-            Ok(SignalingWorker { channel: channel.try_clone()?, candidates })
+            let channel = self.channels[number].try_clone()?;
+            let connections = self.connections[number].0.try_clone()?;
+            Ok(SignalingWorker { channel, candidates, connections })
         };
         let handover = SignalingHandover {
-            workers: self.ports.iter().zip(&self.channels).map(worker).collect::<anyhow::Result<_>>()?,
+            workers: (0..self.ports.len()).map(worker).collect::<anyhow::Result<_>>()?,
             media_start: self.media_start,
             records: self.records.fd().try_clone_to_owned()?,
             http: self.http.try_clone()?,
             https: self.https.as_ref().map(TcpListener::try_clone).transpose()?,
             metrics: self.metrics.as_ref().map(TcpListener::try_clone).transpose()?,
+            media: self.media_tcp.as_ref().map(TcpListener::try_clone).transpose()?,
+            tcp_candidates: self.tcp_candidates()?,
             fingerprint: self.fingerprint.clone(),
             settings: self.settings().to_bytes(),
         };
         self.signaling.start(|socket| handover.send(socket))
+    }
+
+    /// Where media is taken over TCP.
+    fn tcp_candidates(&self) -> std::io::Result<Vec<SocketAddr>> {
+        let listeners = [self.media_tcp.as_ref(), self.https.as_ref(), Some(&self.http)];
+        let listeners = listeners.into_iter().flatten().map(TcpListener::local_addr);
+        let listeners: Vec<SocketAddr> = listeners.collect::<Result<_, _>>()?;
+        let is_announced = !self.config.get::<Vec<IpAddr>>("server.announce").is_empty();
+        Ok(addresses::tcp_candidates(&self.addresses, is_announced, &listeners))
     }
 
     /// Reads everything again, takes over what can change while calls go on, and says what cannot.

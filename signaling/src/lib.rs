@@ -6,7 +6,7 @@
 //! - [`link`], [`store`]: the media process and the records, as far as the state needs them.
 //! - [`access`]: who may do what.
 //! - [`settings`]: what is configured.
-//! - [`mod@tls`]: HTTPS and WSS.
+//! - [`mod@tls`]: HTTPS and WSS; `plain`: HTTP; `media_tcp`: media that comes over TCP, also to their ports.
 //! - [`webhooks`]: what others are told of rooms.
 //! - `metrics`: what Prometheus is told.
 //! - `hub`: the one task that owns the state; `http`: everything that is served.
@@ -16,7 +16,9 @@ mod clock;
 mod http;
 mod hub;
 pub mod link;
+mod media_tcp;
 mod metrics;
+mod plain;
 pub mod protocol;
 pub mod sdp;
 mod serve;
@@ -27,4 +29,4 @@ pub mod tls;
 pub mod webhooks;
 
 pub use metrics::MetricsPort;
-pub use serve::{Ports, Updates, run, serve};
+pub use serve::{MediaPort, Ports, Updates, run, serve};

@@ -4,7 +4,9 @@ use crate::clock::Clock;
 use crate::http;
 use crate::hub::Hub;
 use crate::link::MediaLink;
+use crate::media_tcp::MediaDoor;
 use crate::metrics::MetricsPort;
+use crate::plain::PlainListener;
 use crate::settings::Settings;
 use crate::state::{Config, Loaded, State};
 use crate::store::{self, Store};
@@ -12,6 +14,7 @@ use crate::tls::{Certificates, TlsListener};
 use anyhow::Context as _;
 use axum::serve::ListenerExt as _;
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -43,14 +46,25 @@ pub struct Ports {
     pub https: Option<TcpListener>,
     /// Prometheus.
     pub metrics: Option<MetricsPort>,
+    /// Media over TCP.
+    pub media: Option<MediaPort>,
     /// What is configured anew meanwhile.
     pub updates: Updates,
+}
+
+/// What it takes to let media come over TCP.
+#[derive(Debug)]
+pub struct MediaPort {
+    /// For media alone.
+    pub listener: Option<TcpListener>,
+    /// By the worker's number, where its connections go.
+    pub workers: Vec<OwnedFd>,
 }
 
 impl Ports {
     /// Nothing but HTTP, and no updates.
     pub fn http(http: TcpListener) -> Ports {
-        Ports { http, https: None, metrics: None, updates: mpsc::channel(1).1 }
+        Ports { http, https: None, metrics: None, media: None, updates: mpsc::channel(1).1 }
     }
 }
 
@@ -71,14 +85,17 @@ async fn serve_handover(handover: SignalingHandover, updates: Updates) -> anyhow
     let mut candidates = Vec::new();
     let mut channels = Vec::new();
     let mut counters = Vec::new();
+    let mut connections = Vec::new();
     for worker in handover.workers {
         candidates.push(worker.candidates);
+        connections.push(worker.connections);
         counters.push(CounterView::attach(&worker.channel).context("a worker's counters")?);
         channels.push(SignalingChannel::attach(worker.channel).context("a worker's channel")?);
     }
     let config = Config {
         fingerprint: handover.fingerprint,
         candidates,
+        tcp_candidates: handover.tcp_candidates,
         media_start: handover.media_start,
         settings: Settings::from_bytes(&handover.settings).context("the settings")?,
     };
@@ -89,11 +106,14 @@ async fn serve_handover(handover: SignalingHandover, updates: Updates) -> anyhow
     let https = handover.https.map(listener_of).transpose().context("the HTTPS socket")?;
     let metrics = handover.metrics.map(listener_of).transpose().context("the socket of the metrics")?;
     let metrics = metrics.map(|listener| MetricsPort { listener, workers: counters });
+    let listener = handover.media.map(listener_of).transpose().context("the TCP socket of media")?;
+    let media = config.settings.ice_tcp.then_some(MediaPort { listener, workers: connections });
     let mut terminate = signal(SignalKind::terminate()).context("SIGTERM cannot be listened for")?;
     let ended = async move {
         terminate.recv().await;
     };
-    serve(config, &loaded, link, Box::new(records), Ports { http, https, metrics, updates }, ended).await
+    let ports = Ports { http, https, metrics, media, updates };
+    serve(config, &loaded, link, Box::new(records), ports, ended).await
 }
 
 async fn take_updates(hub: Hub, mut updates: Updates, certificates: Option<Arc<Certificates>>) {
@@ -123,7 +143,7 @@ pub async fn serve(
     loaded: &[Loaded],
     link: MediaLink,
     store: Box<dyn Store>,
-    Ports { http, https, metrics, updates }: Ports,
+    Ports { http, https, metrics, media, updates }: Ports,
     ended: impl Future<Output = ()> + Send + 'static,
 ) -> anyhow::Result<()> {
     let certificates = config.settings.tls.as_ref().map(Certificates::new).transpose()?;
@@ -139,6 +159,13 @@ pub async fn serve(
         tokio::spawn(axum::serve(listener, router).into_future());
     }
     let drained = hub.clone();
+    let door = media.map(|MediaPort { listener, workers }| {
+        let door = MediaDoor::new(hub.clone(), workers);
+        if let Some(listener) = listener {
+            tokio::spawn(door.clone().serve(listener));
+        }
+        door
+    });
     let (stop, stopping) = tokio::sync::watch::channel(());
     tokio::spawn(async move {
         tokio::select! {
@@ -147,19 +174,16 @@ pub async fn serve(
         }
         drop(stop);
     });
-    // An answer is one small message that the page waits for: Nagle's algorithm would hold it back
-    // until the page acknowledges the one before.
-    let http = http.tap_io(|stream| {
-        let _ = stream.set_nodelay(true);
-    });
     let access = hub.watch_access();
     let handshakes =
         move |peer| access.borrow().limits_of_peer(peer).map(|(peer, limits)| (peer, limits.handshakes));
+    // `tap_io` makes them listeners whose connections tell their address.
+    let http = PlainListener::start(http, door.clone())?.tap_io(|_| {});
     let pages = http::router(hub).into_make_service_with_connect_info::<SocketAddr>();
     let plain = axum::serve(http, pages.clone()).with_graceful_shutdown(stopped(stopping.clone()));
     let secure = async {
         let Some((https, certificates)) = https.zip(certificates) else { return Ok(()) };
-        let https = TlsListener::start(https, certificates, handshakes)?.tap_io(|_| {});
+        let https = TlsListener::start(https, certificates, door, handshakes)?.tap_io(|_| {});
         let server = axum::serve(https, pages).with_graceful_shutdown(stopped(stopping.clone()));
         server.await.context("the HTTPS server")
     };

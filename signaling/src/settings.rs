@@ -3,12 +3,13 @@
 //! Owns no meaning: who uses a value says what it does. Where values come from is the supervisor's
 //! business.
 
-use crate::access::AccessSettings;
+use crate::access::{AccessSettings, turn_credentials};
+use crate::protocol::IceServerView;
 use crate::tls::TlsIdentity;
 use crate::webhooks::WebhookSettings;
 use serde::{Deserialize, Serialize};
+use std::fmt;
 use std::time::Duration;
-use utoipa::ToSchema;
 use volley::control::types::Codec;
 use zeroize::Zeroizing;
 
@@ -26,8 +27,12 @@ pub struct Settings {
     pub auto_create: bool,
     /// A room made over REST ends when nobody was in it for so long.
     pub idle_timeout: Duration,
-    /// What pages are told in `joined`.
+    /// What pages are told in `joined`, and others in `Link` headers.
     pub ice_servers: Vec<IceServer>,
+    /// How long credentials are good that are made with the secret of a TURN server.
+    pub turn_ttl: Duration,
+    /// Whether media may come over TCP.
+    pub ice_tcp: bool,
     /// Which codecs are taken, and how.
     pub codecs: CodecSettings,
     /// What pages are asked to do.
@@ -45,17 +50,40 @@ pub struct Settings {
     pub drain_until: Option<u64>,
 }
 
-/// A STUN or TURN server, as browsers take it.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+/// A STUN or TURN server. What of it leaves this process is an [`IceServerView`].
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IceServer {
     /// Where it is.
     pub urls: Vec<String>,
-    /// For TURN.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// For TURN: the same for everybody.
+    #[serde(default)]
     pub username: Option<String>,
     /// For TURN.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub credential: Option<String>,
+    /// For TURN, instead of both: what credentials are made with, for each who joins.
+    #[serde(default)]
+    pub secret: Option<String>,
+}
+
+/// Without what opens it.
+impl fmt::Debug for IceServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IceServer").field("urls", &self.urls).finish_non_exhaustive()
+    }
+}
+
+impl IceServer {
+    /// What somebody called `name` is told of it; credentials that are made for them are good until
+    /// `expires`, in seconds since 1970.
+    pub fn told_to(&self, name: &str, expires: u64) -> IceServerView {
+        let made = self.secret.as_ref().map(|secret| turn_credentials(secret, name, expires));
+        let (username, credential) = match made {
+            Some((username, credential)) => (Some(username), Some(credential)),
+            None => (self.username.clone(), self.credential.clone()),
+        };
+        IceServerView { urls: self.urls.clone(), username, credential }
+    }
 }
 
 /// Which codecs are taken, and how.
@@ -139,6 +167,8 @@ impl Default for Settings {
             auto_create: true,
             idle_timeout: Duration::from_secs(3600),
             ice_servers: vec![],
+            turn_ttl: Duration::from_secs(12 * 3600),
+            ice_tcp: true,
             codecs: CodecSettings::default(),
             page: PageSettings::default(),
             access: AccessSettings::default(),
@@ -203,12 +233,33 @@ mod tests {
 
     #[test]
     fn settings_arrive_as_they_were_sent() {
-        let turn = IceServer {
-            urls: vec![String::from("turn:turn.example.org")],
-            username: Some(String::from("u")),
-            credential: Some(String::from("c")),
-        };
-        let sent = Settings { ice_servers: vec![turn], ..Settings::default() };
+        let mixed = IceServer { secret: Some(String::from("s")), ..fixed("u", "c") };
+        let sent = Settings { ice_servers: vec![mixed], ..Settings::default() };
         assert_eq!(Settings::from_bytes(&sent.to_bytes()).unwrap(), sent);
+    }
+
+    #[test]
+    fn a_secret_becomes_credentials_of_ones_own_and_is_never_told() {
+        let server = IceServer { username: None, secret: Some(String::from("hunter2")), ..fixed("", "") };
+        let [one, other] = ["1", "2"].map(|name| server.told_to(name, 1_700_000_000));
+        assert_eq!(one.username.as_deref(), Some("1700000000:1"));
+        assert_ne!((&one.username, &one.credential), (&other.username, &other.credential));
+        let told = format!("{server:?} {}", serde_json::to_string(&one).unwrap());
+        assert!(!told.contains("hunter2"), "{told}");
+    }
+
+    #[test]
+    fn credentials_that_are_configured_are_told_as_they_are() {
+        let told = fixed("u", "c").told_to("1", 1_700_000_000);
+        assert_eq!((told.username.as_deref(), told.credential.as_deref()), (Some("u"), Some("c")));
+    }
+
+    fn fixed(username: &str, credential: &str) -> IceServer {
+        IceServer {
+            urls: vec![String::from("turn:turn.example.org")],
+            username: Some(username.to_owned()),
+            credential: Some(credential.to_owned()),
+            secret: None,
+        }
     }
 }

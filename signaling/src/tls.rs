@@ -4,6 +4,7 @@
 //! Knows neither files nor when they change: the supervisor reads them.
 
 use crate::access::Tally;
+use crate::media_tcp::{MediaDoor, begins_as_media};
 use axum::serve::Listener;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -119,6 +120,7 @@ impl TlsListener {
     pub(crate) fn start(
         listener: TcpListener,
         certificates: Arc<Certificates>,
+        door: Option<MediaDoor>,
         limit: impl Fn(IpAddr) -> Option<(IpAddr, usize)> + Send + 'static,
     ) -> anyhow::Result<TlsListener> {
         let mut config = ServerConfig::builder_with_provider(Arc::new(provider()))
@@ -129,7 +131,7 @@ impl TlsListener {
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         let address = listener.local_addr()?;
         let (ready, connections) = mpsc::channel(QUEUED);
-        tokio::spawn(accept(listener, TlsAcceptor::from(Arc::new(config)), ready, limit));
+        tokio::spawn(accept(listener, TlsAcceptor::from(Arc::new(config)), door, ready, limit));
         Ok(TlsListener { connections, address })
     }
 }
@@ -137,6 +139,7 @@ impl TlsListener {
 async fn accept(
     listener: TcpListener,
     acceptor: TlsAcceptor,
+    door: Option<MediaDoor>,
     ready: mpsc::Sender<(TlsStream<TcpStream>, SocketAddr)>,
     limit: impl Fn(IpAddr) -> Option<(IpAddr, usize)> + Send,
 ) {
@@ -158,16 +161,32 @@ async fn accept(
         }
         // As for plain HTTP: an answer is one small message that the page waits for.
         let _ = stream.set_nodelay(true);
-        let (acceptor, ready) = (acceptor.clone(), ready.clone());
+        let (acceptor, door, ready) = (acceptor.clone(), door.clone(), ready.clone());
         tokio::spawn(async move {
-            match tokio::time::timeout(HANDSHAKE_WITHIN, acceptor.accept(stream)).await {
-                Ok(Ok(stream)) => drop(ready.send((stream, address)).await),
+            match tokio::time::timeout(HANDSHAKE_WITHIN, welcome(stream, &acceptor, door)).await {
+                Ok(Ok(Some(stream))) => drop(ready.send((stream, address)).await),
+                Ok(Ok(None)) => {}
                 Ok(Err(error)) => tracing::debug!(%error, %address, "a TLS handshake failed"),
                 Err(_) => tracing::debug!(%address, "a TLS handshake took too long"),
             }
             drop((permit, held));
         });
     }
+}
+
+/// Shakes hands; `None`: it was media, and was handed on.
+async fn welcome(
+    stream: TcpStream,
+    acceptor: &TlsAcceptor,
+    door: Option<MediaDoor>,
+) -> io::Result<Option<TlsStream<TcpStream>>> {
+    if let Some(door) = door
+        && begins_as_media(&stream).await?
+    {
+        door.take(stream).await;
+        return Ok(None);
+    }
+    acceptor.accept(stream).await.map(Some)
 }
 
 impl Listener for TlsListener {
@@ -214,7 +233,8 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let limit = |peer: IpAddr| (peer == IpAddr::from([127, 0, 0, 1])).then_some((peer, 2));
-        let _kept = TlsListener::start(listener, Certificates::new(&identity()).unwrap(), limit).unwrap();
+        let _kept =
+            TlsListener::start(listener, Certificates::new(&identity()).unwrap(), None, limit).unwrap();
         let connect = async |from: [u8; 4]| {
             let socket = tokio::net::TcpSocket::new_v4().unwrap();
             socket.bind((from, 0).into()).unwrap();

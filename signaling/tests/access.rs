@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use volley_signaling::access::{AccessSettings, AddressLimits, Claims, Grant, sign, unix_now};
 use volley_signaling::protocol::ServerMessage;
 use volley_signaling::settings::Settings;
-use volley_signaling::state::{Config, RoomRefusal, SocketId};
+use volley_signaling::state::{Config, Origin, RoomRefusal, SocketId};
 use volley_signaling::store::MemoryStore;
 
 const SECRET: &str = "a secret that only this test knows of";
@@ -154,7 +154,7 @@ fn removal_takes_all_of_an_identity_out_and_keeps_its_tokens_out() {
 
 fn open_from(lab: &mut Lab, socket: u64, address: &str) -> SocketId {
     let address: IpAddr = address.parse().unwrap();
-    lab.state.socket_opened(SocketId(socket), Some(address));
+    lab.state.socket_opened(SocketId(socket), Origin { address: Some(address), reached: None });
     lab.turn();
     SocketId(socket)
 }

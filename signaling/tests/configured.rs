@@ -4,7 +4,9 @@ mod common;
 
 use common::{Lab, config, fixture, slots, tracks, value};
 use serde_json::json;
+use std::time::Duration;
 use volley::control::types::{Codec, Kind};
+use volley_signaling::access::{turn_credentials, unix_now};
 use volley_signaling::protocol::ServerMessage;
 use volley_signaling::settings::{CodecChoice, CodecName, IceServer, Settings};
 use volley_signaling::state::Config;
@@ -22,7 +24,6 @@ fn choice(name: CodecName, priority: u16) -> CodecChoice {
 
 #[test]
 fn pages_are_told_the_ice_servers_also_those_of_a_reload() {
-    let server = |url: &str| IceServer { urls: vec![url.to_owned()], username: None, credential: None };
     let mut lab = lab(|settings| settings.ice_servers = vec![server("stun:one.example")]);
     let told = |lab: &mut Lab, socket| {
         let socket = lab.open(socket);
@@ -35,6 +36,36 @@ fn pages_are_told_the_ice_servers_also_those_of_a_reload() {
     let reloaded = Settings { ice_servers: vec![server("stun:two.example")], ..config().settings };
     lab.state.reconfigure(reloaded);
     assert_eq!(told(&mut lab, 2), json!([{"urls": ["stun:two.example"]}]));
+}
+
+#[test]
+fn each_page_gets_credentials_of_its_own_for_a_turn_server_with_a_secret() {
+    let mut lab = lab(|settings| {
+        let secret = Some(String::from("north"));
+        settings.ice_servers = vec![IceServer { secret, ..server("turn:turn.example") }];
+        settings.turn_ttl = Duration::from_secs(600);
+    });
+    let mut told = |socket| {
+        let socket = lab.open(socket);
+        lab.say(socket, json!({"type":"join","roomId":"room","participantName":"one"}));
+        let heard = lab.heard(socket);
+        let [ServerMessage::Joined { ice_servers, participant_id, .. }, ..] = heard.as_slice() else {
+            panic!("{heard:?}")
+        };
+        (ice_servers[0].clone(), participant_id.clone())
+    };
+    let [(one, id), (other, _)] = [told(1), told(2)];
+    let username = one.username.expect("a user name");
+    let (expires, name) = username.split_once(':').expect("an end and a name");
+    let expires: u64 = expires.parse().expect("seconds since 1970");
+    assert!((590..=600).contains(&(expires - unix_now())), "{expires}");
+    assert_eq!(name, id);
+    assert_eq!(one.credential, Some(turn_credentials("north", name, expires).1));
+    assert_ne!(Some(username), other.username);
+}
+
+fn server(url: &str) -> IceServer {
+    IceServer { urls: vec![url.to_owned()], username: None, credential: None, secret: None }
 }
 
 #[test]

@@ -15,7 +15,7 @@ use tokio_tungstenite::tungstenite::Message;
 use volley::control::handover::{SignalingHandover, SignalingWorker};
 use volley::control::records::Records;
 use volley::control::types::{Fingerprint, FingerprintHash};
-use volley::control::{ChannelFds, Command, Event, WorkerChannel};
+use volley::control::{ChannelFds, Command, Event, WorkerChannel, connections};
 
 const RECORDS_BYTES: usize = 1 << 20;
 
@@ -26,6 +26,7 @@ fn start(channel: &ChannelFds, records: &Records) -> SocketAddr {
     let worker = SignalingWorker {
         channel: channel.try_clone().unwrap(),
         candidates: vec!["127.0.0.1:50000".parse().unwrap()],
+        connections: connections::pair().unwrap().0,
     };
     let handover = SignalingHandover {
         workers: vec![worker],
@@ -34,6 +35,8 @@ fn start(channel: &ChannelFds, records: &Records) -> SocketAddr {
         http,
         https: None,
         metrics: None,
+        media: None,
+        tcp_candidates: vec![],
         fingerprint: Fingerprint { hash: FingerprintHash::Sha256, value: [7; 32].into_iter().collect() },
         settings: volley_signaling::settings::Settings::default().to_bytes(),
     };

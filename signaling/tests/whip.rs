@@ -2,12 +2,15 @@
 
 mod common;
 
-use common::server::{Server, join};
-use common::{Lab, Page, connected, fixture, names, value};
+use common::server::{Server, join, media_process};
+use common::{Lab, Page, config, connected, fixture, names, value};
 use serde_json::{Value, json};
 use volley::control::Event;
 use volley::control::types::{Reason, TransportState};
+use volley_signaling::access::turn_credentials;
+use volley_signaling::link::MediaLink;
 use volley_signaling::protocol::ServerMessage;
+use volley_signaling::settings::IceServer;
 use volley_signaling::state::{Bridge, BridgeError, BridgeRole, Caller, Patched};
 use volley_signaling::store::MemoryStore;
 
@@ -224,4 +227,41 @@ fn who_came_to_watch_takes_no_seats_of_others() {
     }
     let heard = lab.heard(page.socket);
     assert!(!heard.iter().any(|message| matches!(message, ServerMessage::RequestOffer { .. })), "{heard:?}");
+}
+
+#[tokio::test]
+async fn who_has_nothing_but_a_url_is_told_of_stun_and_turn_servers() {
+    let server =
+        |url: &str| IceServer { urls: vec![url.to_owned()], username: None, credential: None, secret: None };
+    let fixed = IceServer {
+        username: Some(String::from("ada \"the first\"")),
+        credential: Some(String::from("back\\slash")),
+        ..server("turns:turn.example.org")
+    };
+    let made =
+        IceServer { secret: Some(String::from("north")), ..server("turn:turn.example.org?transport=udp") };
+    let mut config = config();
+    config.settings.ice_servers = vec![server("stun:stun.example.org"), fixed, made];
+    let (link, carrier) = MediaLink::new(2);
+    tokio::spawn(media_process(carrier));
+    let server = Server::configured(MemoryStore::default(), link, config).await;
+    let (status, head, _) = server.http("POST /whip/room", SDP, &fixture("chromium-example-client")).await;
+    assert_eq!(status, 201);
+    let links: Vec<&str> = head.lines().filter_map(|line| line.strip_prefix("link: ")).collect();
+    assert_eq!(links[0], "<stun:stun.example.org>; rel=\"ice-server\"");
+    assert_eq!(
+        links[1],
+        "<turns:turn.example.org>; rel=\"ice-server\"; username=\"ada \\\"the first\\\"\"; \
+         credential=\"back\\\\slash\"; credential-type=\"password\""
+    );
+    let username = links[2].split('"').nth(3).expect("a user name");
+    let (expires, name) = username.split_once(':').expect("an end and a name");
+    let (_, credential) = turn_credentials("north", name, expires.parse().expect("seconds"));
+    assert_eq!(
+        links[2],
+        format!(
+            "<turn:turn.example.org?transport=udp>; rel=\"ice-server\"; username=\"{username}\"; \
+             credential=\"{credential}\"; credential-type=\"password\""
+        )
+    );
 }

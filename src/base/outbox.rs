@@ -5,9 +5,24 @@
 
 use std::net::SocketAddr;
 
-/// One of a worker's sockets.
+/// One of a worker's sockets, or one of its TCP connections.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct SocketIndex(pub u16);
+
+impl SocketIndex {
+    /// Indices from here on are those of connections.
+    pub const FIRST_STREAM: u16 = 1 << 15;
+
+    /// The index of a connection.
+    pub fn of_stream(number: u16) -> SocketIndex {
+        SocketIndex(SocketIndex::FIRST_STREAM | number)
+    }
+
+    /// Which connection this is the index of, if it is one's.
+    pub fn stream(self) -> Option<u16> {
+        self.0.checked_sub(SocketIndex::FIRST_STREAM)
+    }
+}
 
 /// One network path: which of the worker's sockets, and the peer's address.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -53,4 +68,8 @@ pub trait Outbox {
         capacity: usize,
         fill: impl FnOnce(&mut [u8]) -> Option<usize>,
     ) -> Push;
+
+    /// Nothing is sent to `path` any more and nothing from it is of use: a connection ends, once it was
+    /// given what waits for it. Of a UDP socket that means nothing.
+    fn close(&mut self, _path: &Path) {}
 }

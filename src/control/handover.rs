@@ -53,6 +53,8 @@ pub struct WorkerFds {
     /// Its bound UDP sockets, one per address family, all on one port, which may be that of all
     /// workers.
     pub sockets: Vec<UdpSocket>,
+    /// Where TCP connections come from (`connections`).
+    pub connections: OwnedFd,
 }
 
 /// Between which bounds packets may wait for one another, to leave in one train.
@@ -92,6 +94,8 @@ pub struct SignalingWorker {
     pub channel: ChannelFds,
     /// Where it is reached: the candidates of every answer, best first.
     pub candidates: Vec<SocketAddr>,
+    /// Where TCP connections of its calls go to (`connections`).
+    pub connections: OwnedFd,
 }
 
 /// What the signaling process is given.
@@ -109,6 +113,10 @@ pub struct SignalingHandover {
     pub https: Option<TcpListener>,
     /// Bound and listening, when metrics are wanted.
     pub metrics: Option<TcpListener>,
+    /// Bound and listening for media alone, when it may come over TCP.
+    pub media: Option<TcpListener>,
+    /// Where media is taken over TCP, best first: the same for all workers.
+    pub tcp_candidates: Vec<SocketAddr>,
     /// Of the server's DTLS certificate, for every answer.
     pub fingerprint: Fingerprint,
     /// What signaling is configured to do, in its own words. Later ones come as updates.
@@ -118,10 +126,10 @@ pub struct SignalingHandover {
 /// Without the settings, which hold secrets.
 impl std::fmt::Debug for SignalingHandover {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let SignalingHandover { workers, media_start, http, https, metrics, .. } = self;
+        let SignalingHandover { workers, media_start, http, https, metrics, media, .. } = self;
         let mut fields = f.debug_struct("SignalingHandover");
         fields.field("workers", workers).field("media_start", media_start);
-        fields.field("http", http).field("https", https).field("metrics", metrics);
+        fields.field("http", http).field("https", https).field("metrics", metrics).field("media", media);
         fields.finish_non_exhaustive()
     }
 }

@@ -2,10 +2,12 @@
 //!
 //! The media process knows no SDP, no JSON and no names; the signaling process sees no packet.
 //! Between them stand fixed-layout messages in shared memory ([`channel`]), what signaling must
-//! remember ([`records`]), and what the supervisor hands to both at their start ([`handover`]).
+//! remember ([`records`]), what the supervisor hands to both at their start ([`handover`]), and TCP
+//! connections that signaling accepts for a worker ([`connections`]).
 
 pub mod channel;
 mod codec;
+pub mod connections;
 pub mod handover;
 pub mod message;
 pub mod records;

@@ -83,8 +83,8 @@ impl Default for IoConfig {
 /// Why an [`Io`](super::Io) could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum IoError {
-    /// A worker needs at least one socket and has at most 65,535.
-    #[error("a worker needs 1 to 65,535 sockets, not {0}")]
+    /// A worker needs at least one socket and has at most 32,768.
+    #[error("a worker needs 1 to 32,768 sockets, not {0}")]
     SocketCount(usize),
     /// A socket cannot be used.
     #[error("a media socket cannot be used")]

@@ -34,6 +34,12 @@ pub struct IoCounters {
     pub unroutable: u64,
     /// Datagrams copied because they turned out shorter than announced.
     pub copied: u64,
+    /// TCP connections taken over.
+    pub streams: u64,
+    /// TCP connections that were one too many.
+    pub streams_refused: u64,
+    /// Datagrams that found no room on their TCP connection, which took no more.
+    pub stream_full: u64,
     /// Sends by the number of datagrams they carried.
     pub train_lengths: [u64; TRAIN_LENGTH_BUCKETS],
 }

@@ -9,6 +9,7 @@ mod address;
 mod config;
 mod counters;
 mod epoll;
+mod framing;
 mod incoming;
 mod memory;
 mod pool;
@@ -17,6 +18,7 @@ mod ring;
 mod route;
 mod socket;
 mod steering;
+mod streams;
 #[cfg(test)]
 mod tests;
 mod trains;
@@ -25,17 +27,20 @@ mod wire;
 pub use config::{IoChoice, IoConfig, IoError, UnknownIoChoice};
 pub use counters::{IoCounters, TRAIN_LENGTH_BUCKETS};
 pub use incoming::Received;
-pub use socket::{bind_media_group, bind_media_port, bind_media_socket};
+pub use socket::{bind_listener, bind_media_group, bind_media_port, bind_media_socket};
 pub use steering::{Sources, SteeringRefused, steer};
 pub use trains::Trains;
 
 use std::io;
-use std::net::UdpSocket;
-use std::os::fd::AsFd;
+use std::net::{TcpStream, UdpSocket};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
+
+use crate::base::SocketIndex;
 
 use self::epoll::{Epoll, Inbox};
 use self::ring::{BufferRing, Ring};
+use self::streams::{StreamInbox, Streams};
 use self::wire::Wire;
 
 /// A worker's sockets, with what it takes to receive from them, send on them and wait for them.
@@ -44,6 +49,7 @@ use self::wire::Wire;
 pub struct Io {
     trains: Trains,
     receiver: Receiver,
+    stream_inbox: StreamInbox,
     datagrams_per_turn: usize,
 }
 
@@ -70,22 +76,26 @@ impl Io {
         wakes: &[impl AsFd],
         config: &IoConfig,
     ) -> Result<Io, IoError> {
-        if sockets.is_empty() || sockets.len() > usize::from(u16::MAX) {
+        if sockets.is_empty() || sockets.len() > usize::from(SocketIndex::FIRST_STREAM) {
             return Err(IoError::SocketCount(sockets.len()));
         }
         for socket in &sockets {
             socket.set_nonblocking(true).map_err(IoError::Socket)?;
         }
+        let streams = Streams::new().map_err(IoError::Epoll)?;
+        let mut wakes: Vec<BorrowedFd<'_>> = wakes.iter().map(AsFd::as_fd).collect();
+        wakes.push(streams.wake_fd());
         let (wire, receiver) = match choice {
-            IoChoice::Uring => Self::uring(&sockets, wakes, config)?,
-            IoChoice::Epoll => Self::epoll(&sockets, wakes, config)?,
-            IoChoice::Auto => Self::uring(&sockets, wakes, config).or_else(|refusal| {
+            IoChoice::Uring => Self::uring(&sockets, &wakes, config)?,
+            IoChoice::Epoll => Self::epoll(&sockets, &wakes, config)?,
+            IoChoice::Auto => Self::uring(&sockets, &wakes, config).or_else(|refusal| {
                 tracing::warn!(%refusal, "io_uring is not available here: using epoll");
-                Self::epoll(&sockets, wakes, config)
+                Self::epoll(&sockets, &wakes, config)
             })?,
         };
-        let trains = Trains::new(wire, sockets, config)?;
-        let io = Io { trains, receiver, datagrams_per_turn: config.datagrams_per_turn };
+        let trains = Trains::new(wire, sockets, streams, config)?;
+        let stream_inbox = StreamInbox::new();
+        let io = Io { trains, receiver, stream_inbox, datagrams_per_turn: config.datagrams_per_turn };
         tracing::info!(io = io.name(), longest_train = io.trains.longest(), "the sockets are open");
         Ok(io)
     }
@@ -116,11 +126,24 @@ impl Io {
 
     /// Shows `visit` every datagram that is there now, up to the limit of a turn. What it pushes
     /// leaves with the next flush.
-    pub fn receive(&mut self, visit: impl FnMut(Received<'_>, &mut Trains)) {
+    pub fn receive(&mut self, mut visit: impl FnMut(Received<'_>, &mut Trains)) {
+        let most = self.datagrams_per_turn;
         match &mut self.receiver {
-            Receiver::Ring(buffers) => buffers.receive(&mut self.trains, self.datagrams_per_turn, visit),
-            Receiver::Epoll(inbox) => inbox.receive(&mut self.trains, self.datagrams_per_turn, visit),
+            Receiver::Ring(buffers) => buffers.receive(&mut self.trains, most, &mut visit),
+            Receiver::Epoll(inbox) => inbox.receive(&mut self.trains, most, &mut visit),
         }
+        self.stream_inbox.receive(&mut self.trains, visit);
+    }
+
+    /// Takes over a TCP connection that carries datagrams (RFC 4571), and what was already read of it.
+    /// From now on it is a path like another.
+    pub fn adopt(&mut self, connection: TcpStream, first: &[u8]) {
+        self.trains.streams.adopt(connection, first, &mut self.trains.counters);
+    }
+
+    /// A second has passed: connections to which nothing was sent for long end.
+    pub fn note_second(&mut self) {
+        self.trains.streams.note_second();
     }
 
     /// Where to push what no datagram caused: the outcome of commands and timers.

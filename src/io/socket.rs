@@ -1,7 +1,7 @@
 //! Media sockets as they must be set up, and the plain calls on them.
 
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
 use std::os::fd::{AsFd, AsRawFd};
 use std::ptr;
 
@@ -72,6 +72,22 @@ fn bind_families(port: u16, shares: bool) -> io::Result<Vec<UdpSocket>> {
         (Err(error), _) | (_, Err(error)) => Err(error),
     }
 }
+
+/// A listening TCP socket. At `::` it takes IPv4 as well, whatever the host's default.
+pub fn bind_listener(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    if address.is_ipv6() {
+        socket.set_only_v6(!address.ip().is_unspecified())?;
+    }
+    // Connections of a process before, which the kernel still winds up, do not keep the port.
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+/// Connections that wait to be accepted: a room of a thousand that comes at once.
+const BACKLOG: i32 = 1024;
 
 fn family_is_absent(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::EAFNOSUPPORT | libc::EADDRNOTAVAIL | libc::EPROTONOSUPPORT))

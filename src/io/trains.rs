@@ -22,6 +22,7 @@ use super::pool::{Pool, Slot};
 use super::probe::longest_train;
 use super::route::{Gso, Route, Routes};
 use super::socket::{send_message, send_single};
+use super::streams::Streams;
 use super::wire::{Sent, Wire};
 
 /// Where datagrams are pushed. They leave with the next flush.
@@ -33,6 +34,7 @@ pub struct Trains {
     /// Trains since the last flush, in the order they were begun.
     pending: Vec<Slot>,
     sockets: Vec<Socket>,
+    pub(super) streams: Streams,
     longest: u16,
     pub(super) counters: IoCounters,
 }
@@ -54,16 +56,28 @@ impl Outbox for Trains {
         capacity: usize,
         fill: impl FnOnce(&mut [u8]) -> Option<usize>,
     ) -> Push {
+        if path.socket.stream().is_some() {
+            return self.streams.push(path, capacity, fill, &mut self.counters);
+        }
         let open = self.open(train, path);
         match open.filter(|&slot| self.pool.train(slot).takes(capacity, self.longest)) {
             Some(slot) => self.append(slot, capacity, fill),
             None => self.begin(train, path, capacity, fill),
         }
     }
+
+    fn close(&mut self, path: &Path) {
+        self.streams.close(path);
+    }
 }
 
 impl Trains {
-    pub(super) fn new(wire: Wire, sockets: Vec<UdpSocket>, config: &IoConfig) -> Result<Trains, IoError> {
+    pub(super) fn new(
+        wire: Wire,
+        sockets: Vec<UdpSocket>,
+        streams: Streams,
+        config: &IoConfig,
+    ) -> Result<Trains, IoError> {
         let pool = Pool::new(config.trains).map_err(IoError::Memory)?;
         let most_held = usize::from(config.trains).div_ceil(2);
         let socket = |udp: UdpSocket| {
@@ -77,6 +91,7 @@ impl Trains {
             routes: Routes::default(),
             pending: Vec::with_capacity(usize::from(config.trains)),
             sockets: sockets.into_iter().map(socket).collect::<Result<_, _>>()?,
+            streams,
             longest: longest_train().min(config.longest_train).clamp(1, MOST_SEGMENTS),
             counters: IoCounters::default(),
         })
@@ -154,6 +169,7 @@ impl Trains {
     }
 
     pub(super) fn flush_now(&mut self) {
+        self.streams.flush();
         if self.pending.is_empty() {
             return;
         }
@@ -167,6 +183,8 @@ impl Trains {
         together: Duration,
     ) -> io::Result<Woken> {
         self.flush();
+        self.streams.flush();
+        let timeout = if self.streams.is_pressing() { Some(Duration::ZERO) } else { timeout };
         if !self.wire.submits_while_waiting() {
             self.submit_and_settle();
         }
@@ -175,8 +193,11 @@ impl Trains {
         if self.wait(timeout, together)? {
             self.wait(timeout, together)?;
         }
-        let news = self.wire.news();
-        Ok(Woken { wake: std::mem::take(&mut news.woken) })
+        let wake = std::mem::take(&mut self.wire.news().woken);
+        if wake {
+            self.streams.note_woken();
+        }
+        Ok(Woken { wake })
     }
 
     /// Sleeps until there are news; true when they were outcomes of sends and nothing else.

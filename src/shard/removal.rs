@@ -33,6 +33,9 @@ impl Shard {
         }
         for path in removed.transport.paths() {
             self.leave_path(link, path);
+            if !self.by_path.contains_key(&path) {
+                out.close(&path);
+            }
         }
         self.timers.clear(link);
         let state = TransportState::Ended { reason };

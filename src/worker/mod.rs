@@ -27,7 +27,7 @@ use core_affinity::CoreId;
 use gathering::GatheringControl;
 use mesh::MeshEnd;
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::thread;
 use steering::Steering;
@@ -135,7 +135,7 @@ fn set_up(
     let channel_error = |error| MediaError::Channel { worker: number, error };
     let io_error = |error| MediaError::Io { worker: number, error };
     let mut channel = WorkerChannel::attach(fds.channel).map_err(channel_error)?;
-    let wakes = [channel.wake_fd(), mesh.wake_fd()];
+    let wakes = [channel.wake_fd(), mesh.wake_fd(), fds.connections.as_fd()];
     let io = Io::new(io_choice(choice), fds.sockets, &wakes, &IoConfig::default()).map_err(io_error)?;
     let identity = Identity::from_der(identity.certificate, identity.key.to_vec())
         .map_err(|error| MediaError::Identity(error.to_string()))?;
@@ -151,7 +151,7 @@ fn set_up(
     shard.join_mesh(own, workers);
     tracing::info!(worker = number, io = io.name(), "worker ready");
     channel.send_event(&Event::Ready { worker: number as u16 });
-    let ends = (channel, mesh, Steering::new(own, sources));
+    let ends = (channel, mesh, Steering::new(own, sources), fds.connections);
     Ok(Worker::new(shard, io, ends, clock, GatheringControl::new(gathering)))
 }
 

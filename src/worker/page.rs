@@ -50,7 +50,7 @@ pub const FIGURES: [&str; 33] = [
 ];
 
 /// The figures of the back end, behind the drops.
-pub const IO_FIGURES: [&str; 14] = [
+pub const IO_FIGURES: [&str; 17] = [
     "io-datagrams-in",
     "io-bytes-in",
     "io-datagrams-out",
@@ -65,6 +65,9 @@ pub const IO_FIGURES: [&str; 14] = [
     "io-no-train",
     "io-unroutable",
     "io-copied",
+    "io-streams",
+    "io-streams-refused",
+    "io-stream-full",
 ];
 
 const DROPS: usize = FIGURES.len();
@@ -178,5 +181,8 @@ fn io_figures(io: &IoCounters) -> [u64; IO_FIGURES.len()] {
         io.no_train,
         io.unroutable,
         io.copied,
+        io.streams,
+        io.streams_refused,
+        io.stream_full,
     ]
 }

@@ -12,9 +12,10 @@ use super::page;
 use super::steering::Steering;
 use crate::base::Time;
 use crate::control::message::ALL_PICTURES;
-use crate::control::{Corrupt, WorkerChannel};
+use crate::control::{Corrupt, WorkerChannel, connections};
 use crate::io::Io;
 use crate::shard::{Came, Datagram, Shard};
+use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 /// How often the counters that others read are brought up to date.
@@ -26,6 +27,12 @@ const TELL_INTERVAL: Duration = Duration::from_secs(5);
 /// Commands carried out in one turn, so that a burst of joins does not hold up the packets: a join
 /// is some ten commands of a few microseconds each.
 const COMMANDS_PER_TURN: usize = 64;
+
+/// TCP connections taken over in one turn: each brings an ICE check along.
+const CONNECTIONS_PER_TURN: usize = 16;
+
+/// The step in which the back end counts how long connections are quiet.
+const SECOND: Duration = Duration::from_secs(1);
 
 /// When a queue to another worker was full, it is tried again after this: the other is awake and takes
 /// what is there once a turn.
@@ -46,6 +53,9 @@ pub(super) struct Worker {
     channel: WorkerChannel,
     mesh: MeshEnd,
     steering: Steering,
+    connections: OwnedFd,
+    /// Connections may wait to be taken over.
+    has_connections: bool,
     clock: Clock,
     busy: Busy,
     gathering: GatheringControl,
@@ -62,13 +72,14 @@ pub(super) struct Worker {
     /// What had been measured when it was last told, and when it is told next.
     told: DelayHistogram,
     next_told: Time,
+    next_second: Time,
 }
 
 impl Worker {
     pub(super) fn new(
         mut shard: Shard,
         io: Io,
-        (channel, mesh, steering): (WorkerChannel, MeshEnd, Steering),
+        (channel, mesh, steering, connections): (WorkerChannel, MeshEnd, Steering, OwnedFd),
         clock: Clock,
         gathering: GatheringControl,
     ) -> Worker {
@@ -79,6 +90,8 @@ impl Worker {
             channel,
             mesh,
             steering,
+            connections,
+            has_connections: true,
             clock,
             busy: Busy::default(),
             gathering,
@@ -92,6 +105,7 @@ impl Worker {
             next_page: Time::ZERO,
             told: DelayHistogram::default(),
             next_told: Time::ZERO,
+            next_second: Time::ZERO,
         }
     }
 
@@ -151,7 +165,23 @@ impl Worker {
         }
     }
 
+    fn take_connections(&mut self) {
+        for _ in 0..CONNECTIONS_PER_TURN {
+            match connections::take(&self.connections) {
+                Ok(Some(connection)) => self.io.adopt(connection.tcp, &connection.first),
+                Ok(None) => {
+                    self.has_connections = false;
+                    return;
+                }
+                Err(error) => tracing::debug!(%error, "a TCP connection was lost on its way here"),
+            }
+        }
+    }
+
     fn take_datagrams(&mut self) {
+        if self.has_connections {
+            self.take_connections();
+        }
         self.clock.compare();
         let now = self.clock.now();
         let Worker { shard, clock, overload, .. } = self;
@@ -203,6 +233,10 @@ impl Worker {
     fn show_counters(&mut self) {
         self.turns += 1;
         let now = self.clock.now();
+        if now >= self.next_second {
+            self.next_second = now + SECOND;
+            self.io.note_second();
+        }
         if now >= self.next_page {
             self.tell_delays(now);
             self.next_page = now + PAGE_INTERVAL;
@@ -239,12 +273,13 @@ impl Worker {
         if let Some(woke) = self.woke {
             self.turn_lengths.record(u32::try_from(now.since(woke).as_micros()).unwrap_or(u32::MAX));
         }
-        let may_sleep = self.channel.prepare_sleep() && self.mesh.prepare_sleep();
+        let may_sleep = !self.has_connections && self.channel.prepare_sleep() && self.mesh.prepare_sleep();
         let deadline = self.shard.next_deadline().map_or(Duration::MAX, |deadline| deadline.since(now));
         // Never longer than the page's interval: a reader tells a live worker by its turns.
         let longest = if self.shard.has_crossing() { CROSS_AGAIN } else { PAGE_INTERVAL };
         let timeout = if may_sleep { deadline.min(longest) } else { Duration::ZERO };
-        self.io.flush_and_wait_for_more(timeout, self.gathering.patience())?;
+        let woken = self.io.flush_and_wait_for_more(timeout, self.gathering.patience())?;
+        self.has_connections |= woken.wake;
         let woke = self.clock.now();
         self.woke = Some(woke);
         let slept = woke.since(now);

@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util';
 import * as adapt from './cases/adapt.js';
 import * as badInput from './cases/bad-input.js';
 import * as drain from './cases/drain.js';
+import * as ipv6 from './cases/ipv6.js';
 import * as killSignaling from './cases/kill-signaling.js';
 import * as lastN from './cases/last-n.js';
 import * as layers from './cases/layers.js';
@@ -17,7 +18,9 @@ import * as onePort from './cases/one-port.js';
 import * as onePortHanded from './cases/one-port-handed.js';
 import * as openssl from './cases/openssl.js';
 import * as startStop from './cases/start-stop.js';
+import * as tcpOnly from './cases/tcp-only.js';
 import * as tokens from './cases/tokens.js';
+import * as turn from './cases/turn.js';
 import * as twoTabs from './cases/two-tabs.js';
 import * as webhooks from './cases/webhooks.js';
 import * as whipWhep from './cases/whip-whep.js';
@@ -29,7 +32,7 @@ import { FIGURES, WORKS } from './measure/limits.js';
 
 const TESTS = [
   meter, startStop, twoTabs, library, killSignaling, badInput, tokens, layers, adapt, loss, lastN, mesh, moderation, moves, onePort, onePortHanded,
-  openssl, whipWhep, drain, webhooks,
+  openssl, whipWhep, turn, tcpOnly, ipv6, drain, webhooks,
 ];
 const USAGE = 'usage: ./scripts/e2e NAME|all [--json] [--seconds N] [--io uring|epoll] [--only CASE] [--attempts N] [--works] [--keep], or --list';
 const FULL_SECONDS = 60;

@@ -12,13 +12,13 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
-use volley::control::ChannelFds;
 use volley::control::channel::CounterView;
 use volley::control::handover::{
     GatheringRange, IdentityDer, IoChoice, MediaHandover, SignalingHandover, SignalingWorker, WorkerFds,
 };
 use volley::control::records::Records;
 use volley::control::types::{Fingerprint, FingerprintHash, PlayoutBounds};
+use volley::control::{ChannelFds, connections};
 use volley::io::{Sources, SteeringRefused, bind_media_group, bind_media_port, steer};
 use volley::transport::dtls::Identity;
 use volley::worker::page;
@@ -127,9 +127,10 @@ impl Server {
         let mut reached = Vec::new();
         for (channel, sockets) in channels.iter().zip(sockets) {
             let port = sockets[0].local_addr().expect("it is bound").port();
-            workers.push(WorkerFds { channel: clone(channel), sockets });
+            let (accepts, connections) = connections::pair().expect("descriptors");
+            workers.push(WorkerFds { channel: clone(channel), sockets, connections });
             let candidates = vec![SocketAddr::from((Ipv4Addr::LOCALHOST, port))];
-            reached.push(SignalingWorker { channel: clone(channel), candidates });
+            reached.push(SignalingWorker { channel: clone(channel), candidates, connections: accepts });
         }
         let (supervisor, child) = UnixStream::pair().expect("a pair of sockets");
         run_media(workers, sources, identity, child);
@@ -231,6 +232,8 @@ fn run_signaling(workers: Vec<SignalingWorker>, fingerprint: Fingerprint) -> Soc
         http,
         https: None,
         metrics: None,
+        media: None,
+        tcp_candidates: vec![],
         fingerprint,
         settings: Settings { spread_rooms_over: 1, ..Settings::default() }.to_bytes(),
     };

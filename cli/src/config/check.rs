@@ -47,7 +47,11 @@ fn without_credentials(value: &Value) -> Value {
         Value::Array(items) => items.iter().map(without_credentials).collect(),
         Value::Object(fields) => {
             let hide = |(name, value): (&String, &Value)| {
-                let value = if name == "credential" { "(hidden)".into() } else { without_credentials(value) };
+                let value = if ["credential", "secret"].contains(&name.as_str()) {
+                    "(hidden)".into()
+                } else {
+                    without_credentials(value)
+                };
                 (name.clone(), value)
             };
             Value::Object(fields.iter().map(hide).collect())

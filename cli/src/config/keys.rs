@@ -108,6 +108,8 @@ pub(crate) const KEYS: &[Key] = &[
     flag("udp-port", "server.udp_port", PORT, "50000", AtStart, "UDP port of all media, or with --udp-ports per-worker of the first worker's; 0 takes a free one"),
     flag("udp-ports", "server.udp_ports", Kind::Word(&["one", "per-worker"]), "one", AtStart,
         "How many UDP ports: one, whatever the number of workers, or per-worker: from --udp-port on, for systems whose kernel cannot tell workers apart"),
+    flag("ice-tcp", "server.ice_tcp", Kind::Bool, "true", AtStart,
+        "Whether media may come over TCP where UDP does not pass: at udp_port's number and at the ports of HTTP and HTTPS"),
     flag("announce", "server.announce", Kind::Addresses, "[]", AtStart,
         "Addresses at which browsers reach this machine, when they differ from those of its interfaces (1:1 NAT)"),
     flag("drain-timeout", "server.drain_timeout", Kind::Number { least: 0, most: 86_400 }, "25", AtOnce,
@@ -121,6 +123,7 @@ pub(crate) const KEYS: &[Key] = &[
     flag("dev", "tls.dev", Kind::Bool, "false", AtStart, "Make a certificate, which browsers will warn of, where none is given"),
 
     key("webrtc.ice_servers", Kind::IceServers, "[]", AtOnce, "STUN and TURN servers that pages are told in joined"),
+    key("webrtc.turn_ttl", Kind::Number { least: 60, most: 604_800 }, "43200", AtOnce, "Seconds for which credentials are good that are made with the secret of a TURN server"),
     key("webrtc.max_bitrate", BITRATE, "5000000", AtStart, "Most a page sends of one picture, all layers together, bit/s"),
     key("webrtc.min_bitrate", BITRATE, "100000", AtStart, "A layer that max_bitrate would cut below this is left out; the lowest stays"),
     key("webrtc.simulcast", Kind::Bool, "true", AtStart, "Whether pages send a picture in several sizes"),

@@ -62,7 +62,7 @@ impl Kind {
                 value.as_f64().filter(|ms| (0.0..=MOST_GATHERING_MS).contains(ms)).map(Value::from)
             }),
             Kind::Address => address(value),
-            Kind::Addresses => each(value, address),
+            Kind::Addresses => each(value, announced),
             Kind::Networks => each(value, network),
             Kind::Origins => each(value, origin),
             Kind::Header => header(value),
@@ -101,7 +101,9 @@ impl Kind {
             Kind::Url => String::from("an address such as https://app.example.org/hooks, or nothing"),
             Kind::Gathering => format!("auto, off or milliseconds from 0 to {MOST_GATHERING_MS}"),
             Kind::Address => String::from("an IPv4 or IPv6 address"),
-            Kind::Addresses => String::from("a list of IPv4 or IPv6 addresses"),
+            Kind::Addresses => String::from(
+                "a list of IPv4 or IPv6 addresses; names are not looked up, since browsers are told addresses",
+            ),
             Kind::Networks => String::from("a list of addresses and networks such as 10.0.0.0/8"),
             Kind::Origins => String::from("a list of origins such as https://app.example.org, or *"),
             Kind::Header => String::from("the name of a header, such as X-Auth-Token"),
@@ -110,7 +112,8 @@ impl Kind {
             ),
             Kind::IceServers => format!(
                 "a list of at most {MOST_ICE_SERVERS} entries such as {{ urls: [\"stun:stun.example.org:3478\"] }} or \
-                 {{ urls: [\"turn:turn.example.org:3478\"], username: \"…\", credential: \"…\" }}"
+                 {{ urls: [\"turn:turn.example.org:3478\"], secret: \"…\" }}, or with username and credential instead of \
+                 the secret"
             ),
             Kind::Codecs(names) => format!(
                 "a list with at least one entry such as {{ name: \"{}\", priority: 100 }}, each name once and one of {}, \
@@ -172,6 +175,13 @@ fn address(value: &Value) -> Option<Value> {
     Some(Value::from(address.to_string()))
 }
 
+/// An address that somebody else can reach.
+fn announced(value: &Value) -> Option<Value> {
+    let address: IpAddr = value.as_str()?.parse().ok()?;
+    let is_one = !address.is_unspecified() && !address.is_multicast();
+    is_one.then(|| Value::from(address.to_canonical().to_string()))
+}
+
 fn network(value: &Value) -> Option<Value> {
     let text = value.as_str()?;
     let alone = || text.parse::<IpAddr>().ok().map(IpNet::from);
@@ -224,32 +234,40 @@ fn ice_servers(value: &Value) -> Result<Value, String> {
     entries.iter().map(|entry| ice_server(entry).ok_or_else(allowed)).collect()
 }
 
+/// What opens a TURN server: a pair for everybody, or the secret that pairs are made with.
+const ICE_SECRETS: [&str; 3] = ["username", "credential", "secret"];
+
 fn ice_server(entry: &Value) -> Option<Value> {
     let fields = entry.as_object()?;
-    if fields.keys().any(|name| !["urls", "username", "credential"].contains(&name.as_str())) {
+    if fields.keys().any(|name| name != "urls" && !ICE_SECRETS.contains(&name.as_str())) {
         return None;
     }
     let urls = match fields.get("urls")? {
         Value::String(url) => vec![url.clone()],
         many => many.as_array()?.iter().map(|url| url.as_str().map(str::to_owned)).collect::<Option<_>>()?,
     };
-    let schemes = ["stun:", "stuns:", "turn:", "turns:"];
-    let known =
-        |url: &String| schemes.iter().any(|scheme| url.len() > scheme.len() && url.starts_with(scheme));
-    if urls.is_empty() || !urls.iter().all(known) {
+    if urls.is_empty() || !urls.iter().all(|url| is_ice_url(url)) {
         return None;
     }
-    // A browser throws at a TURN server without both.
     let is_turn = urls.iter().any(|url| url.starts_with("turn"));
-    let secrets = ["username", "credential"].map(|name| fields.get(name).and_then(text));
-    if is_turn && secrets.iter().any(Option::is_none) {
+    let secrets = ICE_SECRETS.map(|name| fields.get(name).and_then(text).filter(|text| !text.is_empty()));
+    // A browser throws at a TURN server without a pair.
+    let is_open = matches!(secrets, [Some(_), Some(_), None] | [None, None, Some(_)]);
+    if is_turn && !is_open {
         return None;
     }
     let mut server = Map::from_iter([(String::from("urls"), json!(urls))]);
-    for (name, secret) in ["username", "credential"].into_iter().zip(secrets) {
+    for (name, secret) in ICE_SECRETS.into_iter().zip(secrets) {
         server.extend(secret.map(|secret| (name.to_owned(), Value::from(secret))));
     }
     Some(Value::Object(server))
+}
+
+/// RFC 7064 and RFC 7065, as far as a header can carry it.
+fn is_ice_url(url: &str) -> bool {
+    let rest = ["stun:", "stuns:", "turn:", "turns:"].iter().find_map(|scheme| url.strip_prefix(scheme));
+    let is_plain = |b: u8| b.is_ascii_graphic() && !b"<>\"".contains(&b);
+    rest.is_some_and(|rest| !rest.is_empty() && rest.bytes().all(is_plain))
 }
 
 fn codecs(value: &Value, names: &'static [&'static str]) -> Result<Value, String> {
@@ -295,7 +313,9 @@ mod tests {
         let two = json!(["203.0.113.7", "2001:db8::7"]);
         assert_eq!(Kind::Addresses.read("203.0.113.7, 2001:db8::7"), Ok(two.clone()));
         assert_eq!(Kind::Addresses.read("['203.0.113.7', '2001:db8::7']"), Ok(two));
-        assert!(Kind::Addresses.read("203.0.113").is_err());
+        for wrong in ["203.0.113", "sfu.example.org", "0.0.0.0", "ff02::1", "203.0.113.7:80"] {
+            assert!(Kind::Addresses.read(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]
@@ -319,9 +339,18 @@ mod tests {
         assert!(
             Kind::IceServers.read("[{urls: ['turn:turn.example.org'], username: u, credential: 7}]").is_ok()
         );
-        for wrong in
-            ["[{url: 'stun:a'}]", "[{urls: 'http://a'}]", "[{urls: []}]", "stun:a", "[{urls: 'stun:'}]"]
-        {
+        let one = json!([{ "urls": ["turn:turn.example.org"], "secret": "north" }]);
+        assert_eq!(Kind::IceServers.read("[{urls: 'turn:turn.example.org', secret: north}]"), Ok(one));
+        for wrong in [
+            "[{url: 'stun:a'}]",
+            "[{urls: 'http://a'}]",
+            "[{urls: []}]",
+            "stun:a",
+            "[{urls: 'stun:'}]",
+            "[{urls: 'stun:a>b'}]",
+            "[{urls: 'turn:a', secret: s, username: u}]",
+            "[{urls: 'turn:a', secret: ''}]",
+        ] {
             assert!(Kind::IceServers.read(wrong).is_err(), "{wrong}");
         }
     }

@@ -16,6 +16,8 @@ impl Config {
             auto_create: self.get("rooms.auto_create"),
             idle_timeout: Duration::from_secs(self.get("rooms.idle_timeout")),
             ice_servers: self.get("webrtc.ice_servers"),
+            turn_ttl: Duration::from_secs(self.get("webrtc.turn_ttl")),
+            ice_tcp: self.get("server.ice_tcp"),
             codecs: CodecSettings {
                 video: self.get("video.codecs"),
                 audio: self.get("audio.codecs"),

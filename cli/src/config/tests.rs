@@ -176,7 +176,8 @@ fn a_reload_takes_what_may_change_and_names_what_must_wait() {
 
 #[test]
 fn a_check_shows_values_and_origins_but_no_credentials() {
-    let text = "webrtc:\n  ice_servers: [{urls: 'turn:t.example', username: u, credential: hunter2}]\n";
+    let text = "webrtc:\n  ice_servers: [{urls: 'turn:t.example', username: u, credential: hunter2}, \
+                {urls: 'turn:t.example', secret: hunter2}]\n";
     let described = Config::build(&file("webrtc.yaml", text)).unwrap().describe();
     let line = |key: &str| described.lines().find(|line| line.starts_with(key)).unwrap().to_owned();
     assert!(line("webrtc.ice_servers").ends_with("webrtc.yaml:2"), "{described}");

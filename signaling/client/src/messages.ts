@@ -111,8 +111,8 @@ export type ServerMessage =
       type: "joined";
       /** What you may do here: of `publish`, `subscribe`, `record`, `administer`. */
       grants: string[];
-      /** For the page's RTCPeerConnection. */
-      iceServers: IceServer[];
+      /** For the page's RTCPeerConnection. Credentials may be yours alone and last for some hours; you get new ones when you come back. */
+      iceServers: IceServerView[];
       /** How media goes in the room now. */
       mode: MediaPath;
       /** Who you are here. */
@@ -269,8 +269,8 @@ export type ServerMessage =
       message: string;
     };
 
-/** A STUN or TURN server, as browsers take it. */
-export interface IceServer {
+/** A STUN or TURN server, as `RTCPeerConnection` takes it. */
+export interface IceServerView {
   /** For TURN. */
   credential?: string | null;
   /** Where it is. */

@@ -1,4 +1,4 @@
-//! Who may do what: room tokens, API keys, and from where.
+//! Who may do what: room tokens, API keys, credentials for relays, and from where.
 //!
 //! Pure: it is told the settings and the time. Who is in a room, and whose tokens were revoked, is the
 //! state's business.
@@ -7,11 +7,13 @@ mod address;
 mod grants;
 mod tally;
 mod token;
+mod turn;
 
 pub use address::{client_address, counted_as};
 pub use grants::{Grant, Grants, Pass};
 pub(crate) use tally::{Held, Tally};
 pub use token::{Claims, TokenError, sign, verify};
+pub use turn::turn_credentials;
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};

@@ -12,6 +12,7 @@ mod page;
 mod participants;
 mod problem;
 mod rate;
+mod reached;
 mod rooms;
 mod settings;
 mod socket;

@@ -3,9 +3,10 @@
 use crate::http::guard::Client;
 use crate::http::problem::Problem;
 use crate::http::rate::Bucket;
+use crate::http::reached::reached;
 use crate::hub::{Hub, Outgoing, SocketRefusal};
 use crate::protocol::{ClientMessage, ServerMessage};
-use crate::state::SocketId;
+use crate::state::{Origin, SocketId};
 use axum::Extension;
 use axum::extract::State;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
@@ -62,9 +63,10 @@ pub(crate) async fn open(
     let upgrade =
         upgrade.max_message_size(MAX_READ_BYTES).max_frame_size(MAX_READ_BYTES).read_buffer_size(READ_BUFFER);
     let permit = hub.admit_socket(client)?;
+    let from = Origin { address: client, reached: reached(&headers) };
     Ok(upgrade.on_upgrade(async move |socket| {
         let _permit = permit;
-        let (id, messages) = hub.open_socket(client).await;
+        let (id, messages) = hub.open_socket(from).await;
         let mut talk = Talk::new(hub, id, socket);
         let why = talk.run(messages).await;
         match why {

@@ -2,8 +2,10 @@
 
 use crate::http::guard::{Client, shown};
 use crate::http::problem::{self, Problem};
+use crate::http::reached::reached;
 use crate::hub::Hub;
-use crate::state::{BridgeError, BridgeRole, Caller, Patched};
+use crate::protocol::IceServerView;
+use crate::state::{BridgeError, BridgeRole, Caller, Origin, Patched};
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, PathRejection, QueryRejection};
 use axum::extract::{Path, Query, Request, State};
@@ -96,7 +98,11 @@ impl Address {
             (header::HeaderName::from_static("accept-patch"), FRAGMENT.to_owned()),
             (header::CACHE_CONTROL, "no-store".to_owned()),
         ];
-        Ok((StatusCode::CREATED, head, bridge.sdp).into_response())
+        let mut response = (StatusCode::CREATED, head, bridge.sdp).into_response();
+        for link in bridge.ice_servers.iter().flat_map(links) {
+            response.headers_mut().append(header::LINK, link);
+        }
+        Ok(response)
     }
 
     async fn patch(
@@ -166,10 +172,11 @@ fn status_of(code: &str) -> StatusCode {
 
 /// Whether they may is looked at before (`guard`); here it becomes what they may do.
 fn caller(hub: &Hub, headers: &HeaderMap, address: Option<IpAddr>) -> Caller {
+    let from = Origin { address, reached: reached(headers) };
     let access = hub.access();
     let shown = shown(headers, &access.auth_token_header);
     let is_trusted = shown.as_deref().is_some_and(|shown| access.is_api_key(shown));
-    Caller { token: shown.filter(|_| !is_trusted), address, is_trusted }
+    Caller { token: shown.filter(|_| !is_trusted), from, is_trusted }
 }
 
 fn segment<T>(path: Result<Path<T>, PathRejection>) -> Result<T, Problem> {
@@ -194,6 +201,24 @@ fn text(body: Content) -> Result<String, Problem> {
     })?;
     String::from_utf8(body.into())
         .map_err(|_| Problem::new(StatusCode::BAD_REQUEST, "bad-body", "the body is not UTF-8 text"))
+}
+
+/// RFC 9725 §4.6: a header for each address of a STUN or TURN server. One that no header can carry is
+/// left out.
+fn links(server: &IceServerView) -> impl Iterator<Item = HeaderValue> {
+    let quoted = |name: &str, value: &Option<String>| {
+        let value = value.as_ref()?.replace('\\', "\\\\").replace('"', "\\\"");
+        Some(format!("; {name}=\"{value}\""))
+    };
+    let secrets = [quoted("username", &server.username), quoted("credential", &server.credential)];
+    let kind = server.credential.as_ref().map(|_| String::from("; credential-type=\"password\""));
+    let parameters: String = secrets.into_iter().chain([kind]).flatten().collect();
+    let link = move |url: &String| {
+        let mut link = HeaderValue::try_from(format!("<{url}>; rel=\"ice-server\"{parameters}")).ok()?;
+        link.set_sensitive(true);
+        Some(link)
+    };
+    server.urls.iter().filter_map(link)
 }
 
 /// What a browser asks before it lets a page of elsewhere speak to us (RFC 9725 §4.6).

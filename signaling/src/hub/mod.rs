@@ -13,7 +13,7 @@ use crate::clock::Clock;
 use crate::link::MediaLink;
 use crate::protocol::{ClientMessage, ServerMessage};
 use crate::settings::Settings;
-use crate::state::{Output, SocketId, State};
+use crate::state::{Origin, Output, SocketId, State};
 use crate::store::Store;
 use crate::webhooks::{self, Delivery, MAX_UNDER_WAY};
 use heart::Heart;
@@ -45,7 +45,7 @@ pub(crate) type Outgoing = Arc<str>;
 type Call = Box<dyn FnOnce(&mut State, Time) + Send>;
 
 enum Work {
-    Opened { socket: SocketId, address: Option<IpAddr>, queue: mpsc::Sender<Outgoing> },
+    Opened { socket: SocketId, from: Origin, queue: mpsc::Sender<Outgoing> },
     Message { socket: SocketId, message: ClientMessage },
     Refused { socket: SocketId, code: &'static str, text: String },
     Closed { socket: SocketId },
@@ -143,10 +143,10 @@ impl Hub {
     }
 
     /// A new socket, and the messages for it; their end means that it must be closed.
-    pub(crate) async fn open_socket(&self, address: Option<IpAddr>) -> (SocketId, mpsc::Receiver<Outgoing>) {
+    pub(crate) async fn open_socket(&self, from: Origin) -> (SocketId, mpsc::Receiver<Outgoing>) {
         let socket = SocketId(self.last_socket.fetch_add(1, Ordering::Relaxed));
         let (queue, messages) = mpsc::channel(QUEUED_MESSAGES);
-        self.work(Work::Opened { socket, address, queue }).await;
+        self.work(Work::Opened { socket, from, queue }).await;
         (socket, messages)
     }
 
@@ -248,9 +248,9 @@ impl Core {
     fn do_work(&mut self, work: Work) {
         let now = self.clock.now();
         match work {
-            Work::Opened { socket, address, queue } => {
+            Work::Opened { socket, from, queue } => {
                 self.sockets.insert(socket, queue);
-                self.state.socket_opened(socket, address);
+                self.state.socket_opened(socket, from);
             }
             Work::Message { socket, message } => self.state.message(socket, message, now),
             Work::Refused { socket, code, text } => self.state.refuse(socket, code, &text),
@@ -344,6 +344,7 @@ mod tests {
         let config = Config {
             fingerprint: Fingerprint { hash: FingerprintHash::Sha256, value: [0; 32].into_iter().collect() },
             candidates: vec![vec![]],
+            tcp_candidates: vec![],
             media_start: 1,
             settings: Settings { max_rooms: 1, max_participants: 2, ..Settings::default() },
         };
@@ -370,11 +371,11 @@ mod tests {
     #[tokio::test]
     async fn a_page_that_stops_reading_is_dropped_and_nobody_waits_for_it() {
         let hub = hub();
-        let (lazy, mut unread) = hub.open_socket(None).await;
+        let (lazy, mut unread) = hub.open_socket(Origin::default()).await;
         for _ in 0..2 * QUEUED_MESSAGES {
             hub.refuse(lazy, "bad-json", "…".into()).await;
         }
-        let (other, mut messages) = hub.open_socket(None).await;
+        let (other, mut messages) = hub.open_socket(Origin::default()).await;
         hub.message(other, join("room")).await;
         assert!(messages.recv().await.is_some_and(|text| text.contains("joined")));
         let mut left = 0;
@@ -389,7 +390,7 @@ mod tests {
         let hub = hub();
         let mut sockets = Vec::new();
         for _ in 0..2 {
-            let (socket, mut messages) = hub.open_socket(None).await;
+            let (socket, mut messages) = hub.open_socket(Origin::default()).await;
             hub.message(socket, join("room")).await;
             assert!(messages.recv().await.is_some_and(|text| text.contains("joined")));
             sockets.push(socket);

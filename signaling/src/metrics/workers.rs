@@ -40,12 +40,13 @@ const GAUGES: [Row; 8] = [
     ),
 ];
 
-const COUNTS: [Row; 22] = [
+const COUNTS: [Row; 23] = [
     ("turns", "turns_total", "Turns of the worker's loop."),
-    ("io-datagrams-in", "datagrams_received_total", "UDP datagrams received."),
-    ("io-datagrams-out", "datagrams_sent_total", "UDP datagrams the kernel took."),
-    ("io-bytes-in", "received_bytes_total", "UDP payload bytes received."),
-    ("io-bytes-out", "sent_bytes_total", "UDP payload bytes the kernel took."),
+    ("io-datagrams-in", "datagrams_received_total", "Datagrams received, by UDP or TCP."),
+    ("io-datagrams-out", "datagrams_sent_total", "Datagrams sent, by UDP or TCP."),
+    ("io-bytes-in", "received_bytes_total", "Their payload bytes."),
+    ("io-bytes-out", "sent_bytes_total", "Their payload bytes."),
+    ("io-streams", "tcp_connections_total", "TCP connections that came to carry media."),
     ("packets-in", "packets_received_total", "Authentic RTP packets received."),
     ("owed", "packets_owed_total", "Packets times the seats that show their track."),
     ("forwarded", "packets_forwarded_total", "Packets sealed for a receiver."),
@@ -84,7 +85,7 @@ const HANDED: &str = "handed-";
 const HANDED_KINDS: [&str; 3] = ["checks", "dtls", "media"];
 
 /// Figures of the back end that mean trouble.
-const TROUBLES: [&str; 10] = [
+const TROUBLES: [&str; 12] = [
     "truncated",
     "receive-errors",
     "no-buffer",
@@ -95,6 +96,8 @@ const TROUBLES: [&str; 10] = [
     "no-train",
     "unroutable",
     "copied",
+    "streams-refused",
+    "stream-full",
 ];
 
 /// One worker's counters at one moment.

@@ -8,4 +8,6 @@ mod values;
 pub(crate) use client::TYPES as CLIENT_TYPES;
 pub use client::{BadMessage, ClientMessage, Quality};
 pub use server::{LayerView, Receive, ServerMessage, SlotView};
-pub use values::{MediaKind, MediaPath, ParticipantView, RoomMode, SignalKind, TrackSource, TrackView};
+pub use values::{
+    IceServerView, MediaKind, MediaPath, ParticipantView, RoomMode, SignalKind, TrackSource, TrackView,
+};

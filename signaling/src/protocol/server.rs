@@ -1,8 +1,9 @@
 //! Messages to a page.
 
 use crate::access::Grants;
-use crate::protocol::{MediaPath, ParticipantView, Quality, SignalKind, TrackSource, TrackView};
-use crate::settings::IceServer;
+use crate::protocol::{
+    IceServerView, MediaPath, ParticipantView, Quality, SignalKind, TrackSource, TrackView,
+};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -25,8 +26,9 @@ pub enum ServerMessage {
         resumed: bool,
         /// How media goes in the room now.
         mode: MediaPath,
-        /// For the page's RTCPeerConnection.
-        ice_servers: Vec<IceServer>,
+        /// For the page's RTCPeerConnection. Credentials may be yours alone and last for some hours; you
+        /// get new ones when you come back.
+        ice_servers: Vec<IceServerView>,
         /// What you may do here: of `publish`, `subscribe`, `record`, `administer`.
         #[schema(value_type = Vec<String>)]
         grants: Grants,

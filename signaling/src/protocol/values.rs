@@ -1,6 +1,7 @@
 //! Values that stand in several messages.
 
 use serde::{Deserialize, Serialize};
+use std::fmt;
 use utoipa::ToSchema;
 use volley::control::types::{Kind, Source};
 
@@ -150,4 +151,24 @@ pub struct ParticipantView {
     pub hidden: bool,
     /// What they publish.
     pub tracks: Vec<TrackView>,
+}
+
+/// A STUN or TURN server, as `RTCPeerConnection` takes it.
+#[derive(Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct IceServerView {
+    /// Where it is.
+    pub urls: Vec<String>,
+    /// For TURN.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub username: Option<String>,
+    /// For TURN.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub credential: Option<String>,
+}
+
+/// Without what opens it.
+impl fmt::Debug for IceServerView {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IceServerView").field("urls", &self.urls).finish_non_exhaustive()
+    }
 }

@@ -2,9 +2,9 @@
 
 use crate::sdp::codec::REMB;
 use crate::sdp::simulcast;
-use crate::sdp::{LocalIce, OfferedCodec, RtpSection, Section};
+use crate::sdp::{Candidate, LocalIce, OfferedCodec, RtpSection, Section};
 use sdp_types::{Attribute, Bandwidth, Connection, Media, Origin, Session, Time};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr};
 use volley::control::types::{Fingerprint, Kind};
 
 /// Everything an answer says.
@@ -23,7 +23,7 @@ pub struct Answer<'a> {
     /// Our certificate's.
     pub fingerprint: &'a Fingerprint,
     /// Where we are reached, best first.
-    pub candidates: &'a [SocketAddr],
+    pub candidates: &'a [Candidate],
     /// The canonical name of everything we send (RFC 3550 §6.5.1).
     pub cname: &'a str,
     /// Most we want to receive on one m-line with a picture, bit/s.
@@ -158,8 +158,8 @@ impl Answer<'_> {
         lines.value("setup", "passive");
         // RFC 8843 §7.1.3: candidates stand in the tagged m-line only.
         if tagged {
-            for (index, address) in self.candidates.iter().enumerate() {
-                lines.value("candidate", candidate_text(index, address));
+            for (index, candidate) in self.candidates.iter().enumerate() {
+                lines.value("candidate", candidate.text(index));
             }
             // RFC 8840 §8.2.
             lines.flag("end-of-candidates");
@@ -273,12 +273,4 @@ fn fingerprint_text(fingerprint: &Fingerprint) -> String {
     };
     let pairs: Vec<String> = fingerprint.value.iter().map(|byte| format!("{byte:02X}")).collect();
     format!("{hash} {}", pairs.join(":"))
-}
-
-/// RFC 8839 §5.1. All are host candidates of component 1, on UDP; the priority follows
-/// RFC 8445 §5.1.2.1, the first address being the best.
-pub(super) fn candidate_text(index: usize, address: &SocketAddr) -> String {
-    let local_preference = 65_535u32.saturating_sub(index as u32);
-    let priority = 126 << 24 | local_preference << 8 | 255;
-    format!("{} 1 udp {priority} {} {} typ host", index + 1, address.ip(), address.port())
 }

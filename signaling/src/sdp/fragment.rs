@@ -1,9 +1,7 @@
 //! SDP fragments (RFC 8840 §9): what a peer over HTTP says, and is told, after the answer.
 
-use crate::sdp::answer::candidate_text;
-use crate::sdp::{LocalIce, RemoteIce};
+use crate::sdp::{Candidate, LocalIce, RemoteIce};
 use std::fmt::Write as _;
-use std::net::SocketAddr;
 use volley::control::types::Kind;
 
 /// Longest fragment taken: a hundred candidates have 10 KB.
@@ -37,14 +35,14 @@ impl Fragment {
 
 /// What the peer is told after an ICE restart (RFC 9725 §4.4.3): the new credentials and where we are
 /// reached, in the m-line that carries the bundle.
-pub fn restarted(ice: &LocalIce, candidates: &[SocketAddr], bundle: &[&str], kind: Kind) -> String {
+pub fn restarted(ice: &LocalIce, candidates: &[Candidate], bundle: &[&str], kind: Kind) -> String {
     let media = if kind == Kind::Audio { "audio" } else { "video" };
     let mut text = String::from("a=ice-lite\r\n");
     let _ = write!(text, "a=group:BUNDLE {}\r\n", bundle.join(" "));
     let _ = write!(text, "m={media} 9 UDP/TLS/RTP/SAVPF 0\r\na=mid:{}\r\n", bundle.first().unwrap_or(&"0"));
     let _ = write!(text, "a=ice-ufrag:{}\r\na=ice-pwd:{}\r\n", ice.ufrag, ice.password);
-    for (index, address) in candidates.iter().enumerate() {
-        let _ = write!(text, "a=candidate:{}\r\n", candidate_text(index, address));
+    for (index, candidate) in candidates.iter().enumerate() {
+        let _ = write!(text, "a=candidate:{}\r\n", candidate.text(index));
     }
     text + "a=end-of-candidates\r\n"
 }
@@ -79,7 +77,8 @@ mod tests {
     #[test]
     fn a_restart_tells_credentials_and_addresses() {
         let ice = LocalIce { ufrag: "AAAAAabc".into(), password: PASSWORD.into() };
-        let text = restarted(&ice, &["192.0.2.1:50000".parse().unwrap()], &["0", "1"], Kind::Audio);
+        let candidates = [Candidate::Udp("192.0.2.1:50000".parse().unwrap())];
+        let text = restarted(&ice, &candidates, &["0", "1"], Kind::Audio);
         assert!(text.contains("a=group:BUNDLE 0 1\r\nm=audio 9 "), "{text}");
         assert!(text.contains("a=ice-ufrag:AAAAAabc\r\na=ice-pwd:a-password-of-24-letters\r\n"), "{text}");
         assert!(text.contains(" 192.0.2.1 50000 typ host\r\na=end-of-candidates\r\n"), "{text}");

@@ -4,6 +4,7 @@
 //! [`Offer`] says what a peer could do, an [`AnswerSection`] what was made of each m-line.
 
 mod answer;
+mod candidate;
 mod codec;
 mod extension;
 mod fragment;
@@ -15,6 +16,7 @@ mod section;
 mod simulcast;
 
 pub use answer::{Answer, AnswerSection, Seat};
+pub use candidate::Candidate;
 pub use codec::OfferedCodec;
 pub use extension::{OfferedExtension, Toward, extension_ids};
 pub use fragment::{Fragment, restarted};

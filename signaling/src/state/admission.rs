@@ -5,7 +5,7 @@ use crate::access::{self, Grant, Pass, TokenError, counted_as};
 use crate::state::join::Refusal;
 use crate::state::output::Save;
 use crate::state::records::{REVOCATION, put};
-use crate::state::{RoomRefusal, RoomView, State};
+use crate::state::{Origin, RoomRefusal, RoomView, State};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -27,8 +27,8 @@ pub(crate) struct Revocation {
 pub struct Caller {
     /// What they show.
     pub token: Option<String>,
-    /// Where they come from, if that is known.
-    pub address: Option<IpAddr>,
+    /// Where they come from.
+    pub from: Origin,
     /// They showed an API key, and need no token.
     pub is_trusted: bool,
 }

@@ -1,7 +1,7 @@
 //! Participants over HTTP: publishers by WHIP (RFC 9725) and viewers by WHEP. They are people of the room
 //! like others, but for the page: nobody is there to be told anything, and none of them comes back.
 
-use crate::protocol::{MediaKind, MediaPath};
+use crate::protocol::{IceServerView, MediaKind, MediaPath};
 use crate::sdp::{Fragment, LocalIce, Offer, restarted};
 use crate::state::admission::Caller;
 use crate::state::join::{JoinRequest, Refusal, check_room_id};
@@ -30,6 +30,8 @@ pub struct Bridge {
     pub sdp: String,
     /// Names its ICE credentials (RFC 9725 §4.3.1).
     pub tag: String,
+    /// STUN and TURN servers it may use.
+    pub ice_servers: Vec<IceServerView>,
 }
 
 /// What became of a fragment.
@@ -84,7 +86,7 @@ impl State {
         now: Time,
     ) -> Result<Bridge, BridgeError> {
         check_room_id(room)?;
-        self.check_arrival(caller.address, now)?;
+        self.check_arrival(caller.from.address, now)?;
         let mut offer = self.read_offer(&sdp).map_err(|error| (error.code(), error.to_string()))?;
         restrict(&mut offer, role)?;
         let request = JoinRequest {
@@ -109,7 +111,7 @@ impl State {
                 let participant = &self.participants[&id];
                 let key = format!("{}-{}", id.0, participant.resume_token);
                 let tag = participant.transport.as_ref().map(Transport::tag).unwrap_or_default();
-                Ok(Bridge { key, sdp, tag })
+                Ok(Bridge { key, sdp, tag, ice_servers: self.ice_servers_for(id) })
             }
             Err(refusal) => {
                 self.remove_participant(id, now);
@@ -162,11 +164,10 @@ impl State {
 
     fn restarted(&self, id: ParticipantId) -> Option<Patched> {
         let transport = self.participants.get(&id)?.transport.as_ref()?;
-        let candidates = self.worker_of(id).and_then(|worker| self.config.candidates.get(worker));
+        let candidates = self.candidates_for(id);
         let bundle: Vec<&str> = transport.lines.iter().map(|line| line.mid.as_str()).collect();
         let kind = transport.lines.first().map_or(MediaKind::Audio, |line| line.kind);
-        let fragment =
-            restarted(&transport.local, candidates.map_or(&[], Vec::as_slice), &bundle, kind.into());
+        let fragment = restarted(&transport.local, &candidates, &bundle, kind.into());
         Some(Patched::Restarted { fragment, tag: transport.tag() })
     }
 }

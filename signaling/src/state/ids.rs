@@ -29,6 +29,11 @@ impl Ids {
         id
     }
 
+    /// The number that is given out next; all that were given out are below.
+    pub(crate) fn next(&self) -> u64 {
+        self.next
+    }
+
     /// The new reservation, when the old one has been passed. It must be in the records before any
     /// number beyond the old one is used.
     pub(crate) fn reserve(&mut self) -> Option<u64> {

@@ -1,13 +1,12 @@
 //! Coming, coming back and going.
 
-use crate::access::counted_as;
-use crate::protocol::{MediaPath, ServerMessage};
+use crate::access::{counted_as, unix_now};
+use crate::protocol::{IceServerView, MediaPath, ServerMessage};
 use crate::state::admission::Caller;
 use crate::state::ids::Raw;
 use crate::state::model::{Participant, Room};
-use crate::state::{SocketId, State, growth::Growth, pairs, secret};
+use crate::state::{Origin, SocketId, State, growth::Growth, pairs, secret};
 use crate::webhooks::What;
-use std::net::IpAddr;
 use volley::base::{ParticipantId, StreamId, Time};
 use volley::control::Command;
 
@@ -31,9 +30,9 @@ pub(super) struct JoinRequest {
 pub(super) type Refusal = (&'static str, String);
 
 impl State {
-    /// A page opened a socket, from this address if that is known.
-    pub fn socket_opened(&mut self, socket: SocketId, address: Option<IpAddr>) {
-        self.sockets.open(socket, address);
+    /// A page opened a socket.
+    pub fn socket_opened(&mut self, socket: SocketId, from: Origin) {
+        self.sockets.open(socket, from);
     }
 
     /// A socket is gone. Its participant stays for as long as media shows that they are there.
@@ -76,7 +75,7 @@ impl State {
             return Err(("already-joined", text.into()));
         }
         check_room_id(&request.room_id)?;
-        self.check_arrival(request.caller.address, now)?;
+        self.check_arrival(request.caller.from.address, now)?;
         match (&request.participant_id, &request.resume_token) {
             (None, None) => {
                 let id = self.enter(Some(socket), &request)?;
@@ -99,7 +98,7 @@ impl State {
     ) -> Result<ParticipantId, Refusal> {
         let name = check_name(&request.name)?;
         let pass = self.pass_for_joining(&request.caller, &request.room_id)?;
-        let address = request.caller.address;
+        let address = request.caller.from.address;
         self.check_people(address)?;
         // Before a room is made for it, which nobody would ever leave.
         let Some(worker) = self.place(self.rooms.get(&request.room_id)) else {
@@ -115,6 +114,7 @@ impl State {
             name,
             pass,
             address: address.and_then(counted_as),
+            reached: request.caller.from.reached,
             mode: request.mode,
             resume_token: secret::token::<24>(),
             call_stream: Raw(StreamId(self.ids.take())),
@@ -177,6 +177,7 @@ impl State {
         };
         let participant = self.participants.get_mut(&id).filter(known).ok_or_else(refusal)?;
         let before = participant.socket.replace(socket);
+        participant.reached = self.sockets.origin(socket).reached;
         let pairs = pairs(participant);
         participant.growth.restart(pairs);
         let is_silent = participant.transport.is_none();
@@ -213,7 +214,7 @@ impl State {
             resume_token: participant.resume_token.clone(),
             resumed,
             mode: self.rooms[&participant.room].path,
-            ice_servers: self.config.ice_servers.clone(),
+            ice_servers: self.ice_servers_for(id),
             grants: participant.pass.grants.clone(),
             tracks: participant.track_views(),
             participants: others
@@ -229,6 +230,12 @@ impl State {
         if self.rooms.get(&room).is_some_and(|room| !room.speakers.is_empty()) {
             self.tell_speakers(&room);
         }
+    }
+
+    /// What somebody is told of STUN and TURN servers now.
+    pub(super) fn ice_servers_for(&self, id: ParticipantId) -> Vec<IceServerView> {
+        let (name, expires) = (id.0.to_string(), unix_now() + self.config.turn_ttl.as_secs());
+        self.config.ice_servers.iter().map(|server| server.told_to(&name, expires)).collect()
     }
 
     /// Takes somebody out, with all that is theirs.

@@ -30,7 +30,7 @@ impl State {
         if let ClientMessage::Join { room_id, participant_name, participant_id, resume_token, token, mode } =
             message
         {
-            let caller = Caller { token, address: self.sockets.address(socket), is_trusted: false };
+            let caller = Caller { token, from: self.sockets.origin(socket), is_trusted: false };
             let request =
                 JoinRequest { room_id, name: participant_name, participant_id, resume_token, mode, caller };
             return self.join(socket, request, now);

@@ -21,6 +21,7 @@ mod output;
 mod placement;
 mod plan;
 mod quality;
+mod reach;
 mod records;
 mod rooms;
 mod secret;
@@ -33,7 +34,7 @@ pub use moderation::{Missing, Selection};
 pub use output::{Output, Save};
 pub use records::{Loaded, RECORD_VERSION};
 pub use rooms::{RoomPage, RoomRefusal, RoomView, TrackOwner};
-pub use socket::SocketId;
+pub use socket::{Origin, SocketId};
 
 use crate::access::{self, Grant};
 use crate::metrics::Census;
@@ -65,6 +66,8 @@ pub struct Config {
     pub fingerprint: Fingerprint,
     /// Per worker, where it is reached, best first.
     pub candidates: Vec<Vec<SocketAddr>>,
+    /// Where media is taken over TCP, best first.
+    pub tcp_candidates: Vec<SocketAddr>,
     /// Counts the starts of the media process.
     pub media_start: u64,
     /// What is configured.

@@ -11,7 +11,7 @@ use crate::state::quality::QualityWishes;
 use crate::state::socket::SocketId;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use volley::base::{ParticipantId, RoomId, SlotId, StreamId, Time, TrackId, TransportId};
 
 /// A room, whether anybody is in it or not.
@@ -98,6 +98,9 @@ pub(crate) struct Participant {
     pub bridge: Option<BridgeRole>,
     /// Of a transport that ended: its peer connection cannot be used again.
     pub ended: Option<PeerMark>,
+    /// The address of ours under which they came, if their request named one.
+    #[serde(skip)]
+    pub reached: Option<SocketAddr>,
     #[serde(skip)]
     pub socket: Option<SocketId>,
     /// Since when there is neither a socket nor a live transport.

@@ -205,8 +205,7 @@ impl State {
         let dialogue = participant.dialogue.as_ref()?;
         let nothing = LocalIce { ufrag: String::new(), password: String::new() };
         let transport = participant.transport.as_ref();
-        let worker = self.worker_of(id);
-        let candidates = worker.and_then(|worker| self.config.candidates.get(worker));
+        let candidates = self.candidates_for(id);
         let sections =
             offer.sections.iter().map(|section| answer_section(section, participant.lines())).collect();
         let answer = Answer {
@@ -216,7 +215,7 @@ impl State {
             is_bundle: offer.is_bundle,
             ice: transport.map_or(&nothing, |transport| &transport.local),
             fingerprint: &self.config.fingerprint,
-            candidates: candidates.map_or(&[], Vec::as_slice),
+            candidates: &candidates,
             cname: transport.map_or("", |transport| &transport.cname),
             max_bitrate: Some(self.config.page.max_bitrate).filter(|most| *most < BEYOND_BROWSERS),
             sections,
@@ -297,14 +296,19 @@ fn next_dialogue(before: Option<Dialogue>, offer: &Offer) -> Dialogue {
     }
 }
 
+/// The alphabet of user fragments (RFC 8839 §5.4).
+pub(super) const UFRAG_DIGITS: &[u8; 64] =
+    b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+/// So many characters of one say which transport it is of, behind the worker's name.
+pub(super) const UFRAG_PLACES: u32 = 5;
+
 /// Three letters name the worker, so that a check finds it on a port that all share; five characters say
 /// which transport it is, so that no two are alike; three change with each restart. The password has
 /// 144 random bits (RFC 8445 §5.3 wants 128).
 fn local_ice(worker: usize, transport: TransportId) -> LocalIce {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let digit = |place: u32| char::from(DIGITS[(transport.0 >> (6 * place)) as usize % 64]);
+    let digit = |place: u32| char::from(UFRAG_DIGITS[(transport.0 >> (6 * place)) as usize % 64]);
     let name = WorkerId(worker as u16).name();
-    let which = name.into_iter().map(char::from).chain((0..5).rev().map(digit));
+    let which = name.into_iter().map(char::from).chain((0..UFRAG_PLACES).rev().map(digit));
     let salt = secret::ice_text::<3>();
     LocalIce { ufrag: which.chain(salt.chars().take(3)).collect(), password: secret::ice_text::<18>() }
 }

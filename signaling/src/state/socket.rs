@@ -1,12 +1,21 @@
 //! Which sockets there are and whom each speaks for.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use volley::base::ParticipantId;
 
 /// One WebSocket of this process.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct SocketId(pub u64);
+
+/// Where somebody comes from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Origin {
+    /// Their address, if that is known.
+    pub address: Option<IpAddr>,
+    /// The address of ours under which they came, if their request names one.
+    pub reached: Option<SocketAddr>,
+}
 
 /// Open sockets.
 #[derive(Debug, Default)]
@@ -16,12 +25,12 @@ pub(crate) struct Sockets(HashMap<SocketId, Socket>);
 struct Socket {
     /// `None` before `join` and after `leave`.
     participant: Option<ParticipantId>,
-    address: Option<IpAddr>,
+    from: Origin,
 }
 
 impl Sockets {
-    pub(crate) fn open(&mut self, socket: SocketId, address: Option<IpAddr>) {
-        self.0.insert(socket, Socket { participant: None, address });
+    pub(crate) fn open(&mut self, socket: SocketId, from: Origin) {
+        self.0.insert(socket, Socket { participant: None, from });
     }
 
     /// Whose socket it was.
@@ -41,8 +50,8 @@ impl Sockets {
     }
 
     /// Where it came from.
-    pub(crate) fn address(&self, socket: SocketId) -> Option<IpAddr> {
-        self.0.get(&socket)?.address
+    pub(crate) fn origin(&self, socket: SocketId) -> Origin {
+        self.0.get(&socket).map(|socket| socket.from).unwrap_or_default()
     }
 
     pub(crate) fn participant(&self, socket: SocketId) -> Option<ParticipantId> {

@@ -11,7 +11,7 @@ use volley::control::types::{DtlsVersion, Fingerprint, FingerprintHash, SrtpProf
 use volley::control::{Command, Event};
 use volley_signaling::protocol::{ClientMessage, ServerMessage};
 use volley_signaling::settings::Settings;
-use volley_signaling::state::{Config, SocketId, State};
+use volley_signaling::state::{Config, Origin, SocketId, State};
 use volley_signaling::store::{MemoryStore, Store};
 use volley_signaling::webhooks::Delivery;
 
@@ -35,6 +35,7 @@ pub(crate) fn config() -> Config {
             vec!["192.0.2.1:50000".parse().unwrap(), "[2001:db8::1]:50000".parse().unwrap()],
             vec!["192.0.2.1:50001".parse().unwrap()],
         ],
+        tcp_candidates: vec![],
         media_start: 1,
         settings: Settings { max_rooms: 3, max_participants: 5, spread_rooms_over: 5, ..Settings::default() },
     }
@@ -84,7 +85,7 @@ impl Lab {
     }
 
     pub(crate) fn open(&mut self, socket: u64) -> SocketId {
-        self.state.socket_opened(SocketId(socket), None);
+        self.state.socket_opened(SocketId(socket), Origin::default());
         self.turn();
         SocketId(socket)
     }

@@ -37,13 +37,15 @@ fn a_signaling_process_gets_what_was_sent() {
     assert_eq!((got.media_start, &got.fingerprint), (7, &sent.fingerprint));
     assert_eq!(got.settings, sent.settings);
     let ports = |handover: &SignalingHandover| {
-        [&handover.https, &handover.metrics].map(|one| one.as_ref().unwrap().local_addr().unwrap())
+        [&handover.https, &handover.metrics, &handover.media]
+            .map(|one| one.as_ref().unwrap().local_addr().unwrap())
     };
     assert_eq!(ports(&got), ports(&sent));
     let candidates = |handover: &SignalingHandover| {
         handover.workers.iter().map(|worker| worker.candidates.clone()).collect::<Vec<_>>()
     };
     assert_eq!(candidates(&got), candidates(&sent));
+    assert_eq!(got.tcp_candidates, sent.tcp_candidates);
     assert!(crate::control::records::Records::attach(got.records).unwrap().load().is_empty());
 }
 
@@ -130,9 +132,8 @@ fn secrets_are_not_printed() {
 
 /// Sends one channel, for tests with a second process.
 pub(in crate::control) fn send_channel(channel: ChannelFds, to: &UnixStream) {
-    MediaHandover { workers: vec![WorkerFds { channel, sockets: Vec::new() }], sources: None, ..media(0).0 }
-        .send(to)
-        .unwrap();
+    let worker = WorkerFds { channel, sockets: Vec::new(), connections: connections() };
+    MediaHandover { workers: vec![worker], sources: None, ..media(0).0 }.send(to).unwrap();
 }
 
 /// See [`send_channel`].
@@ -156,7 +157,7 @@ fn media(workers: usize) -> (MediaHandover, Vec<SignalingChannel>) {
             let channel = ChannelFds::create().unwrap();
             let end = SignalingChannel::attach(channel.try_clone().unwrap()).unwrap();
             let sockets = (0..2).map(|_| UdpSocket::bind("127.0.0.1:0").unwrap()).collect();
-            (WorkerFds { channel, sockets }, end)
+            (WorkerFds { channel, sockets, connections: connections() }, end)
         })
         .unzip();
     let identity = IdentityDer { certificate: vec![115; 400], key: Zeroizing::new(vec![115; 138]) };
@@ -170,6 +171,10 @@ fn media(workers: usize) -> (MediaHandover, Vec<SignalingChannel>) {
     (handover, ends)
 }
 
+fn connections() -> OwnedFd {
+    crate::control::connections::pair().unwrap().0
+}
+
 fn signaling(workers: usize) -> SignalingHandover {
     let candidates = ["192.0.2.1:50000", "[2001:db8::1]:50000"].map(|address| address.parse().unwrap());
     let records = crate::control::records::Records::create(1 << 16).unwrap();
@@ -178,6 +183,7 @@ fn signaling(workers: usize) -> SignalingHandover {
             .map(|_| SignalingWorker {
                 channel: ChannelFds::create().unwrap(),
                 candidates: candidates.to_vec(),
+                connections: connections(),
             })
             .collect(),
         media_start: 7,
@@ -185,6 +191,8 @@ fn signaling(workers: usize) -> SignalingHandover {
         http: TcpListener::bind("127.0.0.1:0").unwrap(),
         https: Some(TcpListener::bind("127.0.0.1:0").unwrap()),
         metrics: Some(TcpListener::bind("127.0.0.1:0").unwrap()),
+        media: Some(TcpListener::bind("127.0.0.1:0").unwrap()),
+        tcp_candidates: candidates.to_vec(),
         fingerprint: Fingerprint { hash: FingerprintHash::Sha256, value: [9; 32].into_iter().collect() },
         settings: Zeroizing::new(b"settings".to_vec()),
     }

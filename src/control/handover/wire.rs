@@ -24,8 +24,8 @@ use zeroize::Zeroizing;
 const MAGIC: [u8; 3] = *b"VHO";
 /// Files with one byte of the socket; the kernel takes at most 253 (SCM_MAX_FD).
 const BATCH: usize = 64;
-/// 1024 workers with four files each: more than any machine has cores.
-const MAX_FILES: usize = 4096;
+/// 1024 workers with six files each: more than any machine has cores.
+const MAX_FILES: usize = 6144;
 /// The values: a few addresses per worker and a certificate. Far above what is needed.
 const MAX_BYTES: usize = 256 << 10;
 /// Longest list of anything in it.
@@ -155,6 +155,7 @@ impl Handover for MediaHandover {
             write_channel(&worker.channel, files);
             write_count(to, worker.sockets.len());
             files.extend(worker.sockets.iter().map(AsFd::as_fd));
+            files.push(worker.connections.as_fd());
         }
         self.sources.is_some().write(to);
         files.extend(self.sources.as_ref().map(AsFd::as_fd));
@@ -172,7 +173,7 @@ impl Handover for MediaHandover {
         let workers = read_list(from, |from| {
             let channel = read_channel(files)?;
             let sockets = read_list(from, |_| files.take().map(UdpSocket::from))?;
-            Ok(WorkerFds { channel, sockets })
+            Ok(WorkerFds { channel, sockets, connections: files.take()? })
         })?;
         Ok(MediaHandover {
             workers,
@@ -195,13 +196,16 @@ impl Handover for SignalingHandover {
             write_channel(&worker.channel, files);
             write_count(to, worker.candidates.len());
             worker.candidates.iter().for_each(|candidate| candidate.write(to));
+            files.push(worker.connections.as_fd());
         }
         self.media_start.write(to);
         files.extend([self.records.as_fd(), self.http.as_fd()]);
-        for listener in [&self.https, &self.metrics] {
+        for listener in [&self.https, &self.metrics, &self.media] {
             listener.is_some().write(to);
             files.extend(listener.as_ref().map(AsFd::as_fd));
         }
+        write_count(to, self.tcp_candidates.len());
+        self.tcp_candidates.iter().for_each(|candidate| candidate.write(to));
         self.fingerprint.write(to);
         write_bytes(to, &self.settings);
     }
@@ -210,7 +214,7 @@ impl Handover for SignalingHandover {
         let workers = read_list(from, |from| {
             let channel = read_channel(files)?;
             let candidates = read_list(from, SocketAddr::read)?;
-            Ok(SignalingWorker { channel, candidates })
+            Ok(SignalingWorker { channel, candidates, connections: files.take()? })
         })?;
         Ok(SignalingHandover {
             workers,
@@ -219,6 +223,8 @@ impl Handover for SignalingHandover {
             http: TcpListener::from(files.take()?),
             https: read_listener(from, files)?,
             metrics: read_listener(from, files)?,
+            media: read_listener(from, files)?,
+            tcp_candidates: read_list(from, SocketAddr::read)?,
             fingerprint: Fingerprint::read(from)?,
             settings: Zeroizing::new(read_bytes(from)?),
         })

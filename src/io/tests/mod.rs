@@ -5,6 +5,7 @@ mod receiving;
 mod refusals;
 pub(super) mod rig;
 mod sending;
+mod streams;
 mod waiting;
 
 /// Runs each function of a module once per back end.

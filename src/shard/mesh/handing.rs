@@ -110,7 +110,7 @@ impl Shard {
         datagram: Datagram<'_>,
         fragment: Option<&[u8]>,
     ) {
-        let named = fragment.and_then(WorkerId::named_by);
+        let named = fragment.and_then(WorkerId::named_by).filter(|_| self.is_shared(datagram.path));
         let Some(owner) = named.filter(|&owner| self.mesh.reaches(owner)) else {
             return self.counters.drop(Drop::UnknownUfrag);
         };
@@ -199,7 +199,7 @@ impl Shard {
     /// What comes from `path` is ours: an authentic check has come from there. Said again with each
     /// check, since the kernel forgets what it is not asked for when it has too much to remember.
     pub(in crate::shard) fn own_path(&mut self, path: Path, through: Option<Through>) {
-        if self.mesh.outgoing.len() < 2 {
+        if !self.is_shared(path) {
             return;
         }
         self.handing.news.push(Steer::Here(path.remote));
@@ -209,8 +209,13 @@ impl Shard {
         }
     }
 
+    /// Whether others may get what comes from `path`: a connection is one worker's.
+    fn is_shared(&self, path: Path) -> bool {
+        self.mesh.outgoing.len() >= 2 && path.socket.stream().is_none()
+    }
+
     pub(in crate::shard) fn disown_path(&mut self, path: Path) {
-        if self.mesh.outgoing.len() < 2 {
+        if !self.is_shared(path) {
             return;
         }
         self.handing.news.push(Steer::Gone(path.remote));

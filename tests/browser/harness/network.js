@@ -41,6 +41,28 @@ function bringUp(ip, wire, own, gateway) {
 // which browsers offer a camera; HTTP and WebSocket are carried to the server, media takes the wire.
 export const relayLocalhost = () => relay(PORT, SERVER_ADDRESS);
 
+// Of what comes to the server over the wire of the tests only what `passes` (as nft says it); `blocked` tells
+// how many packets did not.
+export function blockAllBut(passes) {
+  const nft = (line, options) => sh(`ip netns exec ${SERVER_SPACE} nft ${line}`, options);
+  nft('add table inet wall');
+  nft('add chain inet wall in { type filter hook input priority 0 ; }');
+  nft(`add rule inet wall in iifname wire ${passes.startsWith('tcp ') ? passes : `meta l4proto ${passes}`} accept`);
+  nft('add rule inet wall in iifname wire counter drop');
+  return {
+    blocked: () => Number(/counter packets (\d+)/.exec(nft('list table inet wall'))[1]),
+    remove: () => nft('delete table inet wall', { optional: true }),
+  };
+}
+
+// IPv6 on the wire of the tests, beside IPv4; returns how to end it. Without `nodad` an address could not be
+// used for a second.
+export function addIpv6(server, own) {
+  const ends = [[`ip -n ${SERVER_SPACE}`, server], ['ip', own]];
+  for (const [ip, address] of ends) sh(`${ip} addr add ${address}/64 dev wire nodad`);
+  return () => ends.forEach(([ip, address]) => sh(`${ip} addr del ${address}/64 dev wire`, { optional: true }));
+}
+
 // A place for browsers behind a wire of their own, whose link can be made thin or lossy without
 // anybody else noticing.
 export class Place {

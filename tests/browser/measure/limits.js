@@ -15,6 +15,8 @@ export const FIGURES = {
   // Where people begin to notice (ITU-R BT.1359 puts it at 45 ms early, 125 ms late).
   mostAvSyncMs: 80,
   mostJoinMs: 1500,
+  // No longer over TCP, when all that is tried over UDP is in vain.
+  mostJoinOverTcpMs: 5000,
   mostLost: 0,
   mostResumeMs: 3000,
   // What is painted appears with the next screen refresh, sound with the next block: one frame.
@@ -44,6 +46,7 @@ export const WORKS = {
   mostSwitchMs: 8000,
   mostAvSyncMs: 200,
   mostJoinMs: 10_000,
+  mostJoinOverTcpMs: 15_000,
   mostLost: 60,
   mostResumeMs: 10_000,
   mostSourceSyncMs: 100,

@@ -73,6 +73,14 @@ export function path(stats) {
   return { dtlsState, iceLocalUsernameFragment, localCertificateId, remoteCertificateId, selectedCandidatePairId };
 }
 
+// The two candidates that packets go between.
+export function selectedPair(stats) {
+  const transport = stats.find(({ type }) => type === 'transport');
+  const pair = stats.find(({ id }) => id === transport?.selectedCandidatePairId);
+  const candidate = (wanted) => stats.find(({ id }) => id === wanted);
+  return pair ? { local: candidate(pair.localCandidateId), remote: candidate(pair.remoteCandidateId) } : null;
+}
+
 function inbound(stats) {
   return stats.filter(({ type }) => type === 'inbound-rtp');
 }

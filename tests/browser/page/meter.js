@@ -9,8 +9,8 @@ volleyTest.meter = (() => {
   const connections = [];
   const Native = globalThis.RTCPeerConnection;
   globalThis.RTCPeerConnection = class extends Native {
-    constructor(...options) {
-      super(...options);
+    constructor(configuration, ...rest) {
+      super({ ...configuration, ...volleyTest.config.rtc }, ...rest);
       if (!volleyTest.yardstickInTheMaking) connections.push(this);
     }
   };

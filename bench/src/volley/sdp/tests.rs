@@ -81,7 +81,10 @@ fn answer(offer: &server::Offer) -> String {
         value: (0..32).collect(),
     };
     let candidates = ["192.0.2.9:50000", "10.0.0.1:50000", "[2001:db8::1]:50000"]
-        .map(|address| address.parse().expect("an address"));
+        .map(|address| server::Candidate::Udp(address.parse().expect("an address")));
+    // The load generator speaks UDP alone.
+    let tcp = server::Candidate::Tcp("10.0.0.1:8080".parse().expect("an address"));
+    let candidates = [&[tcp], &candidates[..]].concat();
     let sections = offer.sections.iter().flat_map(|section| &section.rtp);
     server::Answer {
         session_id: 1,
