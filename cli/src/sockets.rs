@@ -66,9 +66,31 @@ pub(crate) enum UdpPorts {
     PerWorker,
 }
 
+/// Numbers that are tried where any port will do: some that UDP has free TCP has not.
+const TRIED: usize = 8;
+
+/// Binds what all workers' media comes to, by UDP and, where that is wanted, by TCP of the same number.
+pub(crate) fn bind_media_both(
+    base: u16,
+    workers: u16,
+    ports: UdpPorts,
+    over_tcp: bool,
+) -> anyhow::Result<(Vec<MediaPort>, Option<TcpListener>)> {
+    let others = if base == 0 && over_tcp { TRIED - 1 } else { 0 };
+    for _ in 0..others {
+        let media = bind_media(base, workers, ports)?;
+        if let Some(listener) = bind_media_tcp(media[0].port) {
+            return Ok((media, Some(listener)));
+        }
+    }
+    let media = bind_media(base, workers, ports)?;
+    let listener = media.first().filter(|_| over_tcp).and_then(|first| bind_media_tcp(first.port));
+    Ok((media, listener))
+}
+
 /// Binds what all workers' media comes to: the port `base`, or those from there on; free ones when it
 /// is 0.
-pub(crate) fn bind_media(base: u16, workers: u16, ports: UdpPorts) -> anyhow::Result<Vec<MediaPort>> {
+fn bind_media(base: u16, workers: u16, ports: UdpPorts) -> anyhow::Result<Vec<MediaPort>> {
     if ports == UdpPorts::One {
         let bound = when_free(|| MediaPort::bind_shared(base, workers));
         return bound.map_err(|error| explain(error, "UDP", base, "--udp-port", None));
@@ -86,7 +108,7 @@ pub(crate) fn bind_media(base: u16, workers: u16, ports: UdpPorts) -> anyhow::Re
 }
 
 /// Listens for media over TCP, on all addresses. Calls go on without: there are HTTP's ports besides.
-pub(crate) fn bind_media_tcp(port: u16) -> Option<TcpListener> {
+fn bind_media_tcp(port: u16) -> Option<TcpListener> {
     let bind = |host: IpAddr| bind_listener(SocketAddr::new(host, port));
     let listener = bind(Ipv6Addr::UNSPECIFIED.into()).or_else(|error| match error.kind() {
         io::ErrorKind::AddrInUse => Err(error),
@@ -205,10 +227,13 @@ mod tests {
 
     #[test]
     fn media_over_tcp_has_the_number_of_udp_and_is_missed_where_another_has_it() {
-        let udp = MediaPort::bind(0).unwrap();
-        let held = bind_media_tcp(udp.port).expect("it is free for TCP");
-        assert_eq!(held.local_addr().unwrap().port(), udp.port);
-        assert!(bind_media_tcp(udp.port).is_none());
+        let (udp, held) = bind_media_both(0, 1, UdpPorts::One, true).unwrap();
+        let port = udp[0].port;
+        assert_eq!(held.expect("some number is free for both").local_addr().unwrap().port(), port);
+        let other = TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).unwrap();
+        assert!(bind_media_tcp(port).is_none());
+        drop((udp, other));
+        assert!(bind_media_both(0, 1, UdpPorts::One, false).unwrap().1.is_none());
     }
 
     #[test]

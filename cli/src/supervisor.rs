@@ -108,13 +108,13 @@ impl Supervisor {
         let http = sockets::bind_http(host, config.get("server.port"))?;
         let metrics = sockets::bind_metrics(host, config.metrics_port())?;
         let workers = config.worker_count();
-        let ports = sockets::bind_media(config.get("server.udp_port"), workers, config.udp_ports())?;
+        let base = config.get("server.udp_port");
+        let (ports, media_tcp) =
+            sockets::bind_media_both(base, workers, config.udp_ports(), config.get("server.ice_tcp"))?;
         let addresses = addresses::candidates(&config.get::<Vec<IpAddr>>("server.announce"), host);
         for address in addresses.iter().filter(|&&address| !ports.iter().any(|port| port.takes(address))) {
             tracing::warn!("browsers are not told {address}: this machine has no sockets of its family");
         }
-        let media_tcp = ports.first().filter(|_| config.get("server.ice_tcp"));
-        let media_tcp = media_tcp.and_then(|first| sockets::bind_media_tcp(first.port));
         let certificate = Certificate::load(&config, &addresses)?;
         let https =
             certificate.identity().map(|_| sockets::bind_https(host, config.get("tls.port"))).transpose()?;

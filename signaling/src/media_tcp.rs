@@ -4,6 +4,7 @@
 //! They come to a port of their own and to those of HTTP and HTTPS, so that a call is possible wherever
 //! the page is. What does not begin with an authentic check of a call here is closed.
 
+use crate::access::Tally;
 use crate::hub::Hub;
 use crate::state::State;
 use std::io;
@@ -17,6 +18,8 @@ use volley::control::connections::{self, MAX_FIRST};
 
 /// Connections at once whose first check is waited for; more are closed.
 const MOST_WAITING: usize = 256;
+/// So many of them of one address.
+const MOST_OF_ADDRESS: usize = 16;
 /// A browser sends its first check as soon as the connection stands.
 const CHECK_WITHIN: Duration = Duration::from_secs(5);
 /// What stands before each datagram (RFC 4571 §2).
@@ -32,6 +35,7 @@ struct Door {
     hub: Hub,
     workers: Vec<OwnedFd>,
     waiting: Semaphore,
+    of_address: Arc<Tally>,
 }
 
 /// Whether a connection that begins so carries media: with the length of an ICE check, which is below
@@ -51,7 +55,8 @@ pub(crate) async fn begins_as_media(stream: &TcpStream) -> io::Result<bool> {
 
 impl MediaDoor {
     pub(crate) fn new(hub: Hub, workers: Vec<OwnedFd>) -> MediaDoor {
-        MediaDoor(Arc::new(Door { hub, workers, waiting: Semaphore::new(MOST_WAITING) }))
+        let (waiting, of_address) = (Semaphore::new(MOST_WAITING), Arc::default());
+        MediaDoor(Arc::new(Door { hub, workers, waiting, of_address }))
     }
 
     /// Takes what comes to a port of media's own.
@@ -77,6 +82,11 @@ impl MediaDoor {
 
 impl Door {
     async fn hand_over(&self, mut stream: TcpStream) -> io::Result<()> {
+        let limits = self.hub.watch_access().borrow().limits_of_peer(stream.peer_addr()?.ip());
+        let held = limits.map(|(address, _)| self.of_address.hold(address, MOST_OF_ADDRESS));
+        if matches!(held, Some(None)) {
+            return Err(io::Error::other("too many of its address wait"));
+        }
         let _permit = self.waiting.try_acquire().map_err(|_| io::Error::other("too many wait"))?;
         let first = tokio::time::timeout(CHECK_WITHIN, read_frame(&mut stream)).await??;
         let find = move |state: &mut State, _| (state.worker_of_check(&first[LENGTH_BYTES..]), first);

@@ -132,8 +132,8 @@ impl History {
     /// both, and the newer stays.
     fn make_place(&mut self, index: u64) -> bool {
         while let Some(other) = self.table[self.slot_of(index)] {
-            let is_needed = other.index > index || self.reserved.since(other.kept) < KEEP;
-            if !is_needed || self.table.len() == MAX_PACKETS {
+            let is_young = self.reserved.since(other.kept) < KEEP;
+            if !is_young || self.table.len() == MAX_PACKETS {
                 return other.index < index;
             }
             let larger = vec![None; self.table.len() * 2];

@@ -103,9 +103,18 @@ impl Shard {
         let mut answer = [0; MAX_STUN_ANSWER];
         let checked = match self.links[link].transport.on_stun(now, &path, &check, &mut answer) {
             Ok(checked) => checked,
-            Err(cause) => return self.counters.drop(cause.into()),
+            Err(cause) => {
+                // A connection that begins with it is nobody's.
+                if !self.by_path.contains_key(&path) {
+                    out.close(&path);
+                }
+                return self.counters.drop(cause.into());
+            }
         };
         self.note_paths(now, (link, path), through, &checked);
+        if let Some(evicted) = checked.evicted.filter(|evicted| !self.by_path.contains_key(evicted)) {
+            out.close(&evicted);
+        }
         let answer = &answer[..checked.answer];
         let pushed = out.push(TrainId::STRAY, &path, answer.len(), |room| {
             room.copy_from_slice(answer);

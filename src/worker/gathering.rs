@@ -113,7 +113,7 @@ impl GatheringControl {
         let kept = work.is_late || self.limit > self.range.most;
         let before = if kept { self.limit } else { most };
         self.limit = limit(before, work.is_late, share).clamp(most, self.range.most * STRETCH);
-        let window = next(self.window, share).clamp(self.range.least, self.limit);
+        let window = next(self.window, share).clamp(self.range.least, self.limit.max(self.range.least));
         std::mem::replace(&mut self.window, window) != window
     }
 }

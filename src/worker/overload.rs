@@ -47,9 +47,9 @@ const DRAINS: Duration = Duration::from_millis(2);
 /// Prompt intervals in a row before something comes back: all of it within a second.
 const PROMPT_INTERVALS: u32 = 3;
 
-/// Prompt intervals in a row after which what came back did no harm: a second. It takes key frames to
-/// begin, and a moment to fill the socket.
-const HARMLESS_INTERVALS: u32 = 40;
+/// Prompt intervals in a row after which what came back did no harm: five seconds. It takes key frames to
+/// begin, and a load that is little too much takes seconds to fill the socket.
+const HARMLESS_INTERVALS: u32 = 200;
 
 /// The most that is waited when what came back proved too much: two seconds.
 const MOST_PATIENCE: u32 = 80;

@@ -17,12 +17,17 @@ impl Bucket {
 
     /// Whether once more is allowed.
     pub(crate) fn take(&mut self, now: Instant) -> bool {
+        self.take_some(now, 1)
+    }
+
+    /// Whether something is allowed that counts for so many.
+    pub(crate) fn take_some(&mut self, now: Instant, count: u32) -> bool {
         let since: Duration = now.saturating_duration_since(self.filled);
         self.filled = now;
         self.tokens = (self.tokens + since.as_secs_f64() * self.per_second).min(self.burst);
-        let allowed = self.tokens >= 1.0;
+        let allowed = self.tokens >= f64::from(count);
         if allowed {
-            self.tokens -= 1.0;
+            self.tokens -= f64::from(count);
         }
         allowed
     }
@@ -41,5 +46,7 @@ mod tests {
         assert_eq!((0..10).filter(|_| bucket.take(now)).count(), 2);
         now += Duration::from_secs(3600);
         assert_eq!((0..10).filter(|_| bucket.take(now)).count(), 5);
+        now += Duration::from_secs(2);
+        assert!(!bucket.take_some(now, 5) && bucket.take_some(now, 4) && !bucket.take(now));
     }
 }

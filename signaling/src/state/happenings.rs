@@ -40,7 +40,7 @@ impl State {
     pub(super) fn number_happenings(&mut self) -> Vec<Letter> {
         let mut letters = Vec::new();
         for happening in std::mem::take(&mut self.dirty.happenings) {
-            if !self.outbox.has_room() {
+            if !self.outbox.has_room(&happening.room.id) {
                 tracing::error!(room = happening.room.id, "too many webhooks wait; this one is never sent");
                 continue;
             }

@@ -12,6 +12,8 @@ pub(crate) const MAX_UNDER_WAY: usize = 16;
 /// Letters that wait, some 500 bytes each in the records. A receiver that is away for so long that they are
 /// more has missed a day of a busy server.
 const MAX_WAITING: usize = 10_000;
+/// Of one room: whoever makes much happen in theirs takes nothing from the others.
+const MAX_OF_ROOM: usize = 1_000;
 /// The pause after the first failure; it doubles …
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// … up to this: a receiver that is back should not wait much longer for what it missed.
@@ -65,9 +67,10 @@ impl Outbox {
         outbox
     }
 
-    /// Whether one more can wait.
-    pub(crate) fn has_room(&mut self) -> bool {
-        let has_room = self.tally.waiting < MAX_WAITING;
+    /// Whether one more of `room` can wait.
+    pub(crate) fn has_room(&mut self, room: &str) -> bool {
+        let of_room = self.lines.get(room).map_or(0, |line| line.letters.len());
+        let has_room = self.tally.waiting < MAX_WAITING && of_room < MAX_OF_ROOM;
         if !has_room {
             self.tally.dropped += 1;
         }
@@ -211,9 +214,15 @@ mod tests {
     #[test]
     fn when_too_many_wait_no_more_are_taken_and_that_is_counted() {
         let mut outbox = Outbox::of((0..MAX_WAITING as u64).map(|number| letter(number, "a")));
-        assert!(!outbox.has_room());
+        assert!(!outbox.has_room("b"));
         assert_eq!((outbox.tally().waiting, outbox.tally().dropped), (MAX_WAITING, 1));
         assert_eq!(outbox.clear().len(), MAX_WAITING);
-        assert!(outbox.has_room() && outbox.next(&target()).is_none());
+        assert!(outbox.has_room("b") && outbox.next(&target()).is_none());
+    }
+
+    #[test]
+    fn who_makes_much_happen_in_one_room_takes_nothing_from_others() {
+        let mut outbox = Outbox::of((0..MAX_OF_ROOM as u64).map(|number| letter(number, "a")));
+        assert!(!outbox.has_room("a") && outbox.has_room("b"));
     }
 }

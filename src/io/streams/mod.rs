@@ -151,8 +151,8 @@ impl Streams {
 
     /// Sends what waits, and lets go of what is over.
     pub(super) fn flush(&mut self) {
-        for index in 0..self.due.len() {
-            let slot = self.due[index];
+        let mut due = std::mem::take(&mut self.due);
+        for slot in due.drain(..) {
             let Some(stream) = self.get_mut(slot) else { continue };
             stream.due = false;
             let written = stream.write();
@@ -162,7 +162,10 @@ impl Streams {
                 self.watch_writable(slot, written == Written::Some);
             }
         }
-        self.due.clear();
+        // What has become due meanwhile stays so.
+        if self.due.is_empty() {
+            self.due = due;
+        }
     }
 
     /// A second has passed: what was quiet for too long ends with the next flush.
