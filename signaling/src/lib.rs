@@ -6,11 +6,13 @@
 //! - [`link`], [`store`]: the media process and the records, as far as the state needs them.
 //! - [`access`]: who may do what.
 //! - [`settings`]: what is configured.
-//! - [`mod@tls`]: HTTPS and WSS; `plain`: HTTP; `media_tcp`: media that comes over TCP, also to their ports.
+//! - [`mod@tls`]: HTTPS and WSS; `plain`: HTTP; `media_tcp`: media that comes over TCP, also to their ports;
+//!   `accepting`: what they have in common.
 //! - [`webhooks`]: what others are told of rooms.
 //! - `metrics`: what Prometheus is told.
 //! - `hub`: the one task that owns the state; `http`: everything that is served.
 
+mod accepting;
 pub mod access;
 mod clock;
 mod http;

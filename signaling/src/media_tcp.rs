@@ -4,6 +4,7 @@
 //! They come to a port of their own and to those of HTTP and HTTPS, so that a call is possible wherever
 //! the page is. What does not begin with an authentic check of a call here is closed.
 
+use crate::accepting;
 use crate::access::Tally;
 use crate::hub::Hub;
 use crate::state::State;
@@ -24,8 +25,6 @@ const MOST_OF_ADDRESS: usize = 16;
 const CHECK_WITHIN: Duration = Duration::from_secs(5);
 /// What stands before each datagram (RFC 4571 §2).
 const LENGTH_BYTES: usize = 2;
-/// Out of open files, most likely: to try again at once would only heat the core.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// The way to the workers, by their number.
 #[derive(Clone)]
@@ -62,13 +61,8 @@ impl MediaDoor {
     /// Takes what comes to a port of media's own.
     pub(crate) async fn serve(self, listener: TcpListener) {
         loop {
-            match listener.accept().await {
-                Ok((stream, _)) => drop(tokio::spawn(self.clone().take(stream))),
-                Err(error) => {
-                    tracing::debug!(%error, "a connection could not be taken");
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
-                }
-            }
+            let (stream, _) = accepting::next(&listener).await;
+            tokio::spawn(self.clone().take(stream));
         }
     }
 

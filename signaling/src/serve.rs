@@ -6,11 +6,11 @@ use crate::hub::Hub;
 use crate::link::MediaLink;
 use crate::media_tcp::MediaDoor;
 use crate::metrics::MetricsPort;
-use crate::plain::PlainListener;
+use crate::plain;
 use crate::settings::Settings;
 use crate::state::{Config, Loaded, State};
 use crate::store::{self, Store};
-use crate::tls::{Certificates, TlsListener};
+use crate::tls::{self, Certificates};
 use anyhow::Context as _;
 use axum::serve::ListenerExt as _;
 use std::net::SocketAddr;
@@ -178,12 +178,12 @@ pub async fn serve(
     let handshakes =
         move |peer| access.borrow().limits_of_peer(peer).map(|(peer, limits)| (peer, limits.handshakes));
     // `tap_io` makes them listeners whose connections tell their address.
-    let http = PlainListener::start(http, door.clone())?.tap_io(|_| {});
+    let http = plain::listen(http, door.clone())?.tap_io(|_| {});
     let pages = http::router(hub).into_make_service_with_connect_info::<SocketAddr>();
     let plain = axum::serve(http, pages.clone()).with_graceful_shutdown(stopped(stopping.clone()));
     let secure = async {
         let Some((https, certificates)) = https.zip(certificates) else { return Ok(()) };
-        let https = TlsListener::start(https, certificates, door, handshakes)?.tap_io(|_| {});
+        let https = tls::listen(https, certificates, door, handshakes)?.tap_io(|_| {});
         let server = axum::serve(https, pages).with_graceful_shutdown(stopped(stopping.clone()));
         server.await.context("the HTTPS server")
     };

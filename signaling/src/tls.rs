@@ -3,17 +3,17 @@
 //!
 //! Knows neither files nor when they change: the supervisor reads them.
 
+use crate::accepting::{self, Ready, Sender};
 use crate::access::Tally;
 use crate::media_tcp::{MediaDoor, begins_as_media};
-use axum::serve::Listener;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::crypto::{CryptoProvider, aws_lc_rs};
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
@@ -27,10 +27,6 @@ use tokio_rustls::server::TlsStream;
 const HANDSHAKE_WITHIN: Duration = Duration::from_secs(10);
 /// Handshakes at once: others wait in the kernel, so that strangers who say nothing cost little.
 const HANDSHAKES: usize = 512;
-/// Connections that wait to be served.
-const QUEUED: usize = 64;
-/// Out of open files, most likely: to try again at once would only heat the core.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// A certificate with its chain, and its key, both PEM.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -108,59 +104,41 @@ impl ResolvesServerCert for Certificates {
     }
 }
 
-/// Gives out connections whose handshake is over; none waits for the handshake of another.
-pub(crate) struct TlsListener {
-    connections: mpsc::Receiver<(TlsStream<TcpStream>, SocketAddr)>,
-    address: SocketAddr,
-}
-
-impl TlsListener {
-    /// Must be called inside the runtime. `limit` tells what an address counts as, and how many handshakes
-    /// of it may be under way; `None`: as many as there are.
-    pub(crate) fn start(
-        listener: TcpListener,
-        certificates: Arc<Certificates>,
-        door: Option<MediaDoor>,
-        limit: impl Fn(IpAddr) -> Option<(IpAddr, usize)> + Send + 'static,
-    ) -> anyhow::Result<TlsListener> {
-        let mut config = ServerConfig::builder_with_provider(Arc::new(provider()))
-            .with_safe_default_protocol_versions()?
-            .with_no_client_auth()
-            .with_cert_resolver(certificates);
-        // A WebSocket over HTTP/2 (RFC 8441) would gain nothing here.
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        let address = listener.local_addr()?;
-        let (ready, connections) = mpsc::channel(QUEUED);
-        tokio::spawn(accept(listener, TlsAcceptor::from(Arc::new(config)), door, ready, limit));
-        Ok(TlsListener { connections, address })
-    }
+/// Gives out connections whose handshake is over. Must be called inside the runtime. `limit` tells what an
+/// address counts as, and how many handshakes of it may be under way; `None`: as many as there are.
+pub(crate) fn listen(
+    listener: TcpListener,
+    certificates: Arc<Certificates>,
+    door: Option<MediaDoor>,
+    limit: impl Fn(IpAddr) -> Option<(IpAddr, usize)> + Send + 'static,
+) -> anyhow::Result<Ready<TlsStream<TcpStream>>> {
+    let mut config = ServerConfig::builder_with_provider(Arc::new(provider()))
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_cert_resolver(certificates);
+    // A WebSocket over HTTP/2 (RFC 8441) would gain nothing here.
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    let (sender, ready) = Ready::at(listener.local_addr()?);
+    tokio::spawn(accept(listener, TlsAcceptor::from(Arc::new(config)), door, sender, limit));
+    Ok(ready)
 }
 
 async fn accept(
     listener: TcpListener,
     acceptor: TlsAcceptor,
     door: Option<MediaDoor>,
-    ready: mpsc::Sender<(TlsStream<TcpStream>, SocketAddr)>,
+    ready: Sender<TlsStream<TcpStream>>,
     limit: impl Fn(IpAddr) -> Option<(IpAddr, usize)> + Send,
 ) {
     let handshakes = Arc::new(Semaphore::new(HANDSHAKES));
     let of_address = Arc::new(Tally::default());
     while let Ok(permit) = Arc::clone(&handshakes).acquire_owned().await {
-        let (stream, address) = match listener.accept().await {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                tracing::debug!(%error, "a connection could not be taken");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-                continue;
-            }
-        };
+        let (stream, address) = accepting::next(&listener).await;
         let held = limit(address.ip()).map(|(address, most)| of_address.hold(address, most));
         if matches!(held, Some(None)) {
             tracing::debug!(%address, "an address has too many TLS handshakes under way; this one is closed");
             continue;
         }
-        // As for plain HTTP: an answer is one small message that the page waits for.
-        let _ = stream.set_nodelay(true);
         let (acceptor, door, ready) = (acceptor.clone(), door.clone(), ready.clone());
         tokio::spawn(async move {
             match tokio::time::timeout(HANDSHAKE_WITHIN, welcome(stream, &acceptor, door)).await {
@@ -187,23 +165,6 @@ async fn welcome(
         return Ok(None);
     }
     acceptor.accept(stream).await.map(Some)
-}
-
-impl Listener for TlsListener {
-    type Io = TlsStream<TcpStream>;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
-        match self.connections.recv().await {
-            Some(connection) => connection,
-            // The accepting task ends with the runtime only.
-            None => std::future::pending().await,
-        }
-    }
-
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        Ok(self.address)
-    }
 }
 
 #[cfg(test)]
@@ -233,8 +194,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let limit = |peer: IpAddr| (peer == IpAddr::from([127, 0, 0, 1])).then_some((peer, 2));
-        let _kept =
-            TlsListener::start(listener, Certificates::new(&identity()).unwrap(), None, limit).unwrap();
+        let _kept = listen(listener, Certificates::new(&identity()).unwrap(), None, limit).unwrap();
         let connect = async |from: [u8; 4]| {
             let socket = tokio::net::TcpSocket::new_v4().unwrap();
             socket.bind((from, 0).into()).unwrap();
