@@ -29,8 +29,9 @@ export async function many(context) {
   await sleep(6000);
   const second = await videosReceived(page, MEASURED_MS);
   checks.that('on the next page ten videos are received and no more', second.length >= 9 && second.length <= TILES, second);
+  const offerBytes = await page.evaluate(() => volley.pc.localDescription.sdp.length);
   await crowd.leave();
-  return { people: PEOPLE, shown: TILES - 1, received: first.length, receivedOnNextPage: second.length, cpuPercent, ...checks.figures };
+  return { people: PEOPLE, shown: TILES - 1, received: first.length, receivedOnNextPage: second.length, offerBytes, cpuPercent, ...checks.figures };
 }
 
 // Of the browser's processes, in clock ticks: together they are one group.
