@@ -97,8 +97,7 @@ impl Handing {
         let source = source_of(from);
         let of_source = self.of_sources[source].max(now);
         let begins = self.checks.max(now);
-        let may =
-            begins.since(now) < CHECKS_AT_ONCE && of_source.since(now) < CHECKS_AT_ONCE / SHARE_OF_SOURCE;
+        let may = begins.since(now) < CHECKS_AT_ONCE && of_source.since(now) < CHECKS_AT_ONCE;
         if may {
             self.checks = begins + CHECK_INTERVAL;
             self.of_sources[source] = of_source + CHECK_INTERVAL * SHARE_OF_SOURCE;
