@@ -18,8 +18,8 @@ use volley::base::{
 };
 use volley::control::message::{OpenSlot, OpenTransport, Publish};
 use volley::control::types::{
-    self, Codec, CodecParameters, Encoding, ExtensionIds, FingerprintHash, IceCredentials, Kind, Mid,
-    Password, Source, TransportState,
+    self, Codec, CodecParameters, DtlsRole, Encoding, ExtensionIds, FingerprintHash, IceCredentials, Kind,
+    Mid, Password, Source, TransportState,
 };
 use volley::control::{Command, Event};
 use volley::shard::{Datagram, Shard, ShardConfig};
@@ -382,6 +382,7 @@ fn commands(number: u64, rtc: &Rtc, fingerprint: &str, ours: &IceCreds, theirs: 
             local: credentials(ours),
             remote: credentials(theirs),
             fingerprint: parse_fingerprint(fingerprint),
+            role: DtlsRole::Server,
             cname: "foreign".try_into().expect("it is short"),
         })),
     ];

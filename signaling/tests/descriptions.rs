@@ -4,6 +4,7 @@ mod common;
 
 use common::{Lab, fixture};
 use proptest::prelude::*;
+use volley::control::types::Codec;
 use volley_signaling::sdp::{Offer, RtpSection};
 
 const NAMES: [&str; 7] = [
@@ -193,11 +194,25 @@ fn m_lines_that_would_need_their_own_transport_are_refused() {
     assert!(!answer.contains("BUNDLE") && !answer.contains("candidate"), "{answer}");
 }
 
+/// The profile that a publisher names is the one that viewers must name, too.
+#[test]
+fn what_ffmpeg_calls_baseline_is_shown_to_browsers_that_know_the_constrained_one() {
+    let formats = |name| -> Vec<u32> {
+        let offer = Offer::parse(&fixture(name)).expect(name);
+        let sections = offer.sections.iter().filter_map(|section| section.rtp.as_ref());
+        let codecs = sections.flat_map(|section| &section.codecs).map(|codec| &codec.parameters);
+        codecs.filter(|codec| codec.codec == Codec::H264).map(|codec| codec.format).collect()
+    };
+    let [format] = formats("ffmpeg")[..] else { panic!("{:?}", formats("ffmpeg")) };
+    let of_browser = formats("chromium-example-client");
+    assert!(of_browser.contains(&format), "{format}: {of_browser:?}");
+}
+
 #[test]
 fn offers_that_cannot_be_served_say_why() {
     let whole = fixture("chromium-example-client");
     let cases = [
-        (whole.replace("setup:actpass", "setup:passive"), "always the DTLS server"),
+        (whole.replace("setup:actpass", "setup:holdconn"), "actpass, active or passive"),
         (whole.replace("a=ice-pwd", "a=x-pwd"), "a=ice-ufrag and a=ice-pwd"),
         (whole.replace("a=ice-ufrag:", "a=ice-ufrag:a b"), "a=ice-ufrag and a=ice-pwd"),
         (whole.replace("a=fingerprint:sha-256", "a=fingerprint:sha-1"), "a=fingerprint"),

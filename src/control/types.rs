@@ -216,6 +216,16 @@ pub enum DtlsVersion {
     Dtls13,
 }
 
+/// Who of both begins a handshake (RFC 8842 §5).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum DtlsRole {
+    /// The peer, as nearly all do.
+    #[default]
+    Server,
+    /// We do: the peer insists on being the server.
+    Client,
+}
+
 /// Why a transport ended or a command was refused. Stable: the names stand in metrics and logs.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Reason {

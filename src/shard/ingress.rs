@@ -6,6 +6,7 @@ use super::demux::Datagram;
 use super::link::Ingress;
 use crate::base::id::{PayloadType, Ssrc};
 use crate::base::{Outbox, Time};
+use crate::control::Event;
 use crate::control::types::{Encoding, Kind};
 use crate::media::frame::Frame;
 use crate::media::history::MAX_PACKET;
@@ -200,6 +201,9 @@ impl Shard {
 
     /// Tells congestion control's bookkeeping of the packet.
     fn note_arrival(&mut self, now: Time, link: u32, view: &RtpView<'_>, out: &mut impl Outbox) {
+        if !std::mem::replace(&mut self.links[link].has_heard, true) {
+            self.tell(Event::Media { transport: self.links[link].opened.transport });
+        }
         let id = self.links[link].transport_cc;
         let Some(sequence) = view.extension(id).and_then(read_transport_sequence) else { return };
         if !self.links[link].arrivals.on_packet(now, sequence) {

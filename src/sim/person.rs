@@ -15,7 +15,8 @@ use crate::base::{ParticipantId, RoomId, SlotId, Time, TrackId, TransportId, Wal
 use crate::control::Command;
 use crate::control::message::{OpenSlot, OpenTransport, Publish};
 use crate::control::types::{
-    Codec, CodecParameters, Encoding, ExtensionIds, IceCredentials, Kind, MAX_CODECS, Mid, Password, Source,
+    Codec, CodecParameters, DtlsRole, Encoding, ExtensionIds, IceCredentials, Kind, MAX_CODECS, Mid,
+    Password, Source,
 };
 use arrayvec::{ArrayString, ArrayVec};
 use std::collections::VecDeque;
@@ -129,7 +130,8 @@ impl Person {
         let mut fingerprint = DtlsClient::fingerprint();
         fingerprint.value[0] ^= u8::from(plan.wrong_fingerprint);
         ledger.owners.insert(transport, participant);
-        let open = OpenTransport { participant, transport, local, remote, fingerprint, cname };
+        let role = DtlsRole::Server;
+        let open = OpenTransport { participant, transport, local, remote, fingerprint, role, cname };
         let mut commands = vec![Command::Join { room, participant }, Command::OpenTransport(Box::new(open))];
         let numbering = Numbering::draw(plan, &mut person.random);
         person.publish_all(plan, &numbering, ids, ledger, now, &mut commands);

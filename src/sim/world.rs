@@ -463,6 +463,7 @@ fn note_event(now: Time, event: Event, ends: &[Reason], ledger: &mut Ledger, vio
         | Event::Lost { .. }
         | Event::Load { .. }
         | Event::Layers { .. }
+        | Event::Media { .. }
         | Event::Speaks { .. } => {}
     }
 }

@@ -1,6 +1,7 @@
 // `scripts/e2e NAME`: runs the named browser tests and prints one JSON line per case on standard output.
 import fs from 'node:fs';
 import { parseArgs } from 'node:util';
+import * as acme from './cases/acme.js';
 import * as adapt from './cases/adapt.js';
 import * as badInput from './cases/bad-input.js';
 import * as drain from './cases/drain.js';
@@ -33,7 +34,7 @@ import { FIGURES, WORKS } from './measure/limits.js';
 
 const TESTS = [
   meter, startStop, twoTabs, library, killSignaling, badInput, tokens, layers, adapt, loss, lastN, mesh, moderation, moves, onePort, onePortHanded,
-  openssl, page, whipWhep, turn, tcpOnly, ipv6, drain, webhooks,
+  openssl, page, whipWhep, turn, tcpOnly, ipv6, drain, webhooks, acme,
 ];
 const USAGE = 'usage: ./scripts/e2e NAME|all [--json] [--seconds N] [--io uring|epoll] [--only CASE] [--attempts N] [--works] [--keep] [--screens FOLDER], or --list';
 const FULL_SECONDS = 60;

@@ -12,8 +12,8 @@ use volley::base::{
 };
 use volley::control::message::{Command as ServerCommand, OpenSlot, OpenTransport, Publish as PublishTrack};
 use volley::control::types::{
-    Codec, CodecParameters, Encoding, ExtensionIds, IceCredentials, Kind as ServerKind, Password, Source,
-    SrtpProfile,
+    Codec, CodecParameters, DtlsRole, Encoding, ExtensionIds, IceCredentials, Kind as ServerKind, Password,
+    Source, SrtpProfile,
 };
 use volley::io::{Io, IoConfig, bind_media_socket};
 use volley::shard::{Datagram, Shard, ShardConfig};
@@ -198,6 +198,7 @@ impl Server {
             local: in_server(&ours),
             remote: in_server(&theirs),
             fingerprint: read_fingerprint(load.fingerprint()).expect("the load's own"),
+            role: DtlsRole::Server,
             cname: "server".try_into().expect("it is short"),
         })));
         let sends = publishes(id as u32);

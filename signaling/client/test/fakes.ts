@@ -142,6 +142,7 @@ export class FakePeer {
   remoteDescription: { type: string } | null = null;
   transceivers: FakeTransceiver[] = [];
   candidates: string[] = [];
+  configuration: RTCConfiguration;
   /** Pictures that were decoded of each m-line. */
   decoded = 0;
   onnegotiationneeded: (() => void) | null = null;
@@ -150,7 +151,8 @@ export class FakePeer {
   #offers = 0;
   #asked = false;
 
-  constructor() {
+  constructor(configuration: RTCConfiguration = {}) {
+    this.configuration = configuration;
     FakePeer.made.push(this);
   }
 
@@ -190,6 +192,10 @@ export class FakePeer {
 
   async addIceCandidate({ candidate }: { candidate: string }): Promise<void> {
     this.candidates.push(candidate);
+  }
+
+  setConfiguration(configuration: RTCConfiguration): void {
+    this.configuration = configuration;
   }
 
   restartIce(): void {

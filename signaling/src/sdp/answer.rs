@@ -5,7 +5,7 @@ use crate::sdp::simulcast;
 use crate::sdp::{Candidate, LocalIce, OfferedCodec, RtpSection, Section};
 use sdp_types::{Attribute, Bandwidth, Connection, Media, Origin, Session, Time};
 use std::net::{IpAddr, Ipv4Addr};
-use volley::control::types::{Fingerprint, Kind};
+use volley::control::types::{DtlsRole, Fingerprint, Kind};
 
 /// Everything an answer says.
 #[derive(Clone, Debug)]
@@ -20,6 +20,8 @@ pub struct Answer<'a> {
     pub is_bundle: bool,
     /// Our credentials.
     pub ice: &'a LocalIce,
+    /// What we are in DTLS.
+    pub role: DtlsRole,
     /// Our certificate's.
     pub fingerprint: &'a Fingerprint,
     /// Where we are reached, best first.
@@ -154,8 +156,14 @@ impl Answer<'_> {
         lines.value("ice-ufrag", &self.ice.ufrag);
         lines.value("ice-pwd", &self.ice.password);
         lines.value("fingerprint", fingerprint_text(self.fingerprint));
-        // RFC 8842 §5.3: to actpass or active we answer passive, always.
-        lines.value("setup", "passive");
+        // RFC 8842 §5.3: to actpass or active we answer passive; a peer that insists on that is answered active.
+        lines.value(
+            "setup",
+            match self.role {
+                DtlsRole::Server => "passive",
+                DtlsRole::Client => "active",
+            },
+        );
         // RFC 8843 §7.1.3: candidates stand in the tagged m-line only.
         if tagged {
             for (index, candidate) in self.candidates.iter().enumerate() {

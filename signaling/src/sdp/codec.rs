@@ -51,7 +51,7 @@ pub(super) fn read(media: &Media, kind: Kind) -> Vec<OfferedCodec> {
         let remb = read_feedback(&mut parameters, &feedback) && !parameters.transport_cc;
         codecs.push(OfferedCodec { parameters, name: map.encoding_name.clone(), answer_fmtp, remb });
     }
-    h264::drop_shadowed_baseline(&mut codecs);
+    h264::settle_baseline(&mut codecs);
     codecs.truncate(MAX_CODECS);
     codecs
 }

@@ -8,7 +8,7 @@ use crate::base::id::{
 };
 use crate::control::message::{Command, Event, MAX_CNAME, OpenSlot, OpenTransport, Publish};
 use crate::control::types::{
-    Codec, CodecParameters, DtlsVersion, Encoding, ExtensionIds, Fingerprint, FingerprintHash,
+    Codec, CodecParameters, DtlsRole, DtlsVersion, Encoding, ExtensionIds, Fingerprint, FingerprintHash,
     IceCredentials, Kind, LinkStats, MAX_CODECS, MAX_ENCODINGS, MAX_UFRAG, Mid, Password, Reason, Source,
     SrtpProfile, TrackStats, TransportState,
 };
@@ -106,6 +106,7 @@ variants!(Codec { 0 => Opus, 1 => Vp8, 2 => Vp9, 3 => H264, 4 => Av1 });
 variants!(Source { 0 => Microphone, 1 => Camera, 2 => Screen, 3 => ScreenAudio });
 variants!(SrtpProfile { 0 => AeadAes128Gcm, 1 => AeadAes256Gcm, 2 => Aes128CmSha1_80 });
 variants!(DtlsVersion { 0 => Dtls12, 1 => Dtls13 });
+variants!(DtlsRole { 0 => Server, 1 => Client });
 variants!(FingerprintHash { 0 => Sha256, 1 => Sha384, 2 => Sha512 });
 variants!(Reason {
     0 => Asked,
@@ -177,6 +178,7 @@ layout!(OpenTransport {
     local: IceCredentials,
     remote: IceCredentials,
     fingerprint: Fingerprint,
+    role: DtlsRole,
     cname: ArrayString<MAX_CNAME>,
 });
 layout!(Publish {
@@ -235,4 +237,5 @@ variants!(Event {
     8 => Speaks { participant: ParticipantId, speaks: bool },
     9 => Layers { track: TrackId, wanted: u8 },
     10 => LinkStats { request: u64, transport: TransportId, stats: LinkStats },
+    11 => Media { transport: TransportId },
 });
