@@ -360,7 +360,7 @@ mod tests {
     #[test]
     fn layers_of_one_camera_have_its_time_stamps() {
         let at = Time::from_millis(12_345);
-        let [small, large] = [0, 2].map(|place| layer(place));
+        let [small, large] = [0, 2].map(layer);
         assert_eq!(small.timestamp(at), large.timestamp(at));
         assert_ne!(small.index, large.index, "each has its own numbers");
     }

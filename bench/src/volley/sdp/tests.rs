@@ -93,6 +93,7 @@ fn answer(offer: &server::Offer) -> String {
         is_bundle: true,
         ice: &ice,
         fingerprint: &fingerprint,
+        role: volley::control::types::DtlsRole::Server,
         candidates: &candidates,
         cname: "cname",
         max_bitrate: None,
