@@ -17,7 +17,7 @@ use crate::media::pictures;
 use crate::media::track::Track;
 use crate::media::train_plan::{MAX_PLANNED, Wagon, plan};
 use crate::transport::srtp::{Payload, SrtpSender};
-use crate::wire::extension::stamp_transport_sequence;
+use crate::wire::extension::{AbsSendTime, Stamp, stamp_send_time, stamp_transport_sequence};
 use arrayvec::ArrayVec;
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -55,8 +55,8 @@ pub(super) struct Owed {
     pub(super) replayed: bool,
     /// It is sound, which waits for no pacer.
     pub(super) is_sound: bool,
-    /// It has a transport-wide sequence number, which is written when it leaves.
-    pub(super) is_numbered: bool,
+    /// What is written into its header when it leaves.
+    pub(super) stamp: Stamp,
     /// Index in the layer's history.
     pub(super) published: u64,
     /// Index in the seat's sequence.
@@ -166,7 +166,7 @@ impl Owed {
             begins: false,
             replayed: false,
             is_sound: false,
-            is_numbered: false,
+            stamp: Stamp::None,
             published,
             index: 0,
             header_start: 0,
@@ -399,7 +399,7 @@ impl<'a> Train<'a> {
                 }
             };
             let payload = Payload { head, body: payload, padding: place.padding };
-            if self.seal(owed.index, waiting.header(owed), payload, owed.is_numbered, counters, out) {
+            if self.seal(owed.index, waiting.header(owed), payload, owed.stamp, counters, out) {
                 counters.padding += u64::from(place.padding);
                 counters.redundant += u64::from(owed.older.is_some());
                 let sent =
@@ -409,24 +409,27 @@ impl<'a> Train<'a> {
         }
     }
 
-    /// Reserves room in the train and seals header and payload into it. With `is_numbered` the
-    /// transport-wide sequence number is written into the header.
+    /// Reserves room in the train and seals header and payload into it.
     pub(super) fn seal(
         &mut self,
         index: u64,
         header: &[u8],
         payload: Payload<'_>,
-        is_numbered: bool,
+        stamp: Stamp,
         counters: &mut Counters,
         out: &mut impl Outbox,
     ) -> bool {
         let capacity = header.len() + payload.len() + self.sender.overhead();
-        let rate = self.rate.as_deref_mut().filter(|_| is_numbered);
-        let number = rate.as_ref().map(|rate| rate.estimator.next_sequence());
+        let rate = self.rate.as_deref_mut();
+        let numbered = rate.as_ref().filter(|_| stamp == Stamp::Sequence);
+        let number = numbered.map(|rate| rate.estimator.next_sequence());
+        let leaves = AbsSendTime::from_nanos(self.at.as_nanos());
         let pushed = out.push(self.id, &self.path, capacity, |room| {
             room[..header.len()].copy_from_slice(header);
             if let Some(number) = number {
                 stamp_transport_sequence(&mut room[..header.len()], number);
+            } else if stamp == Stamp::SendTime {
+                stamp_send_time(&mut room[..header.len()], leaves);
             }
             self.sender.seal_rtp(index, header.len(), payload, room).ok()
         });
@@ -434,8 +437,10 @@ impl<'a> Train<'a> {
             Push::Committed => {
                 self.sent.packets += 1;
                 self.sent.bytes += capacity as u64;
-                if let Some(rate) = rate {
-                    rate.on_sent(self.at, capacity);
+                match (rate, number) {
+                    (Some(rate), Some(_)) => rate.on_sent(self.at, capacity),
+                    (Some(rate), None) => rate.on_unnumbered(capacity),
+                    (None, _) => {}
                 }
                 return true;
             }
