@@ -233,7 +233,6 @@ impl Scenario {
         }
         for plan in &mut scenario.people {
             plan.fec = random.chance(0.3);
-            plan.remb = !plan.transport_cc && random.chance(0.5);
         }
         scenario
     }

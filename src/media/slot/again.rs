@@ -41,7 +41,7 @@ impl Slot {
         let run = showing.run.filter(|run| run.layer == packet.layer)?;
         let original = self.numbering.known(packet.index)?;
         // What was sent empty has nothing to be sent again.
-        let shown = self.selection.shows(packet.index, packet);
+        let shown = !packet.payload.is_empty() && self.selection.shows(packet.index, packet);
         let head = self.pictures.head_again(&packet.frame, packet.payload).filter(|_| shown)?;
         let outgoing = Outgoing {
             index: self.next_rtx_index,

@@ -21,6 +21,8 @@ const RATES: [Rate; 3] = [
     Rate { bits_per_second: 2_500_000, pictures: 30 },
 ];
 const TOP: u8 = 2;
+/// Three pictures at 30 a second: where people begin to see that a picture stands still.
+const STOP: Duration = Duration::from_millis(100);
 
 /// One row.
 #[derive(Clone, Debug)]
@@ -218,7 +220,9 @@ impl CallWatch {
             return;
         }
         if shown.frame.is_some() {
-            shown.seen.longest_gap = shown.seen.longest_gap.max(now.since(shown.at));
+            let gap = now.since(shown.at);
+            shown.seen.longest_gap = shown.seen.longest_gap.max(gap);
+            shown.seen.stops += u32::from(gap >= STOP);
             shown.seen.switches += u32::from(shown.layer != tag.layer);
         }
         (shown.layer, shown.frame, shown.at) = (tag.layer, whole, now);
@@ -232,7 +236,8 @@ impl CallWatch {
         };
         let seen: Vec<Seen> = self.shown.values().map(until_the_end).collect();
         let score = self.watch.score(&plan.judged_by(), &seen);
+        let stops = Some(seen.iter().map(|seen| seen.stops).sum()).filter(|_| plan.up.loss > 0.0);
         // What several pictures of one receiver got is not told apart.
-        Score { shares: score.shares.filter(|_| plan.publishers == 1), ..score }
+        Score { stops, shares: score.shares.filter(|_| plan.publishers == 1), ..score }
     }
 }

@@ -82,11 +82,11 @@ pub fn run_watched(plan: &Plan, seed: u64, mut watch: impl FnMut(Time, &[&Estima
         }
         run.happen(now, event);
     }
-    let seen = run
-        .flows
-        .iter()
-        .flatten()
-        .map(|flow| Seen { longest_gap: flow.viewer.longest_gap(), switches: flow.source.switches() });
+    let seen = run.flows.iter().flatten().map(|flow| Seen {
+        longest_gap: flow.viewer.longest_gap(),
+        switches: flow.source.switches(),
+        stops: 0,
+    });
     let seen: Vec<Seen> = seen.collect();
     run.watch.score(plan, &seen)
 }

@@ -37,6 +37,8 @@ pub struct Score {
     pub drained: Option<Duration>,
     /// Until the top layer was shown for good after the link had come back.
     pub back: Option<Duration>,
+    /// How often a picture stood still for 100 ms and more, where the publisher's link loses packets.
+    pub stops: Option<u32>,
     /// The least and the most that one of several receivers got, by their mean, in the last half.
     pub shares: Option<(f64, f64)>,
 }
@@ -48,6 +50,8 @@ pub(super) struct Seen {
     pub(super) longest_gap: Duration,
     /// Changes of layer.
     pub(super) switches: u32,
+    /// How often its picture stood still for longer than anybody fails to see.
+    pub(super) stops: u32,
 }
 
 /// Watches a row.
@@ -110,6 +114,7 @@ impl Watch {
             loss: self.lost as f64 / self.sent.max(1) as f64,
             drained,
             back: after(returns.filter(|_| layers), self.below_top),
+            stops: None,
             shares: self.shares(),
         }
     }
@@ -191,6 +196,7 @@ impl fmt::Display for Score {
         let mut notes = Vec::new();
         notes.extend(self.drained.map(|time| format!("queue short after {}", seconds(time))));
         notes.extend(self.back.map(|time| format!("top layer back after {}", seconds(time))));
+        notes.extend(self.stops.map(|stops| format!("{stops} stops of 100 ms")));
         notes.extend(self.shares.map(|(least, most)| format!("shares {least:.2} to {most:.2} of the mean")));
         if notes.is_empty() { Ok(()) } else { write!(f, "  {}", notes.join(", ")) }
     }
