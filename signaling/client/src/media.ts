@@ -10,6 +10,7 @@ import { Offers } from "./offers.ts";
 import { picturesOf } from "./pictures.ts";
 import { isInput, kindOf, type Publications } from "./publications.ts";
 import type { Signaling } from "./signaling.ts";
+import { slim } from "./slim.ts";
 
 export interface MediaOptions {
   signaling: Signaling;
@@ -46,6 +47,8 @@ export class Media extends Emitter<MediaEvents> {
   #iceServers: RTCIceServer[] = [];
   /** How many receiving m-lines the server can use; a renewed connection has them from the start. */
   #receive = { audio: 1, video: 1 };
+  /** How many pairs of them are of use to whoever shows them. */
+  #seats = 0;
   #offers: Offers | null = null;
   #health: Health | null = null;
   /** What we send and on which m-line. */
@@ -113,6 +116,14 @@ export class Media extends Emitter<MediaEvents> {
     if (this.#resting === resting) return;
     this.#resting = resting;
     for (const source of this.#senders.keys()) this.#replace(source);
+  }
+
+  /** Makes room for so many pairs, however few the server asks for. What was made stays. */
+  wantSeats(pairs: number): void {
+    if (pairs <= this.#seats) return;
+    this.#seats = pairs;
+    // What is added is offered by itself; before the first answer more would only delay it.
+    if (this.pc?.remoteDescription) this.#addReceiving();
   }
 
   /** Loudness of what arrives on an m-line, 0 to 1. */
@@ -193,6 +204,7 @@ export class Media extends Emitter<MediaEvents> {
   async #accept(sdp: string): Promise<void> {
     await this.#offers?.accept(sdp);
     for (const layers of this.#layers.values()) void layers.update();
+    this.#addReceiving();
     this.emit("negotiated", undefined);
   }
 
@@ -220,8 +232,11 @@ export class Media extends Emitter<MediaEvents> {
   #addReceiving(): boolean {
     let added = false;
     for (const kind of ["audio", "video"] as const) {
-      for (let have = this.#receiving(kind); this.pc && have < this.#receive[kind]; have += 1) {
-        this.#add(this.pc, kind, { direction: "recvonly" });
+      const asked = this.#receive[kind];
+      const wanted = this.pc?.remoteDescription ? Math.max(asked, this.#seats) : asked;
+      for (let have = this.#receiving(kind); this.pc && have < wanted; have += 1) {
+        const line = this.#add(this.pc, kind, { direction: "recvonly" });
+        if (have >= asked) slim(line);
         added = true;
       }
     }

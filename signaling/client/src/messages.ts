@@ -77,6 +77,12 @@ export type ClientMessage =
       /** 1 to 2000 characters. */
       text: string;
     }
+  /** Ask to speak, or no longer. Told again by `participants` to whoever comes later. */
+  | {
+      type: "raise-hand";
+      /** Whether the hand is up now. */
+      raised: boolean;
+    }
   /** Tell one other person what it takes to talk directly, in a room whose mode allows it. Passed on as it is, as `signal`. */
   | {
       type: "signal";
@@ -224,6 +230,14 @@ export type ServerMessage =
       /** What they said. */
       text: string;
     }
+  /** Somebody asks to speak, or no longer. */
+  | {
+      type: "hand-raised";
+      /** Who. */
+      participantId: string;
+      /** Whether the hand is up now. */
+      raised: boolean;
+    }
   /** The wish for a quality was heard; its fields are repeated. */
   | {
       type: "quality";
@@ -295,6 +309,8 @@ export type MediaPath = "sfu" | "mesh";
 
 /** A participant as the others see them. */
 export interface ParticipantView {
+  /** Whether they ask to speak. */
+  handRaised: boolean;
   /** Whether they have given no sign of life for a while. */
   hidden: boolean;
   /** Opaque. */

@@ -62,6 +62,7 @@ export class Room extends Emitter<RoomEvents> {
   #token: string | undefined;
   #grants: readonly string[] = [];
   #pinned: string | null = null;
+  #handRaised = false;
   /** Seats of which `track` was told. */
   #arrived = new Set<string>();
   #mediaState: MediaState = "new";
@@ -121,6 +122,11 @@ export class Room extends Emitter<RoomEvents> {
     return this.#people.speakers;
   }
 
+  /** Whether we ask to speak. */
+  get handRaised(): boolean {
+    return this.#handRaised;
+  }
+
   /** How the packets fare. */
   get mediaState(): MediaState {
     return this.#mediaState;
@@ -170,6 +176,7 @@ export class Room extends Emitter<RoomEvents> {
     this.#wishes.forget();
     this.#arrived.clear();
     this.#pinned = null;
+    this.#handRaised = false;
     this.#giveUp();
   }
 
@@ -213,6 +220,19 @@ export class Room extends Emitter<RoomEvents> {
   /** Says something to the room. False: the server cannot hear it now. */
   chat(text: string): boolean {
     return this.signaling.send({ type: "chat", text });
+  }
+
+  /** Asks to speak, or no longer; the others are told, now or as soon as they can be. */
+  raiseHand(raised: boolean): void {
+    if (this.#handRaised === raised) return;
+    this.#handRaised = raised;
+    this.signaling.send({ type: "raise-hand", raised });
+    this.emit("change", undefined);
+  }
+
+  /** Makes room for so many pictures of others at once, where the server alone would ask for fewer. */
+  wantSeats(pairs: number): void {
+    this.#media.wantSeats(pairs);
   }
 
   /** Says how good a picture is of use. False: the server cannot hear it now. */
@@ -311,6 +331,7 @@ export class Room extends Emitter<RoomEvents> {
 
   #entered(joined: FromServer<"joined">): void {
     this.#grants = joined.grants;
+    if (this.#handRaised) this.signaling.send({ type: "raise-hand", raised: true });
     if (this.#pinned !== null && this.#people.all.has(this.#pinned)) this.pin(this.#pinned);
     this.#asking?.resolve(joined);
     this.#asking = null;

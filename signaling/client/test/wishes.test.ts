@@ -1,5 +1,5 @@
 import { beforeEach, expect, test, vi } from "vitest";
-import { linesOf, SETTLES_WITHIN_MS, Wishes } from "../src/wishes.ts";
+import { linesOf, NEXT_AFTER_MS, SETTLES_WITHIN_MS, TOLD_AT_ONCE, Wishes } from "../src/wishes.ts";
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -30,6 +30,17 @@ test("what the server could not hear is told with the next change, and all of it
   heard.wishes.want(new Map([["1", 100]]));
   vi.advanceTimersByTime(SETTLES_WITHIN_MS);
   expect(heard.told.length).toBe(2);
+});
+
+test("a room full of seats is told in parts, what is seen first", () => {
+  const { wishes, told } = start();
+  const seats = Array.from({ length: 49 }, (_, seat) => [String(seat), seat < 30 ? 0 : 180] as const);
+  wishes.want(new Map(seats));
+  vi.advanceTimersByTime(SETTLES_WITHIN_MS);
+  expect(told.length).toBe(TOLD_AT_ONCE);
+  expect(told.every(([, height]) => height === 180)).toBe(true);
+  vi.advanceTimersByTime(NEXT_AFTER_MS * 5);
+  expect(told.length).toBe(49);
 });
 
 test("a wide tile needs the lines of the picture that fills it", () => {

@@ -122,6 +122,7 @@ impl State {
             dialogue: None,
             transport: None,
             quality: Default::default(),
+            hand_raised: false,
             bridge: None,
             ended: None,
             socket,

@@ -5,12 +5,13 @@
  * - `volley.signaling`: the socket (its events, `reconnect()`, `participantId`);
  * - `volley.state()`: everything worth asserting on, as plain data.
  *
- * Timings are in `performance.getEntriesByType("mark")`: `volley-join` when Join is pressed, and
+ * Timings are in `performance.getEntriesByType("mark")`: `volley-ready` when the lobby can be used,
+ * `volley-join` when Join is pressed, and
  * `volley-first-frame` (with `detail.participantId`) whenever a tile shows its first picture.
  */
 import type { Room } from "volley-client";
-import type { Devices } from "./devices.ts";
-import type { Notices } from "./notices.ts";
+import type { Devices } from "./media/devices.ts";
+import type { Notices } from "./state/notices.ts";
 
 export interface Inside {
   room: Room;
@@ -31,6 +32,8 @@ export function exposeToTests({ room, devices, notices, phase }: Inside): void {
     camera: devices.isOn("camera"),
     screen: devices.screen !== null,
     people: [...room.participants.values()].map((person) => ({ ...person, tracks: [...person.tracks.values()] })),
+    handRaised: room.handRaised,
+    media: room.mediaState,
     mode: room.mode,
     direct: room.direct,
     slots: room.seats.map(({ id, ...rest }) => ({ mid: id, ...rest })),
@@ -58,5 +61,7 @@ function tileState(tile: HTMLElement) {
     live: classList.contains("live"),
     muted: classList.contains("muted"),
     speaking: classList.contains("speaking"),
+    hand: classList.contains("hand"),
+    large: classList.contains("large"),
   };
 }

@@ -1,4 +1,4 @@
 /** What this server asks of its page: `/settings.js`, written by the server when it is fetched. */
 declare module "volley:settings" {
-  export const settings: import("volley-client").PictureSettings & import("./devices.ts").DeviceSettings;
+  export const settings: import("volley-client").PictureSettings & import("./media/devices.ts").DeviceSettings;
 }

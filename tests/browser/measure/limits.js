@@ -35,6 +35,8 @@ export const FIGURES = {
   mostMoveMs: 10_000,
   // Of Prometheus' metrics, while thirty people are in a room.
   mostScrapeMs: 50,
+  // Until the lobby takes what is typed; people wait for a page a second without noticing.
+  mostInteractiveMs: 1000,
 };
 
 export const WORKS = {
@@ -58,4 +60,5 @@ export const WORKS = {
   mostMeshGapMs: 4000,
   mostMoveMs: 20_000,
   mostScrapeMs: 2000,
+  mostInteractiveMs: 10_000,
 };
