@@ -359,6 +359,7 @@ fn publish(transport: TransportId, track: u64, sending: &Sending) -> ServerComma
     };
     ServerCommand::Publish(Box::new(PublishTrack {
         transport,
+        correction: None,
         track: TrackId(track),
         stream: StreamId(1),
         kind,
