@@ -62,18 +62,11 @@ fn every_answer_follows_its_offer_line_by_line() {
                 assert_eq!(has(offered, "a=rtcp-rsize"), has(answered, "a=rtcp-rsize"));
                 assert_eq!(has(offered, "a=sendonly"), !answered.contains("a=msid:"));
             }
-            for unwanted in [
-                "goog-remb",
-                "red/90000",
-                "ulpfec",
-                "telephone-event",
-                "flexfec",
-                "G722",
-                "a=rid",
-                "a=simulcast",
-            ] {
+            for unwanted in ["goog-remb", "telephone-event", "flexfec", "G722", "a=rid", "a=simulcast"] {
                 assert!(!answered.contains(unwanted), "{unwanted}: {answered}");
             }
+            let corrects = answered.contains("red/90000") || answered.contains("ulpfec");
+            assert!(!corrects || has(answered, "a=recvonly"), "we correct nothing that we send: {answered}");
         }
         let candidates = answer.matches("a=candidate:").count();
         assert_eq!(candidates, 2, "in the first m-line only: {answer}");
@@ -131,6 +124,20 @@ fn redundant_sound_is_taken_only_when_it_says_that_it_is_of_the_same_codec() {
         let answer = answer(&offer.replace("a=fmtp:63 111/111", other));
         assert!(has(sections(&answer)[0], "m=audio 9 UDP/TLS/RTP/SAVPF 111"), "{other}: {answer}");
     }
+}
+
+#[test]
+fn what_restores_pictures_is_taken_from_who_only_sends_them() {
+    let offer = fixture("chromium-example-client");
+    let both = answer(&offer);
+    assert!(!both.contains("ulpfec"), "{both}");
+    let answer = answer(&offer.replace("a=sendrecv", "a=sendonly"));
+    let video = sections(&answer)[1];
+    let names = |line: &str| offer.lines().find(|offered| offered.contains(line)).unwrap().to_owned();
+    let (red, ulpfec) = (names(" red/90000"), names(" ulpfec/90000"));
+    assert!(has(video, &red) && has(video, &ulpfec), "{video}");
+    let payload_type = red.trim_start_matches("a=rtpmap:").split(' ').next().unwrap();
+    assert!(video.contains(&format!(" apt={payload_type}\r\n")), "it is sent again as well: {video}");
 }
 
 #[test]

@@ -4,8 +4,8 @@
 #![allow(missing_docs, reason = "a variant's fields are documented by the variant")]
 
 use super::types::{
-    CodecParameters, DtlsRole, Encoding, ExtensionIds, Fingerprint, IceCredentials, Kind, LinkStats,
-    MAX_CODECS, MAX_ENCODINGS, Mid, Reason, Source, TrackStats, TransportState,
+    CodecParameters, Correction, DtlsRole, Encoding, ExtensionIds, Fingerprint, IceCredentials, Kind,
+    LinkStats, MAX_CODECS, MAX_ENCODINGS, Mid, Reason, Source, TrackStats, TransportState,
 };
 use crate::base::id::{ParticipantId, RoomId, SlotId, Ssrc, StreamId, TrackId, TransportId, WorkerId};
 use arrayvec::{ArrayString, ArrayVec};
@@ -99,6 +99,8 @@ pub struct Publish {
     pub encodings: ArrayVec<Encoding, MAX_ENCODINGS>,
     /// The codecs agreed on for it, at least one.
     pub codecs: ArrayVec<CodecParameters, MAX_CODECS>,
+    /// What restores lost packets of a picture, if that was agreed on.
+    pub correction: Option<Correction>,
     /// The header extensions agreed on for it.
     pub extensions: ExtensionIds,
 }

@@ -133,6 +133,18 @@ pub struct CodecParameters {
     pub transport_cc: bool,
 }
 
+/// How the pictures of one m-line come with what restores lost packets (RFC 5109 §14.1): all of them, and
+/// the packets of FEC, as the only block of a packet of redundancy (RFC 2198).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Correction {
+    /// The payload type of what they are in.
+    pub red: PayloadType,
+    /// The payload type of its retransmissions (RFC 4588), if any.
+    pub red_rtx: Option<PayloadType>,
+    /// The payload type of a packet of FEC in it.
+    pub ulpfec: PayloadType,
+}
+
 /// Ids of the RTP header extensions of one m-line (RFC 8285): 1–14 for one-byte headers, up to
 /// 255 for two-byte ones; `None` where not negotiated.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]

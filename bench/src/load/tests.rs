@@ -320,9 +320,10 @@ fn publishes(base: u32) -> Vec<Sending> {
         mid: Some((MID, mid.to_owned())),
         transport_cc: None,
         audio_level: None,
+        rids: None,
     };
-    let sound = Publish { kind: Kind::Audio, ssrc: base | 1, rtx_ssrc: None };
-    let picture = Publish { kind: Kind::Video, ssrc: base | 2, rtx_ssrc: Some(base | 4) };
+    let sound = Publish { kind: Kind::Audio, layer: None, ssrc: base | 1, rtx_ssrc: None };
+    let picture = Publish { kind: Kind::Video, layer: None, ssrc: base | 2, rtx_ssrc: Some(base | 4) };
     vec![sending(sound, OPUS, None, "0"), sending(picture, VP8, Some(RTX), "1")]
 }
 
@@ -358,6 +359,7 @@ fn publish(transport: TransportId, track: u64, sending: &Sending) -> ServerComma
     };
     ServerCommand::Publish(Box::new(PublishTrack {
         transport,
+        correction: None,
         track: TrackId(track),
         stream: StreamId(1),
         kind,

@@ -136,7 +136,7 @@ pub(crate) const KEYS: &[Key] = &[
     key("webrtc.jitter_buffer_target", MILLIS, "0", AtStart, "Least milliseconds that browsers hold a picture back"),
     key("webrtc.jitter_buffer_max", MILLIS, "1000", AtStart, "Most milliseconds that they do"),
     key("webrtc.dtx", Kind::Bool, "true", AtStart, "Whether publishers of sound may send nothing while nobody speaks"),
-    key("webrtc.fec", Kind::Bool, "true", AtStart, "Whether sound is sent with what repairs it: Opus' own and RED"),
+    key("webrtc.fec", Kind::Bool, "true", AtStart, "Whether sound and pictures come with what repairs them: Opus' own, RED, ULPFEC"),
     key("webrtc.nack", Kind::Bool, "true", AtStart, "Whether lost packets are asked for again"),
 
     flag("max-rooms", "rooms.max_rooms", COUNT, "1000", AtOnce, "Most rooms at once; a join that would make another one is refused"),

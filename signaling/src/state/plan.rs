@@ -231,6 +231,7 @@ fn publish(transport: TransportId, section: &RtpSection, track: &Track) -> Comma
         muted: track.muted,
         encodings: section.encodings.clone(),
         codecs: codecs(section),
+        correction: section.correction,
         extensions: extension_ids(&section.extensions, Toward::Server),
     }))
 }

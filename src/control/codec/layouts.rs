@@ -8,9 +8,9 @@ use crate::base::id::{
 };
 use crate::control::message::{Command, Event, MAX_CNAME, OpenSlot, OpenTransport, Publish};
 use crate::control::types::{
-    Codec, CodecParameters, DtlsRole, DtlsVersion, Encoding, ExtensionIds, Fingerprint, FingerprintHash,
-    IceCredentials, Kind, LinkStats, MAX_CODECS, MAX_ENCODINGS, MAX_UFRAG, Mid, Password, Reason, Source,
-    SrtpProfile, TrackStats, TransportState,
+    Codec, CodecParameters, Correction, DtlsRole, DtlsVersion, Encoding, ExtensionIds, Fingerprint,
+    FingerprintHash, IceCredentials, Kind, LinkStats, MAX_CODECS, MAX_ENCODINGS, MAX_UFRAG, Mid, Password,
+    Reason, Source, SrtpProfile, TrackStats, TransportState,
 };
 use arrayvec::{ArrayString, ArrayVec};
 use std::net::SocketAddr;
@@ -140,6 +140,7 @@ layout!(CodecParameters {
     fir: bool,
     transport_cc: bool,
 });
+layout!(Correction { red: PayloadType, red_rtx: Option<PayloadType>, ulpfec: PayloadType });
 layout!(ExtensionIds {
     mid: Option<u8>,
     rid: Option<u8>,
@@ -191,6 +192,7 @@ layout!(Publish {
     muted: bool,
     encodings: ArrayVec<Encoding, MAX_ENCODINGS>,
     codecs: ArrayVec<CodecParameters, MAX_CODECS>,
+    correction: Option<Correction>,
     extensions: ExtensionIds,
 });
 layout!(OpenSlot {
