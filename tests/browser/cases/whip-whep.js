@@ -66,7 +66,8 @@ async function ffmpeg(context) {
       await publisher.stop();
     }
     if (publisher.code !== 0) failures.push(`ffmpeg ${flags} ended with ${publisher.code}`);
-    await until('ffmpeg has left, for the page', async () => (await namesIn(page)).length === 0);
+    // By its DELETE, or where that was lost 30 s after its last packet.
+    await until('ffmpeg has left, for the page', async () => (await namesIn(page)).length === 0, { timeoutMs: 40_000 });
   }
   return { seen, failures };
 }
