@@ -2,8 +2,10 @@
 import fs from 'node:fs';
 import { parseArgs } from 'node:util';
 import * as adapt from './cases/adapt.js';
+import * as background from './cases/background.js';
 import * as badInput from './cases/bad-input.js';
 import * as drain from './cases/drain.js';
+import * as e2ee from './cases/e2ee.js';
 import * as ipv6 from './cases/ipv6.js';
 import * as killSignaling from './cases/kill-signaling.js';
 import * as lastN from './cases/last-n.js';
@@ -31,7 +33,7 @@ import { Cleanup, log } from './harness/shell.js';
 import { FIGURES, WORKS } from './measure/limits.js';
 
 const TESTS = [
-  meter, startStop, twoTabs, library, killSignaling, badInput, tokens, layers, adapt, loss, lastN, mesh, moderation, moves, onePort, onePortHanded,
+  meter, startStop, twoTabs, library, killSignaling, badInput, tokens, layers, adapt, loss, e2ee, background, lastN, mesh, moderation, moves, onePort, onePortHanded,
   openssl, whipWhep, turn, tcpOnly, ipv6, drain, webhooks,
 ];
 const USAGE = 'usage: ./scripts/e2e NAME|all [--json] [--seconds N] [--io uring|epoll] [--only CASE] [--attempts N] [--works] [--keep], or --list';

@@ -2,6 +2,7 @@
  * The call's media by way of the server: one RTCPeerConnection, what it sends and the m-lines it
  * receives on. Rooms and names are the people's business, sockets are signaling's.
  */
+import { type Encryption, restrict } from "./e2ee/encryption.ts";
 import { Emitter } from "./emitter.ts";
 import { Health } from "./health.ts";
 import { type Boxes, encodingsOf, Layers, offerDescriptor } from "./layers.ts";
@@ -19,6 +20,8 @@ export interface MediaOptions {
   codec: string | null;
   /** Scalability mode of the camera's one encoding, instead of several encodings. */
   mode: string | null;
+  /** What everything is sealed by, in a room that is encrypted end to end. */
+  encryption?: () => Encryption | null;
 }
 
 export interface MediaEvents {
@@ -43,6 +46,7 @@ export class Media extends Emitter<MediaEvents> {
   #boxes;
   #codec;
   #mode;
+  #encryption;
   #iceServers: RTCIceServer[] = [];
   /** How many receiving m-lines the server can use; a renewed connection has them from the start. */
   #receive = { audio: 1, video: 1 };
@@ -62,13 +66,14 @@ export class Media extends Emitter<MediaEvents> {
   /** The next offer is the one that brings the screen. */
   #announcing = false;
 
-  constructor({ signaling, publications, boxes, codec, mode }: MediaOptions) {
+  constructor({ signaling, publications, boxes, codec, mode, encryption = () => null }: MediaOptions) {
     super();
     this.#signaling = signaling;
     this.#publications = publications;
     this.#boxes = boxes;
     this.#codec = codec;
     this.#mode = mode;
+    this.#encryption = encryption;
     publications.on("change", () => this.#sync());
   }
 
@@ -115,6 +120,12 @@ export class Media extends Emitter<MediaEvents> {
     for (const source of this.#senders.keys()) this.#replace(source);
   }
 
+  /** Whether what arrives on an m-line cannot be opened. */
+  isLocked(mid: string): boolean {
+    const receiver = this.#receiverOf(mid);
+    return (receiver && this.#encryption()?.isLocked(receiver)) ?? false;
+  }
+
   /** Loudness of what arrives on an m-line, 0 to 1. */
   loudnessOf(mid: string): number {
     return loudnessOf(this.#receiverOf(mid));
@@ -154,7 +165,7 @@ export class Media extends Emitter<MediaEvents> {
   }
 
   #open(): void {
-    const pc = new RTCPeerConnection({ iceServers: this.#iceServers, bundlePolicy: "max-bundle" });
+    const pc = new RTCPeerConnection({ ...this.#encryption()?.configuration, iceServers: this.#iceServers, bundlePolicy: "max-bundle" });
     this.pc = pc;
     this.#offers = new Offers(pc, {
       send: (sdp) => this.#offer(sdp),
@@ -186,12 +197,14 @@ export class Media extends Emitter<MediaEvents> {
     const mode = source === "camera" ? this.#mode : null;
     const layers = boxes ? { sendEncodings: encodingsOf(boxes, mode) } : {};
     const transceiver = this.#add(pc, kindOf(source), { ...init, ...layers });
+    this.#encryption()?.send(transceiver.sender, source);
     this.#senders.set(source, transceiver);
     if (boxes) this.#layers.set(source, new Layers(transceiver.sender, boxes));
   }
 
   async #accept(sdp: string): Promise<void> {
     await this.#offers?.accept(sdp);
+    if (this.pc) this.#encryption()?.learn(this.pc);
     for (const layers of this.#layers.values()) void layers.update();
     this.emit("negotiated", undefined);
   }
@@ -204,7 +217,10 @@ export class Media extends Emitter<MediaEvents> {
 
   #add(pc: RTCPeerConnection, kind: "audio" | "video", init: RTCRtpTransceiverInit): RTCRtpTransceiver {
     const transceiver = pc.addTransceiver(kind, init);
-    if (kind === "video" && this.#codec) prefer(transceiver, this.#codec);
+    const encryption = this.#encryption();
+    encryption?.receive(transceiver.receiver);
+    if (encryption) restrict(transceiver, kind, this.#codec);
+    else if (kind === "video" && this.#codec) prefer(transceiver, this.#codec);
     if (kind === "video") offerDescriptor(transceiver);
     return transceiver;
   }

@@ -8,6 +8,8 @@ export type ClientMessage =
   /** Enter a room, or come back to it. The first message of a socket; answered by `joined`. */
   | {
       type: "join";
+      e2ee?: boolean;
+      keyEpoch?: number;
       /** What the page knows to do: with `mesh` it can talk to others directly, where the room's mode allows it. Without it, all of its room goes through the server. */
       mode?: MediaPath;
       /** To come back after a socket was lost: who you were. Media goes on meanwhile. */
@@ -106,9 +108,15 @@ export type ClientMessage =
 
 /** What a page is told. */
 export type ServerMessage =
+  | {
+      type: "key-epoch";
+      keyEpoch: number;
+    }
   /** You are in. */
   | {
       type: "joined";
+      e2ee: boolean;
+      keyEpoch: number;
       /** What you may do here: of `publish`, `subscribe`, `record`, `administer`. */
       grants: string[];
       /** For the page's RTCPeerConnection. Credentials may be yours alone and last for some hours; you get new ones when you come back. */

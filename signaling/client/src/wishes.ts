@@ -8,12 +8,16 @@ export const SETTLES_WITHIN_MS = 150;
 
 /** Lines are told in steps, so that a tile that grows by a hair is no news. */
 const STEP = 60;
+/** As many lines as there are. */
+const ALL = 65_520;
 
 export class Wishes {
   #send;
   /** What the server was told. */
   #told = new Map<string, number>();
   #wanted = new Map<string, number>();
+  /** Of no use now, whatever is wanted. */
+  #hidden: readonly string[] | null = null;
   #timer: ReturnType<typeof setTimeout> | null = null;
 
   /** `send` tells the server of one seat; false: it cannot hear. */
@@ -27,17 +31,27 @@ export class Wishes {
     this.#timer ??= setTimeout(() => this.#tell(), SETTLES_WITHIN_MS);
   }
 
+  /** Wants nothing in these seats; null: again what was wanted, or all where nobody said. */
+  hide(seats: readonly string[] | null): void {
+    if (seats === null && this.#hidden === null) return;
+    const shown = seats === null ? (this.#hidden ?? []) : [];
+    this.#wanted = new Map([...shown.map((seat) => [seat, ALL] as const), ...this.#wanted]);
+    this.#hidden = seats;
+    this.#timer ??= setTimeout(() => this.#tell(), SETTLES_WITHIN_MS);
+  }
+
   /** The server knows nothing of us any more: there are new seats. */
   forget(): void {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
     this.#told.clear();
     this.#wanted.clear();
+    this.#hidden = null;
   }
 
   #tell(): void {
     this.#timer = null;
-    for (const [seat, height] of this.#wanted) {
+    for (const [seat, height] of this.#hidden?.map((seat) => [seat, 0] as const) ?? this.#wanted) {
       if (this.#told.get(seat) !== height && this.#send(seat, height)) this.#told.set(seat, height);
     }
   }

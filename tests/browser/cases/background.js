@@ -1,0 +1,72 @@
+// A blurred background: chosen in the lobby, painted in workers, sent in the call; and nothing of it loaded before.
+import { callStats, join, joinUrl } from '../harness/room.js';
+import { sleep, until } from '../harness/shell.js';
+import { receiving, samples } from '../harness/calls.js';
+
+const SENDER = 1;
+const SETTLES_MS = 3000;
+
+export const name = 'background';
+export const about = 'a blurred background at 640×480: frames a second, what a picture costs, and off again';
+export const needsServer = true;
+export const cases = [{ name: 'background', run: blur }];
+
+async function blur(context) {
+  const { page } = await context.open('chromium', { id: SENDER }, joinUrl(context.room, { name: 'Ada' })).then((page) => ({ page }));
+  await page.waitForSelector('#lobby video');
+  const before = await loaded(page);
+  await choose(page, 'blur');
+  await until('the model is loaded', async () => (await loaded(page)).length > 0);
+  await page.click('#lobby [type=submit]');
+  await until('the page is in the call', () => page.evaluate(() => volley.state().phase === 'call'));
+  const viewer = await join(context, 'chromium', 2, context.room, { listens: true });
+  await until('pictures come', async () => (await decoded(viewer)) > 0, { timeoutMs: 15_000 });
+  await sleep(SETTLES_MS);
+  const figures = await measure(page, viewer, Math.min(context.seconds, 20));
+  const seenBlurred = await strips(viewer);
+  await page.evaluate(() => volley.background.choose(null));
+  await receiving(viewer.page, 'call', SENDER);
+  return {
+    ...figures, stripsWhileBlurred: seenBlurred, loadedBefore: before,
+    failures: [
+      before.length === 0 || `loaded before anybody asked for it: ${before}`,
+      figures.fps >= context.limits.leastBlurredFps || `${figures.fps} frames a second`,
+      figures.lookedPerSecond > 0 || 'nobody looked where people are',
+      seenBlurred === 0 || `the strip of ${seenBlurred} pictures was not blurred`,
+    ].filter((failure) => failure !== true),
+  };
+}
+
+// What a blurred background is made of, as far as the page has loaded it.
+const loaded = (page) => page.evaluate(() => performance.getEntriesByType('resource').map(({ name }) => name).filter((name) => /tflite|worker/.test(name)));
+
+const choose = (page, kind) => page.evaluate((kind) => {
+  const [select] = [...document.querySelectorAll('#lobby select')].filter(({ options }) => [...options].some(({ value }) => value === kind));
+  select.value = kind;
+  select.dispatchEvent(new Event('change', { bubbles: true }));
+}, kind);
+
+async function measure(page, viewer, seconds) {
+  const look = async () => ({ at: Date.now(), frames: await decoded(viewer), ...(await page.evaluate(() => volley.background.count())) });
+  const first = await look();
+  await sleep(seconds * 1000);
+  const last = await look();
+  const perSecond = (what) => Math.round(((last[what] - first[what]) * 10_000) / (last.at - first.at)) / 10;
+  return {
+    fps: perSecond('painted'), receivedFps: perSecond('frames'), lookedPerSecond: perSecond('found'),
+    finderMs: Math.round(last.finderMs), painterMs: Math.round(last.painterMs * 10) / 10,
+  };
+}
+
+async function decoded(person) {
+  const stats = await callStats(person);
+  return stats.filter(({ type, kind }) => type === 'inbound-rtp' && kind === 'video').reduce((sum, { framesDecoded = 0 }) => sum + framesDecoded, 0);
+}
+
+// Pictures of the last seconds whose strip could be read.
+async function strips({ page }) {
+  await page.evaluate(() => volleyTest.meter.watchConnection(volleyTest.meter.connections.at(-1)));
+  await sleep(1500);
+  const { video } = await samples(page, 'call');
+  return video.flatMap(({ frames }) => frames).filter(([, , id]) => id === SENDER).length;
+}
