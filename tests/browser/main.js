@@ -19,6 +19,7 @@ import * as moves from './cases/moves.js';
 import * as onePort from './cases/one-port.js';
 import * as onePortHanded from './cases/one-port-handed.js';
 import * as openssl from './cases/openssl.js';
+import * as page from './cases/page.js';
 import * as startStop from './cases/start-stop.js';
 import * as tcpOnly from './cases/tcp-only.js';
 import * as tokens from './cases/tokens.js';
@@ -34,9 +35,9 @@ import { FIGURES, WORKS } from './measure/limits.js';
 
 const TESTS = [
   meter, startStop, twoTabs, library, killSignaling, badInput, tokens, layers, adapt, loss, e2ee, background, lastN, mesh, moderation, moves, onePort, onePortHanded,
-  openssl, whipWhep, turn, tcpOnly, ipv6, drain, webhooks,
+  openssl, page, whipWhep, turn, tcpOnly, ipv6, drain, webhooks,
 ];
-const USAGE = 'usage: ./scripts/e2e NAME|all [--json] [--seconds N] [--io uring|epoll] [--only CASE] [--attempts N] [--works] [--keep], or --list';
+const USAGE = 'usage: ./scripts/e2e NAME|all [--json] [--seconds N] [--io uring|epoll] [--only CASE] [--attempts N] [--works] [--keep] [--screens FOLDER], or --list';
 const FULL_SECONDS = 60;
 
 const options = parse();
@@ -67,7 +68,8 @@ async function runTest(test) {
   } catch (error) {
     broken = error;
   }
-  for (const one of test.cases.filter(({ name }) => !options.only || name === options.only)) {
+  const cases = options.screens ? (test.screens ?? []) : test.cases;
+  for (const one of cases.filter(({ name }) => !options.only || name === options.only)) {
     const line = broken ? failure(one, broken) : await runAttempts(one, server);
     print(line);
     if (!line.pass) failed += 1;
@@ -95,7 +97,7 @@ async function runAttempts(one, server) {
 }
 
 async function runCase(one, server) {
-  const context = new CaseContext({ name: one.name, seconds: options.seconds, limits: options.works ? WORKS : FIGURES, keep: options.keep, server });
+  const context = new CaseContext({ name: one.name, seconds: options.seconds, limits: options.works ? WORKS : FIGURES, keep: options.keep, screens: options.screens, server });
   cleanup.add(one.name, () => context.close());
   try {
     const { failures, ...figures } = await one.run(context);
@@ -126,6 +128,7 @@ function parse() {
         list: { type: 'boolean' },
         json: { type: 'boolean' },
         keep: { type: 'string' },
+        screens: { type: 'string' },
         seconds: { type: 'string' },
         io: { type: 'string' },
         only: { type: 'string' },

@@ -11,6 +11,7 @@ import { Offers } from "./offers.ts";
 import { picturesOf } from "./pictures.ts";
 import { isInput, kindOf, type Publications } from "./publications.ts";
 import type { Signaling } from "./signaling.ts";
+import { slim } from "./slim.ts";
 
 export interface MediaOptions {
   signaling: Signaling;
@@ -50,6 +51,8 @@ export class Media extends Emitter<MediaEvents> {
   #iceServers: RTCIceServer[] = [];
   /** How many receiving m-lines the server can use; a renewed connection has them from the start. */
   #receive = { audio: 1, video: 1 };
+  /** How many pairs of them are of use to whoever shows them. */
+  #seats = 0;
   #offers: Offers | null = null;
   #health: Health | null = null;
   /** What we send and on which m-line. */
@@ -124,6 +127,14 @@ export class Media extends Emitter<MediaEvents> {
   isLocked(mid: string): boolean {
     const receiver = this.#receiverOf(mid);
     return (receiver && this.#encryption()?.isLocked(receiver)) ?? false;
+  }
+
+  /** Makes room for so many pairs, however few the server asks for. What was made stays. */
+  wantSeats(pairs: number): void {
+    if (pairs <= this.#seats) return;
+    this.#seats = pairs;
+    // What is added is offered by itself; before the first answer more would only delay it.
+    if (this.pc?.remoteDescription) this.#addReceiving();
   }
 
   /** Loudness of what arrives on an m-line, 0 to 1. */
@@ -206,6 +217,7 @@ export class Media extends Emitter<MediaEvents> {
     await this.#offers?.accept(sdp);
     if (this.pc) this.#encryption()?.learn(this.pc);
     for (const layers of this.#layers.values()) void layers.update();
+    this.#addReceiving();
     this.emit("negotiated", undefined);
   }
 
@@ -236,8 +248,11 @@ export class Media extends Emitter<MediaEvents> {
   #addReceiving(): boolean {
     let added = false;
     for (const kind of ["audio", "video"] as const) {
-      for (let have = this.#receiving(kind); this.pc && have < this.#receive[kind]; have += 1) {
-        this.#add(this.pc, kind, { direction: "recvonly" });
+      const asked = this.#receive[kind];
+      const wanted = this.pc?.remoteDescription ? Math.max(asked, this.#seats) : asked;
+      for (let have = this.#receiving(kind); this.pc && have < wanted; have += 1) {
+        const line = this.#add(this.pc, kind, { direction: "recvonly" });
+        if (have >= asked) slim(line);
         added = true;
       }
     }

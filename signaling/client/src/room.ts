@@ -39,6 +39,7 @@ export class Room extends Emitter<RoomEvents> {
   #token: string | undefined;
   #grants: readonly string[] = [];
   #pinned: string | null = null;
+  #handRaised = false;
   /** Seats of which `track` was told. */
   #arrived = new Set<string>();
   #mediaState: MediaState = "new";
@@ -102,6 +103,11 @@ export class Room extends Emitter<RoomEvents> {
     return this.#people.speakers;
   }
 
+  /** Whether we ask to speak. */
+  get handRaised(): boolean {
+    return this.#handRaised;
+  }
+
   /** How the packets fare. */
   get mediaState(): MediaState {
     return this.#mediaState;
@@ -159,6 +165,7 @@ export class Room extends Emitter<RoomEvents> {
     this.#arrived.clear();
     this.#pinned = null;
     this.#encryption.close();
+    this.#handRaised = false;
     this.#giveUp();
   }
 
@@ -169,6 +176,7 @@ export class Room extends Emitter<RoomEvents> {
 
   /** Whether what arrives in a seat cannot be opened: it was sealed with another passphrase, or not at all. */
   isLocked(seat: string): boolean {
+    if (this.privacy.locked) return true;
     const direct = this.#mesh.receiverOf(seat);
     if (direct === undefined) return this.#media.isLocked(seat);
     return (direct && this.#encryption.engine?.isLocked(direct)) ?? false;
@@ -219,6 +227,19 @@ export class Room extends Emitter<RoomEvents> {
   /** Says something to the room. False: the server cannot hear it now. */
   chat(text: string): boolean {
     return this.signaling.send({ type: "chat", text });
+  }
+
+  /** Asks to speak, or no longer; the others are told, now or as soon as they can be. */
+  raiseHand(raised: boolean): void {
+    if (this.#handRaised === raised) return;
+    this.#handRaised = raised;
+    this.signaling.send({ type: "raise-hand", raised });
+    this.emit("change", undefined);
+  }
+
+  /** Makes room for so many pictures of others at once, where the server alone would ask for fewer. */
+  wantSeats(pairs: number): void {
+    this.#media.wantSeats(pairs);
   }
 
   /** Says how good a picture is of use. False: the server cannot hear it now. */
@@ -319,6 +340,7 @@ export class Room extends Emitter<RoomEvents> {
 
   #entered(joined: FromServer<"joined">): void {
     this.#grants = joined.grants;
+    if (this.#handRaised) this.signaling.send({ type: "raise-hand", raised: true });
     if (this.#pinned !== null && this.#people.all.has(this.#pinned)) this.pin(this.#pinned);
     this.#asking?.resolve(joined);
     this.#asking = null;

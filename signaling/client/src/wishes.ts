@@ -6,6 +6,11 @@
 /** Tiles move together and people drag windows: what holds for this long is told. */
 export const SETTLES_WITHIN_MS = 150;
 
+/** More at once would be taken for a flood, and refused: a server hears some twenty messages a second. */
+export const TOLD_AT_ONCE = 12;
+/** Until the next of them. */
+export const NEXT_AFTER_MS = 1000;
+
 /** Lines are told in steps, so that a tile that grows by a hair is no news. */
 const STEP = 60;
 /** As many lines as there are. */
@@ -51,9 +56,13 @@ export class Wishes {
 
   #tell(): void {
     this.#timer = null;
-    for (const [seat, height] of this.#hidden?.map((seat) => [seat, 0] as const) ?? this.#wanted) {
-      if (this.#told.get(seat) !== height && this.#send(seat, height)) this.#told.set(seat, height);
+    const news = [...(this.#hidden?.map((seat) => [seat, 0] as const) ?? this.#wanted)].filter(([seat, height]) => this.#told.get(seat) !== height);
+    // What is to be seen first: to be rid of the rest is not urgent.
+    news.sort(([, one], [, other]) => Number(other > 0) - Number(one > 0));
+    for (const [seat, height] of news.slice(0, TOLD_AT_ONCE)) {
+      if (this.#send(seat, height)) this.#told.set(seat, height);
     }
+    if (news.length > TOLD_AT_ONCE) this.#timer = setTimeout(() => this.#tell(), NEXT_AFTER_MS);
   }
 }
 

@@ -96,6 +96,11 @@ pub enum ClientMessage {
         /// 1 to 2000 characters.
         text: String,
     },
+    /// Ask to speak, or no longer. Told again by `participants` to whoever comes later.
+    RaiseHand {
+        /// Whether the hand is up now.
+        raised: bool,
+    },
     /// Tell one other person what it takes to talk directly, in a room whose mode allows it. Passed on as
     /// it is, as `signal`.
     #[serde(rename_all = "camelCase")]
@@ -143,7 +148,7 @@ pub enum Quality {
 }
 
 /// All of them, to tell an unknown type from a known one with a mistake in it.
-pub(crate) const TYPES: [&str; 12] = [
+pub(crate) const TYPES: [&str; 13] = [
     "join",
     "offer",
     "start-screen-share",
@@ -153,6 +158,7 @@ pub(crate) const TYPES: [&str; 12] = [
     "unmute",
     "pin",
     "chat",
+    "raise-hand",
     "signal",
     "update-quality",
     "leave",
@@ -217,6 +223,7 @@ mod tests {
             r#"{"type":"stop-screen-share","roomId":"room-123"}"#,
             r#"{"type":"leave"}"#,
             r#"{"type":"pin","participantId":null}"#,
+            r#"{"type":"raise-hand","raised":true}"#,
         ];
         for text in texts {
             assert!(ClientMessage::parse(text).is_ok(), "{text}: {:?}", ClientMessage::parse(text));

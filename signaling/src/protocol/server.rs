@@ -142,6 +142,14 @@ pub enum ServerMessage {
         /// What they said.
         text: String,
     },
+    /// Somebody asks to speak, or no longer.
+    #[serde(rename_all = "camelCase")]
+    HandRaised {
+        /// Who.
+        participant_id: String,
+        /// Whether the hand is up now.
+        raised: bool,
+    },
     /// The wish for a quality was heard; its fields are repeated.
     #[serde(rename_all = "camelCase")]
     Quality {

@@ -4,11 +4,11 @@ use crate::sdp::Section;
 use crate::sdp::ice::{self, Peer};
 use sdp_types::{Group, Session};
 
-/// Longest session description taken. A page with 64 m-lines of Chromium's 6 KB would pass it, but
-/// no page of ours grows beyond 20 m-lines, and every byte is parsed before anybody is authorised.
-const MAX_SDP_BYTES: usize = 64 << 10;
-/// Most m-lines of an offer: nine pairs of seats, six published tracks, and as many stopped ones.
-const MAX_SECTIONS: usize = 64;
+/// Longest session description taken: 49 pairs of seats, of which our page keeps all but the first short,
+/// as every byte is parsed before anybody is authorised.
+const MAX_SDP_BYTES: usize = 160 << 10;
+/// Most m-lines of an offer: 49 pairs of seats, six published tracks, and as many stopped ones.
+const MAX_SECTIONS: usize = 128;
 
 /// Why an offer cannot be answered. The sentences are for the developer of the page.
 #[derive(thiserror::Error, Clone, PartialEq, Eq, Debug)]

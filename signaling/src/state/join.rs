@@ -126,6 +126,7 @@ impl State {
             dialogue: None,
             transport: None,
             quality: Default::default(),
+            hand_raised: false,
             bridge: None,
             ended: None,
             socket,

@@ -99,6 +99,9 @@ pub(crate) struct Participant {
     /// How good a picture its page wants.
     #[serde(default)]
     pub quality: QualityWishes,
+    /// Whether they ask to speak.
+    #[serde(default)]
+    pub hand_raised: bool,
     /// Here over HTTP, without a page.
     #[serde(default)]
     pub bridge: Option<BridgeRole>,
@@ -250,6 +253,7 @@ impl Participant {
             participant_id: self.id.0.0.to_string(),
             participant_name: self.name.clone(),
             hidden: self.is_hidden(),
+            hand_raised: self.hand_raised,
             tracks: self.track_views(),
         }
     }

@@ -37,6 +37,8 @@ export const FIGURES = {
   leastBlurredFps: 24,
   // Of Prometheus' metrics, while thirty people are in a room.
   mostScrapeMs: 50,
+  // Until the lobby takes what is typed; people wait for a page a second without noticing.
+  mostInteractiveMs: 1000,
 };
 
 export const WORKS = {
@@ -61,4 +63,5 @@ export const WORKS = {
   mostMoveMs: 20_000,
   leastBlurredFps: 4,
   mostScrapeMs: 2000,
+  mostInteractiveMs: 10_000,
 };

@@ -94,10 +94,15 @@ export class Encryption extends Emitter<EncryptionEvents> {
     }
   }
 
-  /** Whether what comes in there cannot be opened. */
+  /** Whether what comes in there cannot be opened by the key there is. */
   isLocked(receiver: RTCRtpReceiver): boolean {
     const id = this.#places.get(receiver);
-    return this.#code === null || (id !== undefined && this.#locked.has(id));
+    return id !== undefined && this.#locked.has(id);
+  }
+
+  /** Others may be in the seats now: whoever still cannot be opened is told of again in a moment. */
+  recheck(): void {
+    this.#locked.clear();
   }
 
   counters(): Promise<SealCounters> {

@@ -77,6 +77,7 @@ export class RoomEncryption extends Emitter<EncryptionEvents> {
   hear(message: ServerMessage): void {
     if (message.type === "joined" && message.e2ee) this.#begin();
     if (message.type === "joined" || message.type === "key-epoch") this.#engine?.advance(message.keyEpoch);
+    if (message.type === "slots") this.#engine?.recheck();
   }
 
   /** The call is over, and with it the keys. */

@@ -6,7 +6,7 @@ import { Room } from "../../src/room.ts";
 import { FakePeer, joined, settle, Sockets } from "../fakes.ts";
 
 const CAMERA: TrackView = { trackId: "c", kind: "video", source: "camera", muted: false };
-const GRACE = { participantId: "g", participantName: "Grace", hidden: false, tracks: [CAMERA] };
+const GRACE = { participantId: "g", participantName: "Grace", hidden: false, handRaised: false, tracks: [CAMERA] };
 const WISH = { roomId: "room", participantName: "Ada" };
 const SEAT = { mid: "1", participantId: "g", trackId: "c", source: "camera" };
 
@@ -125,6 +125,9 @@ test("a seat is locked while the worker says so, and no other is", async () => {
   expect([room.isLocked("0"), room.isLocked("1")]).toEqual([false, true]);
   worker().says({ type: "locked", id: 3, locked: false });
   expect(room.isLocked("1")).toBe(false);
+  worker().says({ type: "locked", id: 3, locked: true });
+  socket.says({ type: "slots", slots: [{ ...SEAT, participantId: "h" }] });
+  expect(room.isLocked("1"), "somebody else sits there now").toBe(false);
 });
 
 test("with the call its keys are gone, and the next one has its own or none", async () => {

@@ -7,7 +7,7 @@ use crate::protocol::{
     TrackSource, TrackView,
 };
 
-pub(super) const FROM_PAGES: [&str; 12] = [
+pub(super) const FROM_PAGES: [&str; 13] = [
     r#"{"type":"join","roomId":"room-123","participantName":"John Doe"}"#,
     r#"{"type":"offer","roomId":"room-123","sdp":"v=0…","sources":{"0":"microphone","1":"camera"},"muted":["0"]}"#,
     r#"{"type":"start-screen-share","roomId":"room-123","sdp":"v=0…"}"#,
@@ -17,6 +17,7 @@ pub(super) const FROM_PAGES: [&str; 12] = [
     r#"{"type":"unmute","trackId":"17"}"#,
     r#"{"type":"pin","participantId":"12"}"#,
     r#"{"type":"chat","text":"Good morning"}"#,
+    r#"{"type":"raise-hand","raised":true}"#,
     r#"{"type":"signal","participantId":"12","kind":"offer","data":"v=0…"}"#,
     r#"{"type":"update-quality","quality":"high","slot":"3","maxHeight":360}"#,
     r#"{"type":"leave"}"#,
@@ -34,6 +35,7 @@ pub(super) fn from_server() -> Vec<ServerMessage> {
         participant_id: text("12"),
         participant_name: text("Jane"),
         hidden: false,
+        hand_raised: false,
         tracks: vec![microphone.clone()],
     };
     vec![
@@ -68,6 +70,7 @@ pub(super) fn from_server() -> Vec<ServerMessage> {
             participant_name: text("Jane"),
             text: text("Good morning"),
         },
+        ServerMessage::HandRaised { participant_id: text("12"), raised: true },
         ServerMessage::Quality {
             quality: Quality::High,
             track_id: None,
