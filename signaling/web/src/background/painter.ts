@@ -5,8 +5,8 @@
 import { Blur } from "./blur.ts";
 import { type Effect, HEIGHT, WIDTH } from "./messages.ts";
 
-/** Of what the model sees; fifteen lines of a picture of 480. */
-const BLUR_RADIUS = 5;
+/** Of what the model sees; twenty columns of a picture of 640. So nothing written can be read any more. */
+const BLUR_RADIUS = 8;
 /** Below the first a pixel is background, above the second the person; between them it is both. */
 const EDGE: readonly [number, number] = [0.35, 0.75];
 /** Masks tremble: so much of the one before stays. */
