@@ -335,8 +335,11 @@ fn a_raised_hand_is_told_once_and_to_whoever_comes_later_even_after_a_restart() 
     let Some(ServerMessage::Joined { participants, .. }) = heard.first() else {
         panic!("joined was expected, not {heard:?}");
     };
-    let up: Vec<&str> =
-        participants.iter().filter(|person| person.hand_raised).map(|person| person.participant_id.as_str()).collect();
+    let up: Vec<&str> = participants
+        .iter()
+        .filter(|person| person.hand_raised)
+        .map(|person| person.participant_id.as_str())
+        .collect();
     assert_eq!(up, [one.id.as_str()]);
 }
 

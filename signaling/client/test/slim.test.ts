@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { slimmest } from "../src/slim.ts";
+import { dropNeedless, slimmest } from "../src/slim.ts";
 
 const codec = (mimeType: string, sdpFmtpLine?: string): RTCRtpCodec =>
   ({ mimeType, clockRate: 90_000, ...(sdpFmtpLine !== undefined && { sdpFmtpLine }) }) as RTCRtpCodec;
@@ -31,4 +31,18 @@ test("sound is Opus", () => {
 
 test("where nothing is known nothing is asked for", () => {
   expect(slimmest([codec("video/H265")])).toEqual([]);
+});
+
+test("what only senders need is not offered, and a browser that minds is left as it is", () => {
+  const mid = "urn:ietf:params:rtp-hdrext:sdes:mid";
+  const rid = "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id";
+  let set: { uri: string; direction: string }[] = [];
+  const known = () => [mid, rid].map((uri) => ({ uri, direction: "sendrecv" }));
+  dropNeedless({ getHeaderExtensionsToNegotiate: known, setHeaderExtensionsToNegotiate: (all) => void (set = all) });
+  expect(set).toEqual([{ uri: mid, direction: "sendrecv" }, { uri: rid, direction: "stopped" }]);
+  const minds = () => {
+    throw new Error("no");
+  };
+  expect(() => dropNeedless({ getHeaderExtensionsToNegotiate: known, setHeaderExtensionsToNegotiate: minds })).not.toThrow();
+  expect(() => dropNeedless({})).not.toThrow();
 });

@@ -17,8 +17,8 @@ use futures_util::SinkExt as _;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
-/// Longest message taken: an offer of 160 KiB, and what JSON makes of its line ends.
-const MAX_MESSAGE_BYTES: usize = 192 << 10;
+/// Longest message taken: an offer of 192 KiB, and what JSON makes of its line ends.
+const MAX_MESSAGE_BYTES: usize = 224 << 10;
 /// Longest message read at all, so that a longer one than is taken can still be answered.
 const MAX_READ_BYTES: usize = 1 << 20;
 /// Most messages fit, and an offer takes two or three reads. Each socket has such a buffer for as long

@@ -50,7 +50,6 @@ const EN = {
   "recording": "Recording",
   "recording.began": "This call is being recorded",
   "recording.ended": "The recording has ended",
-
   "tile.you": "you",
   "tile.muted": "microphone off",
   "tile.no-picture": "camera off",
@@ -74,7 +73,6 @@ const EN = {
   "chat.lost": "That could not be sent: the server is away. Try again in a moment.",
   "chat.said": "{name} writes: {text}",
   "chat.unread": "{count} unread",
-
   "people": "People",
   "people.count": "{count} people",
   "people.hands": "Hands raised",
@@ -86,7 +84,6 @@ const EN = {
   "joined": "{name} joined",
   "left": "{name} left",
   "hand.raised": "{name} raised a hand",
-
   "view.grid": "Grid view",
   "view.speaker": "Speaker view",
   "full-screen": "Full screen",
@@ -111,7 +108,6 @@ const EN = {
   "settings.mirrored": "Show my own picture as in a mirror",
   "settings.shortcuts": "Keyboard shortcuts",
   "settings.shortcuts-hint": "Single letters, while nobody is writing",
-
   "shortcuts": "Keyboard shortcuts",
   "shortcut.microphone": "Microphone on or off",
   "shortcut.camera": "Camera on or off",
@@ -259,7 +255,6 @@ const DE: Record<Word, string> = {
   "recording": "Aufnahme",
   "recording.began": "Dieser Anruf wird aufgenommen",
   "recording.ended": "Die Aufnahme ist beendet",
-
   "tile.you": "Sie",
   "tile.muted": "Mikrofon aus",
   "tile.no-picture": "Kamera aus",
@@ -283,7 +278,6 @@ const DE: Record<Word, string> = {
   "chat.lost": "Das ging nicht: Der Server ist nicht erreichbar. Versuchen Sie es gleich noch einmal.",
   "chat.said": "{name} schreibt: {text}",
   "chat.unread": "{count} ungelesen",
-
   "people": "Personen",
   "people.count": "{count} Personen",
   "people.hands": "Gehobene Hände",
@@ -295,7 +289,6 @@ const DE: Record<Word, string> = {
   "joined": "{name} ist gekommen",
   "left": "{name} ist gegangen",
   "hand.raised": "{name} hat die Hand gehoben",
-
   "view.grid": "Kachelansicht",
   "view.speaker": "Sprecheransicht",
   "full-screen": "Vollbild",
@@ -320,7 +313,6 @@ const DE: Record<Word, string> = {
   "settings.mirrored": "Eigenes Bild wie im Spiegel zeigen",
   "settings.shortcuts": "Tastenkürzel",
   "settings.shortcuts-hint": "Einzelne Buchstaben, solange niemand schreibt",
-
   "shortcuts": "Tastenkürzel",
   "shortcut.microphone": "Mikrofon ein oder aus",
   "shortcut.camera": "Kamera ein oder aus",

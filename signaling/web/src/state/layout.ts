@@ -106,13 +106,14 @@ function split(area: Area, people: number, gap: number): { stage: Rect; strip: R
   const { width, height } = area;
   if (people === 0) return { stage: { x: 0, y: 0, width, height }, strip: { x: 0, y: 0, width: 0, height: 0 } };
   if (width >= height) {
-    const edge = stageOf(width, share, height * SCREEN_WIDEST);
+    const edge = stageOf(width, share, height * SCREEN_WIDEST, 1 / 2);
     return {
       stage: { x: 0, y: 0, width: edge, height },
       strip: { x: edge + gap, y: 0, width: width - edge - gap, height },
     };
   }
-  const edge = stageOf(height, share, width / SCREEN_LOWEST);
+  // Below a screen that is as wide as a phone there is room for several faces, but one alone would be larger.
+  const edge = stageOf(height, share, width / SCREEN_LOWEST, people > 2 ? 3 / 8 : 1 / 2);
   return {
     stage: { x: 0, y: 0, width, height: edge },
     strip: { x: 0, y: edge + gap, width, height: height - edge - gap },
@@ -121,11 +122,11 @@ function split(area: Area, people: number, gap: number): { stage: Rect; strip: R
 
 /**
  * What the stage gets of a length: all but the people's share (never too little for a face), but
- * not more than its picture fills; and never less than half, since it is why we are here.
+ * not more than its picture fills; and never less than its least share, since it is why we are here.
  */
-function stageOf(length: number, share: number, filled: number): number {
+function stageOf(length: number, share: number, filled: number, least: number): number {
   const strip = Math.max(length * share, 120);
-  return Math.floor(Math.max(Math.min(length - strip, filled), length / 2));
+  return Math.floor(Math.max(Math.min(length - strip, filled), length * least));
 }
 
 function place(into: Rect, rects: Rect[]): Rect[] {

@@ -32,6 +32,8 @@ export class Stage extends Changes {
   /** The key of the tile that is large, whatever happens. */
   pinned: string | null = null;
   page = 0;
+  /** How many there are. */
+  pages = 1;
   speaking: ReadonlySet<string> = new Set();
   /** Of the others, who spoke last. */
   speaker: string | null = null;
@@ -72,7 +74,9 @@ export class Stage extends Changes {
   /** This is on the stage now, and so large. Asks for as much of each picture, and for nothing else. */
   shows({ placed, page, pages }: Scene): void {
     const { room, preferences, saves } = this.#parts;
-    this.page = page;
+    const isNews = page !== this.page || pages !== this.pages;
+    [this.page, this.pages] = [page, pages];
+    if (isNews) this.changed();
     if (page === 0) this.#places = pages > 1 ? placed.filter(({ tile }) => !tile.self && !tile.screen).length : Infinity;
     if (!saves) return;
     const isSilentFilm = preferences.all.received === "sound";
@@ -112,6 +116,7 @@ export class Stage extends Changes {
     this.#places = Infinity;
     this.pinned = this.speaker = null;
     this.page = 0;
+    this.pages = 1;
     this.changed();
   }
 

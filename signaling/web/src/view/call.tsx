@@ -9,6 +9,7 @@ import { ChatPanel } from "./chat.tsx";
 import { EXTRAS } from "./extras.ts";
 import { Icon } from "./icon.tsx";
 import { InsidePanel } from "./inside.tsx";
+import { Pages } from "./pages.tsx";
 import { PeoplePanel } from "./people.tsx";
 import { StageView } from "./stage.tsx";
 import { Tools } from "./tools.tsx";
@@ -53,6 +54,7 @@ function Header() {
           {t("recording")}
         </span>
       )}
+      <Pages class="narrow-only" />
     </header>
   );
 }

@@ -80,7 +80,9 @@ function Plot({ title, unit, least, until, lines }: PlotProps) {
   return (
     <figure class="plot">
       <figcaption>
-        <b>{title}</b>
+        <b>
+          {title} {unit && <span class="dim">{unit}</span>}
+        </b>
         <span class="keys">
           {lines.map(({ name, points }, index) => (
             <span class={`key line-${index}`} key={index}>
@@ -88,7 +90,6 @@ function Plot({ title, unit, least, until, lines }: PlotProps) {
               {name} {figure(points.at(-1)?.value ?? null)}
             </span>
           ))}
-          {unit && <span class="dim">{unit}</span>}
         </span>
       </figcaption>
       <svg viewBox={`0 0 ${WIDTH} ${HEIGHT}`} preserveAspectRatio="none" role="img" aria-label={`${title}: ${now.join(", ")} ${unit}`}>

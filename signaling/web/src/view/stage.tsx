@@ -7,7 +7,6 @@ import { sceneOf } from "../state/scene.ts";
 import { t } from "../words.ts";
 import { useApp, useChanges } from "./app.ts";
 import { CopyButton } from "./buttons.tsx";
-import { Icon } from "./icon.tsx";
 import { Tile } from "./tile.tsx";
 
 export function StageView({ most }: { most: number | null }) {
@@ -51,7 +50,6 @@ export function StageView({ most }: { most: number | null }) {
         ))}
         {scene.invitation && <Invitation rect={scene.invitation} />}
       </ul>
-      {scene.pages > 1 && <Pages page={scene.page} pages={scene.pages} aside={scene.placed.some(({ large }) => large)} />}
     </div>
   );
 }
@@ -66,22 +64,6 @@ function Invitation({ rect: { x, y, width, height } }: { rect: Rect }) {
       <p class="address">{link.replace(/^https?:\/\//, "")}</p>
       <CopyButton link={link} class="primary" />
     </li>
-  );
-}
-
-function Pages({ page, pages, aside }: { page: number; pages: number; aside: boolean }) {
-  const { stage } = useApp();
-  const text = t("page", { page: page + 1, pages });
-  return (
-    <nav class={`pages ${aside ? "aside" : ""}`} aria-label={t("pages")}>
-      <button type="button" class="quiet" disabled={page === 0} aria-label={t("page.previous")} title={t("page.previous")} onClick={() => stage.turn(-1)}>
-        <Icon name="previous" />
-      </button>
-      <span role="status" aria-label={text}>{`${page + 1} / ${pages}`}</span>
-      <button type="button" class="quiet" disabled={page === pages - 1} aria-label={t("page.next")} title={t("page.next")} onClick={() => stage.turn(1)}>
-        <Icon name="next" />
-      </button>
-    </nav>
   );
 }
 

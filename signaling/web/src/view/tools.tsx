@@ -2,6 +2,7 @@
 import { t } from "../words.ts";
 import { useApp, useChanges } from "./app.ts";
 import { Round } from "./buttons.tsx";
+import { Pages } from "./pages.tsx";
 import { Bars } from "./tile.tsx";
 
 export function Tools() {
@@ -17,6 +18,7 @@ export function Tools() {
           <span class="visually-hidden">{t(`tile.${watch.own}`)}</span>
         </span>
       )}
+      <Pages />
       <Round icon={isSpeaker ? "grid" : "spotlight"} label={t(isSpeaker ? "view.grid" : "view.speaker")} onClick={() => preferences.set({ view: isSpeaker ? "grid" : "speaker" })} class="flat" />
       <button type="button" class="round flat people" aria-label={`${t("people")}, ${t("people.count", { count: people })}`} title={t("people")} aria-expanded={screen.panel === "people"} onClick={() => screen.toggle("people")}>
         <svg class="icon" aria-hidden="true"><use href="/icons.svg#people" /></svg>
