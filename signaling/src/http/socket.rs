@@ -27,7 +27,7 @@ const READ_BUFFER: usize = 4 << 10;
 /// A page with 20 ICE candidates and 10 mutes sends 40 messages at once; a person then clicks.
 const MESSAGES: (u32, u32) = (100, 20);
 /// A longer message counts as several: what one page sends, another may have to take.
-const COUNTS_ONCE: usize = 2 << 10;
+const COUNTS_ONCE: usize = 4 << 10;
 /// Who goes on after so many refused messages is not a page with a mistake but a flood. More than
 /// the burst of messages, so that a flood is told that it is one before it is cut off.
 const MISTAKES: (u32, u32) = (200, 1);
