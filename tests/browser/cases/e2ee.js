@@ -22,6 +22,7 @@ export const about = 'end-to-end encryption: three who have the passphrase, one 
 export const needsServer = true;
 export const cases = [
   { name: 'e2ee', run: three },
+  { name: 'e2ee-locked', run: unlocked },
   { name: 'e2ee-link', run: overALink },
   { name: 'e2ee-loss', run: withLoss },
   { name: 'e2ee-tap', run: tapped },
@@ -51,7 +52,7 @@ async function three(context) {
   const { body: room } = await api(`/api/rooms/${context.room}`);
   await leave(four);
   await leave(three);
-  const epoch = await until('keys are renewed', async () => (await Promise.all([one, two].map(epochOf))).every((epoch) => epoch === 2) && 2).catch(() => epochOf(one));
+  const epoch = await until('keys are renewed', async () => (await Promise.all([one, two].map(epochOf))).every((epoch) => epoch >= 2) && 2).catch(() => epochOf(one));
   await receivesOn(two, PUBLISHER);
   const counters = await countersOf(two);
   return {
@@ -59,13 +60,30 @@ async function three(context) {
     failures: [
       (new Set(codes).size === 1 && /^(\d{5} ?){4}$/.test(codes[0])) || `the codes are ${codes}`,
       ...steps.map(({ quality, afterMs }) => (afterMs !== null && afterMs <= context.limits.mostSwitchMs) || `${quality} after ${afterMs} ms`),
-      locked.locks === 3 || `who has no passphrase sees ${locked.locks} locks`,
-      (locked.live === 0 && locked.decoded === 0) || `who has no passphrase sees ${locked.live} pictures, ${locked.decoded} decoded`,
+      isShut(locked) || `who has no passphrase sees ${JSON.stringify(locked)}`,
       room.e2ee === true || 'the room does not say that it is encrypted',
-      epoch === 2 || `two left, and the epoch is ${epoch}`,
+      epoch >= 2 || `two left, and the epoch is ${epoch}`,
       (counters.sealed > 0 && counters.opened > 0) || `nothing was sealed or opened: ${JSON.stringify(counters)}`,
       (counters.refused.forged === 0 && counters.refused.unsealed === 0) || `frames were refused: ${JSON.stringify(counters)}`,
     ].filter((failure) => failure !== true),
+  };
+}
+
+// Who has no passphrase is asked for it; a wrong one opens nothing, the right one everything.
+async function unlocked(context) {
+  await join(context, 'chromium', PUBLISHER, context.room, { secret: SECRET });
+  const two = await join(context, 'chromium', 2, context.room, { listens: true });
+  const locked = await seesLocksOnly(two);
+  await openWith(two, 'a wrong one');
+  await until('a wrong passphrase opens nothing', async () => (await countersOf(two)).refused.forged > 0, { timeoutMs: 15_000 });
+  const wrong = await seesLocksOnly(two);
+  await openWith(two, SECRET);
+  await receiving(two.page, 'call', PUBLISHER);
+  const opens = () => two.page.evaluate(() => [...volley.room.seats].every(({ id }) => !volley.room.isLocked(id)));
+  await until('the lock is gone', opens);
+  return {
+    locked, wrong,
+    failures: [locked, wrong].filter((one) => !isShut(one)).map((one) => `without the key: ${JSON.stringify(one)}`),
   };
 }
 
@@ -217,11 +235,26 @@ async function framesOf({ page }, source = PUBLISHER) {
 
 // Without a passphrase: a lock on everybody's tile, no picture, nothing decoded.
 async function seesLocksOnly(person) {
-  const locks = () => person.page.evaluate(() => document.querySelectorAll('.tile:not(.self) .locked-tile').length);
-  await until(`${person.name} sees locks`, async () => (await locks()) === 3, { timeoutMs: 10_000 }).catch(() => {});
+  // In a second attempt some of the first may not be gone yet.
+  const othersOf = () => person.page.evaluate(() => volley.state().people.length);
+  await until(`${person.name} sees locks`, async () => (await locksOf(person)) === (await othersOf()), { timeoutMs: 10_000 }).catch(() => {});
   await sleep(WARM_UP_MS);
   const live = await person.page.evaluate(() => document.querySelectorAll('.tile.live:not(.self)').length);
-  return { locks: await locks(), live, decoded: framesDecoded(await callStats(person)) };
+  return { locks: await locksOf(person), others: await othersOf(), live, decoded: framesDecoded(await callStats(person)) };
+}
+
+const isShut = ({ locks, others, live, decoded }) => others > 0 && locks === others && live === 0 && decoded === 0;
+
+const locksOf = ({ page }) => page.evaluate(() => document.querySelectorAll('.tile:not(.self) .locked-tile').length);
+
+// As somebody does it who was given the passphrase: behind the shield, or where they have one that is wrong, anew.
+async function openWith({ page }, secret) {
+  if (await page.evaluate(() => volley.room.privacy.code !== null)) return page.evaluate((secret) => volley.room.unlock(secret), secret);
+  // In the small windows of the tests a notice may lie over it.
+  await page.evaluate(() => document.querySelector('.shield button').click());
+  await page.waitForSelector('#secret');
+  await page.type('#secret', secret);
+  await page.keyboard.press('Enter');
 }
 
 const privacyOf = ({ page }) => page.evaluate(() => volley.room.privacy);
