@@ -4,6 +4,7 @@
 //! business.
 
 use crate::access::{AccessSettings, turn_credentials};
+use crate::acme::AcmeSettings;
 use crate::protocol::IceServerView;
 use crate::tls::TlsIdentity;
 use crate::webhooks::WebhookSettings;
@@ -41,13 +42,26 @@ pub struct Settings {
     pub access: AccessSettings,
     /// What HTTPS shows, where there is HTTPS.
     pub tls: Option<TlsIdentity>,
+    /// Where its certificates are fetched, if they are.
+    #[serde(default)]
+    pub acme: Option<AcmeSettings>,
     /// Who is told what happens in rooms.
     #[serde(default)]
     pub webhooks: Option<WebhookSettings>,
+    /// Who is told of the ways of those who come.
+    #[serde(default)]
+    pub traces: Option<TraceSettings>,
     /// The server is stopping: no new rooms from now on, and at this time, in milliseconds since 1970, or
     /// when nobody is left, the end.
     #[serde(default)]
     pub drain_until: Option<u64>,
+}
+
+/// Where traces go.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct TraceSettings {
+    /// What OTLP calls the base URL: `/v1/traces` is put behind it.
+    pub endpoint: String,
 }
 
 /// A STUN or TURN server. What of it leaves this process is an [`IceServerView`].
@@ -173,7 +187,9 @@ impl Default for Settings {
             page: PageSettings::default(),
             access: AccessSettings::default(),
             tls: None,
+            acme: None,
             webhooks: None,
+            traces: None,
             drain_until: None,
         }
     }

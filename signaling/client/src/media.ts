@@ -13,6 +13,9 @@ import { isInput, kindOf, type Publications } from "./publications.ts";
 import type { Signaling } from "./signaling.ts";
 import { slim } from "./slim.ts";
 
+/** Cannot be changed later, so whoever changes something else must name it again. */
+const BUNDLE = "max-bundle";
+
 export interface MediaOptions {
   signaling: Signaling;
   publications: Publications;
@@ -84,6 +87,8 @@ export class Media extends Emitter<MediaEvents> {
     switch (message.type) {
       case "joined":
         return this.#joined(message);
+      case "ice-servers":
+        return this.#reach(message.iceServers as RTCIceServer[]);
       case "request-offer":
         return this.#grow(message.receive);
       case "answer":
@@ -167,7 +172,7 @@ export class Media extends Emitter<MediaEvents> {
   }
 
   #joined(joined: FromServer<"joined">): void {
-    this.#iceServers = joined.iceServers as RTCIceServer[];
+    this.#reach(joined.iceServers as RTCIceServer[]);
     if (!joined.resumed) this.#receive = { audio: 1, video: 1 };
     if (!joined.resumed || !this.pc) this.renew();
     this.#learn(joined.tracks);
@@ -175,8 +180,18 @@ export class Media extends Emitter<MediaEvents> {
     this.#tellMuted();
   }
 
+  /**
+   * Credentials end: a connection that is to find another way by a relay needs those of now. One whose
+   * servers are the same is left alone, for browsers restart ICE with the next offer when they are not.
+   */
+  #reach(iceServers: RTCIceServer[]): void {
+    const isNews = JSON.stringify(iceServers) !== JSON.stringify(this.#iceServers);
+    this.#iceServers = iceServers;
+    if (isNews) this.pc?.setConfiguration({ ...this.#encryption()?.configuration, iceServers, bundlePolicy: BUNDLE });
+  }
+
   #open(): void {
-    const pc = new RTCPeerConnection({ ...this.#encryption()?.configuration, iceServers: this.#iceServers, bundlePolicy: "max-bundle" });
+    const pc = new RTCPeerConnection({ ...this.#encryption()?.configuration, iceServers: this.#iceServers, bundlePolicy: BUNDLE });
     this.pc = pc;
     this.#offers = new Offers(pc, {
       send: (sdp) => this.#offer(sdp),

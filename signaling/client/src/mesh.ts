@@ -94,6 +94,9 @@ export class Mesh extends Emitter<MeshEvents> {
         // What was said while the socket was away is lost.
         for (const id of this.direct) this.#tell(id, "shown");
         return this.#follow(message.mode, message.resumed && this.#entries.size === 0);
+      case "ice-servers":
+        this.#iceServers = message.iceServers as RTCIceServer[];
+        return;
       case "mode-changed":
         return this.#follow(message.mode, false);
       case "participant-joined":

@@ -123,7 +123,7 @@ export type ServerMessage =
       e2ee: boolean;
       /** What you may do here: of `publish`, `subscribe`, `record`, `administer`. */
       grants: string[];
-      /** For the page's RTCPeerConnection. Credentials may be yours alone and last for some hours; you get new ones when you come back. */
+      /** For the page's RTCPeerConnection. Credentials may be yours alone and last for some hours; you get new ones when you come back, and with `ice-servers` before they end. */
       iceServers: IceServerView[];
       /** With `e2ee`: the epoch of the keys that are used now. */
       keyEpoch: number;
@@ -263,6 +263,12 @@ export type ServerMessage =
       slot?: string | null;
       /** As wished. */
       trackId?: string | null;
+    }
+  /** Fresh credentials, before those you have end: for `setConfiguration` of the page's RTCPeerConnection. What flows already goes on by itself. */
+  | {
+      type: "ice-servers";
+      /** All of them, as in `joined`. */
+      iceServers: IceServerView[];
     }
   /** Media goes another way from now on: people came, or went, and the room's mode is `mesh` or `auto`. Keep what you have until the other way carries: the one to the server stays open all the while. */
   | {

@@ -145,6 +145,7 @@ export class FakePeer {
   remoteDescription: { type: string } | null = null;
   transceivers: FakeTransceiver[] = [];
   candidates: string[] = [];
+  configuration: RTCConfiguration;
   /** Pictures that were decoded of each m-line. */
   decoded = 0;
   onnegotiationneeded: (() => void) | null = null;
@@ -153,7 +154,8 @@ export class FakePeer {
   #offers = 0;
   #asked = false;
 
-  constructor() {
+  constructor(configuration: RTCConfiguration = {}) {
+    this.configuration = configuration;
     FakePeer.made.push(this);
   }
 
@@ -193,6 +195,10 @@ export class FakePeer {
 
   async addIceCandidate({ candidate }: { candidate: string }): Promise<void> {
     this.candidates.push(candidate);
+  }
+
+  setConfiguration(configuration: RTCConfiguration): void {
+    this.configuration = configuration;
   }
 
   restartIce(): void {

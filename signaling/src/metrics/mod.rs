@@ -11,6 +11,7 @@ mod table;
 mod workers;
 
 use crate::state::Joins;
+use crate::traces::SpanTally;
 use crate::webhooks::Tally;
 use family::Family;
 use prometheus::TextEncoder;
@@ -41,6 +42,7 @@ pub(crate) struct Census {
     pub(crate) is_draining: bool,
     pub(crate) joins: Joins,
     pub(crate) webhooks: Tally,
+    pub(crate) spans: SpanTally,
 }
 
 /// Everything, in Prometheus' text format.

@@ -31,7 +31,7 @@ pub enum ServerMessage {
         /// With `e2ee`: the epoch of the keys that are used now.
         key_epoch: u32,
         /// For the page's RTCPeerConnection. Credentials may be yours alone and last for some hours; you
-        /// get new ones when you come back.
+        /// get new ones when you come back, and with `ice-servers` before they end.
         ice_servers: Vec<IceServerView>,
         /// What you may do here: of `publish`, `subscribe`, `record`, `administer`.
         #[schema(value_type = Vec<String>)]
@@ -164,6 +164,13 @@ pub enum ServerMessage {
         /// As wished.
         #[serde(skip_serializing_if = "Option::is_none")]
         max_height: Option<u32>,
+    },
+    /// Fresh credentials, before those you have end: for `setConfiguration` of the page's
+    /// RTCPeerConnection. What flows already goes on by itself.
+    #[serde(rename_all = "camelCase")]
+    IceServers {
+        /// All of them, as in `joined`.
+        ice_servers: Vec<IceServerView>,
     },
     /// Media goes another way from now on: people came, or went, and the room's mode is `mesh` or `auto`.
     /// Keep what you have until the other way carries: the one to the server stays open all the while.

@@ -27,8 +27,8 @@ pub enum OfferError {
     /// Two m-lines share an identification tag.
     #[error("a=mid:{0} stands on two m-lines; each needs its own (RFC 8843 §7.1)")]
     DuplicateMid(String),
-    /// The peer wants to be the DTLS server.
-    #[error("a=setup:{0} was offered; Volley is always the DTLS server, so offer actpass or active")]
+    /// Nobody would begin the handshake.
+    #[error("a=setup:{0} was offered; offer actpass, active or passive (RFC 8842 §5.2)")]
     Setup(String),
     /// No usable ICE credentials.
     #[error("the offer has no usable a=ice-ufrag and a=ice-pwd (RFC 8839 §5.4)")]

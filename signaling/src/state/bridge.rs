@@ -122,6 +122,13 @@ impl State {
         }
     }
 
+    /// Whether the worker answers checks to it already. One that is over needs no waiting for.
+    pub fn is_bridge_placed(&self, room: &str, key: &str, role: BridgeRole) -> bool {
+        let transport =
+            self.bridged(room, key, role).and_then(|id| self.participants.get(&id)?.transport.as_ref());
+        transport.is_none_or(|transport| transport.is_placed)
+    }
+
     /// Candidates, which are of no use here, or new ICE credentials.
     pub fn patch_bridge(
         &mut self,

@@ -1,9 +1,10 @@
 //! Coming, coming back and going.
 
-use crate::access::{counted_as, unix_now};
-use crate::protocol::{IceServerView, MediaPath, ServerMessage};
+use crate::access::counted_as;
+use crate::protocol::{MediaPath, ServerMessage};
 use crate::state::admission::Caller;
 use crate::state::ids::Raw;
+use crate::state::journeys::Outcome;
 use crate::state::model::{Participant, Room};
 use crate::state::{Origin, SocketId, State, growth::Growth, pairs, secret};
 use crate::webhooks::What;
@@ -132,6 +133,8 @@ impl State {
             socket,
             alone_since: None,
             joined_at: None,
+            underway: None,
+            relays_told: None,
             growth: Growth::default(),
         };
         self.participants.insert(id, participant);
@@ -182,6 +185,7 @@ impl State {
         };
         let participant = self.participants.get_mut(&id).filter(known).ok_or_else(refusal)?;
         let before = participant.socket.replace(socket);
+        participant.relays_told = None;
         participant.reached = self.sockets.origin(socket).reached;
         let pairs = pairs(participant);
         participant.growth.restart(pairs);
@@ -239,15 +243,10 @@ impl State {
         }
     }
 
-    /// What somebody is told of STUN and TURN servers now.
-    pub(super) fn ice_servers_for(&self, id: ParticipantId) -> Vec<IceServerView> {
-        let (name, expires) = (id.0.to_string(), unix_now() + self.config.turn_ttl.as_secs());
-        self.config.ice_servers.iter().map(|server| server.told_to(&name, expires)).collect()
-    }
-
     /// Takes somebody out, with all that is theirs.
     pub(super) fn remove_participant(&mut self, id: ParticipantId, now: Time) {
         let worker = self.worker_of(id);
+        self.way_ends(id, Outcome::Left, now);
         self.tell_others(id, &ServerMessage::ParticipantLeft { participant_id: id.0.to_string() });
         self.person_happened(What::ParticipantLeft, id, None);
         let Some(participant) = self.participants.remove(&id) else { return };

@@ -14,6 +14,7 @@ mod happenings;
 mod ids;
 mod join;
 mod joins;
+mod journeys;
 mod messages;
 pub(crate) mod model;
 mod moderation;
@@ -24,6 +25,7 @@ mod plan;
 mod quality;
 mod reach;
 mod records;
+mod relays;
 mod rooms;
 mod secret;
 mod socket;
@@ -31,6 +33,7 @@ mod socket;
 pub use admission::Caller;
 pub use bridge::{Bridge, BridgeError, BridgeRole, Patched};
 pub(crate) use joins::{CONNECT_BUCKETS_MS, Joins};
+pub use journeys::{Journey, Leg, Outcome};
 pub use moderation::{Missing, Selection};
 pub use output::{Output, Save};
 pub use records::{Loaded, RECORD_VERSION};
@@ -42,7 +45,7 @@ use crate::metrics::Census;
 use crate::protocol::{MediaKind, Receive, ServerMessage, SlotView};
 use crate::sdp::{Offer, OfferError};
 use crate::settings::Settings;
-use crate::webhooks::{Happening, Outbox};
+use crate::webhooks::{Happening, Letter, Outbox};
 use admission::{Arrivals, Revocation};
 use events::Resync;
 use ids::Ids;
@@ -88,6 +91,8 @@ impl Deref for Config {
 pub struct State {
     config: Config,
     ids: Ids,
+    /// When Volley was started, in milliseconds since 1970: numbers begin anew with each start.
+    born: u64,
     /// By key.
     rooms: HashMap<String, Room>,
     participants: HashMap<ParticipantId, Participant>,
@@ -122,6 +127,8 @@ struct Dirty {
     growth: BTreeSet<String>,
     /// What webhooks tell, in its order.
     happenings: Vec<Happening>,
+    /// What they had to tell before this start.
+    taken_up: Vec<Letter>,
 }
 
 impl State {
@@ -146,6 +153,8 @@ impl State {
         due.into_iter().for_each(|id| self.request_offer(id));
         self.forget_revocations(access::unix_now());
         self.outbox.tick(now);
+        self.renew_credentials(now);
+        self.end_long_ways(now);
         let is_over = |since: Option<Time>, after| since.is_some_and(|since| now.since(since) >= after);
         let gone: Vec<ParticipantId> = self
             .participants
@@ -191,6 +200,7 @@ impl State {
             is_draining: self.is_draining(),
             joins: self.joins.clone(),
             webhooks: self.outbox.tally(),
+            spans: Default::default(),
         }
     }
 

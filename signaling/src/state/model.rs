@@ -7,6 +7,7 @@ use crate::sdp::{LocalIce, RemoteIce};
 use crate::state::bridge::BridgeRole;
 use crate::state::growth::Growth;
 use crate::state::ids::Raw;
+use crate::state::journeys::Underway;
 use crate::state::quality::QualityWishes;
 use crate::state::socket::SocketId;
 use serde::{Deserialize, Serialize};
@@ -118,6 +119,12 @@ pub(crate) struct Participant {
     /// Since when their media is expected to find a way for the first time.
     #[serde(skip)]
     pub joined_at: Option<Time>,
+    /// Their way here, while it is not over and somebody wants to know.
+    #[serde(skip)]
+    pub underway: Option<Box<Underway>>,
+    /// Since when they have the credentials for relays that they have.
+    #[serde(skip)]
+    pub relays_told: Option<Time>,
     #[serde(skip)]
     pub growth: Growth,
 }
@@ -152,6 +159,12 @@ pub(crate) struct Transport {
     pub id: Raw<TransportId>,
     pub local: LocalIce,
     pub peer: PeerMark,
+    /// We begin DTLS; for the life of the association (RFC 8842 §5.5).
+    #[serde(default)]
+    pub is_dtls_client: bool,
+    /// The worker has said that it is there.
+    #[serde(skip)]
+    pub is_placed: bool,
     pub cname: String,
     /// The last offer answered: with the ids in `lines` everything the media process was told
     /// follows from it.
@@ -191,6 +204,9 @@ pub(crate) struct Track {
     pub stream: Raw<StreamId>,
     pub source: TrackSource,
     pub muted: bool,
+    /// It was somebody else who muted it.
+    #[serde(default)]
+    pub silenced: bool,
     /// A bit for each layer that somebody watches, the lowest first, once the media process has told;
     /// it tells again after a restart.
     #[serde(skip)]

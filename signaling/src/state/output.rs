@@ -2,6 +2,7 @@
 //! process, then told to pages; so a kill in between loses nothing that anybody was promised.
 
 use crate::protocol::ServerMessage;
+use crate::state::journeys::Journey;
 use crate::state::socket::SocketId;
 use crate::webhooks::Delivery;
 use volley::control::Command;
@@ -38,6 +39,8 @@ pub struct Output {
     pub messages: Vec<(SocketId, Option<ServerMessage>)>,
     /// Webhooks to be sent, once they are remembered.
     pub deliveries: Vec<Delivery>,
+    /// Ways that are over, for traces.
+    pub journeys: Vec<Journey>,
     /// When the messages are out, the server ends.
     pub is_over: bool,
 }

@@ -11,7 +11,7 @@ use volley::control::types::{DtlsVersion, Fingerprint, FingerprintHash, SrtpProf
 use volley::control::{Command, Event};
 use volley_signaling::protocol::{ClientMessage, ServerMessage};
 use volley_signaling::settings::Settings;
-use volley_signaling::state::{Config, Origin, SocketId, State};
+use volley_signaling::state::{Config, Journey, Origin, SocketId, State};
 use volley_signaling::store::{MemoryStore, Store};
 use volley_signaling::webhooks::Delivery;
 
@@ -26,6 +26,8 @@ pub(crate) struct Lab {
     pub(crate) is_over: bool,
     /// Webhooks that were sent.
     pub(crate) deliveries: Vec<Delivery>,
+    /// Ways that are over.
+    pub(crate) journeys: Vec<Journey>,
 }
 
 pub(crate) fn config() -> Config {
@@ -59,6 +61,7 @@ impl Lab {
             closed: vec![],
             is_over: false,
             deliveries: vec![],
+            journeys: vec![],
         };
         lab.turn();
         lab
@@ -75,6 +78,7 @@ impl Lab {
         output.saves.iter().for_each(|save| self.store.apply(save));
         self.is_over |= output.is_over;
         self.deliveries.extend(output.deliveries);
+        self.journeys.extend(output.journeys);
         self.commands.extend(output.commands);
         for (socket, message) in output.messages {
             match message {

@@ -69,7 +69,7 @@ async function startSound() {
   return `unix:${socket}`;
 }
 
-const SCRIPTS = ['format', 'sound', 'painters', 'portrait', 'source', 'meter', 'yardstick']
+const SCRIPTS = ['format', 'sound', 'painters', 'portrait', 'source', 'meter', 'yardstick', 'detour']
   .map((name) => fs.readFileSync(new URL(`../page/${name}.js`, import.meta.url), 'utf8'))
   .join('\n');
 

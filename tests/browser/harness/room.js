@@ -59,6 +59,14 @@ export async function slowestScrapeMs() {
   return Math.ceil(Math.max(...times));
 }
 
+// A counter of the server's, all workers together.
+export async function metric(name) {
+  const text = await (await fetch(METRICS)).text();
+  const rows = text.split('\n').filter((row) => row.startsWith(`${name}{`) || row.startsWith(`${name} `));
+  if (rows.length === 0) throw new Error(`there is no metric ${name}`);
+  return rows.reduce((sum, row) => sum + Number(row.split(' ').at(-1)), 0);
+}
+
 // The server's REST interface.
 export async function api(path, options = {}) {
   const response = await fetch(`${ORIGIN}${path}`, options);

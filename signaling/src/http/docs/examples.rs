@@ -3,8 +3,8 @@
 
 use crate::access::Pass;
 use crate::protocol::{
-    LayerView, MediaKind, MediaPath, ParticipantView, Quality, Receive, ServerMessage, SignalKind, SlotView,
-    TrackSource, TrackView,
+    IceServerView, LayerView, MediaKind, MediaPath, ParticipantView, Quality, Receive, ServerMessage,
+    SignalKind, SlotView, TrackSource, TrackView,
 };
 
 pub(super) const FROM_PAGES: [&str; 13] = [
@@ -77,6 +77,7 @@ pub(super) fn from_server() -> Vec<ServerMessage> {
             slot: Some(text("3")),
             max_height: Some(360),
         },
+        ServerMessage::IceServers { ice_servers: vec![relay()] },
         ServerMessage::ModeChanged { mode: MediaPath::Mesh },
         ServerMessage::Signal {
             participant_id: text("12"),
@@ -89,6 +90,12 @@ pub(super) fn from_server() -> Vec<ServerMessage> {
         },
         ServerMessage::error("room-full", "5 people are in this room, and it takes no more; try again later"),
     ]
+}
+
+fn relay() -> IceServerView {
+    let [url, username, credential] =
+        ["turn:turn.example.org:3478", "1767225600:20", "3QkDAyvPZ…"].map(str::to_owned);
+    IceServerView { urls: vec![url], username: Some(username), credential: Some(credential) }
 }
 
 fn slots() -> Vec<SlotView> {

@@ -163,13 +163,17 @@ export class Call extends Changes {
     preferences.onChange(() => this.#wish());
   }
 
-  #inRoom({ roomId, participantId, participantName, resumed }: FromServer<"joined">): void {
+  #inRoom(joined: FromServer<"joined">): void {
+    const { roomId, participantId, participantName, resumed } = joined;
     const { notices, watch } = this.#parts;
+    // Of a server that records: whoever comes later is told so when they join.
+    this.isRecording = "recording" in joined && Boolean(joined.recording);
     this.#isServerGone = false;
     this.#note(resumed ? "resumed" : "joined");
     notices.hide("goodbye");
     this.self = { id: participantId, name: participantName };
-    if (!resumed) this.#received = "auto";
+    // A server that does not know us yet, or a page that was loaded anew, begins with everything.
+    if (!resumed || this.phase !== "call") this.#received = "auto";
     this.#wish();
     if (this.phase !== "call") {
       this.since = performance.now();

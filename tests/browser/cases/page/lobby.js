@@ -5,7 +5,10 @@ import { assertAccessible } from '../../harness/axe.js';
 import { Checks } from '../../harness/checks.js';
 import { SERVER_ADDRESS } from '../../harness/network.js';
 import { enter, has, openWide, ORIGIN, press, select, state, textOf } from '../../harness/pages.js';
+import { sleep } from '../../harness/shell.js';
 
+// A response without a body may never say that it has none.
+const PATIENCE_MS = 5000;
 const MOST_BYTES = 150_000;
 const PROBLEMS = {
   NotAllowedError: 'Allow it in the address bar',
@@ -29,7 +32,7 @@ export async function inLobby(context) {
 async function firstLoad(page, checks, { mostInteractiveMs }) {
   const [asked, bodies] = [[], []];
   page.on('request', (request) => asked.push(request.url()));
-  page.on('response', (response) => bodies.push(response.buffer().catch(() => Buffer.alloc(0))));
+  page.on('response', (response) => bodies.push(Promise.race([response.buffer().catch(() => Buffer.alloc(0)), sleep(PATIENCE_MS).then(() => Buffer.alloc(0))])));
   await page.setCacheEnabled(false);
   await page.reload({ waitUntil: 'networkidle0' });
   const bytes = (await Promise.all(bodies)).reduce((sum, body) => sum + gzipSync(body).length, 0);
