@@ -3,8 +3,10 @@ import fs from 'node:fs';
 import { parseArgs } from 'node:util';
 import * as acme from './cases/acme.js';
 import * as adapt from './cases/adapt.js';
+import * as background from './cases/background.js';
 import * as badInput from './cases/bad-input.js';
 import * as drain from './cases/drain.js';
+import * as e2ee from './cases/e2ee.js';
 import * as fec from './cases/fec.js';
 import * as ipv6 from './cases/ipv6.js';
 import * as killSignaling from './cases/kill-signaling.js';
@@ -34,7 +36,7 @@ import { Cleanup, log } from './harness/shell.js';
 import { FIGURES, WORKS } from './measure/limits.js';
 
 const TESTS = [
-  meter, startStop, twoTabs, library, killSignaling, badInput, tokens, layers, adapt, loss, fec, lastN, mesh, moderation, moves, onePort, onePortHanded,
+  meter, startStop, twoTabs, library, killSignaling, badInput, tokens, layers, adapt, loss, fec, e2ee, background, lastN, mesh, moderation, moves, onePort, onePortHanded,
   openssl, page, whipWhep, turn, tcpOnly, ipv6, drain, webhooks, acme,
 ];
 const USAGE = 'usage: ./scripts/e2e NAME|all [--json] [--seconds N] [--io uring|epoll] [--only CASE] [--attempts N] [--works] [--keep] [--screens FOLDER], or --list';

@@ -2,6 +2,7 @@
  * The call's media by way of the server: one RTCPeerConnection, what it sends and the m-lines it
  * receives on. Rooms and names are the people's business, sockets are signaling's.
  */
+import { type Encryption, restrict } from "./e2ee/encryption.ts";
 import { Emitter } from "./emitter.ts";
 import { Health } from "./health.ts";
 import { type Boxes, encodingsOf, Layers, offerDescriptor } from "./layers.ts";
@@ -23,6 +24,8 @@ export interface MediaOptions {
   codec: string | null;
   /** Scalability mode of the camera's one encoding, instead of several encodings. */
   mode: string | null;
+  /** What everything is sealed by, in a room that is encrypted end to end. */
+  encryption?: () => Encryption | null;
 }
 
 export interface MediaEvents {
@@ -47,6 +50,7 @@ export class Media extends Emitter<MediaEvents> {
   #boxes;
   #codec;
   #mode;
+  #encryption;
   #iceServers: RTCIceServer[] = [];
   /** How many receiving m-lines the server can use; a renewed connection has them from the start. */
   #receive = { audio: 1, video: 1 };
@@ -68,13 +72,14 @@ export class Media extends Emitter<MediaEvents> {
   /** The next offer is the one that brings the screen. */
   #announcing = false;
 
-  constructor({ signaling, publications, boxes, codec, mode }: MediaOptions) {
+  constructor({ signaling, publications, boxes, codec, mode, encryption = () => null }: MediaOptions) {
     super();
     this.#signaling = signaling;
     this.#publications = publications;
     this.#boxes = boxes;
     this.#codec = codec;
     this.#mode = mode;
+    this.#encryption = encryption;
     publications.on("change", () => this.#sync());
   }
 
@@ -121,6 +126,12 @@ export class Media extends Emitter<MediaEvents> {
     if (this.#resting === resting) return;
     this.#resting = resting;
     for (const source of this.#senders.keys()) this.#replace(source);
+  }
+
+  /** Whether what arrives on an m-line cannot be opened. */
+  isLocked(mid: string): boolean {
+    const receiver = this.#receiverOf(mid);
+    return (receiver && this.#encryption()?.isLocked(receiver)) ?? false;
   }
 
   /** Makes room for so many pairs, however few the server asks for. What was made stays. */
@@ -176,11 +187,11 @@ export class Media extends Emitter<MediaEvents> {
   #reach(iceServers: RTCIceServer[]): void {
     const isNews = JSON.stringify(iceServers) !== JSON.stringify(this.#iceServers);
     this.#iceServers = iceServers;
-    if (isNews) this.pc?.setConfiguration({ iceServers, bundlePolicy: BUNDLE });
+    if (isNews) this.pc?.setConfiguration({ ...this.#encryption()?.configuration, iceServers, bundlePolicy: BUNDLE });
   }
 
   #open(): void {
-    const pc = new RTCPeerConnection({ iceServers: this.#iceServers, bundlePolicy: BUNDLE });
+    const pc = new RTCPeerConnection({ ...this.#encryption()?.configuration, iceServers: this.#iceServers, bundlePolicy: BUNDLE });
     this.pc = pc;
     this.#offers = new Offers(pc, {
       send: (sdp) => this.#offer(sdp),
@@ -212,12 +223,14 @@ export class Media extends Emitter<MediaEvents> {
     const mode = source === "camera" ? this.#mode : null;
     const layers = boxes ? { sendEncodings: encodingsOf(boxes, mode) } : {};
     const transceiver = this.#add(pc, kindOf(source), { ...init, ...layers });
+    this.#encryption()?.send(transceiver.sender, source);
     this.#senders.set(source, transceiver);
     if (boxes) this.#layers.set(source, new Layers(transceiver.sender, boxes));
   }
 
   async #accept(sdp: string): Promise<void> {
     await this.#offers?.accept(sdp);
+    if (this.pc) this.#encryption()?.learn(this.pc);
     for (const layers of this.#layers.values()) void layers.update();
     this.#addReceiving();
     this.emit("negotiated", undefined);
@@ -231,7 +244,10 @@ export class Media extends Emitter<MediaEvents> {
 
   #add(pc: RTCPeerConnection, kind: "audio" | "video", init: RTCRtpTransceiverInit): RTCRtpTransceiver {
     const transceiver = pc.addTransceiver(kind, init);
-    if (kind === "video" && this.#codec) prefer(transceiver, this.#codec);
+    const encryption = this.#encryption();
+    encryption?.receive(transceiver.receiver);
+    if (encryption) restrict(transceiver, kind, this.#codec);
+    else if (kind === "video" && this.#codec) prefer(transceiver, this.#codec);
     if (kind === "video") offerDescriptor(transceiver);
     return transceiver;
   }

@@ -69,6 +69,8 @@ export function joined(more: Partial<FromServer<"joined">> = {}): FromServer<"jo
     resumeToken: "secret",
     resumed: false,
     mode: "sfu",
+    e2ee: false,
+    keyEpoch: 0,
     iceServers: [],
     grants: ["publish", "subscribe", "record", "administer"],
     tracks: [],
@@ -127,6 +129,7 @@ class FakeTransceiver {
       track: track(kind),
       getSynchronizationSources: () => [{ audioLevel: 0.5 }],
       getStats: async () => report(),
+      getParameters: () => ({ codecs: [] }),
     };
   }
 }

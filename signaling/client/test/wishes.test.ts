@@ -32,6 +32,20 @@ test("what the server could not hear is told with the next change, and all of it
   expect(heard.told.length).toBe(2);
 });
 
+test("what cannot be seen is not wanted, until it can be again", () => {
+  const { wishes, told } = start();
+  wishes.want(new Map([["1", 100]]));
+  wishes.hide(["1", "2"]);
+  vi.advanceTimersByTime(SETTLES_WITHIN_MS);
+  expect(told).toEqual([["1", 0], ["2", 0]]);
+  wishes.want(new Map([["1", 300]]));
+  vi.advanceTimersByTime(SETTLES_WITHIN_MS);
+  expect(told.length).toBe(2);
+  wishes.hide(null);
+  vi.advanceTimersByTime(SETTLES_WITHIN_MS);
+  expect(told.slice(2).sort()).toEqual([["1", 300], ["2", 65_520]]);
+});
+
 test("a room full of seats is told in parts, what is seen first", () => {
   const { wishes, told } = start();
   const seats = Array.from({ length: 49 }, (_, seat) => [String(seat), seat < 30 ? 0 : 180] as const);

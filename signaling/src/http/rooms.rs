@@ -38,6 +38,10 @@ pub(crate) struct NewRoom {
     /// How media may go. Between people who talk directly each learns the other's addresses.
     #[serde(default)]
     mode: RoomMode,
+    /// Whether what people send is encrypted end to end, with keys that the server does not have. WHIP and
+    /// WHEP are of no use there.
+    #[serde(default)]
+    e2ee: bool,
 }
 
 /// Which part of the list.
@@ -100,6 +104,9 @@ pub(crate) async fn create(
     let made = hub
         .call(move |state, now| {
             let made = state.create_room_from(client, &room.name, room.max_participants, now)?;
+            if room.e2ee {
+                state.encrypt_room(&made.id);
+            }
             Ok::<_, RoomRefusal>(state.set_mode(&made.id, room.mode).unwrap_or(made))
         })
         .await;

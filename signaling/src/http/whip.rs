@@ -182,7 +182,7 @@ fn status_of(code: &str) -> StatusCode {
     match code {
         "too-large" => StatusCode::PAYLOAD_TOO_LARGE,
         "no-media" => StatusCode::UNPROCESSABLE_ENTITY,
-        "room-full" => StatusCode::CONFLICT,
+        "room-full" | "room-encrypted" => StatusCode::CONFLICT,
         "server-busy" | "server-draining" => StatusCode::SERVICE_UNAVAILABLE,
         "room-not-found" => StatusCode::NOT_FOUND,
         "too-fast" | "too-many-participants" | "too-many-rooms" => StatusCode::TOO_MANY_REQUESTS,

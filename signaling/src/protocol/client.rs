@@ -30,6 +30,13 @@ pub enum ClientMessage {
         /// allows it. Without it, all of its room goes through the server.
         #[serde(default)]
         mode: MediaPath,
+        /// Your media is encrypted end to end, with keys that the server does not have. A room that is made
+        /// by this message is an encrypted one; in a room that is not, you are refused (`not-encrypted`).
+        #[serde(default)]
+        e2ee: bool,
+        /// With `e2ee`: the epoch that your keys have reached already. 0 for who comes for the first time.
+        #[serde(default)]
+        key_epoch: u32,
     },
     /// Publish, add receiving m-lines, restart ICE. The page always offers; answered by `answer`.
     #[serde(rename_all = "camelCase")]

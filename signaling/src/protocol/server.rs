@@ -26,6 +26,10 @@ pub enum ServerMessage {
         resumed: bool,
         /// How media goes in the room now.
         mode: MediaPath,
+        /// Whether what people send in this room is encrypted end to end: what is not, nobody shows.
+        e2ee: bool,
+        /// With `e2ee`: the epoch of the keys that are used now.
+        key_epoch: u32,
         /// For the page's RTCPeerConnection. Credentials may be yours alone and last for some hours; you
         /// get new ones when you come back, and with `ice-servers` before they end.
         ice_servers: Vec<IceServerView>,
@@ -65,6 +69,13 @@ pub enum ServerMessage {
     ParticipantLeft {
         /// Who.
         participant_id: String,
+    },
+    /// Somebody left a room that is encrypted end to end: whoever stays turns their keys on to this epoch
+    /// and erases those before, which the server has never known.
+    #[serde(rename_all = "camelCase")]
+    KeyEpoch {
+        /// Never less than before.
+        key_epoch: u32,
     },
     /// Somebody gave no sign of life for a while, or is back.
     #[serde(rename_all = "camelCase")]

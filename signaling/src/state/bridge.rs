@@ -89,12 +89,14 @@ impl State {
         self.check_arrival(caller.from.address, now)?;
         let mut offer = self.read_offer(&sdp).map_err(|error| (error.code(), error.to_string()))?;
         restrict(&mut offer, role)?;
+        self.check_open(room)?;
         let request = JoinRequest {
             room_id: room.to_owned(),
             name: name.to_owned(),
             participant_id: None,
             resume_token: None,
             mode: MediaPath::Sfu,
+            key_epoch: None,
             caller,
         };
         let entered = self.enter(None, &request);

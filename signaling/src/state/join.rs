@@ -24,6 +24,8 @@ pub(super) struct JoinRequest {
     pub participant_id: Option<String>,
     pub resume_token: Option<String>,
     pub mode: MediaPath,
+    /// The epoch that their keys have reached; `None`: what they send is not encrypted end to end.
+    pub key_epoch: Option<u32>,
     pub caller: Caller,
 }
 
@@ -101,12 +103,14 @@ impl State {
         let pass = self.pass_for_joining(&request.caller, &request.room_id)?;
         let address = request.caller.from.address;
         self.check_people(address)?;
+        self.check_encryption(request)?;
         // Before a room is made for it, which nobody would ever leave.
         let Some(worker) = self.place(self.rooms.get(&request.room_id)) else {
             let text = "this server has more to forward than it can carry; try again in a few seconds";
             return Err(("server-busy", text.to_owned()));
         };
         self.find_or_make_room(&request.room_id, address)?;
+        self.settle_encryption(request);
         let id = ParticipantId(self.ids.take());
         let participant = Participant {
             id: Raw(id),
@@ -219,6 +223,8 @@ impl State {
             resume_token: participant.resume_token.clone(),
             resumed,
             mode: self.rooms[&participant.room].path,
+            e2ee: self.rooms[&participant.room].e2ee,
+            key_epoch: self.rooms[&participant.room].key_epoch,
             ice_servers: self.ice_servers_for(id),
             grants: participant.pass.grants.clone(),
             tracks: participant.track_views(),
@@ -261,6 +267,7 @@ impl State {
             self.room_emptied(&participant.room, now);
         }
         self.settle_path(&participant.room, None);
+        self.renew_keys(&participant.room);
     }
 
     fn room_emptied(&mut self, key: &str, now: Time) {

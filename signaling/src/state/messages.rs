@@ -27,12 +27,22 @@ impl State {
     }
 
     fn dispatch(&mut self, socket: SocketId, message: ClientMessage, now: Time) -> Result<(), Refusal> {
-        if let ClientMessage::Join { room_id, participant_name, participant_id, resume_token, token, mode } =
-            message
+        if let ClientMessage::Join {
+            room_id,
+            participant_name,
+            participant_id,
+            resume_token,
+            token,
+            mode,
+            e2ee,
+            key_epoch,
+        } = message
         {
             let caller = Caller { token, from: self.sockets.origin(socket), is_trusted: false };
+            let key_epoch = e2ee.then_some(key_epoch);
+            let name = participant_name;
             let request =
-                JoinRequest { room_id, name: participant_name, participant_id, resume_token, mode, caller };
+                JoinRequest { room_id, name, participant_id, resume_token, mode, key_epoch, caller };
             return self.join(socket, request, now);
         }
         let id = self

@@ -7,6 +7,7 @@ mod admission;
 mod bridge;
 mod direct;
 mod drain;
+mod encryption;
 mod events;
 pub(crate) mod growth;
 mod happenings;

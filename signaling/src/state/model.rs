@@ -36,6 +36,12 @@ pub(crate) struct Room {
     /// How it goes now.
     #[serde(default)]
     pub path: MediaPath,
+    /// Whether what people send is encrypted end to end.
+    #[serde(default)]
+    pub e2ee: bool,
+    /// The epoch of the keys in use: how often somebody has left.
+    #[serde(default)]
+    pub key_epoch: u32,
     /// What the media process knows it by while somebody is in it.
     pub media: Option<RoomMedia>,
     #[serde(skip)]

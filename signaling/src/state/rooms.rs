@@ -21,6 +21,8 @@ pub struct RoomView {
     pub max_participants: usize,
     /// How media may go.
     pub mode: RoomMode,
+    /// Whether what people send is encrypted end to end.
+    pub e2ee: bool,
     /// Milliseconds since 1970.
     pub created_at: u64,
     /// Who is in it.
@@ -158,6 +160,8 @@ impl State {
             maker: None,
             mode: Default::default(),
             path: Default::default(),
+            e2ee: false,
+            key_epoch: 0,
             media: None,
             members: Default::default(),
             speakers: Vec::new(),
@@ -186,6 +190,7 @@ impl State {
             name: room.name.clone(),
             max_participants: room.max_participants,
             mode: room.mode,
+            e2ee: room.e2ee,
             created_at: room.created_unix_ms,
             participants: room
                 .members

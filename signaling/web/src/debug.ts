@@ -2,6 +2,8 @@
  * `window.volley`, for tests and for whoever looks into a call from the browser's console:
  *
  * - `volley.pc`: the RTCPeerConnection now in use, or null;
+ * - `volley.room`: the call itself, with its `privacy` and `sealCounters()`;
+ * - `volley.background`: `choose({ kind: "blur" })`, `choose(null)`, and `count()`;
  * - `volley.signaling`: the socket (its events, `reconnect()`, `participantId`);
  * - `volley.state()`: everything worth asserting on, as plain data.
  *
@@ -10,6 +12,8 @@
  * `volley-first-frame` (with `detail.participantId`) whenever a tile shows its first picture.
  */
 import type { Room } from "volley-client";
+import type { Choice } from "./background/background.ts";
+import { backgroundChoice } from "./background/choice.ts";
 import type { Devices } from "./media/devices.ts";
 import type { Notices } from "./state/notices.ts";
 
@@ -45,6 +49,8 @@ export function exposeToTests({ room, devices, notices, phase }: Inside): void {
       get pc() {
         return room.pc;
       },
+      room,
+      background: { choose: (choice: Choice | null) => backgroundChoice.choose(devices, choice), count: () => backgroundChoice.count() },
       signaling: room.signaling,
       state,
     }),

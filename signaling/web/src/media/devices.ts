@@ -82,11 +82,6 @@ export class Devices extends Changes {
     return this.wanted[device] && this.tracks[device] !== null;
   }
 
-  /** Why a wanted device is not there, by the error's name; null: it is, or is not wanted. */
-  whyMissing(device: Input): string | null {
-    return this.#missed.get(device) ?? null;
-  }
-
   /** The id of the device in use. */
   current(device: Input): string {
     const track = device === "camera" ? this.#camera : this.tracks.microphone;

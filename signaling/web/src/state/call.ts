@@ -6,6 +6,7 @@ import type { FromServer, MediaState, Participant, Refusal, Room, SignalingState
 import type { Watch } from "../inside/watch.ts";
 import type { Device, Devices, Problem } from "../media/devices.ts";
 import { keepAwake } from "../media/wake.ts";
+import { readSecret } from "../privacy/secret.ts";
 import { t } from "../words.ts";
 import { Changes } from "./changes.ts";
 import type { Chat } from "./chat.ts";
@@ -73,7 +74,7 @@ export class Call extends Changes {
     preferences.set({ name });
     history.replaceState(null, "", pathOf(roomId) + location.search + location.hash);
     // Why it was not to be is told by `ended`.
-    room.join({ roomId, participantName: name, ...(token !== undefined && { token }) }).catch(() => {});
+    room.join({ roomId, participantName: name, passphrase: readSecret(location.hash), ...(token !== undefined && { token }) }).catch(() => {});
   }
 
   leave(refusal = ""): void {

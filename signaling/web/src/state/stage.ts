@@ -6,7 +6,6 @@ import { linesOf, type Room } from "volley-client";
 import type { Speakers } from "../media/speakers.ts";
 import type { Call } from "./call.ts";
 import { Changes } from "./changes.ts";
-import type { Area } from "./layout.ts";
 import type { Preferences } from "./preferences.ts";
 import { heard, pictures, type TileModel, tilesOf } from "./roster.ts";
 import { inOrder, type Scene } from "./scene.ts";
@@ -82,7 +81,7 @@ export class Stage extends Changes {
     const isSilentFilm = preferences.all.received === "sound";
     const lines = new Map(pictures(room.seats).map((seat) => [seat, 0]));
     for (const { tile, rect } of placed) {
-      if (tile.seat !== null && !isSilentFilm) lines.set(tile.seat, linesOf(rect as Area, window.devicePixelRatio));
+      if (tile.seat !== null && !isSilentFilm) lines.set(tile.seat, linesOf(rect, window.devicePixelRatio));
     }
     room.setLines(lines);
     const others = placed.filter(({ tile }) => !tile.self).length;

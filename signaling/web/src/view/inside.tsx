@@ -7,6 +7,7 @@ import { SPAN_MS } from "../inside/watch.ts";
 import { t } from "../words.ts";
 import { useApp, useChanges } from "./app.ts";
 import { PanelHead } from "./call.tsx";
+import { EXTRAS } from "./extras.ts";
 import { Icon } from "./icon.tsx";
 
 const [WIDTH, HEIGHT] = [300, 64];
@@ -32,6 +33,7 @@ export function InsidePanel() {
             </p>
             <Flows title={t("inside.tracks-in")} flows={last.received} />
             <Flows title={t("inside.tracks-out")} flows={last.sent} />
+            {EXTRAS.inside.map((Extra, index) => <Extra key={index} />)}
           </>
         ) : (
           <p class="empty">{t("inside.wait")}</p>
