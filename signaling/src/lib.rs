@@ -22,6 +22,7 @@ mod media_tcp;
 mod metrics;
 mod plain;
 pub mod protocol;
+mod recorder_link;
 pub mod sdp;
 mod serve;
 pub mod settings;

@@ -9,6 +9,7 @@ use crate::tls::TlsIdentity;
 use crate::webhooks::WebhookSettings;
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
 use volley::control::types::Codec;
 use zeroize::Zeroizing;
@@ -44,10 +45,22 @@ pub struct Settings {
     /// Who is told what happens in rooms.
     #[serde(default)]
     pub webhooks: Option<WebhookSettings>,
+    /// What is recorded, and where to; `None`: nothing may be.
+    #[serde(default)]
+    pub recording: Option<RecordingSettings>,
     /// The server is stopping: no new rooms from now on, and at this time, in milliseconds since 1970, or
     /// when nobody is left, the end.
     #[serde(default)]
     pub drain_until: Option<u64>,
+}
+
+/// What is recorded, and where to.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct RecordingSettings {
+    /// The folder of all recordings.
+    pub path: PathBuf,
+    /// Of several layers the best that takes no more is recorded, bit/s.
+    pub video_bitrate: u32,
 }
 
 /// A STUN or TURN server. What of it leaves this process is an [`IceServerView`].
@@ -174,6 +187,7 @@ impl Default for Settings {
             access: AccessSettings::default(),
             tls: None,
             webhooks: None,
+            recording: None,
             drain_until: None,
         }
     }

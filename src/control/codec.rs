@@ -10,7 +10,7 @@ mod tests;
 mod values;
 
 /// Changed whenever a layout below changes; two processes of different versions do not talk.
-pub(super) const LAYOUT_VERSION: u16 = 4;
+pub(super) const LAYOUT_VERSION: u16 = 5;
 
 /// Why bytes are not a message.
 #[derive(thiserror::Error, Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -118,6 +118,11 @@ impl<'a> Reader<'a> {
         let (taken, rest) = self.bytes.split_first_chunk().ok_or(Corrupt::Short)?;
         self.bytes = rest;
         Ok(*taken)
+    }
+
+    /// All that is left.
+    pub(super) fn rest(self) -> &'a [u8] {
+        self.bytes
     }
 
     pub(super) fn finish(self) -> Result<(), Corrupt> {

@@ -17,6 +17,8 @@ import * as moves from './cases/moves.js';
 import * as onePort from './cases/one-port.js';
 import * as onePortHanded from './cases/one-port-handed.js';
 import * as openssl from './cases/openssl.js';
+import * as record from './cases/record.js';
+import * as recordFaults from './cases/record-faults.js';
 import * as startStop from './cases/start-stop.js';
 import * as tcpOnly from './cases/tcp-only.js';
 import * as tokens from './cases/tokens.js';
@@ -32,7 +34,7 @@ import { FIGURES, WORKS } from './measure/limits.js';
 
 const TESTS = [
   meter, startStop, twoTabs, library, killSignaling, badInput, tokens, layers, adapt, loss, lastN, mesh, moderation, moves, onePort, onePortHanded,
-  openssl, whipWhep, turn, tcpOnly, ipv6, drain, webhooks,
+  openssl, whipWhep, turn, tcpOnly, ipv6, drain, webhooks, record, recordFaults,
 ];
 const USAGE = 'usage: ./scripts/e2e NAME|all [--json] [--seconds N] [--io uring|epoll] [--only CASE] [--attempts N] [--works] [--keep], or --list';
 const FULL_SECONDS = 60;

@@ -3,7 +3,7 @@
 use super::Config;
 use std::time::Duration;
 use volley_signaling::access::{AccessSettings, AddressLimits};
-use volley_signaling::settings::{CodecSettings, PageSettings, Settings};
+use volley_signaling::settings::{CodecSettings, PageSettings, RecordingSettings, Settings};
 use volley_signaling::webhooks::WebhookSettings;
 
 impl Config {
@@ -38,6 +38,10 @@ impl Config {
             tls: None,
             webhooks: self.webhooks(),
             drain_until: None,
+            recording: self.recorder().map(|recorder| RecordingSettings {
+                path: recorder.path,
+                video_bitrate: self.get("recording.video_bitrate"),
+            }),
         }
     }
 

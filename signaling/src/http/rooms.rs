@@ -38,6 +38,9 @@ pub(crate) struct NewRoom {
     /// How media may go. Between people who talk directly each learns the other's addresses.
     #[serde(default)]
     mode: RoomMode,
+    /// Whether it is recorded whenever somebody publishes in it.
+    #[serde(default)]
+    record: bool,
 }
 
 /// Which part of the list.
@@ -100,6 +103,7 @@ pub(crate) async fn create(
     let made = hub
         .call(move |state, now| {
             let made = state.create_room_from(client, &room.name, room.max_participants, now)?;
+            state.set_records_itself(&made.id, room.record);
             Ok::<_, RoomRefusal>(state.set_mode(&made.id, room.mode).unwrap_or(made))
         })
         .await;

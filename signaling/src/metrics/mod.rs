@@ -41,6 +41,8 @@ pub(crate) struct Census {
     pub(crate) is_draining: bool,
     pub(crate) joins: Joins,
     pub(crate) webhooks: Tally,
+    /// Rooms that are recorded, those of them that cannot be written now, and their bytes.
+    pub(crate) recordings: (usize, usize, u64),
 }
 
 /// Everything, in Prometheus' text format.

@@ -40,7 +40,7 @@ const GAUGES: [Row; 8] = [
     ),
 ];
 
-const COUNTS: [Row; 23] = [
+const COUNTS: [Row; 24] = [
     ("turns", "turns_total", "Turns of the worker's loop."),
     ("io-datagrams-in", "datagrams_received_total", "Datagrams received, by UDP or TCP."),
     ("io-datagrams-out", "datagrams_sent_total", "Datagrams sent, by UDP or TCP."),
@@ -71,6 +71,7 @@ const COUNTS: [Row; 23] = [
         "Datagrams that came to another worker and were handed to this one.",
     ),
     ("steering-failures", "udp_steering_failures_total", "Addresses that the kernel was not told of."),
+    ("tapped", "recorded_values_total", "Packets, and what is to be known of them, handed to the recorder."),
     ("rtcp-out", "rtcp_sent_total", "RTCP datagrams sent."),
     ("key-frame-requests", "key_frame_requests_total", "Key frames asked for."),
     ("padding-bytes", "padding_bytes_total", "Bytes of padding that made packets of a train equal."),

@@ -22,6 +22,7 @@ mod placement;
 mod plan;
 mod quality;
 mod reach;
+mod recording;
 mod records;
 mod rooms;
 mod secret;
@@ -32,6 +33,7 @@ pub use bridge::{Bridge, BridgeError, BridgeRole, Patched};
 pub(crate) use joins::{CONNECT_BUCKETS_MS, Joins};
 pub use moderation::{Missing, Selection};
 pub use output::{Output, Save};
+pub use recording::{RecordingRefusal, RecordingView};
 pub use records::{Loaded, RECORD_VERSION};
 pub use rooms::{RoomPage, RoomRefusal, RoomView, TrackOwner};
 pub use socket::{Origin, SocketId};
@@ -119,6 +121,8 @@ struct Dirty {
     slots: BTreeSet<ParticipantId>,
     /// Rooms in which somebody may need more seats.
     growth: BTreeSet<String>,
+    /// Rooms of which the recorder must be told anew.
+    recorded: BTreeSet<String>,
     /// What webhooks tell, in its order.
     happenings: Vec<Happening>,
 }
@@ -133,6 +137,7 @@ impl State {
             self.tell_slots(id);
             self.apply_wishes(id);
         }
+        self.settle_recordings();
         self.save_dirty();
         self.post_letters();
         std::mem::take(&mut self.out)
@@ -190,6 +195,7 @@ impl State {
             is_draining: self.is_draining(),
             joins: self.joins.clone(),
             webhooks: self.outbox.tally(),
+            recordings: self.recording_figures(),
         }
     }
 

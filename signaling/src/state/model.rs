@@ -8,6 +8,7 @@ use crate::state::bridge::BridgeRole;
 use crate::state::growth::Growth;
 use crate::state::ids::Raw;
 use crate::state::quality::QualityWishes;
+use crate::state::recording::RoomRecording;
 use crate::state::socket::SocketId;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -35,6 +36,15 @@ pub(crate) struct Room {
     /// How it goes now.
     #[serde(default)]
     pub path: MediaPath,
+    /// Its recording, while it is recorded.
+    #[serde(default)]
+    pub recording: Option<RoomRecording>,
+    /// It is recorded whenever somebody publishes in it …
+    #[serde(default)]
+    pub records_itself: bool,
+    /// … unless that was ended by hand, until the next one.
+    #[serde(default)]
+    pub declines_recording: bool,
     /// What the media process knows it by while somebody is in it.
     pub media: Option<RoomMedia>,
     #[serde(skip)]

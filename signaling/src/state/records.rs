@@ -69,6 +69,7 @@ impl State {
         state.out.saves.push(put(SERVER, MEDIA_START, &state.config.media_start));
         state.settle_outbox();
         state.settle(media_is_new, now);
+        state.say_all_recordings();
         state
     }
 

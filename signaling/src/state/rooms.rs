@@ -23,6 +23,8 @@ pub struct RoomView {
     pub mode: RoomMode,
     /// Milliseconds since 1970.
     pub created_at: u64,
+    /// Whether it is recorded now.
+    pub recording: bool,
     /// Who is in it.
     pub participants: Vec<ParticipantView>,
 }
@@ -158,6 +160,9 @@ impl State {
             maker: None,
             mode: Default::default(),
             path: Default::default(),
+            recording: None,
+            records_itself: false,
+            declines_recording: false,
             media: None,
             members: Default::default(),
             speakers: Vec::new(),
@@ -187,6 +192,7 @@ impl State {
             max_participants: room.max_participants,
             mode: room.mode,
             created_at: room.created_unix_ms,
+            recording: room.recording.is_some(),
             participants: room
                 .members
                 .iter()

@@ -10,7 +10,7 @@ mod outbox;
 mod sign;
 
 pub(crate) use deliver::deliver;
-pub(crate) use happening::{Happening, Person, What};
+pub(crate) use happening::{Happening, Person, RecordingTold, What};
 pub(crate) use outbox::{Letter, MAX_UNDER_WAY, Outbox, Tally};
 
 use serde::{Deserialize, Serialize};

@@ -9,6 +9,7 @@ use volley::base::{ParticipantId, Time, TransportId};
 use volley::control::message::{OpenSlot, Publish};
 use volley::control::types::{DtlsVersion, Fingerprint, FingerprintHash, SrtpProfile, TransportState};
 use volley::control::{Command, Event};
+use volley_recorder::desk::ToRecorder;
 use volley_signaling::protocol::{ClientMessage, ServerMessage};
 use volley_signaling::settings::Settings;
 use volley_signaling::state::{Config, Origin, SocketId, State};
@@ -26,6 +27,8 @@ pub(crate) struct Lab {
     pub(crate) is_over: bool,
     /// Webhooks that were sent.
     pub(crate) deliveries: Vec<Delivery>,
+    /// What the recorder was told.
+    pub(crate) desk: Vec<ToRecorder>,
 }
 
 pub(crate) fn config() -> Config {
@@ -59,6 +62,7 @@ impl Lab {
             closed: vec![],
             is_over: false,
             deliveries: vec![],
+            desk: vec![],
         };
         lab.turn();
         lab
@@ -75,6 +79,7 @@ impl Lab {
         output.saves.iter().for_each(|save| self.store.apply(save));
         self.is_over |= output.is_over;
         self.deliveries.extend(output.deliveries);
+        self.desk.extend(output.desk);
         self.commands.extend(output.commands);
         for (socket, message) in output.messages {
             match message {
@@ -220,6 +225,7 @@ pub(crate) fn names(commands: &[Command]) -> Vec<&'static str> {
         Command::QueryRoom { .. } => "query-room",
         Command::Resync { .. } => "resync",
         Command::Limit { .. } => "limit",
+        Command::Record { .. } => "record",
     };
     commands.iter().map(name).collect()
 }

@@ -46,6 +46,7 @@ pub(super) fn from_server() -> Vec<ServerMessage> {
             mode: MediaPath::Sfu,
             ice_servers: vec![],
             grants: Pass::default().grants,
+            recording: None,
             tracks: vec![],
             participants: vec![jane],
         },
@@ -58,6 +59,11 @@ pub(super) fn from_server() -> Vec<ServerMessage> {
         ServerMessage::TrackPublished { participant_id: text("12"), track: microphone },
         ServerMessage::TrackUnpublished { participant_id: text("12"), track_id: text("17") },
         ServerMessage::TrackMuted { participant_id: text("12"), track_id: text("17"), muted: true },
+        ServerMessage::RecordingStarted {
+            recording_id: text("1767225600000-42"),
+            started_at: 1_767_225_600_000,
+        },
+        ServerMessage::RecordingStopped { recording_id: text("1767225600000-42") },
         ServerMessage::Slots { slots: slots() },
         ServerMessage::PublishLayers { track_id: text("18"), layers: layers() },
         ServerMessage::Chat {

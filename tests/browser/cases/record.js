@@ -1,0 +1,149 @@
+// A room is recorded: three people, one of whom shares a screen and one of whom leaves and comes back. What
+// was painted into the pictures is read from the files again.
+import { createHash } from 'node:crypto';
+import fs from 'node:fs';
+import path from 'node:path';
+import { receiving } from '../harness/calls.js';
+import { api, join, leave } from '../harness/room.js';
+import { log, sleep, until } from '../harness/shell.js';
+import { apartMs, beeps, counted, flashes, pictureAt, pictures, probe } from '../measure/recorded.js';
+
+export const FOLDER = path.join('/tmp', `volley-recordings-${process.pid}`);
+const ORIGIN = 'http://localhost:8080';
+const COMPLETE_WITHIN_MS = 15_000;
+// Sound and picture are compared over so many seconds at either end.
+const END_SECONDS = 10;
+
+export const name = 'record';
+export const about = 'a recorded room: every file plays, in step, and holds every picture that was sent';
+export const needsServer = true;
+export const environment = { VOLLEY_RECORDING__PATH: FOLDER };
+export const cases = [{ name: 'record-vp8', run: (context) => recorded(context, 'VP8') }];
+
+async function recorded(context, codec) {
+  context.onClose(() => fs.rmSync(FOLDER, { recursive: true, force: true }));
+  const { room } = context;
+  const ada = await join(context, 'chromium', 1, room, { codec });
+  const ben = await join(context, 'chromium', 2, room, { codec });
+  await receiving(ada.page, 'call', 2);
+  await ada.page.evaluate(listen);
+  const began = Date.now();
+  const started = await post(`/api/rooms/${room}/recording/start`);
+  const again = await post(`/api/rooms/${room}/recording/start`);
+  const cleo = await join(context, 'chromium', 3, room, { codec });
+  await share(ada.page);
+  await sleep(partOf(context, 0.5));
+  await leave(cleo);
+  const back = await join(context, 'chromium', 3, room, { codec });
+  await sleep(partOf(context, 0.5));
+  const progress = (await api(`/api/rooms/${room}/recording`)).body;
+  const stopped = await post(`/api/rooms/${room}/recording/stop`);
+  const lasted = Date.now() - began;
+  const manifest = await complete(room, started.body.recordingId);
+  const heard = await ada.page.evaluate(() => globalThis.heard);
+  const expected = [[ada, 'camera'], [ada, 'screen'], [ben, 'camera'], [cleo, 'camera'], [back, 'camera']];
+  const files = await Promise.all(manifest.files.map((file) => examine(room, manifest, file)));
+  const worst = (figure, of = Math.max) => of(...files.map((file) => file[figure] ?? 0));
+  const names = Object.fromEntries(manifest.participants.map(({ participantId, participantName }) => [participantId, participantName]));
+  const shown = manifest.files.map(({ participantId, shows }) => `${names[participantId]} ${shows}`).sort();
+  const wanted = expected.map(([{ name: who }, shows]) => `${who} ${shows}`).sort();
+  const { limits } = context;
+  const painted = files.reduce((sum, file) => sum + (file.painted ?? 0), 0);
+  const read = files.reduce((sum, file) => sum + (file.read ?? 0), 0);
+  const longest = Math.max(...manifest.files.map(({ offsetMs, durationMs }) => offsetMs + durationMs));
+  return {
+    files: files.length,
+    framesDecoded: files.reduce((sum, file) => sum + (file.frames ?? 0), 0),
+    framesReadOfPainted: Math.round((read / painted) * 1000) / 1000,
+    avSyncAtStartMs: worst('startMs'),
+    avSyncAtEndMs: worst('endMs'),
+    droppedPackets: manifest.droppedPackets,
+    gaps: manifest.files.reduce((sum, { gaps }) => sum + gaps.length, 0),
+    failures: [
+      started.status === 201 || `the start was answered with ${started.status}`,
+      again.status === 409 || `a second start was answered with ${again.status}`,
+      stopped.status === 200 || `the end was answered with ${stopped.status}`,
+      progress.bytes > 0 || `in the middle there were ${JSON.stringify(progress)}`,
+      JSON.stringify(heard) === '["recording-started","recording-stopped"]' || `the page heard ${JSON.stringify(heard)}`,
+      JSON.stringify(shown) === JSON.stringify(wanted) || `the files show ${shown} instead of ${wanted}`,
+      manifest.droppedPackets === 0 || `${manifest.droppedPackets} packets were dropped`,
+      Math.abs(longest - lasted) < 3000 || `the recording plays for ${longest} ms of ${lasted}`,
+      read / painted >= limits.leastRecorded || `${read} of ${painted} pictures are in the files`,
+      worst('startMs') <= limits.mostRecordedAvSyncMs || `at the start sound and picture are ${worst('startMs')} ms apart`,
+      worst('endMs') <= limits.mostRecordedAvSyncMs || `at the end sound and picture are ${worst('endMs')} ms apart`,
+      ...files.flatMap(({ failures }) => failures),
+      ...(await removed(room, manifest.recordingId)),
+    ].filter((failure) => failure !== true),
+  };
+}
+
+const partOf = (context, part) => Math.max(context.seconds, 16) * 1000 * part;
+
+const post = (address) => api(address, { method: 'POST' });
+
+// Runs in the page: keeps what it is told of recordings.
+function listen() {
+  globalThis.heard = [];
+  volley.signaling.addEventListener('message', ({ detail }) => detail.type.startsWith('recording-') && heard.push(detail.type));
+}
+
+// The page's own button, with a painted screen in place of the browser's chooser.
+export async function share(page) {
+  await page.evaluate(() => {
+    const screen = volleyTest.source.start();
+    navigator.mediaDevices.getDisplayMedia = async () => new MediaStream([screen.video.track.clone(), screen.audio.track.clone()]);
+    document.querySelector('#share').click();
+  });
+  await until('the screen is shared', () => page.evaluate(() => volley.state().screen));
+}
+
+export function complete(room, recordingId) {
+  return until('the recording is complete', async () => {
+    const { body } = await api(`/api/rooms/${room}/recordings`);
+    return body.recordings?.find((one) => one.recordingId === recordingId && one.state === 'complete');
+  }, { timeoutMs: COMPLETE_WITHIN_MS, everyMs: 200 });
+}
+
+// Fetches a file in two parts, and looks at what is in it.
+async function examine(room, manifest, file) {
+  const failures = [];
+  const address = `${ORIGIN}/api/rooms/${room}/recordings/${manifest.recordingId}/files/${file.name}`;
+  const head = await fetch(address, { headers: { range: 'bytes=0-999' } });
+  const rest = await fetch(address, { headers: { range: 'bytes=1000-' } });
+  const bytes = Buffer.concat([Buffer.from(await head.arrayBuffer()), Buffer.from(await rest.arrayBuffer())]);
+  if (head.status !== 206 || rest.status !== 206) failures.push(`${file.name}: parts were answered with ${head.status} and ${rest.status}`);
+  if (createHash('sha256').update(bytes).digest('hex') !== file.sha256) failures.push(`${file.name}: another checksum`);
+  const copy = path.join(FOLDER, `copy-${file.name}`);
+  fs.writeFileSync(copy, bytes);
+  const told = await probe(copy);
+  if (Math.abs(told.durationMs - file.durationMs) > 100) failures.push(`${file.name}: plays for ${told.durationMs} ms, the manifest says ${file.durationMs}`);
+  const all = await pictures(copy);
+  if (all.length !== file.video?.frames) failures.push(`${file.name}: ${all.length} pictures decoded of ${file.video?.frames}`);
+  const { read, painted, backwards } = counted(all);
+  if (backwards > 0) failures.push(`${file.name}: pictures go back in time`);
+  const [startMs, endMs] = await inStep(copy, all);
+  log(`${file.name}: ${all.length} pictures, ${read} of ${painted} read, ${startMs} and ${endMs} ms apart`, JSON.stringify(file.gaps));
+  if (startMs === null) failures.push(`${file.name}: no flash has a beep`);
+  failures.push(...(await seeks(copy, file.name, all)));
+  return { frames: all.length, read, painted, startMs, endMs, failures };
+}
+
+async function inStep(copy, all) {
+  const [seen, heard] = [flashes(all), await beeps(copy)];
+  const end = all.at(-1)?.time ?? 0;
+  return [apartMs(seen, heard, 0, END_SECONDS), apartMs(seen, heard, end - END_SECONDS, end)];
+}
+
+async function seeks(copy, file, all) {
+  const target = all[Math.floor(all.length / 2)];
+  const found = await pictureAt(copy, target.time);
+  if (found && target.what && found.counter === target.what.counter) return [];
+  return [`${file}: sought ${JSON.stringify(target)} and found ${JSON.stringify(found)}`];
+}
+
+async function removed(room, recordingId) {
+  const address = `/api/rooms/${room}/recordings/${recordingId}`;
+  const { status } = await api(address, { method: 'DELETE' });
+  const after = (await api(address)).status;
+  return status === 204 && after === 404 ? [] : [`removing was answered with ${status}, and then looking with ${after}`];
+}
