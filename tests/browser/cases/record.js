@@ -19,7 +19,10 @@ export const name = 'record';
 export const about = 'a recorded room: every file plays, in step, and holds every picture that was sent';
 export const needsServer = true;
 export const environment = { VOLLEY_RECORDING__PATH: FOLDER };
-export const cases = [{ name: 'record-vp8', run: (context) => recorded(context, 'VP8') }];
+export const cases = [
+  { name: 'record-vp8', run: (context) => recorded(context, 'VP8') },
+  ...['VP9', 'AV1', 'H264'].map((codec) => ({ name: `record-${codec.toLowerCase()}`, run: (context) => inCodec(context, codec) })),
+];
 
 async function recorded(context, codec) {
   context.onClose(() => fs.rmSync(FOLDER, { recursive: true, force: true }));
@@ -79,6 +82,38 @@ async function recorded(context, codec) {
       cameras.some(({ startMs, endMs }) => startMs !== null && endMs !== null) || 'no file has flashes and beeps',
       worst('startMs') <= limits.mostRecordedAvSyncMs || `at the start sound and picture are ${worst('startMs')} ms apart`,
       worst('endMs') <= limits.mostRecordedAvSyncMs || `at the end sound and picture are ${worst('endMs')} ms apart`,
+      ...files.flatMap(({ failures }) => failures),
+      ...(await removed(room, manifest.recordingId)),
+    ].filter((failure) => failure !== true),
+  };
+}
+
+// Two people in another codec: the file says which, plays, and is in step.
+async function inCodec(context, codec) {
+  context.onClose(() => fs.rmSync(FOLDER, { recursive: true, force: true }));
+  const { room, limits } = context;
+  const ada = await join(context, 'chromium', 1, room, { codec });
+  const ben = await join(context, 'chromium', 2, room, { codec });
+  await receiving(ada.page, 'call', 2);
+  await receiving(ben.page, 'call', 1);
+  const { body } = await post(`/api/rooms/${room}/recording/start`);
+  await sleep(Math.max(Math.min(context.seconds, 15), 10) * 1000);
+  await post(`/api/rooms/${room}/recording/stop`);
+  const manifest = await complete(room, body.recordingId);
+  const files = await Promise.all(manifest.files.map((file) => examine(room, manifest, file)));
+  const names = manifest.files.map(({ name: file }) => path.extname(file));
+  const codecs = manifest.files.map(({ video }) => video?.codec);
+  const sync = Math.max(...files.map(({ startMs, endMs }) => Math.max(startMs ?? 0, endMs ?? 0)));
+  return {
+    framesDecoded: files.map(({ frames }) => frames),
+    avSyncMs: sync,
+    failures: [
+      files.length === 2 || `${files.length} files instead of two`,
+      codecs.every((found) => found === codec) || `the files hold ${codecs}`,
+      names.every((end) => end === (codec === 'H264' ? '.mkv' : '.webm')) || `the files end with ${names}`,
+      files.every(({ frames }) => frames > 50) || 'there are too few pictures',
+      files.some(({ startMs, endMs }) => startMs !== null && endMs !== null) || 'no file has flashes and beeps',
+      sync <= limits.mostRecordedAvSyncMs || `sound and picture are ${sync} ms apart`,
       ...files.flatMap(({ failures }) => failures),
       ...(await removed(room, manifest.recordingId)),
     ].filter((failure) => failure !== true),
