@@ -55,8 +55,6 @@ pub struct Layer {
     since: Option<Time>,
     /// Nothing can be shown before a key frame.
     needs_key: bool,
-    /// Frames that were whole, but needed one that was not.
-    unshown: u64,
 }
 
 impl Layer {
@@ -70,7 +68,6 @@ impl Layer {
             clock: MediaClock::new(if kind == Kind::Audio { 48_000 } else { 90_000 }),
             since: None,
             needs_key: kind == Kind::Video,
-            unshown: 0,
         }
     }
 
@@ -156,11 +153,6 @@ impl Layer {
         !self.reorder.is_empty()
     }
 
-    /// Frames left out since they needed one that never came.
-    pub fn unshown(&self) -> u64 {
-        self.unshown
-    }
-
     fn assemble(&mut self, kept: &Kept) -> Option<Timed> {
         let is_same = self.assembler.as_ref().is_some_and(|(codec, _)| *codec == kept.codec);
         if !is_same {
@@ -178,7 +170,6 @@ impl Layer {
             }
         };
         if self.needs_key && !frame.is_key {
-            self.unshown += 1;
             return None;
         }
         self.needs_key = false;

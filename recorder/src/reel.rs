@@ -37,7 +37,7 @@ const MOST_FILES: usize = 50_000;
 
 /// What a reel works with.
 #[derive(Debug)]
-pub struct Desk<'a> {
+pub struct Studio<'a> {
     /// Where files go.
     pub folder: &'a Recording,
     /// Where they are told.
@@ -153,13 +153,13 @@ impl Reel {
     }
 
     /// Writes what is due at `now`, and says what is needed.
-    pub fn advance(&mut self, now: Time, desk: &mut Desk<'_>) -> Vec<TapWish> {
+    pub fn advance(&mut self, now: Time, studio: &mut Studio<'_>) -> Vec<TapWish> {
         self.gather(now, now);
-        self.write_due(now, desk);
+        self.write_due(now, studio);
         if let Some(part) = &mut self.part
-            && let Err(error) = part.settle(now, desk)
+            && let Err(error) = part.settle(now, studio)
         {
-            self.fail(now, &error, desk);
+            self.fail(now, &error, studio);
         }
         [&mut self.audio, &mut self.video].into_iter().flatten().filter_map(|track| track.wish(now)).collect()
     }
@@ -173,13 +173,13 @@ impl Reel {
     }
 
     /// Writes everything and completes the file.
-    pub fn finish(&mut self, now: Time, desk: &mut Desk<'_>) {
+    pub fn finish(&mut self, now: Time, studio: &mut Studio<'_>) {
         self.gather(now, now + self.patience + self.patience);
         self.ends = true;
         while let Some((_, queued)) = self.queue.pop_first() {
-            self.write(now, queued, desk);
+            self.write(now, queued, studio);
         }
-        self.close_part(now, desk);
+        self.close_part(now, studio);
         self.ends = false;
     }
 
@@ -205,7 +205,7 @@ impl Reel {
         }
     }
 
-    fn write_due(&mut self, now: Time, desk: &mut Desk<'_>) {
+    fn write_due(&mut self, now: Time, studio: &mut Studio<'_>) {
         let is_waiting = [&self.audio, &self.video].into_iter().flatten().any(Track::is_waiting);
         let hold = if is_waiting { self.patience + HOLD } else { HOLD };
         while let Some((_, first)) = self.queue.first_key_value() {
@@ -213,14 +213,14 @@ impl Reel {
                 return;
             }
             if let Some((_, queued)) = self.queue.pop_first() {
-                self.write(now, queued, desk);
+                self.write(now, queued, studio);
             }
         }
     }
 
     /// A file that would begin without a picture although one is on its way.
     fn waits_for_picture(&self, now: Time, first: &Queued) -> bool {
-        let comes = self.video.as_ref().is_some_and(|track| !track.muted && !track.ended);
+        let comes = self.video.as_ref().is_some_and(|track| !track.muted);
         self.part.is_none()
             && !self.ends
             && comes
@@ -228,13 +228,13 @@ impl Reel {
             && !self.queue.values().any(|queued| queued.role == Role::Video)
     }
 
-    fn write(&mut self, now: Time, queued: Queued, desk: &mut Desk<'_>) {
+    fn write(&mut self, now: Time, queued: Queued, studio: &mut Studio<'_>) {
         if self.blocked_until.is_some_and(|until| now < until) {
             self.unwritten[place(queued.role)] = Some((Cause::Disk, 0));
             return;
         }
         if self.part.as_ref().is_some_and(|part| !part.takes(queued.role, &queued.timed)) {
-            self.close_part(now, desk);
+            self.close_part(now, studio);
             self.renew_picture(&queued);
             if self.waits_for_picture(now, &queued) {
                 self.queued += 1;
@@ -247,25 +247,25 @@ impl Reel {
             self.unwritten[place(queued.role)] = queued.after.or(self.unwritten[place(queued.role)]);
             return;
         }
-        let outcome = self.open_part(&queued, desk).and_then(|()| self.append(now, &queued, desk));
+        let outcome = self.open_part(&queued, studio).and_then(|()| self.append(now, &queued, studio));
         match outcome {
             Ok(()) => {
                 self.needs_key &= !is_picture;
-                *desk.failure = None;
+                *studio.failure = None;
             }
-            Err(error) => self.fail(now, &error, desk),
+            Err(error) => self.fail(now, &error, studio),
         }
     }
 
-    fn append(&mut self, now: Time, queued: &Queued, desk: &mut Desk<'_>) -> io::Result<()> {
+    fn append(&mut self, now: Time, queued: &Queued, studio: &mut Studio<'_>) -> io::Result<()> {
         let broken = queued.after.or(self.unwritten[place(queued.role)].take());
         let Some(part) = &mut self.part else { return Ok(()) };
         let before = part.last_ms(queued.role);
-        let ms = part.append(now, queued.role, &queued.timed, desk)?;
+        let ms = part.append(now, queued.role, &queued.timed, studio)?;
         if let (Some((cause, packets)), Some(at_ms)) = (broken, before) {
             let of = if queued.role == Role::Audio { "audio" } else { "video" };
             let gap = Gap { at_ms, length_ms: ms - at_ms, of: of.to_owned(), cause, packets };
-            desk.manifest.files[part.entry()].add_gap(gap);
+            studio.manifest.files[part.entry()].add_gap(gap);
         }
         Ok(())
     }
@@ -280,7 +280,7 @@ impl Reel {
         }
     }
 
-    fn open_part(&mut self, first: &Queued, desk: &mut Desk<'_>) -> io::Result<()> {
+    fn open_part(&mut self, first: &Queued, studio: &mut Studio<'_>) -> io::Result<()> {
         if self.part.is_some() {
             return Ok(());
         }
@@ -295,11 +295,11 @@ impl Reel {
         let sound = has_sound.then_some(mux::Audio { channels: 2 });
         let codec = picture.as_ref().map(|video| video.codec);
         let mut number =
-            desk.manifest.files.iter().filter(|file| self.is_of(&file.participant_id, file.shows)).count();
+            studio.manifest.files.iter().filter(|file| self.is_of(&file.participant_id, file.shows)).count();
         let part = loop {
             number += 1;
             let what = (self.name(number, codec), self.owner.as_str(), self.shows);
-            match Part::open(what, sound, picture.clone(), first.timed.at, desk) {
+            match Part::open(what, sound, picture.clone(), first.timed.at, studio) {
                 // Left by a recorder that died before it could tell of it.
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists && number < MOST_FILES => {}
                 opened => break opened?,
@@ -318,19 +318,19 @@ impl Reel {
         Name::new(&name).expect("ids are numbers of the server")
     }
 
-    fn close_part(&mut self, now: Time, desk: &mut Desk<'_>) {
+    fn close_part(&mut self, now: Time, studio: &mut Studio<'_>) {
         let Some(mut part) = self.part.take() else { return };
-        if let Err(error) = part.close(desk) {
-            self.fail(now, &error, desk);
+        if let Err(error) = part.close(studio) {
+            self.fail(now, &error, studio);
         }
     }
 
     /// What was written stays, and is completed at the end.
-    fn fail(&mut self, now: Time, error: &io::Error, desk: &mut Desk<'_>) {
-        if desk.failure.is_none() {
-            tracing::error!(%error, recording = desk.manifest.recording_id, "the recording cannot be written; it is tried again");
+    fn fail(&mut self, now: Time, error: &io::Error, studio: &mut Studio<'_>) {
+        if studio.failure.is_none() {
+            tracing::error!(%error, recording = studio.manifest.recording_id, "the recording cannot be written; it is tried again");
         }
-        *desk.failure = Some(error.to_string());
+        *studio.failure = Some(error.to_string());
         self.part = None;
         self.blocked_until = Some(now + TRY_AGAIN);
         self.unwritten = [Some((Cause::Disk, 0)); 2];

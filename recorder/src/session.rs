@@ -8,7 +8,7 @@ use crate::folder::{Folder, Name, Recording};
 use crate::manifest::{self, Failure, Manifest, Participant, Shows, State};
 use crate::mux::Role;
 use crate::output::Syncer;
-use crate::reel::{Desk, Reel};
+use crate::reel::{Reel, Studio};
 use crate::track::Track;
 use std::collections::HashMap;
 use std::io;
@@ -138,7 +138,7 @@ impl Session {
         self.is_changed = true;
         for place in 0..self.reels.len() {
             if self.reels[place].is_owned_by(participant_id) {
-                self.with_reel(place, |reel, desk| reel.finish(now, desk));
+                self.with_reel(place, |reel, studio| reel.finish(now, studio));
                 self.tracks.retain(|_, reel| *reel != place);
             }
         }
@@ -194,7 +194,7 @@ impl Session {
             if self.folder.is_none() {
                 self.reels[place].discard(now);
             }
-            self.with_reel(place, |reel, desk| wishes.extend(reel.advance(now, desk)));
+            self.with_reel(place, |reel, studio| wishes.extend(reel.advance(now, studio)));
         }
         self.note_failure(now);
         self.save_if_due(now);
@@ -216,7 +216,7 @@ impl Session {
     /// Writes everything; what is left is to complete the recording.
     pub fn finish(mut self, now: Time) -> (Name, Manifest) {
         for place in 0..self.reels.len() {
-            self.with_reel(place, |reel, desk| reel.finish(now, desk));
+            self.with_reel(place, |reel, studio| reel.finish(now, studio));
         }
         self.manifest.ended_at = Some(self.manifest.started_at + self.elapsed_ms(now));
         self.save();
@@ -255,9 +255,9 @@ impl Session {
         }
     }
 
-    fn with_reel(&mut self, place: usize, then: impl FnOnce(&mut Reel, &mut Desk<'_>)) {
+    fn with_reel(&mut self, place: usize, then: impl FnOnce(&mut Reel, &mut Studio<'_>)) {
         let Some(folder) = &self.folder else { return };
-        let mut desk = Desk {
+        let mut studio = Studio {
             folder,
             manifest: &mut self.manifest,
             syncer: &self.around.syncer,
@@ -265,8 +265,8 @@ impl Session {
             failure: &mut self.failure,
             is_changed: &mut self.is_changed,
         };
-        desk.started = desk.manifest.started_on_clock;
-        then(&mut self.reels[place], &mut desk);
+        studio.started = studio.manifest.started_on_clock;
+        then(&mut self.reels[place], &mut studio);
     }
 
     /// Makes the folder, if that is possible now, and takes over what is told there of before.

@@ -25,15 +25,13 @@ pub struct Track {
     last_asked: Option<Time>,
     /// Whether nothing comes of it on purpose.
     pub muted: bool,
-    /// Whether nothing will come of it any more.
-    pub ended: bool,
 }
 
 impl Track {
     /// A track of which nothing came yet.
     pub fn new(id: TrackId, kind: Kind, patience: Duration, unix_nanos_at_zero: u64) -> Track {
         let layers = (0..MAX_ENCODINGS).map(|_| Layer::new(kind, patience, unix_nanos_at_zero)).collect();
-        Track { id, kind, layers, aim: 0, current: None, last_asked: None, muted: false, ended: false }
+        Track { id, kind, layers, aim: 0, current: None, last_asked: None, muted: false }
     }
 
     /// A packet came.
@@ -82,8 +80,7 @@ impl Track {
     /// What the worker is to be asked for now.
     pub fn wish(&mut self, now: Time) -> Option<TapWish> {
         let number = if self.layers[self.aim].needs_key() { self.aim } else { self.current? };
-        let needs_key =
-            self.kind == Kind::Video && self.layers[number].needs_key() && !self.muted && !self.ended;
+        let needs_key = self.kind == Kind::Video && self.layers[number].needs_key() && !self.muted;
         let is_due = self.last_asked.is_none_or(|asked| now.since(asked) >= ASK_AGAIN);
         if !needs_key || !is_due {
             return None;

@@ -130,19 +130,9 @@ impl Muxer {
         Some(whole)
     }
 
-    /// Since when frames wait for their cluster to be whole, if any do.
-    pub fn waiting_since_ms(&self) -> Option<i64> {
-        self.cluster.as_ref().map(|cluster| cluster.ms)
-    }
-
     /// How long it plays.
     pub fn duration_ms(&self) -> i64 {
         self.end_ms
-    }
-
-    /// How many bytes were given out.
-    pub fn length(&self) -> u64 {
-        self.length
     }
 
     /// What makes the file complete, in the order in which it is to be written. The last cluster must have

@@ -1,6 +1,6 @@
 //! One file of a reel, while it is written.
 
-use super::Desk;
+use super::Studio;
 use crate::folder::Name;
 use crate::layer::Timed;
 use crate::manifest::{Audio, File, Shows, Video};
@@ -43,21 +43,21 @@ impl Part {
         audio: Option<mux::Audio>,
         video: Option<mux::Video>,
         zero: i64,
-        desk: &mut Desk<'_>,
+        studio: &mut Studio<'_>,
     ) -> io::Result<Part> {
         let (muxer, header) = Muxer::new(audio.as_ref(), video.as_ref());
-        let mut output = Output::new(desk.folder.create(&name)?);
+        let mut output = Output::new(studio.folder.create(&name)?);
         if let Err(error) = output.append(&header) {
-            let _ = desk.folder.remove(&name);
+            let _ = studio.folder.remove(&name);
             return Err(error);
         }
         // Told before anything else is written: a file that is cut off is found again.
-        let entry = desk.manifest.files.len();
-        desk.manifest.files.push(File {
+        let entry = studio.manifest.files.len();
+        studio.manifest.files.push(File {
             name: name.as_str().to_owned(),
             participant_id: owner.to_owned(),
             shows,
-            offset_ms: (zero - desk.started) / 1_000_000,
+            offset_ms: (zero - studio.started) / 1_000_000,
             duration_ms: 0,
             bytes: 0,
             sha256: None,
@@ -71,7 +71,7 @@ impl Part {
             audio: audio.map(|_| Audio { codec: codec_name(Codec::Opus).to_owned(), frames: 0 }),
             gaps: Vec::new(),
         });
-        *desk.is_changed = true;
+        *studio.is_changed = true;
         Ok(Part {
             entry,
             muxer,
@@ -112,7 +112,7 @@ impl Part {
         now: Time,
         role: Role,
         timed: &Timed,
-        desk: &mut Desk<'_>,
+        studio: &mut Studio<'_>,
     ) -> io::Result<i64> {
         let last = &mut self.last_ms[super::place(role)];
         let exact = (timed.at - self.zero + 500_000).div_euclid(1_000_000);
@@ -126,53 +126,53 @@ impl Part {
         };
         *last = Some(ms);
         self.gathering_since.get_or_insert(now);
-        let file = &mut desk.manifest.files[self.entry];
+        let file = &mut studio.manifest.files[self.entry];
         match role {
             Role::Audio => file.audio.iter_mut().for_each(|audio| audio.frames += 1),
             Role::Video => file.video.iter_mut().for_each(|video| video.frames += 1),
         }
         let done = self.muxer.push(role, ms, lasts, timed.frame.is_key, &timed.frame.data);
         if let Some(bytes) = done {
-            self.write(&bytes, desk)?;
+            self.write(&bytes, studio)?;
             self.gathering_since = Some(now);
         }
         Ok(ms)
     }
 
     /// Writes what has waited long enough, and has it brought to the disk.
-    pub(super) fn settle(&mut self, now: Time, desk: &mut Desk<'_>) -> io::Result<()> {
+    pub(super) fn settle(&mut self, now: Time, studio: &mut Studio<'_>) -> io::Result<()> {
         if self.gathering_since.is_some_and(|since| now.since(since) >= WRITE_AFTER) {
             self.gathering_since = None;
             if let Some(bytes) = self.muxer.flush() {
-                self.write(&bytes, desk)?;
+                self.write(&bytes, studio)?;
             }
         }
         if now >= self.next_sync {
             self.next_sync = now + SYNC_EVERY;
-            self.output.sync(desk.syncer);
+            self.output.sync(studio.syncer);
         }
         Ok(())
     }
 
     /// Completes the file.
-    pub(super) fn close(&mut self, desk: &mut Desk<'_>) -> io::Result<()> {
+    pub(super) fn close(&mut self, studio: &mut Studio<'_>) -> io::Result<()> {
         if let Some(bytes) = self.muxer.flush() {
-            self.write(&bytes, desk)?;
+            self.write(&bytes, studio)?;
         }
         for patch in self.muxer.finish() {
             self.output.write_at(&patch.bytes, patch.at)?;
         }
-        self.output.sync(desk.syncer);
-        let file = &mut desk.manifest.files[self.entry];
+        self.output.sync(studio.syncer);
+        let file = &mut studio.manifest.files[self.entry];
         file.bytes = self.output.length();
         file.is_finished = true;
-        *desk.is_changed = true;
+        *studio.is_changed = true;
         Ok(())
     }
 
-    fn write(&mut self, bytes: &[u8], desk: &mut Desk<'_>) -> io::Result<()> {
+    fn write(&mut self, bytes: &[u8], studio: &mut Studio<'_>) -> io::Result<()> {
         self.output.append(bytes)?;
-        let file = &mut desk.manifest.files[self.entry];
+        let file = &mut studio.manifest.files[self.entry];
         file.bytes = self.output.length();
         file.duration_ms = self.muxer.duration_ms();
         Ok(())
