@@ -77,7 +77,7 @@ fn inside(cli: &Cli) -> anyhow::Result<ExitCode> {
     enclosure::end_with_outer();
     start_logging()?;
     let place = Place::build(cli.common.server_cores.clone(), cli.common.generator_core)?;
-    let report = run(&cli.command, &cli.common, &place)?;
+    let report = scenario::targets::judge(run(&cli.command, &cli.common, &place)?);
     report.deliver(cli.common.json, cli.common.out.as_deref())?;
     Ok(ExitCode::SUCCESS)
 }

@@ -2,9 +2,11 @@
 
 use super::Shard;
 use super::counters::Drop;
-use super::gather::{MAX_HEADER, Owed, Train, Yard};
+use super::gather::Yard;
 use super::link::Link;
 use super::redundancy::{Older, older_of};
+use super::train::Train;
+use super::waiting::{MAX_HEADER, Owed};
 use crate::base::slab::Slab;
 use crate::base::{Outbox, Time, WallClock};
 use crate::control::types::Kind;

@@ -7,176 +7,24 @@
 
 use super::Shard;
 use super::counters::{Counters, Drop};
-use super::link::{Link, Sent, Srtp};
-use super::rate::Rate;
-use super::redundancy::{Head, Older};
+use super::link::Link;
+use super::train::{MOST_NOTED, Train};
+use super::waiting::{Owed, Waiting};
 use crate::base::slab::Slab;
-use crate::base::{Outbox, Path, Push, Time, TrainId};
+use crate::base::{Outbox, Time};
 use crate::media::pacer::MOST_WAIT;
-use crate::media::pictures;
 use crate::media::track::Track;
-use crate::media::train_plan::{MAX_PLANNED, Wagon, plan};
-use crate::transport::srtp::{Payload, SrtpSender};
-use crate::wire::extension::stamp_transport_sequence;
-use arrayvec::ArrayVec;
 use std::collections::VecDeque;
 use std::time::Duration;
-
-/// Bytes of headers one receiver's packets may have in all; most have 20 to 40 each.
-const HEADER_BYTES: usize = 8 * 1024;
-
-/// Room for an RTP header we write: 12 bytes, MID and what is carried.
-pub(super) const MAX_HEADER: usize = 320;
 
 /// What waits for its link is looked at again between these: not for every packet, and often enough
 /// that sound does not notice.
 const LEAST_HOLD: Duration = Duration::from_millis(1);
 const MOST_HOLD: Duration = Duration::from_millis(10);
 
-/// Departures of one turn that are noted at most; more say nothing more.
-const MOST_NOTED: usize = 4096;
-
 /// Lists are kept for as many receivers as waited at once in the last two of these: traffic repeats
 /// within seconds, and what a crowd took that has left, 13 KB for each, is given back.
 const KEEP_LISTS: Duration = Duration::from_secs(10);
-
-/// One packet somebody is owed.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Owed {
-    /// The shard's key of the seat.
-    pub(super) slot: u32,
-    /// The shard's key of the track.
-    pub(super) track: u32,
-    /// Its layer.
-    pub(super) layer: u8,
-    /// A run begins with it.
-    pub(super) begins: bool,
-    /// It comes from the history, for somebody late.
-    pub(super) replayed: bool,
-    /// It is sound, which waits for no pacer.
-    pub(super) is_sound: bool,
-    /// It has a transport-wide sequence number, which is written when it leaves.
-    pub(super) is_numbered: bool,
-    /// Index in the layer's history.
-    pub(super) published: u64,
-    /// Index in the seat's sequence.
-    pub(super) index: u64,
-    header_start: u16,
-    header_len: u16,
-    /// What goes before it in place of the payload's first bytes.
-    pub(super) head: pictures::Head,
-    /// Where the rest of the payload lies in the stored packet.
-    pub(super) payload: (u16, u16),
-    /// What rides in front of the payload.
-    pub(super) older: Option<Older>,
-}
-
-/// What one receiver is owed, in the order it came.
-#[derive(Debug)]
-pub(super) struct Waiting {
-    owed: ArrayVec<Owed, MAX_PLANNED>,
-    /// Bytes of all of them, headers included.
-    bytes: u64,
-    /// When it leaves.
-    due: Time,
-    /// Since when some of it is held back for its link's sake.
-    held_since: Option<Time>,
-    headers: Box<[u8; HEADER_BYTES]>,
-    headers_len: usize,
-}
-
-impl Waiting {
-    fn new() -> Box<Waiting> {
-        Box::new(Waiting {
-            owed: ArrayVec::new(),
-            bytes: 0,
-            due: Time::ZERO,
-            held_since: None,
-            headers: Box::new([0; HEADER_BYTES]),
-            headers_len: 0,
-        })
-    }
-
-    fn clear(&mut self) {
-        self.owed.clear();
-        (self.bytes, self.held_since) = (0, None);
-        self.headers_len = 0;
-    }
-
-    fn is_full(&self) -> bool {
-        self.owed.is_full() || self.headers_len + MAX_HEADER > HEADER_BYTES
-    }
-
-    /// Keeps `owed` with the header that `write` writes; false when that is too long.
-    fn push(&mut self, mut owed: Owed, write: impl FnOnce(&mut [u8]) -> Option<usize>) -> bool {
-        let room = &mut self.headers[self.headers_len..self.headers_len + MAX_HEADER];
-        let Some(len) = write(room) else { return false };
-        (owed.header_start, owed.header_len) = (self.headers_len as u16, len as u16);
-        self.headers_len += len;
-        self.bytes += owed.size();
-        self.owed.push(owed);
-        true
-    }
-
-    /// Leaves here what may go with a grant of `grant` bytes: all sound, and pictures in their order;
-    /// the rest goes to `staying`.
-    fn split(&mut self, grant: u64, staying: &mut Waiting) {
-        let sound: u64 = self.owed.iter().filter(|owed| owed.is_sound).map(Owed::size).sum();
-        let mut left = grant.saturating_sub(sound);
-        let mut leaving = ArrayVec::<Owed, MAX_PLANNED>::new();
-        for owed in &self.owed {
-            if owed.is_sound || left > 0 {
-                left = if owed.is_sound { left } else { left.saturating_sub(owed.size()) };
-                leaving.push(*owed);
-            } else {
-                let header = self.header(owed);
-                staying.push(*owed, |room| {
-                    room[..header.len()].copy_from_slice(header);
-                    Some(header.len())
-                });
-            }
-        }
-        self.keep(leaving);
-    }
-
-    fn keep(&mut self, kept: ArrayVec<Owed, MAX_PLANNED>) {
-        self.bytes = kept.iter().map(Owed::size).sum();
-        self.owed = kept;
-    }
-
-    fn header(&self, owed: &Owed) -> &[u8] {
-        let start = usize::from(owed.header_start);
-        &self.headers[start..start + usize::from(owed.header_len)]
-    }
-}
-
-impl Owed {
-    /// Bytes of header and payload.
-    fn size(&self) -> u64 {
-        let front = self.head.bytes().len() as u16 + self.older.map_or(0, Older::len);
-        u64::from(self.header_len + front + self.payload.1)
-    }
-
-    /// A packet of `track` for `slot`; the rest is filled in when it is kept.
-    pub(super) fn new(slot: u32, track: u32, layer: usize, published: u64) -> Owed {
-        Owed {
-            slot,
-            track,
-            layer: layer as u8,
-            begins: false,
-            replayed: false,
-            is_sound: false,
-            is_numbered: false,
-            published,
-            index: 0,
-            header_start: 0,
-            header_len: 0,
-            head: pictures::Head::default(),
-            payload: (0, 0),
-            older: None,
-        }
-    }
-}
 
 /// What leaves.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -333,130 +181,6 @@ impl Yard<'_> {
         self.gathering.wait_until(staying.due, link);
         entry.waiting = Some(staying);
     }
-}
-
-/// One receiver's train.
-pub(super) struct Train<'a> {
-    id: TrainId,
-    path: Path,
-    sender: &'a SrtpSender,
-    rate: Option<&'a mut Rate>,
-    sent: &'a mut Sent,
-    /// When it leaves.
-    at: Time,
-}
-
-impl<'a> Train<'a> {
-    /// The train of the receiver under `key` that leaves at `now`, once it is connected.
-    pub(super) fn to(now: Time, key: u32, link: &'a mut Link) -> Option<Train<'a>> {
-        let Link { srtp, transport, rate, sent, .. } = link;
-        let Some(Srtp { sender, .. }) = srtp else { return None };
-        Some(Train {
-            id: TrainId(key),
-            path: transport.path()?,
-            sender,
-            rate: rate.as_deref_mut(),
-            sent,
-            at: now,
-        })
-    }
-
-    /// All of it was media.
-    pub(super) fn end(self) {
-        if let Some(rate) = self.rate {
-            rate.on_train(self.at);
-        }
-    }
-
-    fn load(
-        &mut self,
-        waiting: &Waiting,
-        tracks: &Slab<Track>,
-        counters: &mut Counters,
-        noted: &mut Option<Vec<Time>>,
-        out: &mut impl Outbox,
-    ) {
-        let size = |owed: &Owed| owed.size() as u16;
-        let wagons: ArrayVec<Wagon, MAX_PLANNED> =
-            waiting.owed.iter().map(|owed| Wagon { size: size(owed), stream: owed.slot }).collect();
-        for place in plan(&wagons) {
-            let owed = &waiting.owed[usize::from(place.wagon)];
-            let Some((payload, received)) = payload_of(owed, tracks) else {
-                counters.drop(Drop::NotKept);
-                continue;
-            };
-            if let Some(noted) = noted.as_mut().filter(|noted| !owed.replayed && noted.len() < MOST_NOTED) {
-                noted.push(received);
-            }
-            let older = owed.older.map(|older| head_of(older, owed, tracks));
-            let head = match &older {
-                None => owed.head.bytes(),
-                Some(Some(head)) => head,
-                // The header says that there is one.
-                Some(None) => {
-                    counters.drop(Drop::NotKept);
-                    continue;
-                }
-            };
-            let payload = Payload { head, body: payload, padding: place.padding };
-            if self.seal(owed.index, waiting.header(owed), payload, owed.is_numbered, counters, out) {
-                counters.padding += u64::from(place.padding);
-                counters.redundant += u64::from(owed.older.is_some());
-                let sent =
-                    if owed.replayed { &mut counters.replayed_from_history } else { &mut counters.forwarded };
-                *sent += 1;
-            }
-        }
-    }
-
-    /// Reserves room in the train and seals header and payload into it. With `is_numbered` the
-    /// transport-wide sequence number is written into the header.
-    pub(super) fn seal(
-        &mut self,
-        index: u64,
-        header: &[u8],
-        payload: Payload<'_>,
-        is_numbered: bool,
-        counters: &mut Counters,
-        out: &mut impl Outbox,
-    ) -> bool {
-        let capacity = header.len() + payload.len() + self.sender.overhead();
-        let rate = self.rate.as_deref_mut().filter(|_| is_numbered);
-        let number = rate.as_ref().map(|rate| rate.estimator.next_sequence());
-        let pushed = out.push(self.id, &self.path, capacity, |room| {
-            room[..header.len()].copy_from_slice(header);
-            if let Some(number) = number {
-                stamp_transport_sequence(&mut room[..header.len()], number);
-            }
-            self.sender.seal_rtp(index, header.len(), payload, room).ok()
-        });
-        match pushed {
-            Push::Committed => {
-                self.sent.packets += 1;
-                self.sent.bytes += capacity as u64;
-                if let Some(rate) = rate {
-                    rate.on_sent(self.at, capacity);
-                }
-                return true;
-            }
-            Push::RolledBack => counters.drop(Drop::NotSealed),
-            Push::Full => counters.drop(Drop::NoBuffer),
-        }
-        false
-    }
-}
-
-fn payload_of<'a>(owed: &Owed, tracks: &'a Slab<Track>) -> Option<(&'a [u8], Time)> {
-    let (bytes, stored) =
-        tracks.get(owed.track)?.layers[usize::from(owed.layer)].history.get(owed.published)?;
-    let (start, len) = (usize::from(owed.payload.0), usize::from(owed.payload.1));
-    Some((bytes.get(start..start + len)?, stored.received))
-}
-
-fn head_of(older: Older, owed: &Owed, tracks: &Slab<Track>) -> Option<Head> {
-    let track = tracks.get(owed.track)?;
-    let layer = &track.layers[usize::from(owed.layer)];
-    older.head(layer, owed.published)
 }
 
 impl Shard {

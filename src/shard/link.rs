@@ -1,8 +1,8 @@
 //! A transport as its shard keeps it: the association itself and what goes through it.
 
 use super::aside::Pending;
-use super::gather::Waiting;
 use super::rate::Rate;
+use super::waiting::Waiting;
 use crate::base::id::Ssrc;
 use crate::base::{ParticipantId, Path, Time};
 use crate::control::message::OpenTransport;

@@ -3,8 +3,8 @@
 //! A shard has no socket, no clock, no thread and no lock. The worker is one shell around it, the
 //! simulator another. A packet's way through it: [`demux`] finds the transport by address, the one
 //! hash; [`ingress`] opens the packet straight into the history of its layer; [`fanout`] puts it on
-//! the list of every seat that shows the layer; [`gather`] seals what a receiver is owed into one
-//! train. To the shards of other cores packets go through the [`mesh`]. Everything else is off that
+//! the list of every seat that shows the layer; [`gather`] lets a receiver's list wait and [`train`]
+//! seals it. To the shards of other cores packets go through the [`mesh`]. Everything else is off that
 //! way: [`aside`] for what DTLS has to do, [`commands`] from signaling, [`feedback`] from peers,
 //! [`reports`] to peers, [`ticks`] of the clock, [`allocate`] of what each receiver is shown, what the
 //! recorder is handed by the [`tap`], and [`export`] of the whole for a process that takes over.
@@ -29,7 +29,9 @@ mod seating;
 mod shedding;
 mod tap;
 mod ticks;
+mod train;
 mod voices;
+mod waiting;
 
 use crate::base::random::Random;
 use crate::base::slab::Slab;

@@ -3,8 +3,9 @@
 
 use super::Shard;
 use super::counters::Drop;
-use super::gather::{MAX_HEADER, Train};
 use super::link::Link;
+use super::train::Train;
+use super::waiting::MAX_HEADER;
 use crate::base::{Bitrate, DATAGRAM_HEADERS, Outbox, Time};
 use crate::media::bwe::Estimator;
 use crate::media::pacer::Pacer;

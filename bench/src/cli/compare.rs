@@ -66,6 +66,12 @@ pub(crate) struct Compare {
     #[arg(long, value_name = "MS", value_delimiter = ',')]
     pub(crate) gathering: Vec<String>,
 
+    /// Search volley's load once within each of these P95 delays, with a gathering time to suit
+    /// [default for meetings: 5,10,20]
+    #[arg(long, value_name = "MS", value_delimiter = ',', conflicts_with = "gathering",
+          value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub(crate) delays: Vec<u32>,
+
     /// Loads to measure, in per cent of the highest that a server carries
     #[arg(long, value_name = "PERCENT", value_delimiter = ',', default_value = "100",
           value_parser = clap::value_parser!(u32).range(1..=200))]

@@ -2,7 +2,7 @@
 
 mod result;
 
-use super::contender::{Contender, VolleyChoice, find_all};
+use super::contender::{Contender, Variant, VolleyChoice, find_all};
 use super::measure::Measured;
 use super::probe::{Bounds, Prober, Tried};
 use super::search::{Found, Range, Verdict};
@@ -36,7 +36,7 @@ pub(crate) async fn run(
     progress: &Progress,
 ) -> anyhow::Result<Report> {
     let comparison = Compare { flags, place, progress, shape: shape(flags) };
-    let (contenders, absent) = find_all(&flags.servers.servers, &flags.gathering, volley, progress).await;
+    let (contenders, absent) = find_all(&flags.servers.servers, &variants(flags), volley, progress).await;
     let mut entries: Vec<Entry> = contenders.into_iter().map(Entry::new).collect();
     comparison.find_loads(&mut entries).await;
     comparison.measure_all(&mut entries).await;
@@ -52,6 +52,18 @@ pub(crate) async fn run(
         mix: comparison.mix(),
     };
     result.report(place)
+}
+
+/// In a meeting trains are what a packet's waiting makes of them, so there the ratio is a curve over delay.
+const MEETING_DELAYS: [u32; 3] = [5, 10, 20];
+
+fn variants(flags: &cli::Compare) -> Vec<Variant> {
+    if !flags.gathering.is_empty() {
+        return flags.gathering.iter().map(|time| Variant::gathering(time)).collect();
+    }
+    let by_default = flags.delays.is_empty() && flags.scenario == Scenario::Meeting;
+    let delays = if by_default { &MEETING_DELAYS[..] } else { &flags.delays };
+    delays.iter().map(|&delay| Variant::within(delay)).collect()
 }
 
 struct Compare<'a> {
@@ -72,6 +84,11 @@ fn shape(flags: &cli::Compare) -> Shape {
 impl Compare<'_> {
     fn bounds(&self) -> Bounds {
         Bounds { loss: self.flags.max_loss / 100.0, delay: self.flags.max_delay.as_secs_f64() }
+    }
+
+    fn bounds_of(&self, contender: &Contender) -> Bounds {
+        let bounds = self.bounds();
+        Bounds { delay: contender.delay.unwrap_or(bounds.delay), ..bounds }
     }
 
     fn trial(&self) -> Trial<'_> {
@@ -110,7 +127,7 @@ impl Compare<'_> {
         let prober = Prober {
             place: self.place,
             shape: self.shape,
-            bounds: self.bounds(),
+            bounds: self.bounds_of(contender),
             step: 1,
             range,
             progress: self.progress,
@@ -143,7 +160,7 @@ impl Compare<'_> {
             let participants =
                 ((f64::from(entry.found.load) * share) as u32).max(self.shape.publishers.min(2) + 1);
             let run = self.trial().run(&entry.contender, participants, self.flags.seconds).await?;
-            if steps == 0 || self.bounds().judge(&run) == Verdict::Carried {
+            if steps == 0 || self.bounds_of(&entry.contender).judge(&run) == Verdict::Carried {
                 return Ok(run);
             }
             steps -= 1;

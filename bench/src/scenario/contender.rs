@@ -50,6 +50,8 @@ pub(crate) struct Contender {
     pub(crate) version: String,
     /// What a reader must know about this build.
     pub(crate) note: Option<String>,
+    /// A P95 delay in seconds that is asked of it alone, in place of that asked of all.
+    pub(crate) delay: Option<f64>,
     kind: Kind,
 }
 
@@ -69,12 +71,12 @@ impl Contender {
             let binary = program::find_binary(volley.binary.as_deref())?;
             let version = program::version(&binary).await?;
             let kind = Kind::Volley { binary, flags: volley.flags.clone() };
-            return Ok(Contender { name, label, version, note: None, kind });
+            return Ok(Contender { name, label, version, note: None, delay: None, kind });
         }
         let rival = Rival::ALL.into_iter().find(|rival| rival.name() == name.text());
         let installed = rival.context("this bench cannot speak to it yet")?.find()?;
         let (version, note) = (installed.version.clone(), installed.note.clone());
-        Ok(Contender { name, label, version, note, kind: Kind::Rival(installed) })
+        Ok(Contender { name, label, version, note, delay: None, kind: Kind::Rival(installed) })
     }
 
     /// Starts it and waits until it takes calls.
@@ -132,17 +134,47 @@ impl Absent {
     }
 }
 
+/// One of the ways in which Volley stands in a comparison.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct Variant {
+    /// Its `--gathering`.
+    pub(crate) gathering: String,
+    /// The P95 delay in seconds that is asked of it, if not that asked of all.
+    pub(crate) delay: Option<f64>,
+}
+
+impl Variant {
+    /// With this `--gathering`.
+    pub(crate) fn gathering(time: &str) -> Variant {
+        Variant { gathering: time.to_owned(), delay: None }
+    }
+
+    /// Within this delay, in milliseconds. Three fifths of it go to gathering: a packet also waits for the
+    /// turn before its own and for its place in the turn.
+    pub(crate) fn within(delay: u32) -> Variant {
+        let gathering = (delay * 3).div_euclid(5).max(1);
+        Variant { gathering: gathering.to_string(), delay: Some(f64::from(delay) / 1e3) }
+    }
+
+    fn label(&self) -> String {
+        match self.delay {
+            Some(delay) => format!("volley within {:.0} ms", delay * 1e3),
+            None => format!("volley, gathering {}", self.gathering),
+        }
+    }
+}
+
 /// Those of the servers that are here, and why the others are not. Volley stands there once for
-/// each of the gathering times, if there are any.
+/// each of its variants, if there are any.
 pub(crate) async fn find_all(
     names: &[Name],
-    gathering: &[String],
+    variants: &[Variant],
     volley: &VolleyChoice,
     progress: &Progress,
 ) -> (Vec<Contender>, Vec<Absent>) {
     let (mut here, mut absent) = (Vec::new(), Vec::new());
     for &server in names {
-        match variants(server, gathering, volley).await {
+        match find_variants(server, variants, volley).await {
             Ok(found) => here.extend(found),
             Err(error) => {
                 let gone = Absent { server, reason: format!("{error:#}") };
@@ -154,18 +186,22 @@ pub(crate) async fn find_all(
     (here, absent)
 }
 
-async fn variants(name: Name, gathering: &[String], volley: &VolleyChoice) -> anyhow::Result<Vec<Contender>> {
-    if name != Name::Volley || gathering.is_empty() {
+async fn find_variants(
+    name: Name,
+    variants: &[Variant],
+    volley: &VolleyChoice,
+) -> anyhow::Result<Vec<Contender>> {
+    if name != Name::Volley || variants.is_empty() {
         return Ok(vec![Contender::find(name, volley).await?]);
     }
-    let mut variants = Vec::new();
-    for time in gathering {
+    let mut found = Vec::new();
+    for variant in variants {
         let mut choice = volley.clone();
-        choice.flags.extend([String::from("--gathering"), time.clone()]);
+        choice.flags.extend([String::from("--gathering"), variant.gathering.clone()]);
         let contender = Contender::find(name, &choice).await?;
-        variants.push(Contender { label: format!("volley, gathering {time}"), ..contender });
+        found.push(Contender { label: variant.label(), delay: variant.delay, ..contender });
     }
-    Ok(variants)
+    Ok(found)
 }
 
 /// Which `volley` is measured, and how it is started.

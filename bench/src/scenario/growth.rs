@@ -12,6 +12,7 @@ use crate::report::plot::Plot;
 use crate::report::progress::Progress;
 use crate::report::table::Table;
 use crate::report::{Report, Section};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 /// All runs with one number of subscribers.
@@ -20,10 +21,17 @@ struct Step {
     run: Measured,
 }
 
-/// Measures a webinar of several sizes, in turn.
+/// So many that the server could not have them all.
+#[derive(Serialize)]
+struct NotCarried {
+    subscribers: u32,
+    reason: String,
+}
+
+/// Measures a webinar of several sizes, in turn; sizes beyond one that is not carried are left out.
 ///
 /// # Errors
-/// When a run fails.
+/// When the first run fails.
 pub(crate) async fn run(
     flags: &cli::Growth,
     volley: &VolleyChoice,
@@ -34,11 +42,22 @@ pub(crate) async fn run(
     // The length of the turn is what makes trains long, and so packets cheap: it must be the same.
     choice.flags.extend([String::from("--gathering"), flags.gathering.clone()]);
     let contender = Contender::find(Name::Volley, &choice).await?;
-    let mut steps: Vec<Step> = Vec::new();
+    let (mut steps, mut not_carried): (Vec<Step>, Vec<NotCarried>) = (Vec::new(), Vec::new());
     for _ in 0..flags.rounds {
         for &subscribers in &flags.subscribers {
+            if not_carried.iter().any(|gone| gone.subscribers <= subscribers) {
+                continue;
+            }
             let trial = Trial { place, shape: Shape::webinar(subscribers, flags.bitrate), progress };
-            let run = trial.run(&contender, subscribers + 1, flags.seconds).await?;
+            let run = match trial.run(&contender, subscribers + 1, flags.seconds).await {
+                Ok(run) => run,
+                // What fewer cost is worth telling though so many are refused.
+                Err(error) if !steps.is_empty() => {
+                    not_carried.push(NotCarried { subscribers, reason: format!("{error:#}") });
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
             match steps.iter_mut().find(|step| step.subscribers == subscribers) {
                 Some(step) => step.run.add(&run),
                 None => steps.push(Step { subscribers, run }),
@@ -46,7 +65,7 @@ pub(crate) async fn run(
         }
     }
     steps.sort_by_key(|step| step.subscribers);
-    report(flags, &steps, place)
+    report(flags, &steps, &not_carried, place)
 }
 
 impl Step {
@@ -74,18 +93,25 @@ fn memory_per_subscriber(steps: &[Step]) -> Option<f64> {
     Some((many.run.usage.resident as f64 - few.run.usage.resident as f64) / f64::from(more))
 }
 
-fn report(flags: &cli::Growth, steps: &[Step], place: &Place) -> anyhow::Result<Report> {
+fn report(
+    flags: &cli::Growth,
+    steps: &[Step],
+    not_carried: &[NotCarried],
+    place: &Place,
+) -> anyhow::Result<Report> {
     let curve =
         |of: fn(&Step) -> f64| steps.iter().map(|step| (f64::from(step.subscribers), of(step))).collect();
     Ok(Report {
         name: String::from("growth"),
         machine: Machine::describe(place),
-        sections: vec![section(flags, steps)],
+        sections: vec![section(flags, steps, not_carried)],
         figures: json!({
             "gathering": flags.gathering,
             "videoBitsPerSecond": flags.bitrate,
             "costGrowth": cost_growth(steps),
             "memoryPerSubscriber": memory_per_subscriber(steps),
+            "mostSubscribers": steps.last().map(|step| step.subscribers),
+            "notCarried": not_carried,
             "steps": steps.iter().map(Step::figures).collect::<Result<Vec<_>, _>>()?,
         }),
         plots: vec![
@@ -98,7 +124,7 @@ fn report(flags: &cli::Growth, steps: &[Step], place: &Place) -> anyhow::Result<
     })
 }
 
-fn section(flags: &cli::Growth, steps: &[Step]) -> Section {
+fn section(flags: &cli::Growth, steps: &[Step], not_carried: &[NotCarried]) -> Section {
     let mut table = Table::new(&[
         "subscribers",
         "packets/s",
@@ -128,7 +154,10 @@ fn section(flags: &cli::Growth, steps: &[Step]) -> Section {
             mebibytes(run.usage.resident as f64),
         ]);
     }
-    let mut notes = Vec::new();
+    let mut notes: Vec<String> = not_carried
+        .iter()
+        .map(|gone| format!("{} subscribers were not carried: {}", gone.subscribers, gone.reason))
+        .collect();
     if let Some(growth) = cost_growth(steps) {
         notes.push(format!(
             "A packet costs {} at the most subscribers of what it costs at the fewest.",

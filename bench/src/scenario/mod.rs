@@ -20,5 +20,6 @@ pub(crate) mod rooms;
 mod search;
 mod shape;
 pub(crate) mod swarm;
+pub(crate) mod targets;
 mod trial;
 mod watch;

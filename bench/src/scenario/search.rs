@@ -1,4 +1,7 @@
 //! Searching the highest load that is carried: doubling, then halving the distance.
+//!
+//! A host that stops the machine for a moment makes a load look like too much. When everything that was
+//! tried below such a load is carried, it is tried once more.
 
 /// What came of trying a load.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -32,6 +35,9 @@ pub(crate) struct Found {
     pub(crate) bound: Verdict,
 }
 
+/// So many loads in a row that are carried, just below one that was not, make that one doubtful.
+const DOUBTFUL_AFTER: u32 = 3;
+
 /// Tries loads until the highest that is carried is known.
 ///
 /// # Errors
@@ -42,11 +48,19 @@ pub(crate) async fn highest(
 ) -> anyhow::Result<Found> {
     let (mut carried, mut refused) = (0, None);
     let mut load = range.start.clamp(1, range.most.max(1));
-    while let Some(next) = next(range, carried, refused.map(|(load, _)| load), load) {
+    let mut carried_since = 0;
+    loop {
+        let next = next(range, carried, refused.map(|(load, _)| load), load);
+        let doubtful = refused.filter(|_| carried_since >= DOUBTFUL_AFTER).map(|(load, _)| load);
+        let Some(next) = next.or(doubtful) else { break };
         load = next;
         match attempt(load).await? {
-            Verdict::Carried => carried = load,
-            bound => refused = Some((load, bound)),
+            Verdict::Carried => {
+                carried = load;
+                carried_since += 1;
+                refused = refused.filter(|&(refused, _)| refused > load);
+            }
+            bound => (refused, carried_since) = (Some((load, bound)), 0),
         }
     }
     Ok(Found { load: carried, bound: refused.map_or(Verdict::Carried, |(_, bound)| bound) })
@@ -118,6 +132,18 @@ mod tests {
         let (found, _) = search(RANGE, 1000, 300).await;
         assert_eq!(found.bound, Verdict::GeneratorIsFull);
         assert!((294..=300).contains(&found.load), "{found:?}");
+    }
+
+    #[tokio::test]
+    async fn a_load_that_failed_by_a_hiccup_is_tried_again_when_all_below_it_is_carried() {
+        let mut tried = Vec::new();
+        let found = highest(RANGE, async |load| {
+            tried.push(load);
+            let hiccup = load == 160 && tried.iter().filter(|&&before| before == 160).count() == 1;
+            Ok(if hiccup || load > 290 { Verdict::TooMuch } else { Verdict::Carried })
+        });
+        let load = found.await.unwrap().load;
+        assert!((284..=290).contains(&load), "{load} of {tried:?}");
     }
 
     #[tokio::test]

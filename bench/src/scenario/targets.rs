@@ -1,0 +1,376 @@
+//! What Volley wants its own figures to be on two cores, and what holds back those that are not there.
+//!
+//! Reads finished figures; takes no part in measuring. What is said of a figure that falls short was found
+//! by profiling the server (`perf record -C CORE`) on the machine of `bench/results`.
+
+use crate::report::format::{count, factor, mebibytes, milliseconds, percent};
+use crate::report::table::Table;
+use crate::report::{Report, Section};
+use serde_json::{Value, json};
+
+/// One figure of one command.
+struct Target {
+    /// The command, as a report names it.
+    command: &'static str,
+    /// As people call it.
+    name: &'static str,
+    /// The figure, where this run has it.
+    figure: fn(&Value) -> Option<f64>,
+    /// What it is to be.
+    bound: Bound,
+    unit: fn(f64) -> String,
+    /// Said when it falls short.
+    held_back: &'static str,
+}
+
+#[derive(Clone, Copy)]
+enum Bound {
+    AtLeast(f64),
+    AtMost(f64),
+}
+
+const TARGETS: &[Target] = &[
+    Target {
+        command: "compare-meeting",
+        name: "times cheaper than the best other",
+        figure: ratio_within_five_milliseconds,
+        bound: Bound::AtLeast(5.0),
+        unit: factor,
+        held_back: "within 5 ms a receiver in a meeting of 20 is owed some 10 packets a turn, so a train cannot be longer",
+    },
+    Target {
+        command: "compare-meeting",
+        name: "of limit",
+        figure: of_limit,
+        bound: Bound::AtLeast(0.6),
+        unit: percent,
+        held_back: "the limit seals and sends only; the rest is receiving, opening, choosing and feedback",
+    },
+    Target {
+        command: "compare-meeting",
+        name: "P99 added at half of the highest load",
+        figure: added_at_half_load,
+        bound: Bound::AtMost(0.001),
+        unit: milliseconds,
+        held_back: "half of the packets is not half of the core: the fewer there are, the more each costs, and a core that \
+                    is three quarters busy has turns to wait for. At a quarter of the load, where it is half busy, it was 0.7 ms",
+    },
+    Target {
+        command: "compare-webinar",
+        name: "times cheaper than the best other, 2.5 Mbit/s",
+        figure: |figures| ratio_at(figures, 2_500_000.0),
+        bound: Bound::AtLeast(4.0),
+        unit: factor,
+        held_back: "sealing and the kernel's way of a train over the veth are three quarters of the core; see of limit",
+    },
+    Target {
+        command: "compare-webinar",
+        name: "times cheaper than the best other, 1.2 Mbit/s",
+        figure: |figures| ratio_at(figures, 1_200_000.0),
+        bound: Bound::AtLeast(2.5),
+        unit: factor,
+        held_back: "a frame of 1.2 Mbit/s is few packets, so trains are short",
+    },
+    Target {
+        command: "compare-audio",
+        name: "times cheaper than the best other",
+        figure: ratio,
+        bound: Bound::AtLeast(1.3),
+        unit: factor,
+        held_back: "sound is one small packet at a time: nearly all is the kernel's way of a datagram",
+    },
+    Target {
+        command: "rooms",
+        name: "rooms",
+        figure: |figures| figures["rooms"].as_f64(),
+        bound: Bound::AtLeast(800.0),
+        unit: count,
+        held_back: "rooms of three have trains of one; of the core a third is the interrupts by which a veth hands \
+                    packets between two virtual cores, a fifth is the program",
+    },
+    Target {
+        command: "rooms",
+        name: "times the rooms of the best other",
+        figure: ratio,
+        bound: Bound::AtLeast(1.3),
+        unit: factor,
+        held_back: "rooms of three have trains of one, which cost the kernel the same for every server",
+    },
+    Target {
+        command: "growth",
+        name: "subscribers",
+        figure: |figures| figures["mostSubscribers"].as_f64(),
+        bound: Bound::AtLeast(2000.0),
+        unit: count,
+        held_back: "a subscriber of 400 kbit/s costs half a millisecond of a virtual core each second: 108 packets in \
+                    trains of two; a fifth of it is writing the interrupts by which a veth hands each train to the other core, \
+                    a quarter the program",
+    },
+    Target {
+        command: "growth",
+        name: "cost at the most subscribers against the fewest",
+        figure: |figures| figures["costGrowth"].as_f64(),
+        bound: Bound::AtMost(1.15),
+        unit: factor,
+        held_back: "more subscribers than caches hold the state of",
+    },
+    Target {
+        command: "growth",
+        name: "memory of a subscriber",
+        figure: |figures| figures["memoryPerSubscriber"].as_f64(),
+        bound: Bound::AtMost(65_536.0),
+        unit: mebibytes,
+        held_back: "see the memory table of the architecture text",
+    },
+    Target {
+        command: "join-storm",
+        name: "not connected",
+        figure: |figures| Some(figures["joins"].as_f64()? - figures["connected"].as_f64()?),
+        bound: Bound::AtMost(0.0),
+        unit: count,
+        held_back: "see the refusals",
+    },
+    Target {
+        command: "join-storm",
+        name: "time to connect, P95",
+        figure: |figures| figures["connect"]["p95"].as_f64(),
+        bound: Bound::AtMost(1.0),
+        unit: milliseconds,
+        held_back: "handshakes of 500 DTLS connections share one core with signaling",
+    },
+    Target {
+        command: "join-storm",
+        name: "longest gap of calls before",
+        figure: |figures| figures["longestGapOfCallsBefore"].as_f64(),
+        bound: Bound::AtMost(0.1),
+        unit: milliseconds,
+        held_back: "a gap is the server's only as far as it is longer than the generator's own lateness",
+    },
+    Target {
+        command: "churn",
+        name: "descriptors that stay",
+        figure: |figures| {
+            Some(figures["descriptorsAfter"].as_f64()? - figures["descriptorsBefore"].as_f64()?)
+        },
+        bound: Bound::AtMost(0.0),
+        unit: count,
+        held_back: "see the table",
+    },
+    Target {
+        command: "churn",
+        name: "memory that stays",
+        figure: |figures| figures["memoryGrowth"].as_f64(),
+        bound: Bound::AtMost(0.05),
+        unit: percent,
+        held_back: "the curve tells whether it grows with each join or has found its size: the allocator keeps pages",
+    },
+    Target {
+        command: "overload",
+        name: "sound lost of those admitted",
+        figure: |figures| figures["audioLoss"].as_f64(),
+        bound: Bound::AtMost(0.005),
+        unit: percent,
+        held_back: "see the server's drops",
+    },
+    Target {
+        command: "overload",
+        name: "slowest refusal",
+        figure: |figures| figures["slowestRefusal"].as_f64(),
+        bound: Bound::AtMost(0.1),
+        unit: milliseconds,
+        held_back: "signaling shares the core that is too full",
+    },
+    Target {
+        command: "overload",
+        name: "pictures lost a second after",
+        figure: |figures| figures["videoLossAfter"].as_f64(),
+        bound: Bound::AtMost(0.001),
+        unit: percent,
+        held_back: "pictures come back with the next key frame",
+    },
+    Target {
+        command: "arrivals",
+        name: "key frames asked of a layer within a second",
+        figure: |figures| figures["keyFrameRequestsPerSecond"].as_f64(),
+        bound: Bound::AtMost(2.0),
+        unit: count,
+        held_back: "requests are joined per layer; see the architecture text",
+    },
+    Target {
+        command: "arrivals",
+        name: "time to the first frame, P95",
+        figure: |figures| figures["firstFrame"]["p95"].as_f64(),
+        bound: Bound::AtMost(1.2),
+        unit: milliseconds,
+        held_back: "handshakes of 500 DTLS connections share one core with signaling",
+    },
+];
+
+/// Adds to a report which of its figures are where they are to be.
+pub(crate) fn judge(mut report: Report) -> Report {
+    let judged: Vec<(&Target, f64)> = TARGETS
+        .iter()
+        .filter(|target| target.command == report.name)
+        .filter_map(|target| Some((target, (target.figure)(&report.figures)?)))
+        .collect();
+    if judged.is_empty() {
+        return report;
+    }
+    report.figures["targets"] = judged.iter().map(|(target, value)| target.figures(*value)).collect();
+    report.sections.push(section(&judged));
+    report
+}
+
+fn section(judged: &[(&Target, f64)]) -> Section {
+    let mut table = Table::new(&["figure", "is", "wanted", ""]);
+    let mut notes = Vec::new();
+    for (target, value) in judged {
+        let met = target.bound.holds(*value);
+        let (word, bound) = target.bound.parts();
+        table.row([
+            target.name.to_owned(),
+            (target.unit)(*value),
+            format!("{word} {}", (target.unit)(bound)),
+            String::from(if met { "met" } else { "short" }),
+        ]);
+        if !met {
+            notes.push(format!("{}: {}.", target.name, target.held_back));
+        }
+    }
+    Section { title: String::from("What is wanted, on two cores"), table, notes }
+}
+
+impl Target {
+    fn figures(&self, value: f64) -> Value {
+        let met = self.bound.holds(value);
+        let (word, bound) = match self.bound {
+            Bound::AtLeast(bound) => ("atLeast", bound),
+            Bound::AtMost(bound) => ("atMost", bound),
+        };
+        json!({
+            "figure": self.name,
+            "value": value,
+            word: bound,
+            "met": met,
+            "heldBackBy": (!met).then_some(self.held_back),
+        })
+    }
+}
+
+impl Bound {
+    fn holds(self, value: f64) -> bool {
+        match self {
+            Bound::AtLeast(bound) => value >= bound,
+            Bound::AtMost(bound) => value <= bound,
+        }
+    }
+
+    fn parts(self) -> (&'static str, f64) {
+        match self {
+            Bound::AtLeast(bound) => ("at least", bound),
+            Bound::AtMost(bound) => ("at most", bound),
+        }
+    }
+}
+
+fn ratio(figures: &Value) -> Option<f64> {
+    figures["ratioToBestOther"].as_f64()
+}
+
+fn of_limit(figures: &Value) -> Option<f64> {
+    figures["ofLimit"].as_f64()
+}
+
+/// The promise is made for pictures of this many bits a second.
+fn ratio_at(figures: &Value, bits_per_second: f64) -> Option<f64> {
+    (figures["videoBitsPerSecond"].as_f64()? == bits_per_second).then(|| ratio(figures))?
+}
+
+/// The cheapest of Volley's entries with P95 of 5 ms at most, against the best of the others.
+fn ratio_within_five_milliseconds(figures: &Value) -> Option<f64> {
+    let best = |volley: bool, most_delay: f64| {
+        figures["servers"]
+            .as_array()?
+            .iter()
+            .filter(|server| (server["server"] == "volley") == volley)
+            .filter_map(highest_load)
+            .filter(|load| load["delay"]["p95"].as_f64().is_some_and(|delay| delay <= most_delay))
+            .filter_map(|load| load["perCpuSecond"].as_f64())
+            .max_by(f64::total_cmp)
+    };
+    Some(best(true, 0.005)? / best(false, f64::INFINITY)?)
+}
+
+fn highest_load(server: &Value) -> Option<&Value> {
+    server["loads"].as_array()?.iter().max_by_key(|load| load["loadPercent"].as_u64())
+}
+
+/// Where half of the highest load was measured (`--loads 50,100`).
+fn added_at_half_load(figures: &Value) -> Option<f64> {
+    let volley = figures["servers"].as_array()?.iter().find(|server| server["server"] == "volley")?;
+    let half = volley["loads"].as_array()?.iter().find(|load| load["loadPercent"] == 50)?;
+    half["addedDelay"][2].as_f64()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::machine::Machine;
+    use crate::host::place::Place;
+
+    fn judged(name: &str, figures: Value) -> Report {
+        judge(Report {
+            name: name.to_owned(),
+            machine: Machine::describe(&Place { server_cores: vec![0], generator_core: 1 }),
+            sections: Vec::new(),
+            figures,
+            plots: Vec::new(),
+        })
+    }
+
+    fn load(percent: u64, per_cpu_second: f64, delay: f64) -> Value {
+        json!({ "loadPercent": percent, "perCpuSecond": per_cpu_second, "delay": { "p95": delay },
+                "addedDelay": [0.0001, 0.0005, 0.0008] })
+    }
+
+    #[test]
+    fn a_figure_that_falls_short_is_told_with_what_holds_it_back() {
+        let report = judged("rooms", json!({ "rooms": 378, "ratioToBestOther": 1.31 }));
+        let targets = report.figures["targets"].as_array().unwrap();
+        assert_eq!(targets.len(), 2);
+        assert_eq!((&targets[0]["met"], &targets[0]["atLeast"]), (&json!(false), &json!(800.0)));
+        assert!(targets[0]["heldBackBy"].as_str().unwrap().contains("trains of one"));
+        assert_eq!((&targets[1]["met"], &targets[1]["heldBackBy"]), (&json!(true), &Value::Null));
+        assert_eq!(report.sections[0].notes.len(), 1);
+    }
+
+    #[test]
+    fn a_ratio_that_was_bought_with_delay_does_not_count_as_one_within_five_milliseconds() {
+        let server = |name: &str, loads: Vec<Value>| json!({ "server": name, "loads": loads });
+        let figures = json!({ "servers": [
+            server("volley", vec![load(50, 700.0, 0.001), load(100, 400.0, 0.004)]),
+            server("volley", vec![load(100, 900.0, 0.012)]),
+            server("janus", vec![load(100, 50.0, 0.002)]),
+            server("mediasoup", vec![load(100, 100.0, 0.015)]),
+        ]});
+        assert_eq!(ratio_within_five_milliseconds(&figures), Some(4.0));
+        assert_eq!(added_at_half_load(&figures), Some(0.0008));
+    }
+
+    #[test]
+    fn a_promise_for_one_bitrate_is_not_asked_of_another() {
+        let report =
+            judged("compare-webinar", json!({ "ratioToBestOther": 2.6, "videoBitsPerSecond": 1_200_000 }));
+        let targets = report.figures["targets"].as_array().unwrap();
+        assert_eq!(targets.len(), 1);
+        assert_eq!(targets[0]["atLeast"], 2.5);
+    }
+
+    #[test]
+    fn what_was_not_measured_is_not_judged() {
+        let report = judged("growth", json!({ "costGrowth": null }));
+        assert!(report.sections.is_empty());
+        assert!(report.figures.get("targets").is_none());
+        assert!(judged("limit", json!({})).sections.is_empty());
+    }
+}

@@ -1,0 +1,153 @@
+//! What one receiver is owed: packets in the order they came, with their headers written.
+//!
+//! Knows neither when it leaves nor how it is sealed.
+
+use super::redundancy::Older;
+use crate::base::Time;
+use crate::media::pictures;
+use crate::media::train_plan::MAX_PLANNED;
+use arrayvec::ArrayVec;
+
+/// Bytes of headers one receiver's packets may have in all; most have 20 to 40 each.
+const HEADER_BYTES: usize = 8 * 1024;
+
+/// Room for an RTP header we write: 12 bytes, MID and what is carried.
+pub(super) const MAX_HEADER: usize = 320;
+
+/// One packet somebody is owed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Owed {
+    /// The shard's key of the seat.
+    pub(super) slot: u32,
+    /// The shard's key of the track.
+    pub(super) track: u32,
+    /// Its layer.
+    pub(super) layer: u8,
+    /// A run begins with it.
+    pub(super) begins: bool,
+    /// It comes from the history, for somebody late.
+    pub(super) replayed: bool,
+    /// It is sound, which waits for no pacer.
+    pub(super) is_sound: bool,
+    /// It has a transport-wide sequence number, which is written when it leaves.
+    pub(super) is_numbered: bool,
+    /// Index in the layer's history.
+    pub(super) published: u64,
+    /// Index in the seat's sequence.
+    pub(super) index: u64,
+    header_start: u16,
+    header_len: u16,
+    /// What goes before it in place of the payload's first bytes.
+    pub(super) head: pictures::Head,
+    /// Where the rest of the payload lies in the stored packet.
+    pub(super) payload: (u16, u16),
+    /// What rides in front of the payload.
+    pub(super) older: Option<Older>,
+}
+
+/// What one receiver is owed, in the order it came.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    pub(super) owed: ArrayVec<Owed, MAX_PLANNED>,
+    /// Bytes of all of them, headers included.
+    pub(super) bytes: u64,
+    /// When it leaves.
+    pub(super) due: Time,
+    /// Since when some of it is held back for its link's sake.
+    pub(super) held_since: Option<Time>,
+    headers: Box<[u8; HEADER_BYTES]>,
+    headers_len: usize,
+}
+
+impl Waiting {
+    pub(super) fn new() -> Box<Waiting> {
+        Box::new(Waiting {
+            owed: ArrayVec::new(),
+            bytes: 0,
+            due: Time::ZERO,
+            held_since: None,
+            headers: Box::new([0; HEADER_BYTES]),
+            headers_len: 0,
+        })
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.owed.clear();
+        (self.bytes, self.held_since) = (0, None);
+        self.headers_len = 0;
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.owed.is_full() || self.headers_len + MAX_HEADER > HEADER_BYTES
+    }
+
+    /// Keeps `owed` with the header that `write` writes; false when that is too long.
+    pub(super) fn push(&mut self, mut owed: Owed, write: impl FnOnce(&mut [u8]) -> Option<usize>) -> bool {
+        let room = &mut self.headers[self.headers_len..self.headers_len + MAX_HEADER];
+        let Some(len) = write(room) else { return false };
+        (owed.header_start, owed.header_len) = (self.headers_len as u16, len as u16);
+        self.headers_len += len;
+        self.bytes += owed.size();
+        self.owed.push(owed);
+        true
+    }
+
+    /// Leaves here what may go with a grant of `grant` bytes: all sound, and pictures in their order;
+    /// the rest goes to `staying`.
+    pub(super) fn split(&mut self, grant: u64, staying: &mut Waiting) {
+        let sound: u64 = self.owed.iter().filter(|owed| owed.is_sound).map(Owed::size).sum();
+        let mut left = grant.saturating_sub(sound);
+        let mut leaving = ArrayVec::<Owed, MAX_PLANNED>::new();
+        for owed in &self.owed {
+            if owed.is_sound || left > 0 {
+                left = if owed.is_sound { left } else { left.saturating_sub(owed.size()) };
+                leaving.push(*owed);
+            } else {
+                let header = self.header(owed);
+                staying.push(*owed, |room| {
+                    room[..header.len()].copy_from_slice(header);
+                    Some(header.len())
+                });
+            }
+        }
+        self.keep(leaving);
+    }
+
+    fn keep(&mut self, kept: ArrayVec<Owed, MAX_PLANNED>) {
+        self.bytes = kept.iter().map(Owed::size).sum();
+        self.owed = kept;
+    }
+
+    pub(super) fn header(&self, owed: &Owed) -> &[u8] {
+        let start = usize::from(owed.header_start);
+        &self.headers[start..start + usize::from(owed.header_len)]
+    }
+}
+
+impl Owed {
+    /// Bytes of header and payload.
+    pub(super) fn size(&self) -> u64 {
+        let front = self.head.bytes().len() as u16 + self.older.map_or(0, Older::len);
+        u64::from(self.header_len + front + self.payload.1)
+    }
+
+    /// A packet of `track` for `slot`; the rest is filled in when it is kept.
+    pub(super) fn new(slot: u32, track: u32, layer: usize, published: u64) -> Owed {
+        Owed {
+            slot,
+            track,
+            layer: layer as u8,
+            begins: false,
+            replayed: false,
+            is_sound: false,
+            is_numbered: false,
+            published,
+            index: 0,
+            header_start: 0,
+            header_len: 0,
+            head: pictures::Head::default(),
+            payload: (0, 0),
+            older: None,
+        }
+    }
+}
