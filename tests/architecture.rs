@@ -19,7 +19,7 @@ struct Rule {
 }
 
 const TYPES: &str = "control::types";
-const COMMANDS: [&str; 4] = [TYPES, "control::message", "control::Command", "control::Event"];
+const COMMANDS: [&str; 5] = [TYPES, "control::message", "control::tap", "control::Command", "control::Event"];
 
 const RULES: &[Rule] = &[
     Rule { module: "bin", may_use: &[], why: "a program uses the library by its name, like anybody" },
@@ -50,6 +50,7 @@ const RULES: &[Rule] = &[
             COMMANDS[1],
             COMMANDS[2],
             COMMANDS[3],
+            COMMANDS[4],
         ],
         why: "all of one core's state, without socket, clock, thread or shared memory",
     },
@@ -71,6 +72,7 @@ const RULES: &[Rule] = &[
             COMMANDS[1],
             COMMANDS[2],
             COMMANDS[3],
+            COMMANDS[4],
         ],
         why: "another shell of the shard: no kernel, no clock, no shared memory",
     },

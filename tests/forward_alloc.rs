@@ -66,6 +66,19 @@ fn a_warm_call_on_two_shards_is_forwarded_without_allocating() {
 }
 
 #[test]
+fn a_recorded_call_is_handed_over_without_allocating() {
+    let mut call = Call::connected(SUBSCRIBERS);
+    call.record();
+    call.run(WARM_UP);
+    let (before, warming) = (call.tally, call.allocated);
+    call.run(Duration::from_secs(10));
+    let (tally, allocated) = (call.tally - before, call.allocated - warming);
+    assert_eq!(tally.recorded, tally.video_in + tally.audio_in, "each packet once: {tally:?}");
+    assert_eq!(tally.video_out, SUBSCRIBERS as u64 * tally.video_in, "and the call goes on: {tally:?}");
+    assert_eq!((allocated.rtp, allocated.rtcp, allocated.ticks), (0, 0, 0));
+}
+
+#[test]
 fn a_planted_allocation_per_datagram_is_counted() {
     let mut call = Call::connected(SUBSCRIBERS);
     call.run(WARM_UP);

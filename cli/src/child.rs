@@ -5,14 +5,16 @@ use anyhow::Context as _;
 use rustix::process::{Signal, set_parent_process_death_signal, setpriority_process};
 use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::signal::unix::{SignalKind, signal};
-use volley::control::handover::{self, MediaHandover, SignalingHandover};
+use volley::control::handover::{self, MediaHandover, RecorderHandover, SignalingHandover};
 
 /// `volley media`.
 pub(crate) fn media() -> anyhow::Result<()> {
     let supervisor = supervisor_socket()?;
     let handover = MediaHandover::receive(&supervisor).context(NOT_BY_HAND)?;
-    end_with_parent()?;
+    end_with_parent(Signal::KILL)?;
     ignore_hang_ups("media")?;
     volley::worker::run_media(handover, &supervisor)?;
     Ok(())
@@ -22,7 +24,7 @@ pub(crate) fn media() -> anyhow::Result<()> {
 pub(crate) fn signaling() -> anyhow::Result<()> {
     let supervisor = supervisor_socket()?;
     let handover = SignalingHandover::receive(&supervisor).context(NOT_BY_HAND)?;
-    end_with_parent()?;
+    end_with_parent(Signal::KILL)?;
     ignore_hang_ups("signaling")?;
     if let Err(error) = setpriority_process(None, BEHIND_MEDIA) {
         tracing::warn!(%error, "signaling could not step back behind media on a shared core");
@@ -36,6 +38,42 @@ pub(crate) fn signaling() -> anyhow::Result<()> {
         std::process::exit(0);
     })?;
     volley_signaling::run(handover, updates)
+}
+
+/// `volley recorder`. Told to stop, or left by the supervisor, it completes its files first.
+pub(crate) fn recorder() -> anyhow::Result<()> {
+    let supervisor = supervisor_socket()?;
+    let handover = RecorderHandover::receive(&supervisor).context(NOT_BY_HAND)?;
+    end_with_parent(Signal::TERM)?;
+    ignore_hang_ups("recorder")?;
+    if let Err(error) = setpriority_process(None, BEHIND_SIGNALING) {
+        tracing::warn!(%error, "the recorder could not step back behind media on a shared core");
+    }
+    let ending = Arc::new(AtomicBool::new(false));
+    end_in_order(Arc::clone(&ending))?;
+    let left = Arc::clone(&ending);
+    std::thread::Builder::new().name(String::from("supervisor-watch")).spawn(move || {
+        handover::wait_for_end(&supervisor);
+        left.store(true, Ordering::Relaxed);
+    })?;
+    volley_recorder::process::run(handover, &ending)
+}
+
+/// Nice value of the recorder: what it is late with waits in shared memory.
+const BEHIND_SIGNALING: i32 = 10;
+
+/// Takes `SIGTERM` for the word to stop.
+fn end_in_order(ending: Arc<AtomicBool>) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let mut terminate = {
+        let _inside = runtime.enter();
+        signal(SignalKind::terminate()).context("SIGTERM cannot be listened for")?
+    };
+    std::thread::Builder::new().name(String::from("stop")).spawn(move || {
+        runtime.block_on(terminate.recv());
+        ending.store(true, Ordering::Relaxed);
+    })?;
+    Ok(())
 }
 
 /// Nice value of signaling: where it shares a core with a worker, packets go before joins.
@@ -69,6 +107,6 @@ fn supervisor_socket() -> anyhow::Result<UnixStream> {
 
 /// The kernel's way to end this process with the supervisor, and the quick one. The socket tells
 /// as well, and also of a supervisor that was gone before we asked.
-fn end_with_parent() -> anyhow::Result<()> {
-    set_parent_process_death_signal(Some(Signal::KILL)).context("the kernel gives no death signal")
+fn end_with_parent(by: Signal) -> anyhow::Result<()> {
+    set_parent_process_death_signal(Some(by)).context("the kernel gives no death signal")
 }

@@ -44,6 +44,8 @@ pub(crate) enum Role {
     Media,
     /// Speaks HTTP and WebSocket.
     Signaling,
+    /// Writes recordings.
+    Recorder,
 }
 
 /// What was said of the configuration.
@@ -70,6 +72,7 @@ impl Cli {
         let deed = match matches.subcommand() {
             Some(("media", _)) => Deed::Child(Role::Media),
             Some(("signaling", _)) => Deed::Child(Role::Signaling),
+            Some(("recorder", _)) => Deed::Child(Role::Recorder),
             Some(("token", _)) => Deed::CreateToken(TokenWish::read(innermost)),
             Some(_) => Deed::CheckConfig,
             None => Deed::Serve,
@@ -114,8 +117,8 @@ fn command() -> Command {
         .version(env!("CARGO_PKG_VERSION"))
         .about("Volley: a WebRTC SFU for bare-metal Linux")
         .long_about(
-            "Volley: a WebRTC SFU for bare-metal Linux.\n\nWithout a subcommand it binds its ports, starts the media \
-             and the signaling process, and starts either again when it dies. Open the address it prints in a \
+            "Volley: a WebRTC SFU for bare-metal Linux.\n\nWithout a subcommand it binds its ports, starts the media, \
+             the signaling and the recorder process, and starts each again when it dies. Open the address it prints in a \
              browser to make a call.",
         )
         .max_term_width(100)
@@ -130,6 +133,9 @@ fn command() -> Command {
         .subcommand(
             Command::new("signaling")
                 .about("The process that speaks HTTP and WebSocket; started by `volley`, not by hand"),
+        )
+        .subcommand(
+            Command::new("recorder").about("The process that writes recordings; started by `volley`, not by hand"),
         )
 }
 

@@ -1,4 +1,4 @@
-//! The `volley` program: the supervisor, and the two processes it starts from the same binary.
+//! The `volley` program: the supervisor, and the three processes it starts from the same binary.
 
 mod addresses;
 mod child;
@@ -8,6 +8,7 @@ mod identity;
 mod logging;
 mod privileges;
 mod process;
+mod recording;
 mod sockets;
 mod steering;
 mod supervisor;
@@ -53,6 +54,7 @@ fn be_child(role: Role) -> anyhow::Result<()> {
     match role {
         Role::Media => child::media(),
         Role::Signaling => child::signaling(),
+        Role::Recorder => child::recorder(),
     }
 }
 

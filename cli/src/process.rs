@@ -156,6 +156,7 @@ impl Process {
         match self.role {
             Role::Media => "media",
             Role::Signaling => "signaling",
+            Role::Recorder => "recorder",
         }
     }
 

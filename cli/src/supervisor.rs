@@ -9,6 +9,7 @@
 use crate::config::Config;
 use crate::flags::{Flags, Role};
 use crate::process::{Change, Process};
+use crate::recording::{self, Recording};
 use crate::steering::Steering;
 use crate::tls::Certificate;
 use crate::{addresses, identity, privileges, sockets};
@@ -71,6 +72,7 @@ pub(crate) fn run(config: Config, flags: &Flags) -> anyhow::Result<()> {
 struct Supervisor {
     media: Process,
     signaling: Process,
+    recording: Option<Recording>,
     http: TcpListener,
     https: Option<TcpListener>,
     metrics: Option<TcpListener>,
@@ -125,7 +127,8 @@ impl Supervisor {
         let (identity, fingerprint) = identity::generate()?;
         Ok(Supervisor {
             media: Process::new(Role::Media, logging.clone()),
-            signaling: Process::new(Role::Signaling, logging),
+            signaling: Process::new(Role::Signaling, logging.clone()),
+            recording: config.recorder().map(|_| Recording::new(ports.len(), logging)).transpose()?,
             channels: Vec::new(),
             connections: Vec::new(),
             http,
@@ -169,6 +172,11 @@ impl Supervisor {
                         return Ok(());
                     }
                     self.signaling_changed(change)?;
+                }
+                change = recording::change(&mut self.recording) => {
+                    if let Some((recording, settings)) = self.recording.as_mut().zip(self.config.recorder()) {
+                        recording.on_change(change, &settings, self.unix_nanos_at_zero);
+                    }
                 }
                 () = &mut drained => {
                     tracing::warn!("signaling did not end in time");
@@ -247,7 +255,8 @@ impl Supervisor {
             let sockets =
                 self.ports[number].sockets.iter().map(UdpSocket::try_clone).collect::<Result<_, _>>()?;
             let channel = self.channels[number].try_clone()?;
-            Ok(WorkerFds { channel, sockets, connections: self.connections[number].1.try_clone()? })
+            let tap = self.recording.as_ref().map(|recording| recording.tap(number)).transpose()?;
+            Ok(WorkerFds { channel, sockets, connections: self.connections[number].1.try_clone()?, tap })
         };
         let handover = MediaHandover {
             workers: (0..self.ports.len()).map(worker).collect::<anyhow::Result<_>>()?,
@@ -279,6 +288,7 @@ impl Supervisor {
             https: self.https.as_ref().map(TcpListener::try_clone).transpose()?,
             metrics: self.metrics.as_ref().map(TcpListener::try_clone).transpose()?,
             media: self.media_tcp.as_ref().map(TcpListener::try_clone).transpose()?,
+            desk: self.recording.as_ref().map(Recording::desk_for_signaling).transpose()?,
             tcp_candidates: self.tcp_candidates()?,
             fingerprint: self.fingerprint.clone(),
             settings: self.settings().to_bytes(),
@@ -390,6 +400,9 @@ impl Supervisor {
         self.tell_end_in(Duration::ZERO);
         self.signaling.stop_by(now + GOODBYE_TIME).await;
         self.media.ask_to_stop();
+        if let Some(recording) = &mut self.recording {
+            recording.stop_by(now + STOP_TIME).await;
+        }
         self.media.stop_by(now + STOP_TIME).await;
     }
 }

@@ -27,6 +27,7 @@ mod metrics;
 mod outward;
 mod plain;
 pub mod protocol;
+mod recorder_link;
 pub mod sdp;
 mod serve;
 pub mod settings;

@@ -1,5 +1,6 @@
-//! The way to the media process: commands go out, events come in, whatever carries them.
+//! The way to the media process, and to the recorder: commands go out, events come in, whatever carries them.
 
+use crate::recorder_link::RecorderLink;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
@@ -8,6 +9,7 @@ use tokio::io::unix::AsyncFd;
 use tokio::sync::mpsc;
 use volley::control::channel::SendError;
 use volley::control::{Command, Corrupt, Event, SignalingChannel};
+use volley_recorder::desk::{FromRecorder, ToRecorder};
 
 /// Commands that wait for a worker. A room of 100 that comes back after a restart is 4,000; beyond
 /// this the worker is dead, and the supervisor is about to end us too.
@@ -22,6 +24,14 @@ const FULL_PAUSE: Duration = Duration::from_millis(2);
 pub struct MediaLink {
     commands: Vec<mpsc::Sender<Command>>,
     events: mpsc::Receiver<(usize, Event)>,
+    recorder: Option<RecorderLink>,
+}
+
+/// Something that was said to us.
+#[derive(Debug)]
+pub(crate) enum Word {
+    Event(usize, Event),
+    Recorder(FromRecorder),
 }
 
 /// The other end of a [`MediaLink`], for whoever carries it: what to send to each worker, and where
@@ -39,7 +49,10 @@ impl MediaLink {
     pub fn new(workers: usize) -> (MediaLink, MediaCarrier) {
         let (senders, receivers) = (0..workers).map(|_| mpsc::channel(QUEUED_COMMANDS)).unzip();
         let (sender, events) = mpsc::channel(QUEUED_EVENTS);
-        (MediaLink { commands: senders, events }, MediaCarrier { commands: receivers, events: sender })
+        (
+            MediaLink { commands: senders, events, recorder: None },
+            MediaCarrier { commands: receivers, events: sender },
+        )
     }
 
     /// A link over shared memory; must be called inside the runtime.
@@ -53,6 +66,17 @@ impl MediaLink {
         Ok(link)
     }
 
+    /// The same with the recorder at the other end of this desk; must be called inside the runtime.
+    pub fn with_recorder(self, desk: OwnedFd) -> io::Result<MediaLink> {
+        Ok(MediaLink { recorder: Some(RecorderLink::over_desk(desk)?), ..self })
+    }
+
+    pub(crate) fn tell_recorder(&self, message: ToRecorder) {
+        if let Some(recorder) = &self.recorder {
+            recorder.tell(message);
+        }
+    }
+
     pub(crate) fn workers(&self) -> usize {
         self.commands.len()
     }
@@ -64,8 +88,19 @@ impl MediaLink {
         }
     }
 
-    pub(crate) async fn next_event(&mut self) -> Option<(usize, Event)> {
-        self.events.recv().await
+    /// What comes next of a worker or of the recorder.
+    pub(crate) async fn next_word(&mut self) -> Option<Word> {
+        let MediaLink { events, recorder, .. } = self;
+        let said = async {
+            match recorder {
+                Some(recorder) => recorder.next_said().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            event = events.recv() => event.map(|(worker, event)| Word::Event(worker, event)),
+            said = said => Some(Word::Recorder(said)),
+        }
     }
 
     pub(crate) fn waiting_event(&mut self) -> Option<(usize, Event)> {
@@ -76,7 +111,7 @@ impl MediaLink {
 /// The deprecation is about types whose descriptor may change or close; an [`OwnedFd`] cannot, and
 /// the constructor that replaces this one is unsafe, which has no place in this crate.
 #[expect(deprecated, reason = "see above")]
-fn watch(fd: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
+pub(crate) fn watch(fd: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
     AsyncFd::with_interest(fd, Interest::READABLE)
 }
 

@@ -105,6 +105,10 @@ async fn serve_handover(handover: SignalingHandover, updates: Updates) -> anyhow
     let records = Records::attach(handover.records).context("the records")?;
     let loaded = store::load(&records);
     let link = MediaLink::over_channels(channels).context("the channels' eventfds")?;
+    let link = match handover.desk {
+        Some(desk) => link.with_recorder(desk).context("the recorder's desk")?,
+        None => link,
+    };
     let http = listener_of(handover.http).context("the HTTP socket")?;
     let https = handover.https.map(listener_of).transpose().context("the HTTPS socket")?;
     let metrics = handover.metrics.map(listener_of).transpose().context("the socket of the metrics")?;

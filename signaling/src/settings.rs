@@ -10,6 +10,7 @@ use crate::tls::TlsIdentity;
 use crate::webhooks::WebhookSettings;
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
 use volley::control::types::Codec;
 use zeroize::Zeroizing;
@@ -51,6 +52,9 @@ pub struct Settings {
     /// Who is told of the ways of those who come.
     #[serde(default)]
     pub traces: Option<TraceSettings>,
+    /// What is recorded, and where to; `None`: nothing may be.
+    #[serde(default)]
+    pub recording: Option<RecordingSettings>,
     /// The server is stopping: no new rooms from now on, and at this time, in milliseconds since 1970, or
     /// when nobody is left, the end.
     #[serde(default)]
@@ -62,6 +66,15 @@ pub struct Settings {
 pub struct TraceSettings {
     /// What OTLP calls the base URL: `/v1/traces` is put behind it.
     pub endpoint: String,
+}
+
+/// What is recorded, and where to.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct RecordingSettings {
+    /// The folder of all recordings.
+    pub path: PathBuf,
+    /// Of several layers the best that takes no more is recorded, bit/s.
+    pub video_bitrate: u32,
 }
 
 /// A STUN or TURN server. What of it leaves this process is an [`IceServerView`].
@@ -190,6 +203,7 @@ impl Default for Settings {
             acme: None,
             webhooks: None,
             traces: None,
+            recording: None,
             drain_until: None,
         }
     }

@@ -36,6 +36,7 @@ fn start(channel: &ChannelFds, records: &Records) -> SocketAddr {
         https: None,
         metrics: None,
         media: None,
+        desk: None,
         tcp_candidates: vec![],
         fingerprint: Fingerprint { hash: FingerprintHash::Sha256, value: [7; 32].into_iter().collect() },
         settings: volley_signaling::settings::Settings::default().to_bytes(),

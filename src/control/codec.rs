@@ -120,6 +120,11 @@ impl<'a> Reader<'a> {
         Ok(*taken)
     }
 
+    /// All that is left.
+    pub(super) fn rest(self) -> &'a [u8] {
+        self.bytes
+    }
+
     pub(super) fn finish(self) -> Result<(), Corrupt> {
         if self.bytes.is_empty() { Ok(()) } else { Err(Corrupt::Leftover) }
     }

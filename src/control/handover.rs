@@ -10,6 +10,7 @@ pub(in crate::control) mod tests;
 
 use super::channel::ChannelFds;
 use super::codec::Corrupt;
+use super::tap::TapFd;
 use super::types::{Fingerprint, PlayoutBounds};
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, UdpSocket};
@@ -55,6 +56,8 @@ pub struct WorkerFds {
     pub sockets: Vec<UdpSocket>,
     /// Where TCP connections come from (`connections`).
     pub connections: OwnedFd,
+    /// Where it hands over what is recorded, if anything may be.
+    pub tap: Option<TapFd>,
 }
 
 /// Between which bounds packets may wait for one another, to leave in one train.
@@ -117,9 +120,24 @@ pub struct SignalingHandover {
     pub media: Option<TcpListener>,
     /// Where media is taken over TCP, best first: the same for all workers.
     pub tcp_candidates: Vec<SocketAddr>,
+    /// Where the recorder is told what to record, if there is one.
+    pub desk: Option<OwnedFd>,
     /// Of the server's DTLS certificate, for every answer.
     pub fingerprint: Fingerprint,
     /// What signaling is configured to do, in its own words. Later ones come as updates.
+    pub settings: Zeroizing<Vec<u8>>,
+}
+
+/// What the recorder is given.
+#[derive(Debug)]
+pub struct RecorderHandover {
+    /// The tap of each worker, by its number.
+    pub taps: Vec<TapFd>,
+    /// Where signaling says what to record.
+    pub desk: OwnedFd,
+    /// See [`MediaHandover::unix_nanos_at_zero`].
+    pub unix_nanos_at_zero: u64,
+    /// What it is configured to do, in its own words.
     pub settings: Zeroizing<Vec<u8>>,
 }
 
@@ -156,6 +174,18 @@ impl MediaHandover {
 
     /// Takes what the supervisor hands over.
     pub fn receive(from: &UnixStream) -> Result<MediaHandover, HandoverError> {
+        wire::receive(from)
+    }
+}
+
+impl RecorderHandover {
+    /// Hands everything over; the sender keeps its own copies of the files.
+    pub fn send(&self, to: &UnixStream) -> Result<(), HandoverError> {
+        wire::send(self, to)
+    }
+
+    /// Takes what the supervisor hands over.
+    pub fn receive(from: &UnixStream) -> Result<RecorderHandover, HandoverError> {
         wire::receive(from)
     }
 }

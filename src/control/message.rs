@@ -54,6 +54,9 @@ pub enum Command {
     /// Asks for one [`Event::TrackStats`] per track of the room, one [`Event::LinkStats`] per transport, and
     /// an [`Event::Answered`].
     QueryRoom { request: u64, room: RoomId },
+    /// Hands a track to the recorder, in the encoding that needs no more than `most_bps`; `None`: no longer.
+    /// Said twice it changes nothing.
+    Record { track: TrackId, most_bps: Option<u32> },
     /// Asks for the state of everything, as events, then an [`Event::Answered`]: sent by a
     /// signaling process that has just come back.
     Resync { request: u64 },

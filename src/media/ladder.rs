@@ -92,8 +92,14 @@ fn first_temporal(source: Source, is_lowest: bool, count: u8) -> u8 {
 
 fn cost(layer: &Layer, count: usize, place: usize, sublayers: Sublayers) -> u64 {
     // A lone one on another worker comes here, and is measured, only when somebody here is shown it.
+    layer.meter.rate(sublayers).unwrap_or(expected_rate(place, count))
+}
+
+/// What publishers are asked to send at most of the encoding at `place` among `count`; a lone one is
+/// taken for the lowest.
+pub fn expected_rate(place: usize, count: usize) -> u64 {
     let asked_for = if count == 1 { 0 } else { (place + ASKED_FOR.len() - count.min(3)).min(2) };
-    layer.meter.rate(sublayers).unwrap_or(ASKED_FOR[asked_for])
+    ASKED_FOR[asked_for]
 }
 
 /// The height of the level below this one, if there is one.

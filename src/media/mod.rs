@@ -24,6 +24,7 @@ pub mod seen;
 pub mod selection;
 pub mod sender_clock;
 pub mod slot;
+pub mod taping;
 pub mod track;
 pub mod train_plan;
 pub mod twcc;

@@ -9,6 +9,7 @@ use super::packet::Extension;
 use super::reception::Reception;
 use super::seen::Seen;
 use super::sender_clock::{ClockOffset, SenderReference};
+use super::taping::Taping;
 use super::voice::Voice;
 use crate::base::id::{PayloadType, Ssrc};
 use crate::base::{ParticipantId, StreamId, Time, TrackId, WorkerId};
@@ -74,6 +75,8 @@ pub struct Layer {
     pub slots: Vec<u32>,
     /// Other workers that have seats which show it.
     pub watchers: Vec<Watcher>,
+    /// Whether its packets are handed to the recorder.
+    pub is_taped: bool,
 }
 
 /// A packet of a picture that came among what restores pictures.
@@ -119,6 +122,7 @@ impl Layer {
             hushed: None,
             slots: Vec::new(),
             watchers: Vec::new(),
+            is_taped: false,
         }
     }
 
@@ -127,9 +131,9 @@ impl Layer {
         self.hushed.is_some_and(|last| index <= last)
     }
 
-    /// Whether anybody is shown it, on this worker or another.
+    /// Whether anybody is shown it, on this worker or another, or it is recorded.
     pub fn is_shown(&self) -> bool {
-        !self.slots.is_empty() || !self.watchers.is_empty()
+        !self.slots.is_empty() || !self.watchers.is_empty() || self.is_taped
     }
 
     /// A packet came in which a key frame starts. The parameter sets of H.264 go before the picture
@@ -144,12 +148,13 @@ impl Layer {
 
     /// The publisher began a new SSRC: nothing of the old one's sequence holds any more.
     pub fn restart(&mut self, ssrc: Ssrc, clock_rate: u32) {
-        let Layer { flows, last_came, last_wanted, .. } = *self;
+        let Layer { flows, last_came, last_wanted, is_taped, .. } = *self;
         let (slots, watchers) = (std::mem::take(&mut self.slots), std::mem::take(&mut self.watchers));
         let (key_requests, meter) = (self.key_requests.clone(), self.meter.clone());
         let encoding = Encoding { ssrc: Some(ssrc), rtx_ssrc: None, rid: None };
         let fresh = Layer::new(&encoding, clock_rate);
-        *self = Layer { slots, watchers, key_requests, meter, flows, last_came, last_wanted, ..fresh };
+        *self =
+            Layer { slots, watchers, key_requests, meter, flows, last_came, last_wanted, is_taped, ..fresh };
     }
 
     /// Nobody is shown it any more and nothing of it comes: what came means nothing to who is shown
@@ -244,6 +249,8 @@ pub struct Track {
     pub next_look: Time,
     /// The layers that somebody watches, a bit each, as its publisher was told, or its home.
     pub told_wanted: u8,
+    /// How it is recorded, if it is.
+    pub taping: Option<Box<Taping>>,
     /// The layers that somebody watches on other workers, as those have told.
     pub wanted_there: Vec<(WorkerId, u8)>,
     extensions: [Option<Extension>; MAX_EXTENSION_ID + 1],
@@ -279,6 +286,7 @@ impl Track {
             counters: TrackCounters::default(),
             next_look: Time::ZERO,
             told_wanted: EVERYTHING,
+            taping: None,
             wanted_there: Vec::new(),
             extensions,
         }

@@ -219,6 +219,7 @@ impl Shard {
             self.unsettle_viewers(key, flow_changed);
             self.tell_supplies(key);
         }
+        self.steer_taping(now, key);
         self.tell_wanted(now, key);
     }
 
@@ -245,12 +246,13 @@ impl Shard {
     /// Tells signaling which layers of a track anybody watches, when that has changed. The lowest is sent
     /// as long as somebody has a seat for it, shown or not: who begins to speak is to be seen at once.
     fn tell_wanted(&mut self, now: Time, key: u32) {
-        let Track { layers, wanted_there, home, .. } = &self.tracks[key];
+        let Track { layers, wanted_there, home, taping, .. } = &self.tracks[key];
         if layers.len() == 1 || home.is_some() {
             return;
         }
         let there = wanted_there.iter().fold(0, |wanted, (_, layers)| wanted | layers);
-        let wanted = u8::from(self.may_be_shown(key)) | there | self.wanted_here(key);
+        let recorded = taping.as_ref().map_or(0, |taping| taping.wanted());
+        let wanted = u8::from(self.may_be_shown(key)) | there | recorded | self.wanted_here(key);
         let track = &mut self.tracks[key];
         let mut told = 0;
         for (number, layer) in track.layers.iter_mut().enumerate() {

@@ -37,6 +37,7 @@ impl Shard {
             Command::BindSlot { slot, track } => self.bind_slot(slot, track, out),
             Command::Pin { viewer, target } => self.pin(viewer, target, out),
             Command::Limit { slot, max_height } => self.limit(slot, max_height),
+            Command::Record { track, most_bps } => self.record(track, most_bps),
             Command::QueryRoom { request, room } => self.query_room(request, room),
             Command::Resync { request } => self.resync(request),
         };
@@ -189,6 +190,7 @@ impl Shard {
         let key = self.own_track(track).ok_or((track.0, Reason::Unknown))?;
         self.set_muted(key, muted, out);
         self.tell_muted(key, muted);
+        self.tap_muted(key, muted);
         Ok(())
     }
 

@@ -114,6 +114,8 @@ causes! {
     MeshStray => "mesh-stray",
     /// A retransmission asked for a moment ago.
     ResentJustNow => "resent-just-now",
+    /// Not recorded: the recorder is behind, or away.
+    TapFull => "tap-full",
 }
 
 impl From<Withheld> for Drop {
@@ -198,6 +200,8 @@ pub struct Counters {
     pub handed_media: u64,
     /// Datagrams that came to another worker and were handed to this one.
     pub handed_in: u64,
+    /// Values handed to the recorder.
+    pub tapped: u64,
     /// RTCP datagrams sent.
     pub rtcp_out: u64,
     /// Key frames asked for.
@@ -236,6 +240,7 @@ impl Default for Counters {
             handed_dtls: 0,
             handed_media: 0,
             handed_in: 0,
+            tapped: 0,
             rtcp_out: 0,
             key_frame_requests: 0,
             reports: 0,

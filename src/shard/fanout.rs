@@ -40,6 +40,9 @@ impl Shard {
             return self.counters.drop(Drop::Muted);
         }
         self.cross_packet(track, layer, index);
+        if self.tracks[track].layers[layer].is_taped {
+            self.tap_packet(track, layer, index);
+        }
         let fanned = self.fan_out(track, layer, index, out);
         let counters = &mut self.tracks[track].counters;
         counters.forwarded += fanned.sent;

@@ -101,6 +101,7 @@ impl Shard {
         layer.reference = Some(SenderReference { ntp: info.ntp, timestamp: info.rtp_timestamp });
         self.links[link].clock.on_sender_report(now, &self.wall, info.ntp);
         self.links[link].carry = true;
+        self.tap_report(ingress.track, usize::from(ingress.layer));
     }
 
     /// Carries a publisher's reports over to those who are shown its tracks, once for all the

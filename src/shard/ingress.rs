@@ -282,6 +282,7 @@ impl Shard {
             self.restart_seats(key, number);
             self.links[link].ingress.retire(key, number, false);
             self.tell_restarted(key, usize::from(number), ssrc);
+            self.tap_restarted(key, usize::from(number));
             self.want_key_frame(key, usize::from(number));
         }
         let ingress = Ingress { ssrc, track: key, layer: number, rtx, retired: false };

@@ -6,8 +6,8 @@
 //! the list of every seat that shows the layer; [`gather`] lets a receiver's list wait and [`train`]
 //! seals it. To the shards of other cores packets go through the [`mesh`]. Everything else is off that
 //! way: [`aside`] for what DTLS has to do, [`commands`] from signaling, [`feedback`] from peers,
-//! [`reports`] to peers, [`ticks`] of the clock, [`allocate`] of what each receiver is shown, and
-//! [`export`] of the whole for a process that takes over.
+//! [`reports`] to peers, [`ticks`] of the clock, [`allocate`] of what each receiver is shown, what the
+//! recorder is handed by the [`tap`], and [`export`] of the whole for a process that takes over.
 
 mod allocate;
 mod aside;
@@ -28,6 +28,7 @@ mod removal;
 mod reports;
 mod seating;
 mod shedding;
+mod tap;
 mod ticks;
 mod train;
 mod voices;
@@ -115,6 +116,7 @@ pub struct Shard {
     mesh: mesh::Mesh,
     handing: mesh::Handing,
     aside: Aside,
+    tap: tap::Tap,
     /// Sixteenths of the pictures that are forwarded.
     picture_share: u8,
     /// What receivers are told of holding pictures back.
@@ -154,6 +156,7 @@ impl Shard {
             mesh: mesh::Mesh::default(),
             handing: mesh::Handing::default(),
             aside: Aside::default(),
+            tap: tap::Tap::default(),
             picture_share: ALL_PICTURES,
             playout: None,
             busy: 0,

@@ -49,6 +49,7 @@ impl Shard {
                 self.on_voice(key, false, out);
             }
             self.depart_viewers(key, out);
+            self.stop_taping(key);
         }
         let Some(track) = self.tracks.remove(key) else { return };
         self.track_keys.remove(&track.id);

@@ -18,6 +18,7 @@ use crate::base::WallClock;
 use crate::control::Event;
 use crate::control::channel::{ChannelError, WorkerChannel};
 use crate::control::handover::{self, GatheringRange, IdentityDer, MediaHandover, WorkerFds};
+use crate::control::tap::TapWriter;
 use crate::control::types::PlayoutBounds;
 use crate::io::{Io, IoChoice, IoConfig, IoError, Sources};
 use crate::shard::{Shard, ShardConfig};
@@ -135,6 +136,7 @@ fn set_up(
     let channel_error = |error| MediaError::Channel { worker: number, error };
     let io_error = |error| MediaError::Io { worker: number, error };
     let mut channel = WorkerChannel::attach(fds.channel).map_err(channel_error)?;
+    let tap = fds.tap.as_ref().map(TapWriter::attach).transpose().map_err(channel_error)?;
     let wakes = [channel.wake_fd(), mesh.wake_fd(), fds.connections.as_fd()];
     let io = Io::new(io_choice(choice), fds.sockets, &wakes, &IoConfig::default()).map_err(io_error)?;
     let identity = Identity::from_der(identity.certificate, identity.key.to_vec())
@@ -151,7 +153,7 @@ fn set_up(
     shard.join_mesh(own, workers);
     tracing::info!(worker = number, io = io.name(), "worker ready");
     channel.send_event(&Event::Ready { worker: number as u16 });
-    let ends = (channel, mesh, Steering::new(own, sources), fds.connections);
+    let ends = (channel, mesh, Steering::new(own, sources), fds.connections, tap);
     Ok(Worker::new(shard, io, ends, clock, GatheringControl::new(gathering)))
 }
 

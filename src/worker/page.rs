@@ -13,7 +13,7 @@ use crate::shard::counters::Drop;
 use std::time::Duration;
 
 /// The figures before the drops, in their order.
-pub const FIGURES: [&str; 35] = [
+pub const FIGURES: [&str; 36] = [
     "turns",
     "rooms",
     "participants",
@@ -49,6 +49,7 @@ pub const FIGURES: [&str; 35] = [
     "handed-in",
     "steered",
     "steering-failures",
+    "tapped",
 ];
 
 /// The figures of the back end, behind the drops.
@@ -151,6 +152,7 @@ pub(super) fn write(channel: &WorkerChannel, shard: &Shard, io: &Io, own: &Own<'
         counters.handed_in,
         u64::from(own.steering.is_on()),
         own.steering.failures(),
+        counters.tapped,
     ];
     channel.set_counters(&figures);
     for &cause in Drop::ALL {

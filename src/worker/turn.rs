@@ -1,4 +1,4 @@
-//! The turn: commands → mesh → timers → datagrams → mesh → departures → events → flush and wait.
+//! The turn: commands → mesh → timers → datagrams → mesh → tap → departures → events → flush and wait.
 //! Written once, here.
 
 use super::busy::Busy;
@@ -12,6 +12,7 @@ use super::page;
 use super::steering::Steering;
 use crate::base::Time;
 use crate::control::message::ALL_PICTURES;
+use crate::control::tap::TapWriter;
 use crate::control::{Corrupt, WorkerChannel, connections};
 use crate::io::Io;
 use crate::shard::{Came, Datagram, Shard};
@@ -54,6 +55,8 @@ pub(super) struct Worker {
     mesh: MeshEnd,
     steering: Steering,
     connections: OwnedFd,
+    /// Where what is recorded goes, if anything may be.
+    tap: Option<TapWriter>,
     /// Connections may wait to be taken over.
     has_connections: bool,
     clock: Clock,
@@ -75,11 +78,14 @@ pub(super) struct Worker {
     next_second: Time,
 }
 
+/// What a worker is connected by.
+pub(super) type Ends = (WorkerChannel, MeshEnd, Steering, OwnedFd, Option<TapWriter>);
+
 impl Worker {
     pub(super) fn new(
         mut shard: Shard,
         io: Io,
-        (channel, mesh, steering, connections): (WorkerChannel, MeshEnd, Steering, OwnedFd),
+        (channel, mesh, steering, connections, tap): Ends,
         clock: Clock,
         gathering: GatheringControl,
     ) -> Worker {
@@ -91,6 +97,7 @@ impl Worker {
             mesh,
             steering,
             connections,
+            tap,
             has_connections: true,
             clock,
             busy: Busy::default(),
@@ -125,6 +132,7 @@ impl Worker {
         self.take_datagrams();
         // Before the departures, so that other workers need not wait until they are sealed.
         self.cross();
+        self.tap();
         self.depart();
         self.send_events();
         self.show_counters();
@@ -156,6 +164,17 @@ impl Worker {
         let now = self.clock.now();
         let Worker { shard, mesh, .. } = self;
         shard.cross(now, |to, batch| mesh.send(to, batch));
+    }
+
+    /// Hands over what is recorded; reading is the recorder's affair, and never waited for.
+    fn tap(&mut self) {
+        let Worker { shard, tap: Some(tap), .. } = self else { return };
+        if shard.has_tapped() {
+            shard.drain_tap(|value, bytes| tap.offer(value, bytes));
+        }
+        while let Some(wish) = tap.next_wish() {
+            shard.on_tap_wish(wish);
+        }
     }
 
     fn run_timers(&mut self) {

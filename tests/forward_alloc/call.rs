@@ -10,6 +10,7 @@ use volley::base::id::Ssrc;
 use volley::base::random::Random;
 use volley::base::{Path, RoomId, SocketIndex, Time, WallClock, WorkerId};
 use volley::control::Command;
+use volley::control::tap::Tapped;
 use volley::control::types::{Codec, Kind};
 use volley::shard::{Datagram, MeshBatch, Shard, ShardConfig};
 use volley::sim::ledger::Ledger;
@@ -69,7 +70,7 @@ counters! {
     /// What went in and came out.
     Tally {
         video_in, audio_in, video_out, audio_out, recovered, asked_again, resent, key_frames_asked,
-        reports_out, wide_feedback, arrivals_told, probes_out, ticks, checks,
+        reports_out, wide_feedback, arrivals_told, probes_out, ticks, checks, recorded,
     }
 }
 
@@ -141,6 +142,14 @@ impl Call {
         }
         assert!(call.members.iter().all(|member| member.srtp.is_some()), "all handshakes are done");
         call
+    }
+
+    /// Hands all that is published to a recorder.
+    pub(crate) fn record(&mut self) {
+        for source in &self.sources {
+            let record = Command::Record { track: source.options.track, most_bps: Some(2_500_000) };
+            self.shards[0].on_command(self.now, record, &mut self.out);
+        }
     }
 
     /// Lets the call go on.
@@ -269,8 +278,13 @@ impl Call {
         let path = self.members[who].path;
         let number = self.members[who].shard;
         let (shard, now, out) = (&mut self.shards[number], self.now, &mut self.out);
+        let recorded = &mut self.tally.recorded;
         let allocated = measure(|| {
             shard.on_datagram(now, Datagram { path, arrived: now, bytes }, out);
+            shard.drain_tap(|value, _| {
+                *recorded += u64::from(matches!(value, Tapped::Packet(_)));
+                true
+            });
             shard.depart(now, out);
             shard.steering().for_each(drop);
         })

@@ -128,7 +128,7 @@ impl Server {
         for (channel, sockets) in channels.iter().zip(sockets) {
             let port = sockets[0].local_addr().expect("it is bound").port();
             let (accepts, connections) = connections::pair().expect("descriptors");
-            workers.push(WorkerFds { channel: clone(channel), sockets, connections });
+            workers.push(WorkerFds { channel: clone(channel), sockets, connections, tap: None });
             let candidates = vec![SocketAddr::from((Ipv4Addr::LOCALHOST, port))];
             reached.push(SignalingWorker { channel: clone(channel), candidates, connections: accepts });
         }
@@ -233,6 +233,7 @@ fn run_signaling(workers: Vec<SignalingWorker>, fingerprint: Fingerprint) -> Soc
         https: None,
         metrics: None,
         media: None,
+        desk: None,
         tcp_candidates: vec![],
         fingerprint,
         settings: Settings { spread_rooms_over: 1, ..Settings::default() }.to_bytes(),

@@ -3,12 +3,21 @@
 use super::Config;
 use crate::logging::Logging;
 use crate::sockets::{MetricsPort, UdpPorts};
+use std::path::PathBuf;
 use std::time::Duration;
 use volley::control::handover::{GatheringRange, IoChoice};
 use volley::control::types::PlayoutBounds;
+use volley_recorder::settings::Settings as RecorderSettings;
 
 /// What `auto` may wait: at this the gain of waiting longer is small.
 const AUTO_GATHERING: Duration = Duration::from_millis(10);
+
+/// A recording waits for a lost packet at least as long as it takes to be asked for and sent again some
+/// times over a bad link.
+const LEAST_PATIENCE: Duration = Duration::from_millis(300);
+
+/// … and no longer than it is asked for at all.
+const MOST_PATIENCE: Duration = Duration::from_secs(1);
 
 impl Config {
     /// How logs are written, by the children too.
@@ -23,6 +32,16 @@ impl Config {
             (None, Some("off")) => MetricsPort::Off,
             (None, _) => MetricsPort::Usual,
         }
+    }
+
+    /// What the recorder does; `None`: nothing may be recorded.
+    pub(crate) fn recorder(&self) -> Option<RecorderSettings> {
+        let most = Duration::from_millis(self.get("webrtc.jitter_buffer_max"));
+        let is_enabled: bool = self.get("recording.enabled");
+        is_enabled.then(|| RecorderSettings {
+            path: PathBuf::from(self.get::<String>("recording.path")),
+            patience: most.clamp(LEAST_PATIENCE, MOST_PATIENCE),
+        })
     }
 
     /// How many workers to run.

@@ -4,7 +4,7 @@ use super::Config;
 use std::time::Duration;
 use volley_signaling::access::{AccessSettings, AddressLimits};
 use volley_signaling::acme::AcmeSettings;
-use volley_signaling::settings::{CodecSettings, PageSettings, Settings, TraceSettings};
+use volley_signaling::settings::{CodecSettings, PageSettings, RecordingSettings, Settings, TraceSettings};
 use volley_signaling::webhooks::WebhookSettings;
 
 impl Config {
@@ -41,6 +41,10 @@ impl Config {
             webhooks: self.webhooks(),
             traces: self.traces(),
             drain_until: None,
+            recording: self.recorder().map(|recorder| RecordingSettings {
+                path: recorder.path,
+                video_bitrate: self.get("recording.video_bitrate"),
+            }),
         }
     }
 

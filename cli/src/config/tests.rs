@@ -198,5 +198,5 @@ fn a_check_shows_values_and_origins_but_no_credentials() {
     assert!(line("webrtc.ice_servers").ends_with("webrtc.yaml:2"), "{described}");
     assert!(!described.contains("hunter2"));
     assert!(line("server.port").contains("8080") && line("server.port").ends_with("default"));
-    assert!(line("recording.enabled").ends_with("no effect yet"));
+    assert!(line("recording.s3_upload").ends_with("no effect yet"));
 }

@@ -135,6 +135,8 @@ export type ServerMessage =
       participantName: string;
       /** The others in the room. */
       participants: ParticipantView[];
+      /** The room is recorded: under this name. */
+      recording?: string | null;
       /** Proves who you are when the socket was lost; keep it to yourself. */
       resumeToken: string;
       /** Whether you came back to what you were. */
@@ -233,6 +235,20 @@ export type ServerMessage =
       layers: LayerView[];
       /** Which track. */
       trackId: string;
+    }
+  /** The room is recorded from now on: everybody in it is to know. */
+  | {
+      type: "recording-started";
+      /** The recording. */
+      recordingId: string;
+      /** Milliseconds since 1970. */
+      startedAt: number;
+    }
+  /** The room is recorded no longer. */
+  | {
+      type: "recording-stopped";
+      /** The recording. */
+      recordingId: string;
     }
   /** Somebody said something to the room. */
   | {

@@ -1,7 +1,7 @@
 //! What is served under `/api`, and its description: one list for both.
 
 use crate::http::problem::{Document, Problem};
-use crate::http::{health, participants, rooms};
+use crate::http::{health, participants, recordings, rooms};
 use crate::hub::Hub;
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
@@ -28,6 +28,7 @@ use utoipa_axum::routes;
     tags(
         (name = "Rooms", description = "Where people meet"),
         (name = "Participants", description = "Who is in a room"),
+        (name = "Recordings", description = "What is kept of a room"),
         (name = "Server", description = "The server itself"),
     ),
     external_docs(url = "/docs/websocket", description = "The WebSocket: every message"),
@@ -43,6 +44,12 @@ pub(crate) fn router() -> Router<Hub> {
         .routes(routes!(participants::show, participants::remove))
         .routes(routes!(participants::mute))
         .routes(routes!(participants::unmute))
+        .routes(routes!(recordings::progress))
+        .routes(routes!(recordings::start))
+        .routes(routes!(recordings::stop))
+        .routes(routes!(recordings::list))
+        .routes(routes!(recordings::show, recordings::delete))
+        .routes(routes!(recordings::fetch))
         .routes(routes!(health::health))
         .routes(routes!(health::live))
         .routes(routes!(health::ready))

@@ -56,7 +56,9 @@ fn need_of(method: &Method, path: &str) -> Need {
     // What is written in another way than rooms are named would be another room to the router.
     let is_plain = |room: &str| !room.is_empty() && !room.contains('%');
     match parts[..] {
-        ["rooms", room, "recording", ..] if is_plain(room) => Need::Grant(room.to_owned(), Grant::Record),
+        ["rooms", room, "recording" | "recordings", ..] if is_plain(room) => {
+            Need::Grant(room.to_owned(), Grant::Record)
+        }
         ["rooms", room, ..] if is_plain(room) => Need::Grant(room.to_owned(), Grant::Administer),
         ["whip", room, ..] if is_plain(room) => Need::Grant(room.to_owned(), Grant::Publish),
         ["whep", room, ..] if is_plain(room) => Need::Grant(room.to_owned(), Grant::Subscribe),
@@ -121,6 +123,7 @@ mod tests {
         assert_eq!(need_of("/api/rooms/a"), grant(Grant::Administer));
         assert_eq!(need_of("/api/rooms/a/participants/7"), grant(Grant::Administer));
         assert_eq!(need_of("/api/rooms/a/recording/start"), grant(Grant::Record));
+        assert_eq!(need_of("/api/rooms/a/recordings/1/files/2"), grant(Grant::Record));
         assert_eq!(
             (need_of("/whip/a"), need_of("/whep/a/7")),
             (grant(Grant::Publish), grant(Grant::Subscribe))

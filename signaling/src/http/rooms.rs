@@ -42,6 +42,9 @@ pub(crate) struct NewRoom {
     /// WHEP are of no use there.
     #[serde(default)]
     e2ee: bool,
+    /// Whether it is recorded whenever somebody publishes in it.
+    #[serde(default)]
+    record: bool,
 }
 
 /// Which part of the list.
@@ -107,6 +110,7 @@ pub(crate) async fn create(
             if room.e2ee {
                 state.encrypt_room(&made.id);
             }
+            state.set_records_itself(&made.id, room.record);
             Ok::<_, RoomRefusal>(state.set_mode(&made.id, room.mode).unwrap_or(made))
         })
         .await;

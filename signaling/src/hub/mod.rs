@@ -10,7 +10,7 @@ pub(crate) use reports::{PersonReport, RoomReport, TrackReport};
 
 use crate::access::{AccessSettings, Held, Tally};
 use crate::clock::Clock;
-use crate::link::MediaLink;
+use crate::link::{MediaLink, Word};
 use crate::protocol::{ClientMessage, ServerMessage};
 use crate::settings::{Settings, TraceSettings};
 use crate::state::{Origin, Output, SocketId, State};
@@ -257,7 +257,10 @@ impl Core {
                     Some(work) => self.do_work(work),
                     None => return,
                 },
-                Some((worker, event)) = self.link.next_event() => self.events(worker, event),
+                Some(word) = self.link.next_word() => match word {
+                    Word::Event(worker, event) => self.events(worker, event),
+                    Word::Recorder(said) => self.state.recorder_said(said),
+                },
                 _ = tick.tick() => self.tick(),
             }
             self.finish();
@@ -321,6 +324,9 @@ impl Core {
         }
         for (worker, command) in output.commands {
             self.link.send(worker, command);
+        }
+        for message in output.desk {
+            self.link.tell_recorder(message);
         }
         let mut last: Option<(ServerMessage, Outgoing)> = None;
         for (socket, message) in output.messages {

@@ -43,6 +43,8 @@ pub(crate) struct Census {
     pub(crate) joins: Joins,
     pub(crate) webhooks: Tally,
     pub(crate) spans: SpanTally,
+    /// Rooms that are recorded, those of them that cannot be written now, and their bytes.
+    pub(crate) recordings: (usize, usize, u64),
 }
 
 /// Everything, in Prometheus' text format.

@@ -20,6 +20,7 @@ pub(super) fn families(census: &Census) -> Vec<Family> {
     let bounds = CONNECT_BUCKETS_MS.iter().map(|&ms| ms as f64 / 1_000.0);
     let sum = census.joins.connect_time.as_secs_f64();
     let letters = census.webhooks;
+    let (recordings, failing, recorded) = census.recordings;
     vec![
         joins,
         connects.with_buckets(&[], bounds, &census.joins.connected, sum),
@@ -27,6 +28,11 @@ pub(super) fn families(census: &Census) -> Vec<Family> {
             .with(&[], census.sockets as f64),
         Family::gauge("volley_draining", "1 while the server is stopping and takes no new rooms, else 0.")
             .with(&[], f64::from(u8::from(census.is_draining))),
+        Family::gauge("volley_recordings", "Rooms that are recorded now.").with(&[], recordings as f64),
+        Family::gauge("volley_recordings_failing", "Of those, rooms whose recording cannot be written now.")
+            .with(&[], failing as f64),
+        Family::gauge("volley_recordings_bytes", "What was written so far of the recordings that go on.")
+            .with(&[], recorded as f64),
         Family::gauge("volley_webhooks_waiting", "Webhooks that have not arrived yet.")
             .with(&[], letters.waiting as f64),
         Family::counter("volley_webhooks_delivered_total", "Webhooks that arrived.")

@@ -40,7 +40,7 @@ const GAUGES: [Row; 8] = [
     ),
 ];
 
-const COUNTS: [Row; 25] = [
+const COUNTS: [Row; 26] = [
     ("turns", "turns_total", "Turns of the worker's loop."),
     ("io-datagrams-in", "datagrams_received_total", "Datagrams received, by UDP or TCP."),
     ("io-datagrams-out", "datagrams_sent_total", "Datagrams sent, by UDP or TCP."),
@@ -73,6 +73,7 @@ const COUNTS: [Row; 25] = [
         "Datagrams that came to another worker and were handed to this one.",
     ),
     ("steering-failures", "udp_steering_failures_total", "Addresses that the kernel was not told of."),
+    ("tapped", "recorded_values_total", "Packets, and what is to be known of them, handed to the recorder."),
     ("rtcp-out", "rtcp_sent_total", "RTCP datagrams sent."),
     ("key-frame-requests", "key_frame_requests_total", "Key frames asked for."),
     ("padding-bytes", "padding_bytes_total", "Bytes of padding that made packets of a train equal."),

@@ -36,6 +36,9 @@ pub enum ServerMessage {
         /// What you may do here: of `publish`, `subscribe`, `record`, `administer`.
         #[schema(value_type = Vec<String>)]
         grants: Grants,
+        /// The room is recorded: under this name.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        recording: Option<String>,
         /// What you publish, after coming back.
         tracks: Vec<TrackView>,
         /// The others in the room.
@@ -131,6 +134,20 @@ pub enum ServerMessage {
         track_id: String,
         /// The lowest first.
         layers: Vec<LayerView>,
+    },
+    /// The room is recorded from now on: everybody in it is to know.
+    #[serde(rename_all = "camelCase")]
+    RecordingStarted {
+        /// The recording.
+        recording_id: String,
+        /// Milliseconds since 1970.
+        started_at: u64,
+    },
+    /// The room is recorded no longer.
+    #[serde(rename_all = "camelCase")]
+    RecordingStopped {
+        /// The recording.
+        recording_id: String,
     },
     /// Somebody said something to the room.
     #[serde(rename_all = "camelCase")]

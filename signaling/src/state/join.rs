@@ -227,6 +227,7 @@ impl State {
             key_epoch: self.rooms[&participant.room].key_epoch,
             ice_servers: self.ice_servers_for(id),
             grants: participant.pass.grants.clone(),
+            recording: self.rooms[&participant.room].recording.as_ref().map(|recording| recording.id.clone()),
             tracks: participant.track_views(),
             participants: others
                 .filter_map(|other| self.participants.get(other))
@@ -255,6 +256,7 @@ impl State {
             self.sockets.assign(socket, None);
         }
         self.forget_owner(&participant);
+        self.unrecord(&participant);
         self.dirty.participants.insert(id);
         if let Some(worker) = worker {
             self.person_went(worker);
@@ -271,8 +273,10 @@ impl State {
     }
 
     fn room_emptied(&mut self, key: &str, now: Time) {
+        self.end_recording(key);
         self.room_happened(What::RoomEnded, key);
         let room = self.room_mut(key);
+        room.declines_recording = false;
         room.empty_since = Some(now);
         let is_declared = room.declared;
         if let Some(media) = room.media.take() {
@@ -287,6 +291,7 @@ impl State {
     }
 
     pub(super) fn erase_room(&mut self, key: &str) {
+        self.end_recording(key);
         if let Some(room) = self.rooms.remove(key) {
             self.dirty.removed_rooms.insert(room.number);
         }

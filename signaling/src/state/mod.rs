@@ -24,6 +24,7 @@ mod placement;
 mod plan;
 mod quality;
 mod reach;
+mod recording;
 mod records;
 mod relays;
 mod rooms;
@@ -36,6 +37,7 @@ pub(crate) use joins::{CONNECT_BUCKETS_MS, Joins};
 pub use journeys::{Journey, Leg, Outcome};
 pub use moderation::{Missing, Selection};
 pub use output::{Output, Save};
+pub use recording::{RecordingRefusal, RecordingView};
 pub use records::{Loaded, RECORD_VERSION};
 pub use rooms::{RoomPage, RoomRefusal, RoomView, TrackOwner};
 pub use socket::{Origin, SocketId};
@@ -125,6 +127,8 @@ struct Dirty {
     slots: BTreeSet<ParticipantId>,
     /// Rooms in which somebody may need more seats.
     growth: BTreeSet<String>,
+    /// Rooms of which the recorder must be told anew.
+    recorded: BTreeSet<String>,
     /// What webhooks tell, in its order.
     happenings: Vec<Happening>,
     /// What they had to tell before this start.
@@ -141,6 +145,7 @@ impl State {
             self.tell_slots(id);
             self.apply_wishes(id);
         }
+        self.settle_recordings();
         self.save_dirty();
         self.post_letters();
         std::mem::take(&mut self.out)
@@ -201,6 +206,7 @@ impl State {
             joins: self.joins.clone(),
             webhooks: self.outbox.tally(),
             spans: Default::default(),
+            recordings: self.recording_figures(),
         }
     }
 

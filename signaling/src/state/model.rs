@@ -9,6 +9,7 @@ use crate::state::growth::Growth;
 use crate::state::ids::Raw;
 use crate::state::journeys::Underway;
 use crate::state::quality::QualityWishes;
+use crate::state::recording::RoomRecording;
 use crate::state::socket::SocketId;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -42,6 +43,15 @@ pub(crate) struct Room {
     /// The epoch of the keys in use: how often somebody has left.
     #[serde(default)]
     pub key_epoch: u32,
+    /// Its recording, while it is recorded.
+    #[serde(default)]
+    pub recording: Option<RoomRecording>,
+    /// It is recorded whenever somebody publishes in it …
+    #[serde(default)]
+    pub records_itself: bool,
+    /// … unless that was ended by hand, until the next one.
+    #[serde(default)]
+    pub declines_recording: bool,
     /// What the media process knows it by while somebody is in it.
     pub media: Option<RoomMedia>,
     #[serde(skip)]

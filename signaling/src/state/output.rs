@@ -6,6 +6,7 @@ use crate::state::journeys::Journey;
 use crate::state::socket::SocketId;
 use crate::webhooks::Delivery;
 use volley::control::Command;
+use volley_recorder::desk::ToRecorder;
 
 /// A change of the records.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -37,6 +38,8 @@ pub struct Output {
     pub commands: Vec<(usize, Command)>,
     /// Messages to sockets, and with `None` the wish to close one.
     pub messages: Vec<(SocketId, Option<ServerMessage>)>,
+    /// What the recorder is told.
+    pub desk: Vec<ToRecorder>,
     /// Webhooks to be sent, once they are remembered.
     pub deliveries: Vec<Delivery>,
     /// Ways that are over, for traces.

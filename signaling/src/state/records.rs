@@ -73,6 +73,7 @@ impl State {
         state.out.saves.push(put(SERVER, BORN, &state.born));
         state.settle_outbox();
         state.settle(media_is_new, now);
+        state.say_all_recordings();
         state
     }
 

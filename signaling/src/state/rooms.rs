@@ -25,6 +25,8 @@ pub struct RoomView {
     pub e2ee: bool,
     /// Milliseconds since 1970.
     pub created_at: u64,
+    /// Whether it is recorded now.
+    pub recording: bool,
     /// Who is in it.
     pub participants: Vec<ParticipantView>,
 }
@@ -162,6 +164,9 @@ impl State {
             path: Default::default(),
             e2ee: false,
             key_epoch: 0,
+            recording: None,
+            records_itself: false,
+            declines_recording: false,
             media: None,
             members: Default::default(),
             speakers: Vec::new(),
@@ -192,6 +197,7 @@ impl State {
             mode: room.mode,
             e2ee: room.e2ee,
             created_at: room.created_unix_ms,
+            recording: room.recording.is_some(),
             participants: room
                 .members
                 .iter()

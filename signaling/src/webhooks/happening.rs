@@ -2,7 +2,9 @@
 
 use crate::access::unix_now_ms;
 use crate::protocol::TrackView;
+use crate::state::RecordingView;
 use serde::Serialize;
+use volley_recorder::desk::Progress;
 
 /// What happened.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
@@ -15,6 +17,13 @@ pub(crate) enum What {
     ParticipantJoined,
     ParticipantLeft,
     TrackPublished,
+    RecordingStarted,
+    /// It is recorded no longer; its files are not complete yet.
+    RecordingStopped,
+    /// All its files are complete.
+    RecordingReady,
+    /// It cannot be written now.
+    RecordingFailed,
 }
 
 /// Something that happened in a room.
@@ -29,6 +38,35 @@ pub(crate) struct Happening {
     pub(crate) participant: Option<Person>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) track: Option<TrackView>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) recording: Option<RecordingTold>,
+}
+
+/// A recording as others know it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct RecordingTold {
+    recording_id: String,
+    files: u64,
+    bytes: u64,
+    seconds: u64,
+    dropped_packets: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failure: Option<String>,
+}
+
+impl From<Progress> for RecordingTold {
+    fn from(progress: Progress) -> RecordingTold {
+        let Progress { recording_id, bytes, seconds, files, dropped_packets, failure } = progress;
+        RecordingTold { recording_id, files, bytes, seconds, dropped_packets, failure }
+    }
+}
+
+impl From<RecordingView> for RecordingTold {
+    fn from(view: RecordingView) -> RecordingTold {
+        let RecordingView { recording_id, files, bytes, seconds, dropped_packets, failure, .. } = view;
+        RecordingTold { recording_id, files, bytes, seconds, dropped_packets, failure }
+    }
 }
 
 /// A room as others know it.
@@ -52,7 +90,14 @@ pub(crate) struct Person {
 impl Happening {
     pub(crate) fn now(what: What, id: &str, name: &str) -> Happening {
         let room = RoomName { id: id.to_owned(), name: name.to_owned() };
-        Happening { r#type: what, created_at: unix_now_ms(), room, participant: None, track: None }
+        Happening {
+            r#type: what,
+            created_at: unix_now_ms(),
+            room,
+            participant: None,
+            track: None,
+            recording: None,
+        }
     }
 
     /// As it is sent, under its id.

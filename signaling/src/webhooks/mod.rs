@@ -11,7 +11,7 @@ mod sign;
 mod spool;
 
 pub(crate) use deliver::deliver;
-pub(crate) use happening::{Happening, Person, What};
+pub(crate) use happening::{Happening, Person, RecordingTold, What};
 pub(crate) use outbox::{Letter, MAX_UNDER_WAY, Outbox, Tally};
 pub(crate) use spool::Spool;
 

@@ -9,6 +9,7 @@ use volley::base::{ParticipantId, Time, TransportId};
 use volley::control::message::{OpenSlot, Publish};
 use volley::control::types::{DtlsVersion, Fingerprint, FingerprintHash, SrtpProfile, TransportState};
 use volley::control::{Command, Event};
+use volley_recorder::desk::ToRecorder;
 use volley_signaling::protocol::{ClientMessage, ServerMessage};
 use volley_signaling::settings::Settings;
 use volley_signaling::state::{Config, Journey, Origin, SocketId, State};
@@ -28,6 +29,8 @@ pub(crate) struct Lab {
     pub(crate) deliveries: Vec<Delivery>,
     /// Ways that are over.
     pub(crate) journeys: Vec<Journey>,
+    /// What the recorder was told.
+    pub(crate) desk: Vec<ToRecorder>,
 }
 
 pub(crate) fn config() -> Config {
@@ -62,6 +65,7 @@ impl Lab {
             is_over: false,
             deliveries: vec![],
             journeys: vec![],
+            desk: vec![],
         };
         lab.turn();
         lab
@@ -79,6 +83,7 @@ impl Lab {
         self.is_over |= output.is_over;
         self.deliveries.extend(output.deliveries);
         self.journeys.extend(output.journeys);
+        self.desk.extend(output.desk);
         self.commands.extend(output.commands);
         for (socket, message) in output.messages {
             match message {
@@ -224,6 +229,7 @@ pub(crate) fn names(commands: &[Command]) -> Vec<&'static str> {
         Command::QueryRoom { .. } => "query-room",
         Command::Resync { .. } => "resync",
         Command::Limit { .. } => "limit",
+        Command::Record { .. } => "record",
     };
     commands.iter().map(name).collect()
 }

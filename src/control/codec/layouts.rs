@@ -3,10 +3,12 @@
 #[cfg(test)]
 use super::Sampler;
 use super::{Corrupt, Layout, Reader, Writer};
+use crate::base::Time;
 use crate::base::id::{
     ParticipantId, PayloadType, RoomId, SlotId, Ssrc, StreamId, TrackId, TransportId, WorkerId,
 };
 use crate::control::message::{Command, Event, MAX_CNAME, OpenSlot, OpenTransport, Publish};
+use crate::control::tap::{TapWish, Tapped, TappedPacket};
 use crate::control::types::{
     Codec, CodecParameters, Correction, DtlsRole, DtlsVersion, Encoding, ExtensionIds, Fingerprint,
     FingerprintHash, IceCredentials, Kind, LinkStats, MAX_CODECS, MAX_ENCODINGS, MAX_UFRAG, Mid, Password,
@@ -226,6 +228,7 @@ variants!(Command {
     15 => Resync { request: u64 },
     16 => SpanRoom { room: RoomId, worker: WorkerId },
     17 => Limit { slot: SlotId, max_height: Option<u16> },
+    18 => Record { track: TrackId, most_bps: Option<u32> },
 });
 variants!(Event {
     0 => Ready { worker: u16 },
@@ -241,3 +244,23 @@ variants!(Event {
     10 => LinkStats { request: u64, transport: TransportId, stats: LinkStats },
     11 => Media { transport: TransportId },
 });
+
+layout!(TappedPacket {
+    track: TrackId,
+    layer: u8,
+    codec: Codec,
+    starts_key_frame: bool,
+    is_aim: bool,
+    index: u64,
+    received: Time,
+});
+variants!(Tapped {
+    0 => Began,
+    1 => Packet(packet: TappedPacket),
+    2 => Report { track: TrackId, layer: u8, timestamp: u32, unix_nanos: u64 },
+    3 => Restarted { track: TrackId, layer: u8 },
+    4 => Muted { track: TrackId, muted: bool },
+    5 => Ended { track: TrackId },
+    6 => Lost { values: u64 },
+});
+variants!(TapWish { 0 => KeyFrame { track: TrackId, layer: u8 } });

@@ -3,6 +3,7 @@
 #[cfg(test)]
 use super::Sampler;
 use super::{Corrupt, Layout, Reader, Writer};
+use crate::base::Time;
 use crate::base::id::PayloadType;
 use crate::control::types::{Fingerprint, FingerprintHash, MAX_PASSWORD, Password};
 use arrayvec::{ArrayString, ArrayVec};
@@ -30,6 +31,23 @@ macro_rules! numbers {
 }
 
 numbers! { u8 u16 u32 u64 }
+
+impl Layout for Time {
+    const MAX: usize = <u64 as Layout>::MAX;
+
+    fn write(&self, to: &mut Writer<'_>) {
+        self.as_nanos().write(to);
+    }
+
+    fn read(from: &mut Reader<'_>) -> Result<Time, Corrupt> {
+        u64::read(from).map(Time::from_nanos)
+    }
+
+    #[cfg(test)]
+    fn sample(by: &mut Sampler) -> Time {
+        Time::from_nanos(u64::sample(by))
+    }
+}
 
 impl Layout for bool {
     const MAX: usize = 1;

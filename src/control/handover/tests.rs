@@ -20,7 +20,7 @@ fn a_media_process_gets_what_was_sent() {
         assert_eq!(port(got), port(sent));
         assert!(fcntl_getfd(&got.channel.memfd).unwrap().contains(FdFlags::CLOEXEC));
     }
-    assert!(got.sources.is_some());
+    assert!(got.sources.is_some() && got.workers.iter().all(|worker| worker.tap.is_some()));
     let last = got.workers.into_iter().next_back().unwrap();
     signaling[1].send_command(&Command::Resync { request: 5 }).unwrap();
     let mut worker = WorkerChannel::attach(last.channel).unwrap();
@@ -47,6 +47,21 @@ fn a_signaling_process_gets_what_was_sent() {
     assert_eq!(candidates(&got), candidates(&sent));
     assert_eq!(got.tcp_candidates, sent.tcp_candidates);
     assert!(crate::control::records::Records::attach(got.records).unwrap().load().is_empty());
+}
+
+#[test]
+fn a_recorder_gets_what_was_sent() {
+    let (ours, theirs) = UnixStream::pair().unwrap();
+    let (desk, other) = crate::control::desk::pair().unwrap();
+    let taps = (0..2).map(|_| TapFd::create().unwrap()).collect();
+    let settings = Zeroizing::new(b"settings".to_vec());
+    let sent = RecorderHandover { taps, desk, unix_nanos_at_zero: 42, settings };
+    sent.send(&ours).unwrap();
+    let got = RecorderHandover::receive(&theirs).unwrap();
+    assert_eq!((got.taps.len(), got.unix_nanos_at_zero, &got.settings), (2, 42, &sent.settings));
+    got.taps.iter().for_each(|tap| drop(crate::control::tap::TapReader::attach(tap).unwrap()));
+    assert!(crate::control::desk::send(&got.desk, b"hello").unwrap());
+    assert_eq!(crate::control::desk::receive(other).unwrap().unwrap(), b"hello");
 }
 
 #[test]
@@ -132,7 +147,7 @@ fn secrets_are_not_printed() {
 
 /// Sends one channel, for tests with a second process.
 pub(in crate::control) fn send_channel(channel: ChannelFds, to: &UnixStream) {
-    let worker = WorkerFds { channel, sockets: Vec::new(), connections: connections() };
+    let worker = WorkerFds { channel, sockets: Vec::new(), connections: connections(), tap: None };
     MediaHandover { workers: vec![worker], sources: None, ..media(0).0 }.send(to).unwrap();
 }
 
@@ -157,7 +172,8 @@ fn media(workers: usize) -> (MediaHandover, Vec<SignalingChannel>) {
             let channel = ChannelFds::create().unwrap();
             let end = SignalingChannel::attach(channel.try_clone().unwrap()).unwrap();
             let sockets = (0..2).map(|_| UdpSocket::bind("127.0.0.1:0").unwrap()).collect();
-            (WorkerFds { channel, sockets, connections: connections() }, end)
+            let tap = Some(TapFd::create().unwrap());
+            (WorkerFds { channel, sockets, connections: connections(), tap }, end)
         })
         .unzip();
     let identity = IdentityDer { certificate: vec![115; 400], key: Zeroizing::new(vec![115; 138]) };
@@ -192,6 +208,7 @@ fn signaling(workers: usize) -> SignalingHandover {
         https: Some(TcpListener::bind("127.0.0.1:0").unwrap()),
         metrics: Some(TcpListener::bind("127.0.0.1:0").unwrap()),
         media: Some(TcpListener::bind("127.0.0.1:0").unwrap()),
+        desk: Some(crate::control::desk::pair().unwrap().0),
         tcp_candidates: candidates.to_vec(),
         fingerprint: Fingerprint { hash: FingerprintHash::Sha256, value: [9; 32].into_iter().collect() },
         settings: Zeroizing::new(b"settings".to_vec()),

@@ -1,11 +1,12 @@
 //! How a handover travels: a head, the files in batches, then the values that name them by order.
 
 use super::{
-    GatheringRange, HandoverError, IdentityDer, IoChoice, MediaHandover, SignalingHandover, SignalingWorker,
-    WorkerFds,
+    GatheringRange, HandoverError, IdentityDer, IoChoice, MediaHandover, RecorderHandover, SignalingHandover,
+    SignalingWorker, WorkerFds,
 };
 use crate::control::channel::ChannelFds;
 use crate::control::codec::{Corrupt, LAYOUT_VERSION, Layout, Reader, Writer};
+use crate::control::tap::TapFd;
 use crate::control::types::{Fingerprint, PlayoutBounds};
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer,
@@ -24,8 +25,8 @@ use zeroize::Zeroizing;
 const MAGIC: [u8; 3] = *b"VHO";
 /// Files with one byte of the socket; the kernel takes at most 253 (SCM_MAX_FD).
 const BATCH: usize = 64;
-/// 1024 workers with six files each: more than any machine has cores.
-const MAX_FILES: usize = 6144;
+/// 1024 workers with seven files each: more than any machine has cores.
+const MAX_FILES: usize = 7168;
 /// The values: a few addresses per worker and a certificate. Far above what is needed.
 const MAX_BYTES: usize = 256 << 10;
 /// Longest list of anything in it.
@@ -156,6 +157,8 @@ impl Handover for MediaHandover {
             write_count(to, worker.sockets.len());
             files.extend(worker.sockets.iter().map(AsFd::as_fd));
             files.push(worker.connections.as_fd());
+            worker.tap.is_some().write(to);
+            files.extend(worker.tap.as_ref().map(|tap| tap.0.as_fd()));
         }
         self.sources.is_some().write(to);
         files.extend(self.sources.as_ref().map(AsFd::as_fd));
@@ -173,7 +176,9 @@ impl Handover for MediaHandover {
         let workers = read_list(from, |from| {
             let channel = read_channel(files)?;
             let sockets = read_list(from, |_| files.take().map(UdpSocket::from))?;
-            Ok(WorkerFds { channel, sockets, connections: files.take()? })
+            let connections = files.take()?;
+            let tap = bool::read(from)?.then(|| files.take().map(TapFd)).transpose()?;
+            Ok(WorkerFds { channel, sockets, connections, tap })
         })?;
         Ok(MediaHandover {
             workers,
@@ -204,6 +209,8 @@ impl Handover for SignalingHandover {
             listener.is_some().write(to);
             files.extend(listener.as_ref().map(AsFd::as_fd));
         }
+        self.desk.is_some().write(to);
+        files.extend(self.desk.as_ref().map(AsFd::as_fd));
         write_count(to, self.tcp_candidates.len());
         self.tcp_candidates.iter().for_each(|candidate| candidate.write(to));
         self.fingerprint.write(to);
@@ -224,8 +231,30 @@ impl Handover for SignalingHandover {
             https: read_listener(from, files)?,
             metrics: read_listener(from, files)?,
             media: read_listener(from, files)?,
+            desk: bool::read(from)?.then(|| files.take()).transpose()?,
             tcp_candidates: read_list(from, SocketAddr::read)?,
             fingerprint: Fingerprint::read(from)?,
+            settings: Zeroizing::new(read_bytes(from)?),
+        })
+    }
+}
+
+impl Handover for RecorderHandover {
+    const KIND: u8 = b'R';
+
+    fn write<'a>(&'a self, to: &mut Writer<'_>, files: &mut Vec<BorrowedFd<'a>>) {
+        write_count(to, self.taps.len());
+        files.extend(self.taps.iter().map(|tap| tap.0.as_fd()));
+        files.push(self.desk.as_fd());
+        self.unix_nanos_at_zero.write(to);
+        write_bytes(to, &self.settings);
+    }
+
+    fn read(from: &mut Reader<'_>, files: &mut Files) -> Result<RecorderHandover, Corrupt> {
+        Ok(RecorderHandover {
+            taps: read_list(from, |_| files.take().map(TapFd))?,
+            desk: files.take()?,
+            unix_nanos_at_zero: u64::read(from)?,
             settings: Zeroizing::new(read_bytes(from)?),
         })
     }

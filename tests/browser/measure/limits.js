@@ -39,6 +39,10 @@ export const FIGURES = {
   mostScrapeMs: 50,
   // Until the lobby takes what is typed; people wait for a page a second without noticing.
   mostInteractiveMs: 1000,
+  // In a recording: sound and picture at either end, and of the pictures sent the share that is there; it
+  // begins with a key frame that has to be asked for.
+  mostRecordedAvSyncMs: 40,
+  leastRecorded: 0.95,
 };
 
 export const WORKS = {
@@ -64,4 +68,6 @@ export const WORKS = {
   leastBlurredFps: 4,
   mostScrapeMs: 2000,
   mostInteractiveMs: 10_000,
+  mostRecordedAvSyncMs: 200,
+  leastRecorded: 0.6,
 };

@@ -50,6 +50,7 @@ pub(super) fn from_server() -> Vec<ServerMessage> {
             key_epoch: 0,
             ice_servers: vec![],
             grants: Pass::default().grants,
+            recording: Some(text("1767225600000-42")),
             tracks: vec![],
             participants: vec![jane],
         },
@@ -65,6 +66,11 @@ pub(super) fn from_server() -> Vec<ServerMessage> {
         ServerMessage::TrackMuted { participant_id: text("12"), track_id: text("17"), muted: true },
         ServerMessage::Slots { slots: slots() },
         ServerMessage::PublishLayers { track_id: text("18"), layers: layers() },
+        ServerMessage::RecordingStarted {
+            recording_id: text("1767225600000-42"),
+            started_at: 1_767_225_600_000,
+        },
+        ServerMessage::RecordingStopped { recording_id: text("1767225600000-42") },
         ServerMessage::Chat {
             participant_id: text("12"),
             participant_name: text("Jane"),

@@ -1,0 +1,139 @@
+//! Completes recordings that are over, beside those that go on: files that were cut off are mended, each
+//! gets its checksum, and the manifest says that this is all.
+
+use crate::desk::{FromRecorder, Progress};
+use crate::folder::{Folder, Name, Recording};
+use crate::manifest::{File, Manifest, State};
+use crate::mux::mend;
+use aws_lc_rs::digest::{Context, SHA256};
+use std::io::{self, Read as _};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread;
+
+/// Bytes that are summed at once.
+const CHUNK: usize = 256 << 10;
+
+/// What is to be completed.
+#[derive(Debug)]
+pub(crate) enum Job {
+    /// A recording that has just ended.
+    Close(Name, Box<Manifest>),
+    /// One whose recorder died.
+    Recover(Name),
+}
+
+/// Who does it, and what has been done.
+#[derive(Debug)]
+pub(crate) struct Closer {
+    jobs: Sender<Job>,
+    done: Receiver<FromRecorder>,
+}
+
+impl Closer {
+    pub(crate) fn start(folder: Folder) -> io::Result<Closer> {
+        let (jobs, waiting) = channel::<Job>();
+        let (tell, done) = channel();
+        thread::Builder::new().name(String::from("closing")).spawn(move || {
+            for job in waiting {
+                let told = complete(&folder, job);
+                if told.is_some_and(|told| tell.send(told).is_err()) {
+                    return;
+                }
+            }
+        })?;
+        Ok(Closer { jobs, done })
+    }
+
+    pub(crate) fn give(&self, job: Job) {
+        if self.jobs.send(job).is_err() {
+            tracing::error!("nobody completes recordings; it is done at the next start");
+        }
+    }
+
+    pub(crate) fn next_done(&self) -> Option<FromRecorder> {
+        self.done.try_recv().ok()
+    }
+}
+
+/// Tells of a recording that was completed; `None` when there was nothing to be done, or it cannot be.
+fn complete(folder: &Folder, job: Job) -> Option<FromRecorder> {
+    let (name, known) = match job {
+        Job::Close(name, manifest) => (name, Some(*manifest)),
+        Job::Recover(name) => (name, None),
+    };
+    let is_recovered = known.is_none();
+    let outcome = folder.open(&name).and_then(|recording| {
+        let mut manifest = known.map_or_else(|| Manifest::load(&recording), Ok)?;
+        if is_recovered && manifest.state == State::Complete {
+            return Ok(None);
+        }
+        close(&recording, &mut manifest, is_recovered)?;
+        Ok(Some(manifest))
+    });
+    match outcome {
+        Ok(manifest) => manifest.map(told),
+        Err(error) => {
+            // What is no recording has no manifest, and is nobody's business here.
+            if !is_recovered || error.kind() != io::ErrorKind::NotFound {
+                tracing::error!(recording = %name, %error, "the recording is not completed; it is tried again at the next start");
+            }
+            None
+        }
+    }
+}
+
+fn close(recording: &Recording, manifest: &mut Manifest, is_recovered: bool) -> io::Result<()> {
+    // One whose process was stopped in order has said when.
+    manifest.interrupted |= is_recovered && manifest.ended_at.is_none();
+    for file in &mut manifest.files {
+        if let Err(error) = close_file(recording, file) {
+            // Nothing came of it: the disk was full when it was to begin.
+            tracing::warn!(file = file.name, %error, "a file of a recording cannot be completed");
+        }
+    }
+    let last = manifest.files.iter().map(|file| file.offset_ms + file.duration_ms).max().unwrap_or(0);
+    manifest.ended_at = manifest.ended_at.or(Some(manifest.started_at + last.max(0) as u64));
+    manifest.state = State::Complete;
+    manifest.save(recording)
+}
+
+fn close_file(recording: &Recording, file: &mut File) -> io::Result<()> {
+    let name = Name::new(&file.name).ok_or(io::ErrorKind::InvalidInput)?;
+    if !file.is_finished {
+        let mended = mend(&recording.change(&name)?)?;
+        (file.duration_ms, file.bytes, file.is_finished) = (mended.duration_ms, mended.bytes, true);
+        file.audio.iter_mut().for_each(|audio| audio.frames = mended.audio_frames);
+        file.video.iter_mut().for_each(|video| video.frames = mended.video_frames);
+    }
+    file.sha256 = Some(sum(recording.read(&name)?)?);
+    Ok(())
+}
+
+fn sum(mut file: std::fs::File) -> io::Result<String> {
+    let (mut context, mut chunk) = (Context::new(&SHA256), vec![0; CHUNK]);
+    loop {
+        match file.read(&mut chunk)? {
+            0 => break,
+            length => context.update(&chunk[..length]),
+        }
+    }
+    Ok(context.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+fn told(manifest: Manifest) -> FromRecorder {
+    let length = manifest.ended_at.unwrap_or(manifest.started_at) - manifest.started_at;
+    let bytes = manifest.bytes();
+    FromRecorder::Ended {
+        progress: Progress {
+            recording_id: manifest.recording_id,
+            bytes,
+            seconds: length / 1_000,
+            files: manifest.files.len() as u64,
+            dropped_packets: manifest.dropped_packets,
+            failure: None,
+        },
+        room_id: manifest.room.id,
+        room_name: manifest.room.name,
+        interrupted: manifest.interrupted,
+    }
+}

@@ -1,0 +1,166 @@
+//! What signaling and the recorder say to each other, as JSON.
+//!
+//! Signaling says what is recorded, and says all of it again when the recorder asks, which it does when it
+//! begins. So neither need remember anything of the other.
+
+use serde::{Deserialize, Serialize};
+
+/// What signaling says.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "kebab-case", rename_all_fields = "camelCase")]
+pub enum ToRecorder {
+    /// All that is recorded is said from here on, up to [`All`](ToRecorder::All).
+    Begin,
+    /// A room is recorded.
+    Record {
+        /// Under which name: that of its folder.
+        recording_id: String,
+        /// Which room.
+        room_id: String,
+        /// As people call it.
+        room_name: String,
+        /// Milliseconds since 1970.
+        started_at: u64,
+    },
+    /// Somebody is there, and publishes this: always all of it.
+    Person {
+        /// In which recording.
+        recording_id: String,
+        /// Who.
+        person: Person,
+    },
+    /// Somebody has left.
+    Gone {
+        /// In which recording.
+        recording_id: String,
+        /// Who.
+        participant_id: String,
+    },
+    /// A room is recorded no longer.
+    Stop {
+        /// Which recording.
+        recording_id: String,
+    },
+    /// That was all: what was not said is over.
+    All,
+}
+
+/// Somebody who is recorded.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Person {
+    /// Given by the server.
+    pub participant_id: String,
+    /// As they gave it.
+    pub participant_name: String,
+    /// Whom their token names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<String>,
+    /// What they publish.
+    pub tracks: Vec<Published>,
+}
+
+/// A published track.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Published {
+    /// The worker's name of it.
+    pub track_id: u64,
+    /// What it shows.
+    pub source: Source,
+    /// Whether nothing comes of it on purpose.
+    pub muted: bool,
+}
+
+/// What a track shows.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Source {
+    /// A microphone.
+    Microphone,
+    /// A camera.
+    Camera,
+    /// A shared screen.
+    Screen,
+    /// The sound that goes with a shared screen.
+    ScreenAudio,
+}
+
+/// What the recorder says.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "kebab-case", rename_all_fields = "camelCase")]
+pub enum FromRecorder {
+    /// It begins, and knows nothing.
+    Ready,
+    /// How a recording goes.
+    Status(Progress),
+    /// A recording is over, and all its files are complete.
+    Ended {
+        /// Which room it was of.
+        room_id: String,
+        /// As people called it.
+        room_name: String,
+        /// What became of it.
+        progress: Progress,
+        /// Whether the recorder died meanwhile and it was completed later.
+        interrupted: bool,
+    },
+}
+
+/// How a recording goes.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Progress {
+    /// Which.
+    pub recording_id: String,
+    /// Of all its files.
+    pub bytes: u64,
+    /// Since it began.
+    pub seconds: u64,
+    /// How many files.
+    pub files: u64,
+    /// Packets that the recorder was too slow for.
+    pub dropped_packets: u64,
+    /// What keeps it from writing now, if anything does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<String>,
+}
+
+/// A message as it travels.
+pub fn to_bytes(message: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(message).expect("messages have no map with keys that are not text")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_arrive_as_they_were_sent() {
+        let track = Published { track_id: 7, source: Source::ScreenAudio, muted: true };
+        let person = Person {
+            participant_id: "1".to_owned(),
+            participant_name: "Ada".to_owned(),
+            identity: None,
+            tracks: vec![track],
+        };
+        let sent = ToRecorder::Person { recording_id: "r".to_owned(), person };
+        assert_eq!(serde_json::from_slice::<ToRecorder>(&to_bytes(&sent)).unwrap(), sent);
+        let sent = FromRecorder::Status(Progress { seconds: 3, ..Progress::default() });
+        assert_eq!(serde_json::from_slice::<FromRecorder>(&to_bytes(&sent)).unwrap(), sent);
+    }
+
+    /// Names and identities are bounded by signaling: whoever publishes all that can be fits a message.
+    #[test]
+    fn the_longest_message_fits() {
+        let track = Published { track_id: u64::MAX, source: Source::ScreenAudio, muted: false };
+        let person = Person {
+            participant_id: u64::MAX.to_string(),
+            participant_name: "\u{1}".repeat(256),
+            identity: Some("\u{1}".repeat(1_024)),
+            tracks: vec![track; 200],
+        };
+        let message = to_bytes(&ToRecorder::Person { recording_id: "r".repeat(96), person });
+        assert!(message.len() <= volley::control::desk::MAX_MESSAGE, "{}", message.len());
+    }
+}

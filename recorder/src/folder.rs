@@ -1,0 +1,265 @@
+//! The recordings' folder, and nothing outside it: a folder for each recording, files in each.
+//!
+//! All names are this server's own: letters, digits, `-` and `.`. Each step is opened by its name alone and
+//! never through a symbolic link, so that neither a name that somebody asks for nor a link that somebody
+//! planted leads anywhere else.
+
+use rustix::fs::{AtFlags, Mode, OFlags, mkdirat, openat, renameat, unlinkat};
+use rustix::io::Errno;
+use std::fs::File;
+use std::io::{self, Read as _, Write as _};
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+
+/// Longest name: an id, and what it is of.
+const MAX_NAME: usize = 96;
+
+/// A manifest of a recording of a day with a hundred people is some hundred kilobytes.
+const MAX_SMALL_FILE: u64 = 16 << 20;
+
+const FOLDER_MODE: Mode = Mode::from_raw_mode(0o750);
+const FILE_MODE: Mode = Mode::from_raw_mode(0o640);
+
+/// A name that may stand in the folder.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Name(String);
+
+impl Name {
+    /// The name, if it is one.
+    pub fn new(name: &str) -> Option<Name> {
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'.';
+        let is_name = !name.is_empty()
+            && name.len() <= MAX_NAME
+            && !name.starts_with('.')
+            && name.bytes().all(is_plain);
+        is_name.then(|| Name(name.to_owned()))
+    }
+
+    /// As text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Display for Name {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The folder of all recordings. It is opened anew each time, so it may be made, mounted or moved while the
+/// server runs.
+#[derive(Clone, Debug)]
+pub struct Folder {
+    path: PathBuf,
+}
+
+/// The folder of one recording.
+#[derive(Debug)]
+pub struct Recording {
+    folder: OwnedFd,
+}
+
+impl Folder {
+    /// The folder at this path, whether it is there or not.
+    pub fn new(path: impl Into<PathBuf>) -> Folder {
+        Folder { path: path.into() }
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Makes the folder of a recording, or opens it when it is there.
+    pub fn make(&self, recording: &Name) -> io::Result<Recording> {
+        std::fs::create_dir_all(&self.path)?;
+        let root = self.root()?;
+        match mkdirat(&root, recording.as_str(), FOLDER_MODE) {
+            Ok(()) | Err(Errno::EXIST) => open_folder(&root, recording),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Opens the folder of a recording.
+    pub fn open(&self, recording: &Name) -> io::Result<Recording> {
+        open_folder(&self.root()?, recording)
+    }
+
+    /// The names of all recordings; none where there is no folder.
+    pub fn list(&self) -> io::Result<Vec<Name>> {
+        let entries = match std::fs::read_dir(&self.path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries?,
+        };
+        let mut names = Vec::new();
+        for entry in entries {
+            let entry = entry?;
+            let name = entry.file_name().to_str().and_then(Name::new);
+            names.extend(name.filter(|_| entry.file_type().is_ok_and(|kind| kind.is_dir())));
+        }
+        names.sort();
+        Ok(names)
+    }
+
+    /// Removes a recording with all its files.
+    pub fn remove(&self, recording: &Name) -> io::Result<()> {
+        let root = self.root()?;
+        let folder = open_folder(&root, recording)?;
+        for name in folder.list()? {
+            unlinkat(&folder.folder, name.as_str(), AtFlags::empty())?;
+        }
+        unlinkat(&root, recording.as_str(), AtFlags::REMOVEDIR)?;
+        Ok(())
+    }
+
+    /// The folder itself may be a link: its path is the operator's word.
+    fn root(&self) -> io::Result<OwnedFd> {
+        Ok(rustix::fs::open(&self.path, OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::RDONLY, Mode::empty())?)
+    }
+}
+
+fn open_folder(root: &OwnedFd, recording: &Name) -> io::Result<Recording> {
+    let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::RDONLY;
+    Ok(Recording { folder: openat(root, recording.as_str(), flags, Mode::empty())? })
+}
+
+impl Recording {
+    /// Makes a file that is not there yet.
+    pub fn create(&self, name: &Name) -> io::Result<File> {
+        let flags = OFlags::CREATE | OFlags::EXCL | OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        Ok(openat(&self.folder, name.as_str(), flags, FILE_MODE)?.into())
+    }
+
+    /// Removes a file.
+    pub fn remove(&self, name: &Name) -> io::Result<()> {
+        Ok(unlinkat(&self.folder, name.as_str(), AtFlags::empty())?)
+    }
+
+    /// Opens a file to change it.
+    pub fn change(&self, name: &Name) -> io::Result<File> {
+        let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        Ok(openat(&self.folder, name.as_str(), flags, Mode::empty())?.into())
+    }
+
+    /// Opens a file to read it; nothing but a plain file.
+    pub fn read(&self, name: &Name) -> io::Result<File> {
+        // Without NONBLOCK a planted pipe would be waited for.
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let file = File::from(openat(&self.folder, name.as_str(), flags, Mode::empty())?);
+        if !file.metadata()?.is_file() {
+            return Err(io::Error::other("it is no plain file"));
+        }
+        Ok(file)
+    }
+
+    /// What stands in a small file.
+    pub fn read_small(&self, name: &Name) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        self.read(name)?.take(MAX_SMALL_FILE).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// Puts a small file in place of the one before: whole, or not at all.
+    pub fn replace(&self, name: &Name, bytes: &[u8]) -> io::Result<()> {
+        let fresh = format!("{name}.new");
+        let _ = unlinkat(&self.folder, fresh.as_str(), AtFlags::empty());
+        let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let mut file = File::from(openat(&self.folder, fresh.as_str(), flags, FILE_MODE)?);
+        file.write_all(bytes)?;
+        file.sync_data()?;
+        renameat(&self.folder, fresh.as_str(), &self.folder, name.as_str())?;
+        Ok(())
+    }
+
+    /// The names of its files.
+    pub fn list(&self) -> io::Result<Vec<Name>> {
+        let mut names = Vec::new();
+        for entry in rustix::fs::Dir::read_from(&self.folder)? {
+            names.extend(entry?.file_name().to_str().ok().and_then(Name::new));
+        }
+        names.sort();
+        Ok(names)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    fn name(name: &str) -> Name {
+        Name::new(name).unwrap()
+    }
+
+    #[test]
+    fn what_leads_elsewhere_is_no_name() {
+        let long = "a".repeat(MAX_NAME + 1);
+        for bad in [
+            "",
+            ".",
+            "..",
+            "../x",
+            "/etc/passwd",
+            "a/b",
+            "a\\b",
+            "a\0b",
+            "%2e%2e%2f",
+            "..%2f",
+            ".hidden",
+            "a b",
+            "ä",
+            "a\n",
+            "~",
+            "-/..",
+            &long,
+        ] {
+            assert_eq!(Name::new(bad), None, "{bad:?}");
+        }
+        assert!(Name::new("1041-camera-1.webm").is_some());
+    }
+
+    #[test]
+    fn a_link_that_somebody_planted_is_not_followed() {
+        let outside = tempfile::tempdir().unwrap();
+        std::fs::write(outside.path().join("secret"), "secret").unwrap();
+        let root = tempfile::tempdir().unwrap();
+        let folder = Folder::new(root.path());
+        let recording = folder.make(&name("one")).unwrap();
+        symlink(outside.path().join("secret"), root.path().join("one/file.webm")).unwrap();
+        symlink(outside.path().join("new"), root.path().join("one/new.webm")).unwrap();
+        symlink(outside.path(), root.path().join("two")).unwrap();
+        assert!(recording.read(&name("file.webm")).is_err());
+        assert!(recording.change(&name("file.webm")).is_err());
+        assert!(recording.create(&name("new.webm")).is_err());
+        assert!(folder.open(&name("two")).is_err() && folder.make(&name("two")).is_err());
+        assert_eq!(folder.list().unwrap(), [name("one")]);
+        folder.remove(&name("one")).unwrap();
+        assert!(folder.remove(&name("two")).is_err());
+        assert_eq!(std::fs::read_dir(outside.path()).unwrap().count(), 1, "nothing was written or removed");
+    }
+
+    #[test]
+    fn a_small_file_is_replaced_as_a_whole() {
+        let root = tempfile::tempdir().unwrap();
+        let recording = Folder::new(root.path().join("made/when/needed")).make(&name("one")).unwrap();
+        recording.replace(&name("manifest.json"), b"first").unwrap();
+        recording.replace(&name("manifest.json"), b"second").unwrap();
+        assert_eq!(recording.read_small(&name("manifest.json")).unwrap(), b"second");
+        assert_eq!(recording.list().unwrap(), [name("manifest.json")]);
+    }
+
+    #[test]
+    fn where_there_is_no_folder_there_are_no_recordings() {
+        assert_eq!(Folder::new("/nowhere/at/all").list().unwrap(), []);
+    }
+
+    #[test]
+    fn a_pipe_is_not_waited_for() {
+        let root = tempfile::tempdir().unwrap();
+        let recording = Folder::new(root.path()).make(&name("one")).unwrap();
+        let flags = rustix::fs::FileType::Fifo;
+        rustix::fs::mknodat(rustix::fs::CWD, root.path().join("one/pipe"), flags, Mode::RWXU, 0).unwrap();
+        assert!(recording.read(&name("pipe")).is_err());
+    }
+}

@@ -1,0 +1,227 @@
+//! What a recording consists of, as `manifest.json` in its folder tells: who, when, which files, and what
+//! is missing in them. Times are milliseconds from the recording's beginning, unless they say otherwise.
+
+use crate::folder::{Name, Recording};
+use serde::{Deserialize, Serialize};
+use std::io;
+
+/// What the manifest is called.
+pub const FILE: &str = "manifest.json";
+
+/// Rises when the meaning of a field changes.
+pub const VERSION: u32 = 1;
+
+/// See the module.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Manifest {
+    /// [`VERSION`].
+    pub version: u32,
+    /// The recording: the name of its folder.
+    pub recording_id: String,
+    /// Which room.
+    pub room: Room,
+    /// Milliseconds since 1970.
+    pub started_at: u64,
+    /// The same moment on the server's own clock, which nobody sets and all offsets are counted on; in
+    /// nanoseconds.
+    pub started_on_clock: i64,
+    /// Milliseconds since 1970, once it is over.
+    pub ended_at: Option<u64>,
+    /// Whether it goes on.
+    pub state: State,
+    /// Whether its recorder died meanwhile: then something may be missing at that place.
+    pub interrupted: bool,
+    /// Everybody who was there.
+    pub participants: Vec<Participant>,
+    /// All files.
+    pub files: Vec<File>,
+    /// Packets that the recorder was too slow for.
+    pub dropped_packets: u64,
+    /// When nothing could be written, and why.
+    pub failures: Vec<Failure>,
+}
+
+/// A room.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct Room {
+    /// As pages call it.
+    pub id: String,
+    /// As people call it.
+    pub name: String,
+}
+
+/// How far a recording is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum State {
+    /// It goes on.
+    Recording,
+    /// All files are complete.
+    Complete,
+}
+
+/// Somebody who was there.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Participant {
+    /// Given by the server: names of files begin with it.
+    pub participant_id: String,
+    /// As they gave it.
+    pub participant_name: String,
+    /// Whom their token named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<String>,
+    /// When they came, or the recording began.
+    pub from_ms: u64,
+    /// When they left, if they did.
+    pub to_ms: Option<u64>,
+}
+
+/// What a file shows.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum Shows {
+    /// Camera and microphone.
+    Camera,
+    /// A shared screen and its sound.
+    Screen,
+}
+
+/// One file.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct File {
+    /// Beside the manifest.
+    pub name: String,
+    /// Whose it is.
+    pub participant_id: String,
+    /// What it shows.
+    pub shows: Shows,
+    /// Where its beginning lies in the recording.
+    pub offset_ms: i64,
+    /// How long it plays, as far as is known.
+    pub duration_ms: i64,
+    /// How long it is.
+    pub bytes: u64,
+    /// Once the recording is complete.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+    /// Whether its index and duration are written.
+    pub is_finished: bool,
+    /// Its pictures.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub video: Option<Video>,
+    /// Its sound.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audio: Option<Audio>,
+    /// What is missing in it.
+    pub gaps: Vec<Gap>,
+}
+
+/// The pictures of a file.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Video {
+    /// `VP8`, `VP9`, `AV1` or `H264`.
+    pub codec: String,
+    /// Of the first picture; others may be of another size.
+    pub width: u16,
+    /// The same.
+    pub height: u16,
+    /// How many.
+    pub frames: u64,
+}
+
+/// The sound of a file.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Audio {
+    /// `opus`.
+    pub codec: String,
+    /// How many packets.
+    pub frames: u64,
+}
+
+/// Something is missing in a file.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Gap {
+    /// From the file's beginning.
+    pub at_ms: i64,
+    /// How long.
+    pub length_ms: i64,
+    /// Of what: `audio` or `video`.
+    pub of: String,
+    /// Why.
+    pub cause: Cause,
+    /// Packets that never came.
+    pub packets: u64,
+}
+
+/// Why something is missing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum Cause {
+    /// It never came from its publisher, or the recorder was too slow.
+    Lost,
+    /// It was muted.
+    Muted,
+    /// It could not be written.
+    Disk,
+}
+
+/// Nothing could be written.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Failure {
+    /// When.
+    pub at_ms: u64,
+    /// Why.
+    pub reason: String,
+}
+
+/// Most gaps told of one file: a link so bad has no use for more.
+const MAX_GAPS: usize = 1_000;
+
+impl File {
+    /// Takes note of something missing.
+    pub fn add_gap(&mut self, gap: Gap) {
+        if self.gaps.len() < MAX_GAPS {
+            self.gaps.push(gap);
+        }
+    }
+}
+
+impl Manifest {
+    /// What stands in a recording's folder.
+    pub fn load(from: &Recording) -> io::Result<Manifest> {
+        let bytes = from.read_small(&file_name())?;
+        Ok(serde_json::from_slice(&bytes)?)
+    }
+
+    /// Puts it into the recording's folder.
+    pub fn save(&self, to: &Recording) -> io::Result<()> {
+        to.replace(&file_name(), &serde_json::to_vec_pretty(self)?)
+    }
+
+    /// How many bytes all files have.
+    pub fn bytes(&self) -> u64 {
+        self.files.iter().map(|file| file.bytes).sum()
+    }
+}
+
+fn file_name() -> Name {
+    Name::new(FILE).expect("it is a name")
+}

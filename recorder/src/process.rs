@@ -1,0 +1,274 @@
+//! The recorder as a process: looks at its desk and at every worker's tap fifty times a second while
+//! something is recorded, and twice a second while nothing is.
+//!
+//! It may die and come back at any time: then it asks what is recorded, goes on with that in new files, and
+//! completes the rest.
+
+use crate::closing::{Closer, Job};
+use crate::desk::{FromRecorder, ToRecorder, to_bytes};
+use crate::folder::{Folder, Name};
+use crate::manifest::Room;
+use crate::output::Syncer;
+use crate::session::{Begin, Session, Surroundings};
+use crate::settings::Settings;
+use anyhow::Context as _;
+use rustix::time::{ClockId, clock_gettime};
+use std::collections::{HashMap, HashSet};
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use volley::base::{Time, TrackId};
+use volley::control::Corrupt;
+use volley::control::desk;
+use volley::control::handover::RecorderHandover;
+use volley::control::tap::{TapReader, TapWish, Tapped};
+
+/// While something is recorded: a tap holds ten times what comes meanwhile.
+const BUSY_PAUSE: Duration = Duration::from_millis(20);
+
+/// While nothing is: a recording begins as much later.
+const IDLE_PAUSE: Duration = Duration::from_millis(100);
+
+/// How often signaling is told how recordings go.
+const TELL_EVERY: Duration = Duration::from_secs(1);
+
+/// Signaling is asked again what is recorded when it has not answered for so long: it may just have begun.
+const ASK_AGAIN: Duration = Duration::from_secs(2);
+
+/// Values taken from one tap before the others have their turn.
+const VALUES_AT_ONCE: usize = 2_048;
+
+/// Runs until `ending` says so; then every recording is completed.
+pub fn run(handover: RecorderHandover, ending: &Arc<AtomicBool>) -> anyhow::Result<()> {
+    let mut recorder = Recorder::new(handover)?;
+    while !ending.load(Ordering::Relaxed) {
+        let is_busy = recorder.turn(now());
+        std::thread::sleep(if is_busy { BUSY_PAUSE } else { IDLE_PAUSE });
+    }
+    recorder.end(now());
+    Ok(())
+}
+
+fn now() -> Time {
+    let monotonic = clock_gettime(ClockId::Monotonic);
+    Time::from_nanos(monotonic.tv_sec as u64 * 1_000_000_000 + monotonic.tv_nsec as u64)
+}
+
+/// How far signaling has said what is recorded.
+#[derive(PartialEq, Eq, Debug)]
+enum Told {
+    /// Nothing yet; asked for last at that time.
+    Nothing(Option<Time>),
+    /// It is saying it: what was named so far.
+    Some(HashSet<String>),
+    /// All of it.
+    All,
+}
+
+struct Recorder {
+    taps: Vec<TapReader>,
+    desk: OwnedFd,
+    around: Surroundings,
+    closer: Closer,
+    sessions: HashMap<String, Session>,
+    /// Which tap a track comes by.
+    tap_of: HashMap<TrackId, usize>,
+    told: Told,
+    next_tell: Time,
+}
+
+impl Recorder {
+    fn new(handover: RecorderHandover) -> anyhow::Result<Recorder> {
+        let settings = Settings::from_bytes(&handover.settings).context("the recorder's settings")?;
+        let folder = Folder::new(settings.path);
+        let taps = handover.taps.iter().map(TapReader::attach).collect::<Result<_, _>>();
+        Ok(Recorder {
+            taps: taps.context("a worker's tap")?,
+            desk: handover.desk,
+            closer: Closer::start(folder.clone()).context("no thread to complete recordings")?,
+            around: Surroundings {
+                folder,
+                syncer: Syncer::start().context("no thread to bring files to the disk")?,
+                patience: settings.patience,
+                unix_nanos_at_zero: handover.unix_nanos_at_zero,
+            },
+            sessions: HashMap::new(),
+            tap_of: HashMap::new(),
+            told: Told::Nothing(None),
+            next_tell: Time::ZERO,
+        })
+    }
+
+    /// Does all that is due. True: something is recorded.
+    fn turn(&mut self, now: Time) -> bool {
+        self.read_desk(now);
+        for number in 0..self.taps.len() {
+            self.read_tap(now, number);
+        }
+        for session in self.sessions.values_mut() {
+            for wish in session.advance(now) {
+                let TapWish::KeyFrame { track, .. } = wish;
+                if let Some(&tap) = self.tap_of.get(&track) {
+                    self.taps[tap].wish(&wish);
+                }
+            }
+        }
+        self.ask(now);
+        self.tell(now);
+        !self.sessions.is_empty()
+    }
+
+    fn end(&mut self, now: Time) {
+        for number in 0..self.taps.len() {
+            self.read_tap(now, number);
+        }
+        // Their manifests are completed at the next start, whose first deed it is; the files are complete.
+        for (_, session) in self.sessions.drain() {
+            session.finish(now);
+        }
+    }
+
+    fn read_desk(&mut self, now: Time) {
+        loop {
+            match desk::receive(&self.desk) {
+                Ok(Some(message)) => match serde_json::from_slice(&message) {
+                    Ok(message) => self.on_message(now, message),
+                    Err(error) => tracing::error!(%error, "signaling said something that makes no sense"),
+                },
+                Ok(None) => return,
+                Err(error) => return tracing::error!(%error, "signaling cannot be heard"),
+            }
+        }
+    }
+
+    fn on_message(&mut self, now: Time, message: ToRecorder) {
+        if let (Told::Nothing(_), false) = (&self.told, message == ToRecorder::Begin) {
+            // Meant for the recorder before this one.
+            return;
+        }
+        match message {
+            ToRecorder::Begin => self.told = Told::Some(HashSet::new()),
+            ToRecorder::Record { recording_id, room_id, room_name, started_at } => {
+                if let Told::Some(named) = &mut self.told {
+                    named.insert(recording_id.clone());
+                }
+                self.record(now, &recording_id, Room { id: room_id, name: room_name }, started_at);
+            }
+            ToRecorder::Person { recording_id, person } => {
+                if let Some(session) = self.sessions.get_mut(&recording_id) {
+                    session.on_person(now, &person);
+                }
+            }
+            ToRecorder::Gone { recording_id, participant_id } => {
+                if let Some(session) = self.sessions.get_mut(&recording_id) {
+                    session.on_gone(now, &participant_id);
+                }
+            }
+            ToRecorder::Stop { recording_id } => self.stop(now, &recording_id),
+            ToRecorder::All => self.all_told(now),
+        }
+    }
+
+    fn record(&mut self, now: Time, recording_id: &str, room: Room, started_at: u64) {
+        if self.sessions.contains_key(recording_id) {
+            return;
+        }
+        let Some(name) = Name::new(recording_id) else {
+            return tracing::error!(recording_id, "a recording has a name that is none");
+        };
+        tracing::info!(recording = recording_id, room = room.id, "the recording begins");
+        let begin = Begin { recording_id: name, room, started_at };
+        self.sessions.insert(recording_id.to_owned(), Session::begin(now, self.around.clone(), begin));
+    }
+
+    fn stop(&mut self, now: Time, recording_id: &str) {
+        if let Some(session) = self.sessions.remove(recording_id) {
+            tracing::info!(recording = recording_id, "the recording ends");
+            let (name, manifest) = session.finish(now);
+            self.closer.give(Job::Close(name, Box::new(manifest)));
+        }
+    }
+
+    /// What was not named is over, whoever recorded it.
+    fn all_told(&mut self, now: Time) {
+        let Told::Some(named) = std::mem::replace(&mut self.told, Told::All) else { return };
+        let over: Vec<String> = self.sessions.keys().filter(|id| !named.contains(*id)).cloned().collect();
+        over.iter().for_each(|id| self.stop(now, id));
+        match self.around.folder.list() {
+            Ok(names) => {
+                let left = names.into_iter().filter(|name| !named.contains(name.as_str()));
+                left.for_each(|name| self.closer.give(Job::Recover(name)));
+            }
+            Err(error) => tracing::error!(%error, "the recordings' folder cannot be read"),
+        }
+    }
+
+    fn read_tap(&mut self, now: Time, number: usize) {
+        for _ in 0..VALUES_AT_ONCE {
+            let (value, bytes) = match self.taps[number].next_value() {
+                Ok(Some(value)) => value,
+                Ok(None) => return,
+                Err(Corrupt::Indices) => {
+                    return tracing::error!(worker = number, "a worker's tap is corrupt");
+                }
+                Err(corrupt) => {
+                    tracing::error!(worker = number, %corrupt, "a value of a tap is skipped");
+                    continue;
+                }
+            };
+            match value {
+                Tapped::Began => {
+                    let gone: Vec<TrackId> =
+                        self.tap_of.iter().filter(|(_, tap)| **tap == number).map(|(id, _)| *id).collect();
+                    self.tap_of.retain(|_, tap| *tap != number);
+                    self.sessions.values_mut().for_each(|session| session.on_worker_gone(now, &gone));
+                }
+                Tapped::Lost { values } => {
+                    tracing::warn!(
+                        worker = number,
+                        values,
+                        "the recorder was behind: packets are not recorded"
+                    );
+                    self.sessions.values_mut().for_each(|session| session.on_dropped(values));
+                }
+                Tapped::Packet(packet) => {
+                    let of = self.sessions.values_mut().find(|session| session.has(packet.track));
+                    if let Some(session) = of {
+                        self.tap_of.insert(packet.track, number);
+                        session.on_value(now, &value, bytes);
+                    }
+                }
+                _ => self.sessions.values_mut().for_each(|session| session.on_value(now, &value, bytes)),
+            }
+        }
+    }
+
+    fn ask(&mut self, now: Time) {
+        let Told::Nothing(asked) = self.told else { return };
+        if asked.is_none_or(|asked| now.since(asked) >= ASK_AGAIN) {
+            self.told = Told::Nothing(Some(now));
+            self.say(&FromRecorder::Ready);
+        }
+    }
+
+    fn tell(&mut self, now: Time) {
+        while let Some(done) = self.closer.next_done() {
+            self.say(&done);
+        }
+        if now >= self.next_tell {
+            self.next_tell = now + TELL_EVERY;
+            self.sessions.values().for_each(|session| self.say(&FromRecorder::Status(session.progress(now))));
+        }
+    }
+
+    /// When signaling is away it is told later, of all but what is over: webhooks of that are then missing,
+    /// the recordings are not.
+    fn say(&self, message: &FromRecorder) {
+        match desk::send(&self.desk, &to_bytes(message)) {
+            Ok(true) => {}
+            Ok(false) => tracing::debug!("signaling does not listen"),
+            Err(error) => tracing::error!(%error, "signaling cannot be told"),
+        }
+    }
+}

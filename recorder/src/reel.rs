@@ -1,0 +1,353 @@
+//! What somebody shows of one kind, camera with microphone or screen with its sound, as one file.
+//!
+//! Sound and picture are put in step by their moments on the server's clock. A file is begun when it is
+//! known what belongs into it; when that changes (a microphone comes later, another codec), or when it
+//! could not be written, another one follows it.
+
+mod part;
+
+use crate::depacketise::Frame;
+use crate::folder::{Name, Recording};
+use crate::layer::{Came, Timed};
+use crate::manifest::{Cause, Gap, Manifest, Shows};
+use crate::mux::{self, Role};
+use crate::output::Syncer;
+use crate::track::Track;
+use part::Part;
+use std::collections::BTreeMap;
+use std::io;
+use std::time::Duration;
+use volley::base::{Time, TrackId};
+use volley::control::tap::TapWish;
+use volley::control::types::{Codec, Kind};
+
+/// A frame waits so long for others that come before it: sound and picture of one moment arrive some
+/// hundred milliseconds apart at most.
+const HOLD: Duration = Duration::from_millis(250);
+
+/// A file that begins with sound alone waits so long for the first picture: a key frame that was asked for
+/// takes half a second.
+const WAIT_FOR_PICTURE: Duration = Duration::from_millis(2_500);
+
+/// After a failure to write so long nothing is tried.
+const TRY_AGAIN: Duration = Duration::from_secs(2);
+
+/// Files of one reel at most: one begins at most every two seconds when the disk fails all day.
+const MOST_FILES: usize = 50_000;
+
+/// What a reel works with.
+#[derive(Debug)]
+pub struct Studio<'a> {
+    /// Where files go.
+    pub folder: &'a Recording,
+    /// Where they are told.
+    pub manifest: &'a mut Manifest,
+    /// Who brings them to the disk.
+    pub syncer: &'a Syncer,
+    /// Nanoseconds since 1970 at which the recording began.
+    pub started: i64,
+    /// What keeps files from being written now.
+    pub failure: &'a mut Option<String>,
+    /// Whether the manifest has changed.
+    pub is_changed: &'a mut bool,
+}
+
+#[derive(Debug)]
+struct Queued {
+    role: Role,
+    timed: Timed,
+    since: Time,
+    /// Why it does not follow the frame before it, and how many packets are missing between.
+    after: Option<(Cause, u64)>,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Reel {
+    owner: String,
+    shows: Shows,
+    patience: Duration,
+    audio: Option<Track>,
+    video: Option<Track>,
+    /// In the order of their moments.
+    queue: BTreeMap<(i64, u64), Queued>,
+    queued: u64,
+    part: Option<Part>,
+    /// Nothing is tried before.
+    blocked_until: Option<Time>,
+    /// Pictures are of no use before a key frame.
+    needs_key: bool,
+    /// All that there is is being written: nothing is waited for.
+    ends: bool,
+    /// The same of the next frame that comes …
+    broken: [Option<(Cause, u64)>; 2],
+    /// … and of the next one that is written.
+    unwritten: [Option<(Cause, u64)>; 2],
+}
+
+impl Reel {
+    /// Of somebody, with nothing in it. A missing packet is waited for as long as `patience`.
+    pub fn new(owner: String, shows: Shows, patience: Duration) -> Reel {
+        Reel {
+            owner,
+            shows,
+            patience,
+            audio: None,
+            video: None,
+            queue: BTreeMap::new(),
+            queued: 0,
+            part: None,
+            blocked_until: None,
+            needs_key: false,
+            ends: false,
+            broken: [None; 2],
+            unwritten: [None; 2],
+        }
+    }
+
+    /// Whose it is, and what it shows.
+    pub fn is_of(&self, owner: &str, shows: Shows) -> bool {
+        self.owner == owner && self.shows == shows
+    }
+
+    /// Whether it is theirs.
+    pub fn is_owned_by(&self, owner: &str) -> bool {
+        self.owner == owner
+    }
+
+    /// From now on this track is its sound, or its picture.
+    pub fn attach(&mut self, role: Role, track: Track) {
+        self.needs_key |= role == Role::Video;
+        *self.place(role) = Some(track);
+    }
+
+    /// The track of this id, if it has it.
+    pub fn track_mut(&mut self, id: TrackId) -> Option<&mut Track> {
+        [&mut self.audio, &mut self.video].into_iter().flatten().find(|track| track.id == id)
+    }
+
+    /// A track is muted, or no longer.
+    pub fn on_muted(&mut self, id: TrackId, muted: bool) {
+        let Some(track) = self.track_mut(id) else { return };
+        let role = if track.kind == Kind::Audio { Role::Audio } else { Role::Video };
+        if track.muted != muted {
+            track.on_muted(muted);
+            self.broken[place(role)] = Some((Cause::Muted, 0));
+        }
+    }
+
+    /// Nothing comes of a track any more: what has come of it is written.
+    pub fn detach(&mut self, id: TrackId, now: Time) {
+        self.gather(now, now + self.patience + self.patience);
+        for place in [&mut self.audio, &mut self.video] {
+            if place.as_ref().is_some_and(|track| track.id == id) {
+                *place = None;
+            }
+        }
+    }
+
+    /// How many packets and frames wait to be written.
+    pub fn waiting(&self) -> usize {
+        let tracks = [&self.audio, &self.video].into_iter().flatten();
+        self.queue.len() + tracks.map(Track::waiting).sum::<usize>()
+    }
+
+    /// Writes what is due at `now`, and says what is needed.
+    pub fn advance(&mut self, now: Time, studio: &mut Studio<'_>) -> Vec<TapWish> {
+        self.gather(now, now);
+        self.write_due(now, studio);
+        if let Some(part) = &mut self.part
+            && let Err(error) = part.settle(now, studio)
+        {
+            self.fail(now, &error, studio);
+        }
+        [&mut self.audio, &mut self.video].into_iter().flatten().filter_map(|track| track.wish(now)).collect()
+    }
+
+    /// There is nowhere to write to: what has come is not kept.
+    pub fn discard(&mut self, now: Time) {
+        self.gather(now, now);
+        self.queue.clear();
+        self.unwritten = [Some((Cause::Disk, 0)); 2];
+        self.needs_key = self.video.is_some();
+    }
+
+    /// Writes everything and completes the file.
+    pub fn finish(&mut self, now: Time, studio: &mut Studio<'_>) {
+        self.gather(now, now + self.patience + self.patience);
+        self.ends = true;
+        while let Some((_, queued)) = self.queue.pop_first() {
+            self.write(now, queued, studio);
+        }
+        self.close_part(now, studio);
+        self.ends = false;
+    }
+
+    /// Takes what its tracks can tell at `until`.
+    fn gather(&mut self, now: Time, until: Time) {
+        for role in [Role::Audio, Role::Video] {
+            let Some(mut track) = self.place(role).take() else { continue };
+            while let Some(came) = track.pull(until) {
+                match came {
+                    Came::Frame(timed) => {
+                        self.queued += 1;
+                        let after = self.broken[place(role)].take();
+                        let queued = Queued { role, timed, since: now, after };
+                        self.queue.insert((queued.timed.at, self.queued), queued);
+                    }
+                    Came::Lost(packets) => {
+                        let before = self.broken[place(role)].map_or(0, |(_, packets)| packets);
+                        self.broken[place(role)] = Some((Cause::Lost, before + packets));
+                    }
+                }
+            }
+            *self.place(role) = Some(track);
+        }
+    }
+
+    fn write_due(&mut self, now: Time, studio: &mut Studio<'_>) {
+        let is_waiting = [&self.audio, &self.video].into_iter().flatten().any(Track::is_waiting);
+        let hold = if is_waiting { self.patience + HOLD } else { HOLD };
+        while let Some((_, first)) = self.queue.first_key_value() {
+            if now.since(first.since) < hold || self.waits_for_picture(now, first) {
+                return;
+            }
+            if let Some((_, queued)) = self.queue.pop_first() {
+                self.write(now, queued, studio);
+            }
+        }
+    }
+
+    /// A file that would begin without a picture although one is on its way.
+    fn waits_for_picture(&self, now: Time, first: &Queued) -> bool {
+        let comes = self.video.as_ref().is_some_and(|track| !track.muted);
+        self.part.is_none()
+            && !self.ends
+            && comes
+            && now.since(first.since) < WAIT_FOR_PICTURE
+            && !self.queue.values().any(|queued| queued.role == Role::Video)
+    }
+
+    fn write(&mut self, now: Time, queued: Queued, studio: &mut Studio<'_>) {
+        if self.blocked_until.is_some_and(|until| now < until) {
+            self.unwritten[place(queued.role)] = Some((Cause::Disk, 0));
+            return;
+        }
+        if self.part.as_ref().is_some_and(|part| !part.takes(queued.role, &queued.timed)) {
+            self.close_part(now, studio);
+            self.renew_picture(&queued);
+            if self.waits_for_picture(now, &queued) {
+                self.queued += 1;
+                self.queue.insert((queued.timed.at, self.queued), queued);
+                return;
+            }
+        }
+        let is_picture = queued.role == Role::Video;
+        if is_picture && self.needs_key && !queued.timed.frame.is_key {
+            self.unwritten[place(queued.role)] = queued.after.or(self.unwritten[place(queued.role)]);
+            return;
+        }
+        let outcome = self.open_part(&queued, studio).and_then(|()| self.append(now, &queued, studio));
+        match outcome {
+            Ok(()) => {
+                self.needs_key &= !is_picture;
+                *studio.failure = None;
+            }
+            Err(error) => self.fail(now, &error, studio),
+        }
+    }
+
+    fn append(&mut self, now: Time, queued: &Queued, studio: &mut Studio<'_>) -> io::Result<()> {
+        let broken = queued.after.or(self.unwritten[place(queued.role)].take());
+        let Some(part) = &mut self.part else { return Ok(()) };
+        let before = part.last_ms(queued.role);
+        let ms = part.append(now, queued.role, &queued.timed, studio)?;
+        if let (Some((cause, packets)), Some(at_ms)) = (broken, before) {
+            let of = if queued.role == Role::Audio { "audio" } else { "video" };
+            let gap = Gap { at_ms, length_ms: ms - at_ms, of: of.to_owned(), cause, packets };
+            studio.manifest.files[part.entry()].add_gap(gap);
+        }
+        Ok(())
+    }
+
+    /// Another file begins: its pictures begin with a key frame.
+    fn renew_picture(&mut self, queued: &Queued) {
+        let is_key = queued.role == Role::Video && queued.timed.frame.is_key;
+        if !is_key && let Some(video) = &mut self.video {
+            video.begin_anew();
+            self.needs_key = true;
+            self.queue.retain(|_, queued| queued.role == Role::Audio || queued.timed.frame.is_key);
+        }
+    }
+
+    fn open_part(&mut self, first: &Queued, studio: &mut Studio<'_>) -> io::Result<()> {
+        if self.part.is_some() {
+            return Ok(());
+        }
+        let of_picture = |queued: &&Queued| queued.role == Role::Video && queued.timed.frame.is_key;
+        let picture = [first].into_iter().chain(self.queue.values()).find(of_picture).map(|queued| {
+            let Frame { picture, .. } = &queued.timed.frame;
+            let size = picture.size.unwrap_or((1, 1));
+            mux::Video { codec: queued.timed.codec, size, parameters: picture.parameters.clone() }
+        });
+        let has_sound =
+            self.audio.is_some() || self.queue.values().chain([first]).any(|one| one.role == Role::Audio);
+        let sound = has_sound.then_some(mux::Audio { channels: 2 });
+        let codec = picture.as_ref().map(|video| video.codec);
+        let mut number =
+            studio.manifest.files.iter().filter(|file| self.is_of(&file.participant_id, file.shows)).count();
+        let part = loop {
+            number += 1;
+            let what = (self.name(number, codec), self.owner.as_str(), self.shows);
+            match Part::open(what, sound, picture.clone(), first.timed.at, studio) {
+                // Left by a recorder that died before it could tell of it.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists && number < MOST_FILES => {}
+                opened => break opened?,
+            }
+        };
+        self.part = Some(part);
+        Ok(())
+    }
+
+    fn name(&self, number: usize, codec: Option<Codec>) -> Name {
+        let shows = match self.shows {
+            Shows::Camera => "camera",
+            Shows::Screen => "screen",
+        };
+        let name = format!("{}-{shows}-{number}.{}", self.owner, mux::extension(codec));
+        Name::new(&name).expect("ids are numbers of the server")
+    }
+
+    fn close_part(&mut self, now: Time, studio: &mut Studio<'_>) {
+        let Some(mut part) = self.part.take() else { return };
+        if let Err(error) = part.close(studio) {
+            self.fail(now, &error, studio);
+        }
+    }
+
+    /// What was written stays, and is completed at the end.
+    fn fail(&mut self, now: Time, error: &io::Error, studio: &mut Studio<'_>) {
+        if studio.failure.is_none() {
+            tracing::error!(%error, recording = studio.manifest.recording_id, "the recording cannot be written; it is tried again");
+        }
+        *studio.failure = Some(error.to_string());
+        self.part = None;
+        self.blocked_until = Some(now + TRY_AGAIN);
+        self.unwritten = [Some((Cause::Disk, 0)); 2];
+        self.needs_key = self.video.is_some();
+        if let Some(video) = &mut self.video {
+            video.begin_anew();
+        }
+    }
+
+    fn place(&mut self, role: Role) -> &mut Option<Track> {
+        match role {
+            Role::Audio => &mut self.audio,
+            Role::Video => &mut self.video,
+        }
+    }
+}
+
+fn place(role: Role) -> usize {
+    usize::from(role == Role::Video)
+}

@@ -1,0 +1,220 @@
+//! One file of a reel, while it is written.
+
+use super::Studio;
+use crate::folder::Name;
+use crate::layer::Timed;
+use crate::manifest::{Audio, File, Shows, Video};
+use crate::mux::{self, Muxer, Role};
+use crate::output::Output;
+use std::io;
+use std::time::Duration;
+use volley::base::Time;
+use volley::control::types::Codec;
+
+/// What has been gathered is written after so long, whether more comes or not.
+const WRITE_AFTER: Duration = Duration::from_millis(500);
+
+/// What is written is asked to be on the disk this often: a loss of power takes no more than this and what
+/// is gathered.
+const SYNC_EVERY: Duration = Duration::from_secs(1);
+
+/// A picture is taken to last as long as the one before, within reason.
+const PICTURE_LASTS_MS: std::ops::RangeInclusive<i64> = 5..=200;
+
+#[derive(Debug)]
+pub(super) struct Part {
+    /// Its place in the manifest.
+    entry: usize,
+    muxer: Muxer,
+    output: Output,
+    /// The moment of its beginning.
+    zero: i64,
+    video: Option<(Codec, Vec<u8>)>,
+    has_audio: bool,
+    last_ms: [Option<i64>; 2],
+    /// Since when something waits to be written.
+    gathering_since: Option<Time>,
+    next_sync: Time,
+}
+
+impl Part {
+    pub(super) fn open(
+        (name, owner, shows): (Name, &str, Shows),
+        audio: Option<mux::Audio>,
+        video: Option<mux::Video>,
+        zero: i64,
+        studio: &mut Studio<'_>,
+    ) -> io::Result<Part> {
+        let (muxer, header) = Muxer::new(audio.as_ref(), video.as_ref());
+        let mut output = Output::new(studio.folder.create(&name)?);
+        if let Err(error) = output.append(&header) {
+            let _ = studio.folder.remove(&name);
+            return Err(error);
+        }
+        // Told before anything else is written: a file that is cut off is found again.
+        let entry = studio.manifest.files.len();
+        studio.manifest.files.push(File {
+            name: name.as_str().to_owned(),
+            participant_id: owner.to_owned(),
+            shows,
+            offset_ms: (zero - studio.started) / 1_000_000,
+            duration_ms: 0,
+            bytes: 0,
+            sha256: None,
+            is_finished: false,
+            video: video.as_ref().map(|video| Video {
+                codec: codec_name(video.codec).to_owned(),
+                width: video.size.0,
+                height: video.size.1,
+                frames: 0,
+            }),
+            audio: audio.map(|_| Audio { codec: codec_name(Codec::Opus).to_owned(), frames: 0 }),
+            gaps: Vec::new(),
+        });
+        *studio.is_changed = true;
+        Ok(Part {
+            entry,
+            muxer,
+            output,
+            zero,
+            video: video.map(|video| (video.codec, video.parameters)),
+            has_audio: audio.is_some(),
+            last_ms: [None; 2],
+            gathering_since: None,
+            next_sync: Time::ZERO,
+        })
+    }
+
+    pub(super) fn entry(&self) -> usize {
+        self.entry
+    }
+
+    pub(super) fn last_ms(&self, role: Role) -> Option<i64> {
+        self.last_ms[super::place(role)]
+    }
+
+    /// Whether a frame can be in this file.
+    pub(super) fn takes(&self, role: Role, timed: &Timed) -> bool {
+        match role {
+            Role::Audio => self.has_audio,
+            Role::Video => self.video.as_ref().is_some_and(|(codec, parameters)| {
+                // H.264's parameter sets stand once in a file; of the others each key frame has its own.
+                let fresh = &timed.frame.picture.parameters;
+                let is_other = *codec == Codec::H264 && !fresh.is_empty() && fresh != parameters;
+                *codec == timed.codec && !is_other
+            }),
+        }
+    }
+
+    /// Adds a frame; where in the file it came to lie.
+    pub(super) fn append(
+        &mut self,
+        now: Time,
+        role: Role,
+        timed: &Timed,
+        studio: &mut Studio<'_>,
+    ) -> io::Result<i64> {
+        let last = &mut self.last_ms[super::place(role)];
+        let exact = (timed.at - self.zero + 500_000).div_euclid(1_000_000);
+        // Time never goes back within a track, and no two frames have one moment.
+        let ms = last.map_or(exact.max(0), |last| exact.max(last + 1));
+        let lasts = match role {
+            Role::Audio => opus_ms(&timed.frame.data),
+            Role::Video => {
+                last.map_or(33, |last| (ms - last).clamp(*PICTURE_LASTS_MS.start(), *PICTURE_LASTS_MS.end()))
+            }
+        };
+        *last = Some(ms);
+        self.gathering_since.get_or_insert(now);
+        let file = &mut studio.manifest.files[self.entry];
+        match role {
+            Role::Audio => file.audio.iter_mut().for_each(|audio| audio.frames += 1),
+            Role::Video => file.video.iter_mut().for_each(|video| video.frames += 1),
+        }
+        let done = self.muxer.push(role, ms, lasts, timed.frame.is_key, &timed.frame.data);
+        if let Some(bytes) = done {
+            self.write(&bytes, studio)?;
+            self.gathering_since = Some(now);
+        }
+        Ok(ms)
+    }
+
+    /// Writes what has waited long enough, and has it brought to the disk.
+    pub(super) fn settle(&mut self, now: Time, studio: &mut Studio<'_>) -> io::Result<()> {
+        if self.gathering_since.is_some_and(|since| now.since(since) >= WRITE_AFTER) {
+            self.gathering_since = None;
+            if let Some(bytes) = self.muxer.flush() {
+                self.write(&bytes, studio)?;
+            }
+        }
+        if now >= self.next_sync {
+            self.next_sync = now + SYNC_EVERY;
+            self.output.sync(studio.syncer);
+        }
+        Ok(())
+    }
+
+    /// Completes the file.
+    pub(super) fn close(&mut self, studio: &mut Studio<'_>) -> io::Result<()> {
+        if let Some(bytes) = self.muxer.flush() {
+            self.write(&bytes, studio)?;
+        }
+        for patch in self.muxer.finish() {
+            self.output.write_at(&patch.bytes, patch.at)?;
+        }
+        self.output.sync(studio.syncer);
+        let file = &mut studio.manifest.files[self.entry];
+        file.bytes = self.output.length();
+        file.is_finished = true;
+        *studio.is_changed = true;
+        Ok(())
+    }
+
+    fn write(&mut self, bytes: &[u8], studio: &mut Studio<'_>) -> io::Result<()> {
+        self.output.append(bytes)?;
+        let file = &mut studio.manifest.files[self.entry];
+        file.bytes = self.output.length();
+        file.duration_ms = self.muxer.duration_ms();
+        Ok(())
+    }
+}
+
+fn codec_name(codec: Codec) -> &'static str {
+    match codec {
+        Codec::Opus => "opus",
+        Codec::Vp8 => "VP8",
+        Codec::Vp9 => "VP9",
+        Codec::H264 => "H264",
+        Codec::Av1 => "AV1",
+    }
+}
+
+/// How long a packet of Opus plays (RFC 6716 §3.1).
+fn opus_ms(packet: &[u8]) -> i64 {
+    let Some(&first) = packet.first() else { return 0 };
+    let frame_us = match first >> 3 {
+        config @ 0..=11 => [10_000, 20_000, 40_000, 60_000][usize::from(config % 4)],
+        config @ 12..=15 => [10_000, 20_000][usize::from(config % 2)],
+        config => [2_500, 5_000, 10_000, 20_000][usize::from(config % 4)],
+    };
+    let frames = match first & 3 {
+        0 => 1,
+        1 | 2 => 2,
+        _ => i64::from(packet.get(1).map_or(1, |count| count & 0x3f)),
+    };
+    frames * frame_us / 1_000
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_length_of_a_sound_stands_in_its_first_byte() {
+        assert_eq!(opus_ms(&[0x78, 1]), 20, "hybrid, 20 ms, one frame");
+        assert_eq!(opus_ms(&[0x08, 1]), 20, "SILK, 20 ms");
+        assert_eq!(opus_ms(&[0x18 | 1, 1]), 120, "SILK, 60 ms, twice");
+        assert_eq!(opus_ms(&[0x7b, 3]), 60, "hybrid, 20 ms, three times");
+        assert_eq!(opus_ms(&[]), 0);
+    }
+}

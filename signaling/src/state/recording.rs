@@ -1,0 +1,344 @@
+//! What is recorded, as far as signaling decides it: which rooms, and so which tracks.
+//!
+//! The worker is told to hand a track over before the recorder is told whose it is, or after: both bear
+//! it. All of it can be said again at any time, and is when the recorder or this process comes back.
+
+use crate::access::unix_now_ms;
+use crate::protocol::{ServerMessage, TrackSource};
+use crate::state::State;
+use crate::state::model::{Participant, Room, Track};
+use crate::webhooks::{Happening, RecordingTold, What};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeSet, HashMap};
+use utoipa::ToSchema;
+use volley::base::{ParticipantId, TrackId};
+use volley::control::Command;
+use volley_recorder::desk::{FromRecorder, Person, Progress, Published, Source, ToRecorder};
+
+/// A recording that goes on.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct RoomRecording {
+    /// Also the name of its folder: made here, of digits.
+    pub id: String,
+    pub started_unix_ms: u64,
+    /// As the recorder told last.
+    #[serde(skip)]
+    pub progress: Progress,
+    /// What the recorder was told of each.
+    #[serde(skip)]
+    told: HashMap<ParticipantId, Vec<Published>>,
+    /// What the workers were told to hand over.
+    #[serde(skip)]
+    taped: BTreeSet<TrackId>,
+}
+
+/// A recording as REST shows it while it goes on, and when it has just ended.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RecordingView {
+    /// What it is called under `/api/rooms/{id}/recordings`.
+    pub recording_id: String,
+    /// Which room.
+    pub room_id: String,
+    /// Milliseconds since 1970.
+    pub started_at: u64,
+    /// How many files there are.
+    pub files: u64,
+    /// Of all of them.
+    pub bytes: u64,
+    /// How long it has gone on.
+    pub seconds: u64,
+    /// Packets that the recorder was too slow for.
+    pub dropped_packets: u64,
+    /// What keeps it from being written now; it goes on when that is over.
+    #[schema(required)]
+    pub failure: Option<String>,
+}
+
+/// Why nothing was begun or ended.
+#[derive(thiserror::Error, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum RecordingRefusal {
+    /// No such room.
+    #[error("there is no room with this id; GET /api/rooms lists them")]
+    NoRoom,
+    /// Nothing may be recorded.
+    #[error("this server does not record: recording.enabled is false")]
+    Off,
+    /// It is recorded already.
+    #[error("this room is recorded already")]
+    Already,
+    /// It is not recorded.
+    #[error("this room is not recorded; POST …/recording/start begins it")]
+    NotRecording,
+}
+
+impl State {
+    /// Records a room from now on.
+    pub fn start_recording(&mut self, key: &str) -> Result<RecordingView, RecordingRefusal> {
+        if self.config.recording.is_none() {
+            return Err(RecordingRefusal::Off);
+        }
+        let number = self.ids.take();
+        let room = self.rooms.get_mut(key).ok_or(RecordingRefusal::NoRoom)?;
+        if room.recording.is_some() {
+            return Err(RecordingRefusal::Already);
+        }
+        let started_unix_ms = unix_now_ms();
+        let id = format!("{started_unix_ms}-{number}");
+        room.recording = Some(RoomRecording {
+            id: id.clone(),
+            started_unix_ms,
+            progress: Progress::default(),
+            told: HashMap::new(),
+            taped: BTreeSet::new(),
+        });
+        self.dirty.rooms.insert(key.to_owned());
+        tracing::info!(room = key, recording = id, "a recording begins");
+        self.out.desk.extend(self.record_message(key));
+        self.dirty.recorded.insert(key.to_owned());
+        let started = ServerMessage::RecordingStarted { recording_id: id, started_at: started_unix_ms };
+        self.tell_room(key, &started);
+        self.recording_happened(What::RecordingStarted, key);
+        self.recording_of(key)
+    }
+
+    /// Ends the recording of a room.
+    pub fn stop_recording(&mut self, key: &str) -> Result<RecordingView, RecordingRefusal> {
+        let view = self.recording_of(key)?;
+        self.room_mut(key).declines_recording = true;
+        self.end_recording(key);
+        Ok(view)
+    }
+
+    /// How the recording of a room goes.
+    pub fn recording_of(&self, key: &str) -> Result<RecordingView, RecordingRefusal> {
+        let room = self.rooms.get(key).ok_or(RecordingRefusal::NoRoom)?;
+        let recording = room.recording.as_ref().ok_or(RecordingRefusal::NotRecording)?;
+        let Progress { bytes, seconds, files, dropped_packets, failure, .. } = recording.progress.clone();
+        let (recording_id, started_at) = (recording.id.clone(), recording.started_unix_ms);
+        let room_id = key.to_owned();
+        Ok(RecordingView {
+            recording_id,
+            room_id,
+            started_at,
+            files,
+            bytes,
+            seconds,
+            dropped_packets,
+            failure,
+        })
+    }
+
+    /// Whether a recording goes on.
+    pub fn is_recording(&self, recording_id: &str) -> bool {
+        self.room_recorded_as(recording_id).is_some()
+    }
+
+    /// A room is to record itself whenever somebody publishes in it.
+    pub fn set_records_itself(&mut self, key: &str, records: bool) {
+        if let Some(room) = self.rooms.get_mut(key) {
+            room.records_itself = records;
+            self.dirty.rooms.insert(key.to_owned());
+        }
+    }
+
+    /// The recorder said something.
+    pub fn recorder_said(&mut self, message: FromRecorder) {
+        match message {
+            FromRecorder::Ready => self.say_all_recordings(),
+            FromRecorder::Status(progress) => self.note_progress(progress),
+            FromRecorder::Ended { room_id, room_name, progress, .. } => {
+                tracing::info!(room = room_id, recording = progress.recording_id, "a recording is complete");
+                if self.config.webhooks.is_some() {
+                    let mut happening = Happening::now(What::RecordingReady, &room_id, &room_name);
+                    happening.recording = Some(RecordingTold::from(progress));
+                    self.dirty.happenings.push(happening);
+                }
+            }
+        }
+    }
+
+    /// How many rooms are recorded, how many of them cannot be written now, and their bytes.
+    pub(crate) fn recording_figures(&self) -> (usize, usize, u64) {
+        let recordings = || self.rooms.values().filter_map(|room| room.recording.as_ref());
+        let failing = recordings().filter(|recording| recording.progress.failure.is_some()).count();
+        (recordings().count(), failing, recordings().map(|recording| recording.progress.bytes).sum())
+    }
+
+    /// Ends the recording of a room, if there is one.
+    pub(super) fn end_recording(&mut self, key: &str) {
+        let view = self.recording_of(key);
+        let Some(recording) = self.rooms.get_mut(key).and_then(|room| room.recording.take()) else { return };
+        self.dirty.rooms.insert(key.to_owned());
+        tracing::info!(room = key, recording = recording.id, "a recording ends");
+        for track in recording.taped {
+            let owner = self.owners.get(&track.0).copied();
+            if let Some(worker) = owner.and_then(|owner| self.worker_of(owner)) {
+                self.out.command(worker, Command::Record { track, most_bps: None });
+            }
+        }
+        self.out.desk.push(ToRecorder::Stop { recording_id: recording.id.clone() });
+        self.tell_room(key, &ServerMessage::RecordingStopped { recording_id: recording.id });
+        if let (Ok(view), true, Some(room)) = (view, self.config.webhooks.is_some(), self.rooms.get(key)) {
+            let mut happening = Happening::now(What::RecordingStopped, key, &room.name);
+            happening.recording = Some(RecordingTold::from(view));
+            self.dirty.happenings.push(happening);
+        }
+    }
+
+    /// Somebody has left.
+    pub(super) fn unrecord(&mut self, participant: &Participant) {
+        let id = participant.id.0;
+        let Some(recording) = self.rooms.get_mut(&participant.room).and_then(|room| room.recording.as_mut())
+        else {
+            return;
+        };
+        if recording.told.remove(&id).is_some() {
+            let (recording_id, participant_id) = (recording.id.clone(), id.0.to_string());
+            self.out.desk.push(ToRecorder::Gone { recording_id, participant_id });
+        }
+    }
+
+    /// Tells workers and recorder what has changed in rooms that are recorded.
+    pub(super) fn settle_recordings(&mut self) {
+        let changed = self.dirty.participants.iter().filter_map(|id| self.participants.get(id));
+        let mut rooms: BTreeSet<String> = changed.map(|participant| participant.room.clone()).collect();
+        rooms.append(&mut self.dirty.recorded);
+        for key in rooms {
+            let Some(room) = self.rooms.get(&key) else { continue };
+            if room.recording.is_some() {
+                self.settle_recording(&key);
+            } else if room.records_itself && !room.declines_recording && self.has_tracks(room) {
+                // Refused only where nothing is recorded at all.
+                let _ = self.start_recording(&key);
+                self.settle_recording(&key);
+            }
+        }
+        self.dirty.recorded.clear();
+    }
+
+    fn settle_recording(&mut self, key: &str) {
+        let members: Vec<ParticipantId> =
+            self.rooms.get(key).into_iter().flat_map(|room| &room.members).copied().collect();
+        members.into_iter().for_each(|id| self.settle_recorded(key, id));
+    }
+
+    fn settle_recorded(&mut self, key: &str, id: ParticipantId) {
+        let most_bps = self.config.recording.as_ref().map(|recording| recording.video_bitrate);
+        let (Some(participant), Some(worker)) = (self.participants.get(&id), self.worker_of(id)) else {
+            return;
+        };
+        let Some(recording) = self.rooms.get_mut(key).and_then(|room| room.recording.as_mut()) else {
+            return;
+        };
+        let tracks: Vec<Published> = participant.tracks().map(|(_, track)| published(track)).collect();
+        if recording.told.get(&id) == Some(&tracks) {
+            return;
+        }
+        for track in &tracks {
+            let track = TrackId(track.track_id);
+            if recording.taped.insert(track) {
+                self.out.command(worker, Command::Record { track, most_bps });
+            }
+        }
+        recording.told.insert(id, tracks.clone());
+        let person = Person {
+            participant_id: id.0.to_string(),
+            participant_name: participant.name.clone(),
+            identity: participant.pass.identity.clone(),
+            tracks,
+        };
+        let recording_id = recording.id.clone();
+        self.out.desk.push(ToRecorder::Person { recording_id, person });
+    }
+
+    /// Says everything again, to the recorder and to the workers.
+    pub(super) fn say_all_recordings(&mut self) {
+        if self.config.recording.is_none() {
+            return;
+        }
+        let recorded = |room: &&Room| room.recording.is_some();
+        let mut keys: Vec<String> =
+            self.rooms.values().filter(recorded).map(|room| room.key.clone()).collect();
+        keys.sort();
+        self.out.desk.push(ToRecorder::Begin);
+        for key in keys {
+            self.out.desk.extend(self.record_message(&key));
+            if let Some(recording) = self.room_mut(&key).recording.as_mut() {
+                recording.told.clear();
+                recording.taped.clear();
+            }
+            self.settle_recording(&key);
+        }
+        self.out.desk.push(ToRecorder::All);
+    }
+
+    fn note_progress(&mut self, progress: Progress) {
+        let Some(key) = self.room_recorded_as(&progress.recording_id).map(|room| room.key.clone()) else {
+            return;
+        };
+        let Some(recording) = self.room_mut(&key).recording.as_mut() else { return };
+        let before = std::mem::replace(&mut recording.progress, progress);
+        let now = recording.progress.failure.clone();
+        if now.is_some() && before.failure.is_none() {
+            tracing::error!(
+                room = key,
+                recording = before.recording_id,
+                failure = now,
+                "a recording cannot be written"
+            );
+            self.recording_happened(What::RecordingFailed, &key);
+        }
+    }
+
+    fn recording_happened(&mut self, what: What, key: &str) {
+        let (Ok(view), true, Some(room)) =
+            (self.recording_of(key), self.config.webhooks.is_some(), self.rooms.get(key))
+        else {
+            return;
+        };
+        let mut happening = Happening::now(what, key, &room.name);
+        happening.recording = Some(RecordingTold::from(view));
+        self.dirty.happenings.push(happening);
+    }
+
+    fn record_message(&self, key: &str) -> Option<ToRecorder> {
+        let room = self.rooms.get(key)?;
+        let recording = room.recording.as_ref()?;
+        Some(ToRecorder::Record {
+            recording_id: recording.id.clone(),
+            room_id: room.key.clone(),
+            room_name: room.name.clone(),
+            started_at: recording.started_unix_ms,
+        })
+    }
+
+    fn room_recorded_as(&self, recording_id: &str) -> Option<&Room> {
+        self.rooms.values().find(|room| room.recording.as_ref().is_some_and(|one| one.id == recording_id))
+    }
+
+    fn has_tracks(&self, room: &Room) -> bool {
+        let members = room.members.iter().filter_map(|id| self.participants.get(id));
+        members.into_iter().any(|member| member.tracks().next().is_some())
+    }
+
+    /// Tells everybody in a room.
+    fn tell_room(&mut self, key: &str, message: &ServerMessage) {
+        let Some(room) = self.rooms.get(key) else { return };
+        for id in &room.members {
+            if let Some(socket) = self.participants.get(id).and_then(|member| member.socket) {
+                self.out.tell(socket, message.clone());
+            }
+        }
+    }
+}
+
+fn published(track: &Track) -> Published {
+    let source = match track.source {
+        TrackSource::Microphone => Source::Microphone,
+        TrackSource::Camera => Source::Camera,
+        TrackSource::Screen => Source::Screen,
+        TrackSource::ScreenAudio => Source::ScreenAudio,
+    };
+    Published { track_id: track.id.0.0, source, muted: track.muted }
+}

@@ -1,0 +1,217 @@
+//! What is recorded: who is told, when it ends, and that it goes on whoever comes back.
+
+mod common;
+
+use common::{Lab, config, names, tracks};
+use serde_json::json;
+use volley::base::TrackId;
+use volley::control::Command;
+use volley_recorder::desk::{FromRecorder, Person, Progress, ToRecorder};
+use volley_signaling::protocol::ServerMessage;
+use volley_signaling::settings::{RecordingSettings, Settings};
+use volley_signaling::state::{Config, RecordingRefusal};
+use volley_signaling::store::MemoryStore;
+
+fn recording_config() -> Config {
+    let recording = RecordingSettings { path: "recordings".into(), video_bitrate: 900_000 };
+    Config { settings: Settings { recording: Some(recording), ..config().settings }, ..config() }
+}
+
+fn lab() -> Lab {
+    Lab::after(MemoryStore::default(), recording_config())
+}
+
+fn start(lab: &mut Lab) -> String {
+    let started = lab.state.start_recording("room").expect("it is not recorded yet");
+    lab.turn();
+    started.recording_id
+}
+
+fn told(lab: &mut Lab) -> Vec<ToRecorder> {
+    std::mem::take(&mut lab.desk)
+}
+
+fn people(told: &[ToRecorder]) -> Vec<&Person> {
+    let person = |message| match message {
+        &ToRecorder::Person { ref person, .. } => Some(person),
+        _ => None,
+    };
+    told.iter().filter_map(person).collect()
+}
+
+/// What the workers were told to hand over, and what no longer.
+fn recorded(lab: &mut Lab) -> (Vec<TrackId>, Vec<TrackId>) {
+    let commands = lab.commands();
+    let of = |wanted: bool| {
+        let tracks = commands.iter().filter_map(move |command| match command {
+            Command::Record { track, most_bps } if most_bps.is_some() == wanted => Some(*track),
+            _ => None,
+        });
+        tracks.collect()
+    };
+    (of(true), of(false))
+}
+
+#[test]
+fn everybody_is_told_and_every_track_is_handed_over() {
+    let mut lab = lab();
+    let page = lab.call(1, "chromium-example-client");
+    let published: Vec<TrackId> = tracks(&lab.commands()).iter().map(|track| track.track).collect();
+    told(&mut lab);
+    lab.heard(page.socket);
+    let id = start(&mut lab);
+    assert_eq!(recorded(&mut lab), (published.clone(), vec![]));
+    let said = told(&mut lab);
+    assert!(
+        matches!(&said[0], ToRecorder::Record { recording_id, room_id, .. } if *recording_id == id && room_id == "room")
+    );
+    let told_of: Vec<u64> = people(&said)[0].tracks.iter().map(|track| track.track_id).collect();
+    assert_eq!(told_of, published.iter().map(|track| track.0).collect::<Vec<_>>());
+    assert!(
+        matches!(&lab.heard(page.socket)[..], [ServerMessage::RecordingStarted { recording_id, .. }] if *recording_id == id)
+    );
+
+    lab.state.stop_recording("room").unwrap();
+    lab.turn();
+    assert_eq!(recorded(&mut lab), (vec![], published));
+    assert!(matches!(&lab.heard(page.socket)[..], [ServerMessage::RecordingStopped { .. }]));
+    assert_eq!(told(&mut lab), [ToRecorder::Stop { recording_id: id }]);
+}
+
+#[test]
+fn who_comes_later_sees_the_mark_and_is_recorded_and_who_leaves_is_gone() {
+    let mut lab = lab();
+    lab.call(1, "chromium-example-client");
+    let id = start(&mut lab);
+    let late = lab.open(2);
+    lab.say(late, json!({"type":"join","roomId":"room","participantName":"late"}));
+    let heard = lab.heard(late);
+    assert!(
+        matches!(&heard[0], ServerMessage::Joined { recording: Some(recording), .. } if *recording == id)
+    );
+    told(&mut lab);
+    lab.commands();
+    let page = lab.call(3, "chromium-example-client");
+    assert_eq!(people(&told(&mut lab)).last().unwrap().tracks.len(), 2);
+    let (on, _) = recorded(&mut lab);
+    assert_eq!(on.len(), 2);
+    lab.say(page.socket, json!({"type":"leave"}));
+    let gone = ToRecorder::Gone { recording_id: id, participant_id: page.id };
+    assert!(told(&mut lab).contains(&gone));
+}
+
+#[test]
+fn it_ends_with_the_last_person_and_can_begin_only_once() {
+    let mut lab = lab();
+    assert_eq!(lab.state.start_recording("room"), Err(RecordingRefusal::NoRoom));
+    let page = lab.call(1, "chromium-example-client");
+    assert_eq!(lab.state.stop_recording("room"), Err(RecordingRefusal::NotRecording));
+    let id = start(&mut lab);
+    assert_eq!(lab.state.start_recording("room"), Err(RecordingRefusal::Already));
+    assert!(lab.state.is_recording(&id));
+    lab.say(page.socket, json!({"type":"leave"}));
+    assert_eq!(told(&mut lab).last(), Some(&ToRecorder::Stop { recording_id: id.clone() }));
+    assert!(!lab.state.is_recording(&id));
+}
+
+#[test]
+fn a_server_that_records_nothing_says_so() {
+    let mut lab = Lab::new();
+    lab.call(1, "chromium-example-client");
+    assert_eq!(lab.state.start_recording("room"), Err(RecordingRefusal::Off));
+    lab.turn();
+    assert_eq!((told(&mut lab), names(&lab.commands()).contains(&"record")), (vec![], false));
+}
+
+#[test]
+fn a_killed_signaling_process_goes_on_recording_and_says_everything_again() {
+    let mut lab = lab();
+    lab.call(1, "chromium-example-client");
+    let id = start(&mut lab);
+    let before = recorded(&mut lab).0;
+    let mut lab = lab.kill();
+    let said = told(&mut lab);
+    assert!(matches!(said.first(), Some(ToRecorder::Begin)) && matches!(said.last(), Some(ToRecorder::All)));
+    assert!(
+        said.iter().any(|one| matches!(one, ToRecorder::Record { recording_id, .. } if *recording_id == id))
+    );
+    assert_eq!(recorded(&mut lab).0, before);
+    assert!(lab.state.is_recording(&id));
+}
+
+#[test]
+fn a_recorder_that_comes_back_is_told_everything() {
+    let mut lab = lab();
+    lab.call(1, "chromium-example-client");
+    start(&mut lab);
+    told(&mut lab);
+    lab.state.recorder_said(FromRecorder::Ready);
+    lab.turn();
+    let said = told(&mut lab);
+    assert_eq!(said.len(), 4, "{said:?}");
+    assert_eq!(people(&said)[0].tracks.len(), 2);
+}
+
+#[test]
+fn a_room_may_record_itself_unless_somebody_ends_that() {
+    let mut lab = lab();
+    let now = lab.now;
+    let room = lab.state.create_room("Lecture", None, now).unwrap().id;
+    lab.state.set_records_itself(&room, true);
+    lab.turn();
+    assert!(!lab.state.view_of_room(&room).unwrap().recording);
+    let page = lab.join(1, &room, "one");
+    assert!(!lab.state.view_of_room(&room).unwrap().recording, "nobody publishes yet");
+    lab.offer(&page, &common::fixture("chromium-example-client"));
+    assert!(lab.state.view_of_room(&room).unwrap().recording);
+    lab.state.stop_recording(&room).unwrap();
+    lab.turn();
+    lab.say(page.socket, json!({"type":"leave"}));
+    assert!(!lab.state.view_of_room(&room).unwrap().recording);
+    let page = lab.join(2, &room, "two");
+    lab.offer(&page, &common::fixture("chromium-example-client"));
+    assert!(lab.state.view_of_room(&room).unwrap().recording, "the next time it does");
+}
+
+#[test]
+fn how_it_goes_is_shown_and_webhooks_tell_of_it() {
+    let to = volley_signaling::webhooks::WebhookSettings {
+        url: "http://receiver".into(),
+        secrets: vec!["s".into()],
+        spool: None,
+    };
+    let mut config = recording_config();
+    config.settings.webhooks = Some(to);
+    let mut lab = Lab::after(MemoryStore::default(), config);
+    lab.call(1, "chromium-example-client");
+    let id = start(&mut lab);
+    let failure = Some("no space left".to_owned());
+    let progress =
+        Progress { recording_id: id.clone(), bytes: 7, seconds: 3, failure, ..Progress::default() };
+    lab.state.recorder_said(FromRecorder::Status(progress.clone()));
+    lab.turn();
+    let shown = lab.state.recording_of("room").unwrap();
+    assert_eq!((shown.bytes, shown.seconds, shown.failure), (7, 3, progress.failure.clone()));
+    lab.state.stop_recording("room").unwrap();
+    lab.state.recorder_said(FromRecorder::Ended {
+        room_id: "room".to_owned(),
+        room_name: "room".to_owned(),
+        progress,
+        interrupted: false,
+    });
+    lab.turn();
+    let mut types = vec![];
+    while !lab.deliveries.is_empty() {
+        for delivery in std::mem::take(&mut lab.deliveries) {
+            let body: serde_json::Value = serde_json::from_str(&delivery.body).unwrap();
+            let kind = body["type"].as_str().unwrap().to_owned();
+            if kind.starts_with("recording-") {
+                assert_eq!(body["recording"]["recordingId"], json!(id));
+                types.push(kind);
+            }
+            lab.state.webhook_answered((&delivery.room, delivery.number), true, lab.now);
+            lab.turn();
+        }
+    }
+    assert_eq!(types, ["recording-started", "recording-failed", "recording-stopped", "recording-ready"]);
+}

@@ -1,0 +1,204 @@
+// A room is recorded: three people, one of whom shares a screen and one of whom leaves and comes back. What
+// was painted into the pictures is read from the files again.
+import { createHash } from 'node:crypto';
+import fs from 'node:fs';
+import path from 'node:path';
+import { receiving } from '../harness/calls.js';
+import { api, join, leave } from '../harness/room.js';
+import { log, sleep, until } from '../harness/shell.js';
+import { apartMs, beeps, counted, flashes, pictureAt, pictures, probe } from '../measure/recorded.js';
+
+export const FOLDER = path.join('/tmp', `volley-recordings-${process.pid}`);
+const ORIGIN = 'http://localhost:8080';
+const COMPLETE_WITHIN_MS = 15_000;
+// Sound and picture are compared over so many seconds at either end.
+const END_SECONDS = 10;
+const MOST_MISREAD = 0.05;
+
+export const name = 'record';
+export const about = 'a recorded room: every file plays, in step, and holds every picture that was sent';
+export const needsServer = true;
+export const environment = { VOLLEY_RECORDING__PATH: FOLDER };
+export const cases = [
+  { name: 'record-vp8', run: (context) => recorded(context, 'VP8') },
+  ...['VP9', 'AV1', 'H264'].map((codec) => ({ name: `record-${codec.toLowerCase()}`, run: (context) => inCodec(context, codec) })),
+];
+
+async function recorded(context, codec) {
+  context.onClose(() => fs.rmSync(FOLDER, { recursive: true, force: true }));
+  const { room } = context;
+  const ada = await join(context, 'chromium', 1, room, { codec });
+  const ben = await join(context, 'chromium', 2, room, { codec });
+  await receiving(ada.page, 'call', 2);
+  await ada.page.evaluate(listen);
+  const before = await Promise.all([ada, ben].map(published));
+  const began = Date.now();
+  const started = await post(`/api/rooms/${room}/recording/start`);
+  const again = await post(`/api/rooms/${room}/recording/start`);
+  const cleo = await join(context, 'chromium', 3, room, { codec });
+  await share(ada.page);
+  await sleep(partOf(context, 0.5));
+  await leave(cleo);
+  const back = await join(context, 'chromium', 3, room, { codec });
+  await sleep(partOf(context, 0.5));
+  const progress = (await api(`/api/rooms/${room}/recording`)).body;
+  const after = await Promise.all([ada, ben].map(published));
+  const stopped = await post(`/api/rooms/${room}/recording/stop`);
+  const lasted = Date.now() - began;
+  const manifest = await complete(room, started.body.recordingId);
+  const heard = await ada.page.evaluate(() => globalThis.heard);
+  const expected = [[ada, 'camera'], [ada, 'screen'], [ben, 'camera'], [cleo, 'camera'], [back, 'camera']];
+  const files = await Promise.all(manifest.files.map((file) => examine(room, manifest, file)));
+  // A screen has too few pictures to tell flashes from beeps by.
+  const cameras = files.filter(({ shows }) => shows === 'camera');
+  const worst = (figure) => Math.max(...cameras.map((file) => file[figure] ?? 0));
+  const names = Object.fromEntries(manifest.participants.map(({ participantId, participantName }) => [participantId, participantName]));
+  const shown = manifest.files.map(({ participantId, shows }) => `${names[participantId]} ${shows}`).sort();
+  const wanted = expected.map(([{ name: who }, shows]) => `${who} ${shows}`).sort();
+  const { limits } = context;
+  const sent = after.map((frames, place) => frames - before[place]);
+  const kept = sent.map((frames, place) => framesOf(manifest, [ada, ben][place].name) / frames);
+  const longest = Math.max(...manifest.files.map(({ offsetMs, durationMs }) => offsetMs + durationMs));
+  return {
+    files: files.length,
+    framesDecoded: files.reduce((sum, file) => sum + (file.frames ?? 0), 0),
+    // Of what the two who were there all the time sent of their best layer.
+    framesPublished: sent,
+    shareOfPublished: kept.map((share) => Math.round(share * 1000) / 1000),
+    avSyncAtStartMs: worst('startMs'),
+    avSyncAtEndMs: worst('endMs'),
+    droppedPackets: manifest.droppedPackets,
+    gaps: manifest.files.reduce((sum, { gaps }) => sum + gaps.length, 0),
+    failures: [
+      started.status === 201 || `the start was answered with ${started.status}`,
+      again.status === 409 || `a second start was answered with ${again.status}`,
+      stopped.status === 200 || `the end was answered with ${stopped.status}`,
+      progress.bytes > 0 || `in the middle there were ${JSON.stringify(progress)}`,
+      JSON.stringify(heard) === '["recording-started","recording-stopped"]' || `the page heard ${JSON.stringify(heard)}`,
+      JSON.stringify(shown) === JSON.stringify(wanted) || `the files show ${shown} instead of ${wanted}`,
+      manifest.droppedPackets === 0 || `${manifest.droppedPackets} packets were dropped`,
+      Math.abs(longest - lasted) < 3000 || `the recording plays for ${longest} ms of ${lasted}`,
+      kept.every((share) => share >= limits.leastRecorded) || `of ${sent} pictures only ${kept} are in the files`,
+      cameras.some(({ startMs, endMs }) => startMs !== null && endMs !== null) || 'no file has flashes and beeps',
+      worst('startMs') <= limits.mostRecordedAvSyncMs || `at the start sound and picture are ${worst('startMs')} ms apart`,
+      worst('endMs') <= limits.mostRecordedAvSyncMs || `at the end sound and picture are ${worst('endMs')} ms apart`,
+      ...files.flatMap(({ failures }) => failures),
+      ...(await removed(room, manifest.recordingId)),
+    ].filter((failure) => failure !== true),
+  };
+}
+
+// Two people in another codec: the file says which, plays, and is in step.
+async function inCodec(context, codec) {
+  context.onClose(() => fs.rmSync(FOLDER, { recursive: true, force: true }));
+  const { room, limits } = context;
+  const ada = await join(context, 'chromium', 1, room, { codec });
+  const ben = await join(context, 'chromium', 2, room, { codec });
+  await receiving(ada.page, 'call', 2);
+  await receiving(ben.page, 'call', 1);
+  const { body } = await post(`/api/rooms/${room}/recording/start`);
+  await sleep(Math.max(Math.min(context.seconds, 15), 10) * 1000);
+  await post(`/api/rooms/${room}/recording/stop`);
+  const manifest = await complete(room, body.recordingId);
+  const files = await Promise.all(manifest.files.map((file) => examine(room, manifest, file)));
+  const names = manifest.files.map(({ name: file }) => path.extname(file));
+  const codecs = manifest.files.map(({ video }) => video?.codec);
+  const sync = Math.max(...files.map(({ startMs, endMs }) => Math.max(startMs ?? 0, endMs ?? 0)));
+  return {
+    framesDecoded: files.map(({ frames }) => frames),
+    avSyncMs: sync,
+    failures: [
+      files.length === 2 || `${files.length} files instead of two`,
+      codecs.every((found) => found === codec) || `the files hold ${codecs}`,
+      names.every((end) => end === (codec === 'H264' ? '.mkv' : '.webm')) || `the files end with ${names}`,
+      files.every(({ frames }) => frames > 50) || 'there are too few pictures',
+      files.some(({ startMs, endMs }) => startMs !== null && endMs !== null) || 'no file has flashes and beeps',
+      sync <= limits.mostRecordedAvSyncMs || `sound and picture are ${sync} ms apart`,
+      ...files.flatMap(({ failures }) => failures),
+      ...(await removed(room, manifest.recordingId)),
+    ].filter((failure) => failure !== true),
+  };
+}
+
+const partOf = (context, part) => Math.max(context.seconds, 16) * 1000 * part;
+
+const post = (address) => api(address, { method: 'POST' });
+
+// Pictures that somebody sent of the encoding of which they sent the most.
+async function published({ page }) {
+  const sent = await page.evaluate(async () => [...(await volley.pc.getStats()).values()].filter(({ type, kind }) => type === 'outbound-rtp' && kind === 'video').map(({ framesSent }) => framesSent ?? 0));
+  return Math.max(...sent);
+}
+
+function framesOf(manifest, name) {
+  const { participantId } = manifest.participants.find(({ participantName }) => participantName === name);
+  const theirs = manifest.files.filter((file) => file.participantId === participantId && file.shows === 'camera');
+  return theirs.reduce((sum, { video }) => sum + (video?.frames ?? 0), 0);
+}
+
+// Runs in the page: keeps what it is told of recordings.
+function listen() {
+  globalThis.heard = [];
+  volley.signaling.addEventListener('message', ({ detail }) => detail.type.startsWith('recording-') && heard.push(detail.type));
+}
+
+// The page's own button, with a painted screen in place of the browser's chooser.
+export async function share(page) {
+  await page.evaluate(() => {
+    const screen = volleyTest.source.start();
+    navigator.mediaDevices.getDisplayMedia = async () => new MediaStream([screen.video.track.clone(), screen.audio.track.clone()]);
+    document.querySelector('#share').click();
+  });
+  await until('the screen is shared', () => page.evaluate(() => volley.state().screen));
+}
+
+export function complete(room, recordingId) {
+  return until('the recording is complete', async () => {
+    const { body } = await api(`/api/rooms/${room}/recordings`);
+    return body.recordings?.find((one) => one.recordingId === recordingId && one.state === 'complete');
+  }, { timeoutMs: COMPLETE_WITHIN_MS, everyMs: 200 });
+}
+
+// Fetches a file in two parts, and looks at what is in it.
+async function examine(room, manifest, file) {
+  const failures = [];
+  const address = `${ORIGIN}/api/rooms/${room}/recordings/${manifest.recordingId}/files/${file.name}`;
+  const head = await fetch(address, { headers: { range: 'bytes=0-999' } });
+  const rest = await fetch(address, { headers: { range: 'bytes=1000-' } });
+  const bytes = Buffer.concat([Buffer.from(await head.arrayBuffer()), Buffer.from(await rest.arrayBuffer())]);
+  if (head.status !== 206 || rest.status !== 206) failures.push(`${file.name}: parts were answered with ${head.status} and ${rest.status}`);
+  if (createHash('sha256').update(bytes).digest('hex') !== file.sha256) failures.push(`${file.name}: another checksum`);
+  const copy = path.join(FOLDER, `copy-${file.name}`);
+  fs.writeFileSync(copy, bytes);
+  const told = await probe(copy);
+  if (Math.abs(told.durationMs - file.durationMs) > 100) failures.push(`${file.name}: plays for ${told.durationMs} ms, the manifest says ${file.durationMs}`);
+  const all = await pictures(copy);
+  if (all.length !== file.video?.frames) failures.push(`${file.name}: ${all.length} pictures decoded of ${file.video?.frames}`);
+  const { read, painted, backwards } = counted(all);
+  // The smallest layer is sometimes misread.
+  if (backwards > read * MOST_MISREAD) failures.push(`${file.name}: ${backwards} of ${read} pictures go back in time`);
+  const [startMs, endMs] = await inStep(copy, all);
+  log(`${file.name}: ${all.length} pictures, ${read} of ${painted} read, ${startMs} and ${endMs} ms apart`, JSON.stringify(file.gaps));
+  failures.push(...(await seeks(copy, file.name, all)));
+  return { shows: file.shows, frames: all.length, startMs, endMs, failures };
+}
+
+async function inStep(copy, all) {
+  const [seen, heard] = [flashes(all), await beeps(copy)];
+  const end = all.at(-1)?.time ?? 0;
+  return [apartMs(seen, heard, 0, END_SECONDS), apartMs(seen, heard, end - END_SECONDS, end)];
+}
+
+async function seeks(copy, file, all) {
+  const target = all.slice(Math.floor(all.length / 2)).find(({ what }) => what) ?? all.find(({ what }) => what);
+  const found = target && (await pictureAt(copy, target.time));
+  if (found && found.counter === target.what.counter) return [];
+  return [`${file}: sought ${JSON.stringify(target)} and found ${JSON.stringify(found)}`];
+}
+
+async function removed(room, recordingId) {
+  const address = `/api/rooms/${room}/recordings/${recordingId}`;
+  const { status } = await api(address, { method: 'DELETE' });
+  const after = (await api(address)).status;
+  return status === 204 && after === 404 ? [] : [`removing was answered with ${status}, and then looking with ${after}`];
+}

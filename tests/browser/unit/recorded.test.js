@@ -1,0 +1,32 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { apartMs, counted, flashes, readStrip } from '../measure/recorded.js';
+
+const { format } = globalThis.volleyTest;
+
+function painted(bits) {
+  const rows = new Uint8Array(640 * 32);
+  bits.forEach((bit, block) => {
+    for (let y = 0; y < 32; y += 1) rows.fill(bit ? 235 : 16, y * 640 + block * 32, y * 640 + (block + 1) * 32);
+  });
+  return rows;
+}
+
+test('what is painted into a strip is read from it, and nothing from a picture without one', () => {
+  const what = { id: 3, flash: true, counter: 1234 };
+  assert.deepEqual(readStrip(painted(format.encode(what))), what);
+  assert.equal(readStrip(new Uint8Array(640 * 32).fill(90)), null);
+});
+
+test('flashes and beeps of one second are compared, and those that have no other are not', () => {
+  const all = Array.from({ length: 90 }, (_, n) => ({ time: n / 30, what: { flash: n % 30 < 3, counter: n } }));
+  assert.deepEqual(flashes(all), [1, 2]);
+  assert.equal(apartMs([1, 2, 3], [1.03, 2.02], 0, 10), 30);
+  assert.equal(apartMs([1], [1.6], 0, 10), null);
+});
+
+test('pictures that are missing are counted over the wrap of the counter', () => {
+  const last = format.counterModulus - 1;
+  const all = [last - 1, last, 0, 3].map((counter) => ({ what: { counter } }));
+  assert.deepEqual(counted([...all, { what: null }]), { read: 4, painted: 6, backwards: 0 });
+});
