@@ -32,11 +32,12 @@ fn told(lab: &mut Lab) -> Vec<ToRecorder> {
 }
 
 fn people(told: &[ToRecorder]) -> Vec<&Person> {
-    let person = |message| match message {
-        &ToRecorder::Person { ref person, .. } => Some(person),
-        _ => None,
-    };
-    told.iter().filter_map(person).collect()
+    told.iter()
+        .filter_map(|message| match message {
+            ToRecorder::Person { person, .. } => Some(person),
+            _ => None,
+        })
+        .collect()
 }
 
 /// What the workers were told to hand over, and what no longer.
