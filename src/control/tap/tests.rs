@@ -1,3 +1,5 @@
+//! What is handed over arrives, what is not is told, and nonsense is an error.
+
 use super::*;
 
 fn packet(index: u64) -> Tapped {
