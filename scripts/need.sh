@@ -89,7 +89,7 @@ install_rust() {
 
 # Programs from PyPI, each in a virtual environment of its own that stays for the next time.
 python_tools=${XDG_CACHE_HOME:-$HOME/.cache}/volley
-declare -A python_versions=([aiortc]=1.16.0 [schemathesis]=4.32.5)
+declare -A python_versions=([aiortc]=1.16.0 [schemathesis]=4.32.5 [imageio-ffmpeg]=0.8.1)
 
 # need_python_tool NAME: makes $python_tools/NAME with the version above, if it is not there.
 need_python_tool() {
@@ -104,6 +104,18 @@ need_python_tool() {
         return 1
     fi
     echo "$version" >"$folder/version"
+}
+
+# An ffmpeg that speaks WHIP (8.1 or newer), which few distributions have; PyPI has one without anything around it.
+# Tests find it by VOLLEY_FFMPEG.
+need_ffmpeg() {
+    if ffmpeg -hide_banner -h muxer=whip 2>/dev/null | grep -q dtls_active; then
+        VOLLEY_FFMPEG=$(command -v ffmpeg)
+    else
+        need_python_tool imageio-ffmpeg || return 1
+        VOLLEY_FFMPEG=$("$python_tools/imageio-ffmpeg/bin/python" -c 'import imageio_ffmpeg; print(imageio_ffmpeg.get_ffmpeg_exe())')
+    fi
+    export VOLLEY_FFMPEG
 }
 
 # promtool alone, out of Debian's prometheus: the package itself would start a server, and on the port of our

@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use volley::base::{ParticipantId, Path, RoomId, SocketIndex, Time, TransportId, WallClock, WorkerId};
 use volley::control::Command;
 use volley::control::message::OpenTransport;
-use volley::control::types::{Fingerprint, FingerprintHash, IceCredentials, Password};
+use volley::control::types::{DtlsRole, Fingerprint, FingerprintHash, IceCredentials, Password};
 use volley::shard::counters::Drop;
 use volley::shard::{Datagram, MeshBatch, Shard, ShardConfig, Steer};
 use volley::sim::outbox::SimOutbox;
@@ -142,6 +142,7 @@ impl Pair {
             local: credentials(&fragment(shard, transport)),
             remote: credentials(THEIRS),
             fingerprint,
+            role: DtlsRole::Server,
             cname: "nobody".try_into().expect("it is short"),
         };
         self.command(shard, Command::OpenRoom { room });

@@ -251,6 +251,44 @@ fn when_an_encoder_gives_up_a_layer_viewers_fall_to_one_that_comes() {
 }
 
 #[test]
+fn who_is_alone_sends_no_picture_and_is_seen_soon_when_somebody_comes() {
+    let mut alone = layered_call_of(2);
+    alone.actions.retain(|(_, action)| *action == Action::Join(0));
+    alone.end = ms(8_000);
+    assert_eq!(judge(alone).paused[&0], [true; 3]);
+    let mut scenario = layered_call_of(2);
+    scenario.actions = vec![(ms(0), Action::Join(0)), (ms(8_000), Action::Join(1))];
+    scenario.end = ms(9_500);
+    let verdict = judge(scenario);
+    assert_eq!(shown_layers(1, &verdict), [2], "within a second and a half");
+    assert_eq!(verdict.paused[&0], [false, true, false], "nobody needs the middle one");
+}
+
+#[test]
+fn a_picture_is_sent_again_when_the_only_tile_for_it_is_no_longer_hidden() {
+    let mut scenario = layered_call_of(2);
+    let limit = |at, max_height| (ms(at), Action::Limit { who: 1, max_height });
+    scenario.actions.extend([limit(2_000, Some(0)), limit(9_000, None)]);
+    scenario.end = ms(8_900);
+    // Whoever hides a tile sees nothing of it, which an oracle minds.
+    assert_eq!(World::new(scenario.clone()).judge().paused[&0], [true; 3]);
+    scenario.end = ms(10_500);
+    let verdict = judge(scenario);
+    assert_eq!((shown_layers(1, &verdict), verdict.paused[&0][2]), (vec![2], false));
+}
+
+#[test]
+fn what_comes_with_pictures_restores_those_that_get_lost() {
+    let mut scenario = call_of(2);
+    scenario.people.iter_mut().for_each(|plan| (plan.fec, plan.rtx, plan.up.loss) = (true, false, 0.03));
+    scenario.actions.push((ms(9_000), Action::Heal));
+    scenario.end = ms(12_000);
+    let verdict = judge(scenario);
+    assert!(verdict.restored > 5, "{}", verdict.restored);
+    assert!(dropped("empty", &verdict) > 100 && dropped("bad-fec", &verdict) == 0, "{:?}", verdict.drops);
+}
+
+#[test]
 fn each_packet_crosses_to_another_shard_once_however_many_watch_there() {
     let mut scenario = call_of(8).spread_over(2, MeshPlan::CALM);
     scenario.people.iter_mut().for_each(|plan| plan.pairs = 7);

@@ -4,6 +4,7 @@ use std::time::Duration;
 use volley::base::Time;
 use volley::control::types::{Codec, Kind};
 use volley::sim::link::{Bottleneck, LinkOptions};
+use volley::sim::rate::call::{self, CallPlan};
 use volley::sim::rate::plan::Plan;
 use volley::sim::rate::run;
 use volley::sim::rate::score::Score;
@@ -53,6 +54,31 @@ fn two_receivers_on_one_link_get_about_the_same() {
 }
 
 #[test]
+fn the_product_serves_a_link_that_shrinks_as_its_model_does() {
+    let score = call_row("5 to 0.5 to 5 Mbit/s");
+    assert!(score.drained.is_some_and(|drained| drained <= 2 * SECOND), "{score}");
+    assert!(score.back.is_some_and(|back| back <= 15 * SECOND), "{score}");
+    assert!(score.longest_gap <= Duration::from_millis(1_000), "{score}");
+}
+
+#[test]
+fn who_tells_an_estimate_of_their_own_is_followed_down_and_up_again() {
+    let score = call_row("REMB, 5 to 0.5 to 5 Mbit/s");
+    assert!(score.drained.is_some_and(|drained| drained <= 3 * SECOND), "{score}");
+    assert!(score.back.is_some(), "{score}");
+}
+
+#[test]
+fn every_row_stands_in_the_committed_table() {
+    let table = include_str!("../src/sim/rate/scoreboard.txt");
+    let (models, calls) = (Plan::all(), CallPlan::all());
+    for name in models.iter().map(|plan| plan.name).chain(calls.iter().map(|plan| plan.down.name)) {
+        let stands = table.lines().any(|line| line.starts_with(&format!("{name}  ")));
+        assert!(stands, "{name} is missing: cargo run --release --bin sim -- scoreboard");
+    }
+}
+
+#[test]
 fn the_same_row_twice_is_the_same_run() {
     assert_eq!(row("swings, 3 and 1 Mbit/s, 5 s each"), row("swings, 3 and 1 Mbit/s, 5 s each"));
 }
@@ -72,6 +98,14 @@ fn an_open_link_is_never_held_up() {
 fn row(name: &str) -> Score {
     let plan = Plan::all().into_iter().find(|plan| plan.name == name).expect("the scoreboard has it");
     run(&plan, 1)
+}
+
+fn call_row(name: &str) -> Score {
+    let plan =
+        CallPlan::all().into_iter().find(|plan| plan.down.name == name).expect("the scoreboard has it");
+    let (score, violations) = call::run(&plan, 1);
+    assert!(violations.is_empty(), "{violations:#?}");
+    score
 }
 
 /// Two people of whom the second is behind a link of so many bytes a second, with a queue of 200 ms,

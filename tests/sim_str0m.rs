@@ -18,8 +18,8 @@ use volley::base::{
 };
 use volley::control::message::{OpenSlot, OpenTransport, Publish};
 use volley::control::types::{
-    self, Codec, CodecParameters, Encoding, ExtensionIds, FingerprintHash, IceCredentials, Kind, Mid,
-    Password, Source, TransportState,
+    self, Codec, CodecParameters, DtlsRole, Encoding, ExtensionIds, FingerprintHash, IceCredentials, Kind,
+    Mid, Password, Source, TransportState,
 };
 use volley::control::{Command, Event};
 use volley::shard::{Datagram, Shard, ShardConfig};
@@ -323,7 +323,19 @@ impl Foreign {
             let index = self.sent[kind as usize];
             self.sent[kind as usize] += 1;
             let (room, track) = (ROOM, self.track(kind));
-            let tag = Tag { room, track, index, captured: now, frame: 0, key, first, last, kind, layer: 0 };
+            let tag = Tag {
+                room,
+                track,
+                index,
+                captured: now,
+                frame: 0,
+                key,
+                first,
+                last,
+                kind,
+                corrected: false,
+                layer: 0,
+            };
             let mut payload = descriptor(codec, &Shape { frame: 0, key, first, last });
             payload::write(&mut payload, &tag, if kind == Kind::Audio { 80 } else { 900 });
             let payload: Arc<[u8]> = payload.into();
@@ -382,6 +394,7 @@ fn commands(number: u64, rtc: &Rtc, fingerprint: &str, ours: &IceCreds, theirs: 
             local: credentials(ours),
             remote: credentials(theirs),
             fingerprint: parse_fingerprint(fingerprint),
+            role: DtlsRole::Server,
             cname: "foreign".try_into().expect("it is short"),
         })),
     ];
@@ -400,6 +413,7 @@ fn commands(number: u64, rtc: &Rtc, fingerprint: &str, ours: &IceCreds, theirs: 
             muted: false,
             encodings: std::iter::once(encoding).collect(),
             codecs: codecs.clone().collect(),
+            correction: None,
             extensions: extensions(),
         })));
         let (ssrc, rtx) =

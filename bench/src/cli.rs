@@ -114,6 +114,15 @@ fn seconds(text: &str) -> Result<Duration, String> {
     if duration.is_zero() { Err(String::from("nothing can be measured in no time")) } else { Ok(duration) }
 }
 
+/// How many layers a picture is sent in: what browsers do, and what they do not.
+fn layers(text: &str) -> Result<u32, String> {
+    match text {
+        "1" => Ok(1),
+        "3" => Ok(3),
+        other => Err(format!("{other:?} is neither 1 nor 3, and browsers send no other number of layers")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -145,5 +154,25 @@ mod tests {
         {
             assert!(parse(&format!("volley-bench {line}")).is_err(), "{line}");
         }
+        for line in ["--layers 2", "--layers 3 --bitrate 5", "--layers 3 --no-video", "--tiles 180"] {
+            assert!(parse(&format!("volley-bench swarm {line}")).is_err(), "{line}");
+        }
+    }
+
+    fn checked(line: &str) -> Result<(), String> {
+        match parse(&format!("volley-bench swarm {line}")).expect("it is well-formed").command {
+            Command::Swarm(swarm) => swarm.check().map_err(|error| error.to_string()),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn layers_are_for_volley_over_its_websocket() {
+        for line in ["--layers 3", "--layers 3 --tiles 180,720", "--start janus", "--layers 1 --over whip"] {
+            assert_eq!(checked(line), Ok(()), "{line}");
+        }
+        let refusal = |line| checked(line).expect_err("it is refused");
+        assert!(refusal("--layers 3 --start janus").contains("janus"));
+        assert!(refusal("--layers 3 --over whip").contains("--over websocket"));
     }
 }

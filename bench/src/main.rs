@@ -36,6 +36,9 @@ fn main() -> ExitCode {
 
 /// Does what needs the machine as it is, and starts the rest in namespaces.
 fn outside(cli: &Cli) -> anyhow::Result<ExitCode> {
+    if let Command::Swarm(swarm) = &cli.command {
+        swarm.check()?;
+    }
     if let Some(report) = beside(cli)? {
         report.deliver(cli.common.json, cli.common.out.as_deref())?;
         return Ok(ExitCode::SUCCESS);

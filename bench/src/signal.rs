@@ -5,6 +5,7 @@
 //! later, when others join the room; the engine recognises what it receives by the stamp in each
 //! payload, so it need not be told of new streams.
 
+use anyhow::bail;
 use async_trait::async_trait;
 use std::net::SocketAddr;
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -27,11 +28,53 @@ pub(crate) enum Kind {
     Video,
 }
 
+/// Layers of a picture that is sent in several sizes at once.
+pub(crate) const LAYERS: usize = 3;
+
+/// Their RIDs (RFC 8851), the smallest first: those of the server's client library.
+const RIDS: [&str; LAYERS] = ["l", "m", "h"];
+
+/// One of the [`LAYERS`] of a picture, by size: 0 is the smallest.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct Layer(u8);
+
+impl Layer {
+    /// All of them, the smallest first.
+    pub(crate) const ALL: [Layer; LAYERS] = [Layer(0), Layer(1), Layer(2)];
+
+    /// The layer with this place, if there is one.
+    pub(crate) fn at(place: usize) -> Option<Layer> {
+        Layer::ALL.get(place).copied()
+    }
+
+    /// Its place.
+    pub(crate) fn place(self) -> usize {
+        usize::from(self.0)
+    }
+
+    /// As SDP and header extensions call it.
+    pub(crate) fn rid(self) -> &'static str {
+        RIDS[self.place()]
+    }
+}
+
+/// Which layers of somebody's picture the server wants to be sent. Always all that is known, so the
+/// last one is the truth.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Wanted {
+    /// Whose.
+    pub(crate) person: Person,
+    /// By place; those it does not name are wanted.
+    pub(crate) layers: [bool; LAYERS],
+}
+
 /// What a participant wants to publish under which SSRCs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Publish {
     /// Sound or picture.
     pub(crate) kind: Kind,
+    /// Which of the layers of its picture it is; `None` where there is one encoding.
+    pub(crate) layer: Option<Layer>,
     /// The stream's own.
     pub(crate) ssrc: u32,
     /// That of its retransmissions; pictures only.
@@ -80,6 +123,8 @@ pub(crate) struct Sending {
     pub(crate) transport_cc: Option<u8>,
     /// Id of the loudness (RFC 6464), where agreed on.
     pub(crate) audio_level: Option<u8>,
+    /// Ids of the RID and of that of retransmissions (RFC 8852), where it is one of several layers.
+    pub(crate) rids: Option<(u8, u8)>,
 }
 
 /// One ICE, DTLS and SRTP association between the load and the server.
@@ -131,6 +176,21 @@ pub(crate) trait Signaling: Send + Sync {
     /// where there are no such, and when it was asked for before.
     fn later(&self) -> Option<UnboundedReceiver<Association>> {
         None
+    }
+
+    /// What the server says of layers that are to be sent, as it comes. Whoever runs the load obeys.
+    /// `None` where it says nothing of the kind, and when it was asked for before.
+    fn wanted(&self) -> Option<UnboundedReceiver<Wanted>> {
+        None
+    }
+
+    /// Somebody needs no more than so many lines of each picture from now on.
+    ///
+    /// # Errors
+    /// When the server is not told such things, or they are not there.
+    fn need(&self, person: Person, lines: u16) -> anyhow::Result<()> {
+        let Person { room, number } = person;
+        bail!("this server is not told that room {room} person {number} needs {lines} lines of each picture")
     }
 
     /// Leaves the room.

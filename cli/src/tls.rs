@@ -1,11 +1,12 @@
-//! The certificate of HTTPS: read from files, again when they have changed, or made for trying things
-//! out.
+//! The certificate of HTTPS: read from files, again when they have changed, whether they are named or where
+//! ACME keeps what it fetched; or made, for trying things out and until one is fetched.
 
 use crate::config::Config;
 use anyhow::{Context as _, ensure};
 use std::fs::{self, Metadata};
 use std::net::IpAddr;
 use std::os::unix::fs::MetadataExt as _;
+use volley_signaling::acme::certificate_path;
 use volley_signaling::tls::TlsIdentity;
 
 /// Where the certificate comes from, and as it was last read.
@@ -26,15 +27,41 @@ const MAX_PEM_BYTES: usize = 100 << 10;
 
 const CERTIFICATE: &str = "tls.certificate";
 const KEY: &str = "tls.key";
+const FOLDER: &str = "tls.acme.folder";
+
+/// A file, and the key that says where it is.
+struct Place {
+    key: &'static str,
+    path: String,
+}
+
+/// Where certificate and key are, if they are anywhere: what ACME fetched is one file.
+fn places(config: &Config) -> Option<[Place; 2]> {
+    let named = |key| Place { key, path: config.get(key) };
+    match config.acme() {
+        Some(acme) => {
+            let path = certificate_path(&acme.folder).display().to_string();
+            Some([Place { key: FOLDER, path: path.clone() }, Place { key: FOLDER, path }])
+        }
+        None => Some([named(CERTIFICATE), named(KEY)]).filter(|[first, _]| !first.path.is_empty()),
+    }
+}
 
 impl Certificate {
     /// As configured; one that is made is for these addresses.
     pub(crate) fn load(config: &Config, addresses: &[IpAddr]) -> anyhow::Result<Certificate> {
-        if is_named(config) {
-            let stamp = stamp(config);
-            return Ok(Certificate::Files { identity: read(config)?, stamp });
+        if let Some(acme) = config.acme() {
+            return Ok(fetched(config).unwrap_or(Certificate::Made(make(addresses, &acme.domains)?)));
         }
-        if config.get("tls.dev") { Ok(Certificate::Made(make(addresses)?)) } else { Ok(Certificate::None) }
+        if let Some(places) = places(config) {
+            let stamp = stamp(&places);
+            return Ok(Certificate::Files { identity: read(&places)?, stamp });
+        }
+        if config.get("tls.dev") {
+            Ok(Certificate::Made(make(addresses, &[])?))
+        } else {
+            Ok(Certificate::None)
+        }
     }
 
     pub(crate) fn identity(&self) -> Option<&TlsIdentity> {
@@ -47,13 +74,14 @@ impl Certificate {
     /// Reads the files again, if they have changed or `anyway`. True: there is another certificate. One
     /// that cannot be shown is an error, and the one before stays.
     pub(crate) fn renew(&mut self, config: &Config, anyway: bool) -> anyhow::Result<bool> {
-        if !is_named(config) {
-            return Ok(false);
-        }
-        let now = stamp(config);
+        let Some(places) = places(config) else { return Ok(false) };
+        let now = stamp(&places);
         match self {
             // Without HTTPS from the start there is no port for it.
             Certificate::None => return Ok(false),
+            // The first that is fetched; not before it is there.
+            Certificate::Made(_) if config.acme().is_some() && now[0].is_none() => return Ok(false),
+            Certificate::Made(_) if config.acme().is_some() => {}
             // Not every few seconds: whoever has named them says so by SIGHUP.
             Certificate::Made(_) if !anyway => return Ok(false),
             Certificate::Made(_) => {}
@@ -61,21 +89,31 @@ impl Certificate {
             // Whatever comes of it: the same mistake is told once, not every few seconds.
             Certificate::Files { stamp: before, .. } => *before = now,
         }
-        let read = read(config)?;
+        let read = read(&places)?;
         let is_news = self.identity() != Some(&read);
         *self = Certificate::Files { identity: read, stamp: now };
         Ok(is_news)
     }
 }
 
-fn is_named(config: &Config) -> bool {
-    !config.get::<String>(CERTIFICATE).is_empty()
+/// What ACME fetched at another time, so far as it can be shown: it stands in nobody's way, since another
+/// one is fetched then.
+fn fetched(config: &Config) -> Option<Certificate> {
+    let places = places(config)?;
+    let stamp = stamp(&places);
+    stamp[0]?;
+    match read(&places) {
+        Ok(identity) => Some(Certificate::Files { identity, stamp }),
+        Err(error) => {
+            tracing::warn!("the certificate that was fetched cannot be used, and another one is: {error:#}");
+            None
+        }
+    }
 }
 
-fn read(config: &Config) -> anyhow::Result<TlsIdentity> {
-    let text = |key: &str| {
-        let path: String = config.get(key);
-        let read = fs::read_to_string(&path).with_context(|| format!("{key}: {path} cannot be read"))?;
+fn read([certificate, key]: &[Place; 2]) -> anyhow::Result<TlsIdentity> {
+    let text = |Place { key, path }: &Place| {
+        let read = fs::read_to_string(path).with_context(|| format!("{key}: {path} cannot be read"))?;
         ensure!(
             read.len() <= MAX_PEM_BYTES,
             "{key}: {path} has {} bytes; at most {MAX_PEM_BYTES} are taken. A certificate and those that signed \
@@ -84,21 +122,23 @@ fn read(config: &Config) -> anyhow::Result<TlsIdentity> {
         );
         Ok(read)
     };
-    let identity = TlsIdentity { certificate: text(CERTIFICATE)?, key: text(KEY)? };
-    let [certificate, key] = [CERTIFICATE, KEY].map(|key| config.get::<String>(key));
-    identity.check().with_context(|| format!("{CERTIFICATE} {certificate} and {KEY} {key}"))?;
+    let identity = TlsIdentity { certificate: text(certificate)?, key: text(key)? };
+    identity
+        .check()
+        .with_context(|| format!("{} {} and {} {}", certificate.key, certificate.path, key.key, key.path))?;
     Ok(identity)
 }
 
-fn stamp(config: &Config) -> Stamp {
+fn stamp(places: &[Place; 2]) -> Stamp {
     let of = |file: Metadata| (file.ino(), file.mtime(), file.mtime_nsec(), file.len());
-    [CERTIFICATE, KEY].map(|key| fs::metadata(config.get::<String>(key)).ok().map(of))
+    places.each_ref().map(|place| fs::metadata(&place.path).ok().map(of))
 }
 
 /// Nobody but who made it trusts it: browsers ask before they go on.
-fn make(addresses: &[IpAddr]) -> anyhow::Result<TlsIdentity> {
+fn make(addresses: &[IpAddr], domains: &[String]) -> anyhow::Result<TlsIdentity> {
     let mut names = vec![String::from("localhost"), String::from("127.0.0.1"), String::from("::1")];
     names.extend(addresses.iter().map(IpAddr::to_string));
+    names.extend_from_slice(domains);
     names.sort();
     names.dedup();
     let made = rcgen::generate_simple_self_signed(names).context("no certificate can be made")?;
@@ -126,11 +166,11 @@ mod tests {
             fs::write(&certificate, &identity.certificate).unwrap();
             fs::write(&key, &identity.key).unwrap();
         };
-        write(&make(&[]).unwrap());
+        write(&make(&[], &[]).unwrap());
         let config = configured(&certificate, &key);
         let mut loaded = Certificate::load(&config, &[]).unwrap();
         assert!(!loaded.renew(&config, false).unwrap(), "nothing has changed");
-        let other = make(&[]).unwrap();
+        let other = make(&[], &[]).unwrap();
         write(&other);
         assert!(loaded.renew(&config, true).unwrap());
         fs::write(&key, "nothing of use").unwrap();
@@ -145,13 +185,38 @@ mod tests {
         let folder = std::env::temp_dir().join(format!("volley-tls-given-{}", std::process::id()));
         fs::create_dir_all(&folder).unwrap();
         let [certificate, key] = ["c.pem", "k.pem"].map(|name| folder.join(name).display().to_string());
-        let given = make(&[]).unwrap();
+        let given = make(&[], &[]).unwrap();
         fs::write(&certificate, &given.certificate).unwrap();
         fs::write(&key, &given.key).unwrap();
-        let mut shown = Certificate::Made(make(&[]).unwrap());
+        let mut shown = Certificate::Made(make(&[], &[]).unwrap());
         assert!(!shown.renew(&Config::build(&Sources::default()).unwrap(), true).unwrap(), "none is given");
         assert!(shown.renew(&configured(&certificate, &key), true).unwrap());
         assert_eq!(shown.identity(), Some(&given));
+        fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn what_is_fetched_takes_the_place_of_what_was_made_and_is_found_at_the_next_start() {
+        let folder = std::env::temp_dir().join(format!("volley-tls-acme-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let variables = [("VOLLEY_TLS__ACME__DOMAINS", "sfu.example.org"), ("VOLLEY_TLS__ACME__FOLDER", "")];
+        let mut variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        variables[1].1 = folder.display().to_string();
+        let config = Config::build(&Sources { variables: variables.to_vec(), ..Sources::default() }).unwrap();
+        let mut shown = Certificate::load(&config, &[]).unwrap();
+        assert!(matches!(shown, Certificate::Made(_)) && !shown.renew(&config, true).unwrap());
+        let TlsIdentity { certificate, key } = make(&[], &[]).unwrap();
+        let kept = format!("{key}{certificate}");
+        fs::write(certificate_path(&folder.display().to_string()), &kept).unwrap();
+        assert!(shown.renew(&config, false).unwrap());
+        assert!(!shown.renew(&config, false).unwrap(), "it is the same");
+        let found = Certificate::load(&config, &[]).unwrap();
+        assert_eq!(found.identity(), shown.identity());
+        fs::write(certificate_path(&folder.display().to_string()), "nothing of use").unwrap();
+        assert!(
+            matches!(Certificate::load(&config, &[]).unwrap(), Certificate::Made(_)),
+            "it starts all the same"
+        );
         fs::remove_dir_all(&folder).unwrap();
     }
 

@@ -1,12 +1,17 @@
-//! What all our TCP ports have in common: taking connections, and giving them to axum once they are ready.
+//! What all our TCP ports have in common: taking connections, not too many of one address, and giving them
+//! to axum once they are ready.
 //!
 //! Knows nothing of what makes a connection ready: its first byte, or a TLS handshake.
 
+use crate::access::{AddressLimits, Held, Tally};
 use axum::serve::Listener;
-use std::io;
-use std::net::SocketAddr;
+use std::io::{self, IoSlice};
+use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 
@@ -30,6 +35,94 @@ pub(crate) async fn next(listener: &TcpListener) -> (TcpStream, SocketAddr) {
                 tokio::time::sleep(PAUSE).await;
             }
         }
+    }
+}
+
+/// The connections of each address, at all ports together.
+#[derive(Clone)]
+pub(crate) struct Crowd {
+    limits: Arc<dyn Fn(IpAddr) -> Option<(IpAddr, AddressLimits)> + Send + Sync>,
+    connections: Arc<Tally>,
+}
+
+impl Crowd {
+    /// `limits` tells what an address counts as and may take; `None`: it is not limited.
+    pub(crate) fn new(
+        limits: impl Fn(IpAddr) -> Option<(IpAddr, AddressLimits)> + Send + Sync + 'static,
+    ) -> Crowd {
+        Crowd { limits: Arc::new(limits), connections: Arc::default() }
+    }
+
+    /// What an address counts as and may take.
+    pub(crate) fn limits_of(&self, peer: IpAddr) -> Option<(IpAddr, AddressLimits)> {
+        (self.limits)(peer)
+    }
+
+    /// The connection, counted for as long as it lives; `None`: its address has as many as one may have,
+    /// and this one is closed.
+    pub(crate) fn admit(&self, stream: TcpStream, from: SocketAddr) -> Option<Counted<TcpStream>> {
+        let Some((address, limits)) = self.limits_of(from.ip()) else {
+            return Some(Counted { io: stream, held: None });
+        };
+        let held = self.connections.hold(address, limits.connections);
+        if held.is_none() {
+            tracing::debug!(%from, "an address has too many connections; this one is closed");
+        }
+        Some(Counted { io: stream, held: Some(held?) })
+    }
+}
+
+/// A connection that counts for its address until it ends.
+pub(crate) struct Counted<T> {
+    io: T,
+    held: Option<Held>,
+}
+
+impl<T> Counted<T> {
+    /// The connection, and what must live as long as it does.
+    pub(crate) fn into_parts(self) -> (T, Option<Held>) {
+        (self.io, self.held)
+    }
+
+    /// The connection itself.
+    pub(crate) fn get_ref(&self) -> &T {
+        &self.io
+    }
+}
+
+impl<T: AsyncRead + Unpin> AsyncRead for Counted<T> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        into: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().io).poll_read(context, into)
+    }
+}
+
+impl<T: AsyncWrite + Unpin> AsyncWrite for Counted<T> {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, from: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.get_mut().io).poll_write(context, from)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().io).poll_flush(context)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().io).poll_shutdown(context)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        from: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.get_mut().io).poll_write_vectored(context, from)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
     }
 }
 

@@ -8,18 +8,23 @@
 //! - [`settings`]: what is configured.
 //! - [`mod@tls`]: HTTPS and WSS; `plain`: HTTP; `media_tcp`: media that comes over TCP, also to their ports;
 //!   `accepting`: what they have in common.
+//! - [`acme`]: certificates that are fetched and renewed.
 //! - [`webhooks`]: what others are told of rooms.
+//! - `traces`: what a collector is told of joins.
+//! - `outward`: HTTP to others.
 //! - `metrics`: what Prometheus is told.
 //! - `hub`: the one task that owns the state; `http`: everything that is served.
 
 mod accepting;
 pub mod access;
+pub mod acme;
 mod clock;
 mod http;
 mod hub;
 pub mod link;
 mod media_tcp;
 mod metrics;
+mod outward;
 mod plain;
 pub mod protocol;
 mod recorder_link;
@@ -29,6 +34,7 @@ pub mod settings;
 pub mod state;
 pub mod store;
 pub mod tls;
+mod traces;
 pub mod webhooks;
 
 pub use metrics::MetricsPort;

@@ -1,5 +1,7 @@
 //! The process from its handover to its end.
 
+use crate::accepting::Crowd;
+use crate::acme::{self, Challenges};
 use crate::clock::Clock;
 use crate::http;
 use crate::hub::Hub;
@@ -11,6 +13,7 @@ use crate::settings::Settings;
 use crate::state::{Config, Loaded, State};
 use crate::store::{self, Store};
 use crate::tls::{self, Certificates};
+use crate::webhooks::Spool;
 use anyhow::Context as _;
 use axum::serve::ListenerExt as _;
 use std::net::SocketAddr;
@@ -150,12 +153,23 @@ pub async fn serve(
     Ports { http, https, metrics, media, updates }: Ports,
     ended: impl Future<Output = ()> + Send + 'static,
 ) -> anyhow::Result<()> {
-    let certificates = config.settings.tls.as_ref().map(Certificates::new).transpose()?;
+    let challenges = Arc::<Challenges>::default();
+    let identity = config.settings.tls.as_ref();
+    let certificates =
+        identity.map(|identity| Certificates::new(identity, Arc::clone(&challenges))).transpose()?;
+    let acme = config.settings.acme.clone().zip(certificates.clone());
     let clock = Clock::start();
-    let state = State::load(config, loaded, clock.now());
+    let spool = config.settings.webhooks.as_ref().and_then(|to| to.spool.as_deref()).map(Spool::at);
+    let mut state = State::load(config, loaded, clock.now());
+    state.take_up(spool.as_ref().map(Spool::read).unwrap_or_default());
     let (rooms, participants) = state.counts();
     tracing::info!(rooms, participants, "signaling is ready");
     let hub = Hub::start(state, link, store, clock);
+    if let Some(spool) = spool {
+        // Answered after the first records were written.
+        let _ = hub.call(|_, _| ()).await;
+        spool.clear();
+    }
     tokio::spawn(take_updates(hub.clone(), updates, certificates.clone()));
     if let Some(MetricsPort { listener, workers }) = metrics {
         // Ends with the process: nobody misses the rest of a scrape.
@@ -174,20 +188,25 @@ pub async fn serve(
     tokio::spawn(async move {
         tokio::select! {
             () = ended => {}
-            () = drained.over() => drop(tokio::time::timeout(LAST_SOCKETS, drained.sockets_closed()).await),
+            () = drained.over() => {
+                tokio::join!(keep_letters(&drained), drained.finish_traces());
+                drop(tokio::time::timeout(LAST_SOCKETS, drained.sockets_closed()).await);
+            }
         }
         drop(stop);
     });
     let access = hub.watch_access();
-    let handshakes =
-        move |peer| access.borrow().limits_of_peer(peer).map(|(peer, limits)| (peer, limits.handshakes));
+    let crowd = Crowd::new(move |peer| access.borrow().limits_of_peer(peer));
     // `tap_io` makes them listeners whose connections tell their address.
-    let http = plain::listen(http, door.clone())?.tap_io(|_| {});
-    let pages = http::router(hub).into_make_service_with_connect_info::<SocketAddr>();
+    let http = plain::listen(http, crowd.clone(), door.clone())?.tap_io(|_| {});
+    if let Some((settings, certificates)) = acme {
+        tokio::spawn(acme::run(settings, certificates, Arc::clone(&challenges)));
+    }
+    let pages = http::router(hub, challenges).into_make_service_with_connect_info::<SocketAddr>();
     let plain = axum::serve(http, pages.clone()).with_graceful_shutdown(stopped(stopping.clone()));
     let secure = async {
         let Some((https, certificates)) = https.zip(certificates) else { return Ok(()) };
-        let https = tls::listen(https, certificates, door, handshakes)?.tap_io(|_| {});
+        let https = tls::listen(https, certificates, crowd, door)?.tap_io(|_| {});
         let server = axum::serve(https, pages).with_graceful_shutdown(stopped(stopping.clone()));
         server.await.context("the HTTPS server")
     };
@@ -197,6 +216,17 @@ pub async fn serve(
             stopped(stopping.clone()).await;
             tokio::time::sleep(LAST_REQUESTS).await;
         } => Ok(()),
+    }
+}
+
+/// What webhooks could not tell any more is told after the next start, where there is a file for it.
+async fn keep_letters(hub: &Hub) {
+    let left = |state: &mut State, _| {
+        let spool = state.config().webhooks.as_ref()?.spool.clone()?;
+        Some((Spool::at(&spool), state.letters_left()))
+    };
+    if let Some((spool, letters)) = hub.call(left).await.flatten() {
+        spool.write(&letters);
     }
 }
 

@@ -4,6 +4,7 @@
 //! business.
 
 use crate::access::{AccessSettings, turn_credentials};
+use crate::acme::AcmeSettings;
 use crate::protocol::IceServerView;
 use crate::tls::TlsIdentity;
 use crate::webhooks::WebhookSettings;
@@ -42,12 +43,18 @@ pub struct Settings {
     pub access: AccessSettings,
     /// What HTTPS shows, where there is HTTPS.
     pub tls: Option<TlsIdentity>,
+    /// Where its certificates are fetched, if they are.
+    #[serde(default)]
+    pub acme: Option<AcmeSettings>,
     /// Who is told what happens in rooms.
     #[serde(default)]
     pub webhooks: Option<WebhookSettings>,
     /// What is recorded, and where to; `None`: nothing may be.
     #[serde(default)]
     pub recording: Option<RecordingSettings>,
+    /// Who is told of the ways of those who come.
+    #[serde(default)]
+    pub traces: Option<TraceSettings>,
     /// The server is stopping: no new rooms from now on, and at this time, in milliseconds since 1970, or
     /// when nobody is left, the end.
     #[serde(default)]
@@ -61,6 +68,13 @@ pub struct RecordingSettings {
     pub path: PathBuf,
     /// Of several layers the best that takes no more is recorded, bit/s.
     pub video_bitrate: u32,
+}
+
+/// Where traces go.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct TraceSettings {
+    /// What OTLP calls the base URL: `/v1/traces` is put behind it.
+    pub endpoint: String,
 }
 
 /// A STUN or TURN server. What of it leaves this process is an [`IceServerView`].
@@ -186,8 +200,10 @@ impl Default for Settings {
             page: PageSettings::default(),
             access: AccessSettings::default(),
             tls: None,
+            acme: None,
             webhooks: None,
             recording: None,
+            traces: None,
             drain_until: None,
         }
     }

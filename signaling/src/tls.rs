@@ -1,15 +1,15 @@
 //! HTTPS and WSS: the certificate that is shown, which may be another one tomorrow, and connections
 //! that are handed on once their handshake is over.
 //!
-//! Knows neither files nor when they change: the supervisor reads them.
+//! Knows neither files nor when they change: the supervisor reads them, and `acme` brings others.
 
-use crate::accepting::{self, Ready, Sender};
+use crate::accepting::{self, Counted, Crowd, Ready, Sender};
 use crate::access::Tally;
+use crate::acme::{Challenges, TLS_PROTOCOL};
 use crate::media_tcp::{MediaDoor, begins_as_media};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::io;
-use std::net::IpAddr;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
@@ -22,6 +22,9 @@ use tokio_rustls::rustls::server::{ClientHello, ResolvesServerCert};
 use tokio_rustls::rustls::sign::CertifiedKey;
 use tokio_rustls::rustls::{self, ServerConfig};
 use tokio_rustls::server::TlsStream;
+
+/// A connection after its handshake.
+pub(crate) type Secure = TlsStream<Counted<TcpStream>>;
 
 /// A client that has not finished its handshake in so long will not.
 const HANDSHAKE_WITHIN: Duration = Duration::from_secs(10);
@@ -83,58 +86,69 @@ fn provider() -> CryptoProvider {
 
 /// The certificate that is shown now.
 #[derive(Debug)]
-pub(crate) struct Certificates(RwLock<Arc<CertifiedKey>>);
+pub(crate) struct Certificates {
+    shown: RwLock<Arc<CertifiedKey>>,
+    challenges: Arc<Challenges>,
+}
 
 impl Certificates {
-    pub(crate) fn new(identity: &TlsIdentity) -> Result<Arc<Certificates>, TlsError> {
-        Ok(Arc::new(Certificates(RwLock::new(Arc::new(identity.certified_key()?)))))
+    pub(crate) fn new(
+        identity: &TlsIdentity,
+        challenges: Arc<Challenges>,
+    ) -> Result<Arc<Certificates>, TlsError> {
+        let shown = RwLock::new(Arc::new(identity.certified_key()?));
+        Ok(Arc::new(Certificates { shown, challenges }))
     }
 
     /// Shows another one to whoever comes from now on.
     pub(crate) fn replace(&self, identity: &TlsIdentity) -> Result<(), TlsError> {
         let key = Arc::new(identity.certified_key()?);
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = key;
+        *self.shown.write().unwrap_or_else(PoisonError::into_inner) = key;
         Ok(())
     }
 }
 
 impl ResolvesServerCert for Certificates {
-    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner)))
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        if Challenges::is_wanted(&hello) {
+            return self.challenges.certificate(hello.server_name()?);
+        }
+        Some(Arc::clone(&self.shown.read().unwrap_or_else(PoisonError::into_inner)))
     }
 }
 
-/// Gives out connections whose handshake is over. Must be called inside the runtime. `limit` tells what an
-/// address counts as, and how many handshakes of it may be under way; `None`: as many as there are.
+/// Gives out connections whose handshake is over. Must be called inside the runtime.
 pub(crate) fn listen(
     listener: TcpListener,
     certificates: Arc<Certificates>,
+    crowd: Crowd,
     door: Option<MediaDoor>,
-    limit: impl Fn(IpAddr) -> Option<(IpAddr, usize)> + Send + 'static,
-) -> anyhow::Result<Ready<TlsStream<TcpStream>>> {
+) -> anyhow::Result<Ready<Secure>> {
     let mut config = ServerConfig::builder_with_provider(Arc::new(provider()))
         .with_safe_default_protocol_versions()?
         .with_no_client_auth()
         .with_cert_resolver(certificates);
     // A WebSocket over HTTP/2 (RFC 8441) would gain nothing here.
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config.alpn_protocols = vec![b"http/1.1".to_vec(), TLS_PROTOCOL.to_vec()];
     let (sender, ready) = Ready::at(listener.local_addr()?);
-    tokio::spawn(accept(listener, TlsAcceptor::from(Arc::new(config)), door, sender, limit));
+    tokio::spawn(accept(listener, TlsAcceptor::from(Arc::new(config)), crowd, door, sender));
     Ok(ready)
 }
 
 async fn accept(
     listener: TcpListener,
     acceptor: TlsAcceptor,
+    crowd: Crowd,
     door: Option<MediaDoor>,
-    ready: Sender<TlsStream<TcpStream>>,
-    limit: impl Fn(IpAddr) -> Option<(IpAddr, usize)> + Send,
+    ready: Sender<Secure>,
 ) {
     let handshakes = Arc::new(Semaphore::new(HANDSHAKES));
     let of_address = Arc::new(Tally::default());
     while let Ok(permit) = Arc::clone(&handshakes).acquire_owned().await {
         let (stream, address) = accepting::next(&listener).await;
-        let held = limit(address.ip()).map(|(address, most)| of_address.hold(address, most));
+        let Some(stream) = crowd.admit(stream, address) else { continue };
+        let limited = crowd.limits_of(address.ip());
+        let held = limited.map(|(address, limits)| of_address.hold(address, limits.handshakes));
         if matches!(held, Some(None)) {
             tracing::debug!(%address, "an address has too many TLS handshakes under way; this one is closed");
             continue;
@@ -152,24 +166,29 @@ async fn accept(
     }
 }
 
-/// Shakes hands; `None`: it was media, and was handed on.
+/// Shakes hands; `None`: it was media, and was handed on, or wanted to see a proof, and has.
 async fn welcome(
-    stream: TcpStream,
+    stream: Counted<TcpStream>,
     acceptor: &TlsAcceptor,
     door: Option<MediaDoor>,
-) -> io::Result<Option<TlsStream<TcpStream>>> {
+) -> io::Result<Option<Secure>> {
     if let Some(door) = door
-        && begins_as_media(&stream).await?
+        && begins_as_media(stream.get_ref()).await?
     {
+        let (stream, _until_handed_on) = stream.into_parts();
         door.take(stream).await;
         return Ok(None);
     }
-    acceptor.accept(stream).await.map(Some)
+    let stream = acceptor.accept(stream).await?;
+    let is_served = stream.get_ref().1.alpn_protocol() != Some(TLS_PROTOCOL);
+    Ok(is_served.then_some(stream))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::access::AddressLimits;
+    use std::net::IpAddr;
 
     fn identity() -> TlsIdentity {
         let made = rcgen::generate_simple_self_signed(vec![String::from("localhost")]).unwrap();
@@ -193,8 +212,11 @@ mod tests {
         use tokio::io::AsyncReadExt as _;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let limit = |peer: IpAddr| (peer == IpAddr::from([127, 0, 0, 1])).then_some((peer, 2));
-        let _kept = listen(listener, Certificates::new(&identity()).unwrap(), None, limit).unwrap();
+        let limits = AddressLimits { handshakes: 2, ..AddressLimits::default() };
+        let limited = |peer: IpAddr| (peer == IpAddr::from([127, 0, 0, 1])).then_some(peer);
+        let crowd = Crowd::new(move |peer| Some((limited(peer)?, limits)));
+        let _kept =
+            listen(listener, Certificates::new(&identity(), Arc::default()).unwrap(), crowd, None).unwrap();
         let connect = async |from: [u8; 4]| {
             let socket = tokio::net::TcpSocket::new_v4().unwrap();
             socket.bind((from, 0).into()).unwrap();
@@ -210,8 +232,8 @@ mod tests {
 
     #[test]
     fn a_certificate_that_cannot_be_shown_leaves_the_one_before() {
-        let certificates = Certificates::new(&identity()).unwrap();
-        let shown = || certificates.0.read().unwrap().cert[0].clone();
+        let certificates = Certificates::new(&identity(), Arc::default()).unwrap();
+        let shown = || certificates.shown.read().unwrap().cert[0].clone();
         let before = shown();
         let broken = TlsIdentity { certificate: String::new(), ..identity() };
         assert!(certificates.replace(&broken).is_err());

@@ -318,6 +318,32 @@ fn mute_chat_and_pin_reach_whom_they_concern() {
 }
 
 #[test]
+fn a_raised_hand_is_told_once_and_to_whoever_comes_later_even_after_a_restart() {
+    let mut lab = Lab::new();
+    let one = lab.join(1, "room", "one");
+    let two = lab.join(2, "room", "two");
+    lab.heard(two.socket);
+    lab.say(one.socket, json!({"type":"raise-hand","raised":true}));
+    lab.say(one.socket, json!({"type":"raise-hand","raised":true}));
+    let raised = ServerMessage::HandRaised { participant_id: one.id.clone(), raised: true };
+    assert_eq!(lab.heard(two.socket), [raised]);
+
+    let mut lab = lab.kill();
+    let socket = lab.open(3);
+    lab.say(socket, json!({"type":"join","roomId":"room","participantName":"three"}));
+    let heard = lab.heard(socket);
+    let Some(ServerMessage::Joined { participants, .. }) = heard.first() else {
+        panic!("joined was expected, not {heard:?}");
+    };
+    let up: Vec<&str> = participants
+        .iter()
+        .filter(|person| person.hand_raised)
+        .map(|person| person.participant_id.as_str())
+        .collect();
+    assert_eq!(up, [one.id.as_str()]);
+}
+
+#[test]
 fn a_room_made_over_rest_outlives_its_people_but_not_its_idle_time() {
     let mut lab = Lab::new();
     let room = lab.state.create_room("Conference Room", Some(2), lab.now).unwrap();

@@ -146,6 +146,19 @@ fn sound_and_repair_are_agreed_as_configured() {
 }
 
 #[test]
+fn pictures_are_restored_as_configured_and_where_they_have_numbers() {
+    let answer = |change: fn(&mut Settings)| {
+        let mut lab = lab(change);
+        let page = lab.join(1, "room", "one");
+        lab.offer(&page, &fixture("chromium-example-client").replace("a=sendrecv", "a=sendonly"))
+    };
+    assert!(answer(|_| {}).contains(" ulpfec/90000"));
+    assert!(!answer(|settings| settings.codecs.fec = false).contains(" ulpfec/90000"));
+    let only = |settings: &mut Settings| settings.codecs.video = vec![choice(CodecName::H264, 1)];
+    assert!(!answer(only).contains(" ulpfec/90000"));
+}
+
+#[test]
 fn a_low_limit_is_told_to_whoever_publishes_pictures() {
     let answer = |limit: u32| {
         let mut lab = lab(|settings| settings.page.max_bitrate = limit);

@@ -4,6 +4,7 @@ mod common;
 
 use common::{Lab, fixture};
 use proptest::prelude::*;
+use volley::control::types::Codec;
 use volley_signaling::sdp::{Offer, RtpSection};
 
 const NAMES: [&str; 7] = [
@@ -61,18 +62,11 @@ fn every_answer_follows_its_offer_line_by_line() {
                 assert_eq!(has(offered, "a=rtcp-rsize"), has(answered, "a=rtcp-rsize"));
                 assert_eq!(has(offered, "a=sendonly"), !answered.contains("a=msid:"));
             }
-            for unwanted in [
-                "goog-remb",
-                "red/90000",
-                "ulpfec",
-                "telephone-event",
-                "flexfec",
-                "G722",
-                "a=rid",
-                "a=simulcast",
-            ] {
+            for unwanted in ["goog-remb", "telephone-event", "flexfec", "G722", "a=rid", "a=simulcast"] {
                 assert!(!answered.contains(unwanted), "{unwanted}: {answered}");
             }
+            let corrects = answered.contains("red/90000") || answered.contains("ulpfec");
+            assert!(!corrects || has(answered, "a=recvonly"), "we correct nothing that we send: {answered}");
         }
         let candidates = answer.matches("a=candidate:").count();
         assert_eq!(candidates, 2, "in the first m-line only: {answer}");
@@ -130,6 +124,20 @@ fn redundant_sound_is_taken_only_when_it_says_that_it_is_of_the_same_codec() {
         let answer = answer(&offer.replace("a=fmtp:63 111/111", other));
         assert!(has(sections(&answer)[0], "m=audio 9 UDP/TLS/RTP/SAVPF 111"), "{other}: {answer}");
     }
+}
+
+#[test]
+fn what_restores_pictures_is_taken_from_who_only_sends_them() {
+    let offer = fixture("chromium-example-client");
+    let both = answer(&offer);
+    assert!(!both.contains("ulpfec"), "{both}");
+    let answer = answer(&offer.replace("a=sendrecv", "a=sendonly"));
+    let video = sections(&answer)[1];
+    let names = |line: &str| offer.lines().find(|offered| offered.contains(line)).unwrap().to_owned();
+    let (red, ulpfec) = (names(" red/90000"), names(" ulpfec/90000"));
+    assert!(has(video, &red) && has(video, &ulpfec), "{video}");
+    let payload_type = red.trim_start_matches("a=rtpmap:").split(' ').next().unwrap();
+    assert!(video.contains(&format!(" apt={payload_type}\r\n")), "it is sent again as well: {video}");
 }
 
 #[test]
@@ -193,19 +201,33 @@ fn m_lines_that_would_need_their_own_transport_are_refused() {
     assert!(!answer.contains("BUNDLE") && !answer.contains("candidate"), "{answer}");
 }
 
+/// The profile that a publisher names is the one that viewers must name, too.
+#[test]
+fn what_ffmpeg_calls_baseline_is_shown_to_browsers_that_know_the_constrained_one() {
+    let formats = |name| -> Vec<u32> {
+        let offer = Offer::parse(&fixture(name)).expect(name);
+        let sections = offer.sections.iter().filter_map(|section| section.rtp.as_ref());
+        let codecs = sections.flat_map(|section| &section.codecs).map(|codec| &codec.parameters);
+        codecs.filter(|codec| codec.codec == Codec::H264).map(|codec| codec.format).collect()
+    };
+    let [format] = formats("ffmpeg")[..] else { panic!("{:?}", formats("ffmpeg")) };
+    let of_browser = formats("chromium-example-client");
+    assert!(of_browser.contains(&format), "{format}: {of_browser:?}");
+}
+
 #[test]
 fn offers_that_cannot_be_served_say_why() {
     let whole = fixture("chromium-example-client");
     let cases = [
-        (whole.replace("setup:actpass", "setup:passive"), "always the DTLS server"),
+        (whole.replace("setup:actpass", "setup:holdconn"), "actpass, active or passive"),
         (whole.replace("a=ice-pwd", "a=x-pwd"), "a=ice-ufrag and a=ice-pwd"),
         (whole.replace("a=ice-ufrag:", "a=ice-ufrag:a b"), "a=ice-ufrag and a=ice-pwd"),
         (whole.replace("a=fingerprint:sha-256", "a=fingerprint:sha-1"), "a=fingerprint"),
         (whole.replace("a=mid:1", "a=mid:0"), "two m-lines"),
         (whole.replace("a=group", "a=ice-lite\r\na=group"), "ice-lite"),
         (whole.replace("v=0", "v=7"), "cannot be read"),
-        (format!("{whole}{}", "a=x\r\n".repeat(20_000)), "bytes"),
-        (format!("{whole}{}", "m=audio 0 RTP/AVP 0\r\n".repeat(70)), "m-lines"),
+        (format!("{whole}{}", "a=x\r\n".repeat(50_000)), "bytes"),
+        (format!("{whole}{}", "m=audio 0 RTP/AVP 0\r\n".repeat(130)), "m-lines"),
         (String::new(), "cannot be read"),
     ];
     for (offer, part) in cases {

@@ -2,9 +2,10 @@
 
 mod common;
 
-use common::{Lab, Page};
+use common::{Lab, Page, fixture};
 use serde_json::json;
 use volley_signaling::protocol::{MediaPath, RoomMode, ServerMessage, SignalKind};
+use volley_signaling::state::Selection;
 
 #[test]
 fn two_talk_directly_and_a_third_brings_all_to_the_server_until_they_leave() {
@@ -74,6 +75,33 @@ fn what_one_tells_another_is_passed_on_to_nobody_else_and_is_not_endless() {
         assert_eq!(lab.error(one.socket), code, "{target}");
     }
     assert_eq!(lab.heard(two.socket), []);
+}
+
+#[test]
+fn who_was_muted_by_somebody_else_is_heard_by_nobody_directly_until_they_unmute() {
+    let mut lab = Lab::new();
+    let room = room(&mut lab, RoomMode::Mesh);
+    let [one, two] = [1, 2].map(|socket| enter(&mut lab, socket, &room, Some("mesh")).page);
+    lab.offer(&one, &fixture("chromium-example-client"));
+    changes(&mut lab, &two);
+    let all = Selection::default();
+    lab.state.moderate(&room, &one.id, &all, true).unwrap();
+    lab.turn();
+    assert_eq!(changes(&mut lab, &two), [MediaPath::Sfu], "the server forwards nothing of it");
+    let mut lab = lab.kill();
+    let (two, _) = lab.resume(2, &two);
+    let (one, heard) = lab.resume(1, &one);
+    let Some(ServerMessage::Joined { tracks, mode: MediaPath::Sfu, .. }) = heard.first() else {
+        panic!("they are still muted: {heard:?}")
+    };
+    let [first, second] = [&tracks[0], &tracks[1]].map(|track| track.track_id.clone());
+    lab.heard(two.socket);
+    lab.say(one.socket, json!({"type":"unmute","trackId":first}));
+    assert_eq!(changes(&mut lab, &two), [], "the other track is muted still");
+    lab.say(one.socket, json!({"type":"unmute","trackId":second}));
+    assert_eq!(changes(&mut lab, &two), [MediaPath::Mesh]);
+    lab.say(one.socket, json!({"type":"mute","trackId":first}));
+    assert_eq!(changes(&mut lab, &two), [], "who mutes themselves needs nobody to see to it");
 }
 
 #[test]

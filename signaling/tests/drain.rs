@@ -69,7 +69,7 @@ fn everybody_is_told_goodbye_once_when_the_time_is_over() {
 
 #[test]
 fn webhooks_tell_of_the_end_and_are_waited_for_a_moment() {
-    let receiver = WebhookSettings { url: String::from("http://receiver"), secrets: vec![] };
+    let receiver = WebhookSettings { url: String::from("http://receiver"), secrets: vec![], spool: None };
     let settings = Settings { webhooks: Some(receiver), ..config().settings };
     let mut lab = Lab::after(MemoryStore::default(), Config { settings: settings.clone(), ..config() });
     lab.join(1, "room", "one");
@@ -85,6 +85,22 @@ fn webhooks_tell_of_the_end_and_are_waited_for_a_moment() {
     assert_eq!(told, 4, "started, joined, left, ended");
     lab.pass(200);
     assert!(lab.is_over);
+}
+
+#[test]
+fn webhooks_are_waited_for_as_long_as_the_drain_may_last() {
+    let receiver = WebhookSettings { url: String::from("http://receiver"), secrets: vec![], spool: None };
+    let settings = Settings { webhooks: Some(receiver), ..config().settings };
+    let mut lab = Lab::after(MemoryStore::default(), Config { settings: settings.clone(), ..config() });
+    let page = lab.join(1, "room", "one");
+    lab.say(page.socket, json!({"type":"leave"}));
+    lab.state.reconfigure(Settings { drain_until: Some(unix_now_ms() + 60_000), ..settings.clone() });
+    lab.pass(200);
+    lab.pass(5_000);
+    assert!(!lab.is_over, "the receiver is slow, and there is time");
+    lab.state.reconfigure(Settings { drain_until: Some(unix_now_ms()), ..settings });
+    lab.pass(200);
+    assert!(lab.is_over, "there is none any more");
 }
 
 #[test]

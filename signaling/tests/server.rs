@@ -45,7 +45,7 @@ async fn bad_input_is_told_and_the_socket_stays_open() {
         ("{".to_owned(), "bad-json"),
         (r#"{"type":"dance"}"#.to_owned(), "unknown-type"),
         (r#"{"type":"join","roomId":7}"#.to_owned(), "bad-message"),
-        (format!("\"{}\"", "x".repeat(200 << 10)), "too-large"),
+        (format!("\"{}\"", "x".repeat(300 << 10)), "too-large"),
         (r#"{"type":"leave"}"#.to_owned(), "not-joined"),
     ] {
         page.0.send(Message::text(text)).await.unwrap();

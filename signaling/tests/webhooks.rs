@@ -10,7 +10,8 @@ use volley_signaling::store::MemoryStore;
 use volley_signaling::webhooks::{Delivery, WebhookSettings};
 
 fn settings() -> Settings {
-    let to = WebhookSettings { url: String::from("http://receiver"), secrets: vec![String::from("secret")] };
+    let secrets = vec![String::from("secret")];
+    let to = WebhookSettings { url: String::from("http://receiver"), secrets, spool: None };
     Settings { webhooks: Some(to), ..config().settings }
 }
 
@@ -72,7 +73,7 @@ fn each_says_what_it_is_about() {
     lab.call(1, "chromium-example-client");
     let started = sent(&mut lab).remove(0);
     let told = body(&started);
-    assert_eq!((&told["id"], &told["room"]["id"]), (&json!(started.number.to_string()), &json!("room")));
+    assert_eq!((&told["id"], &told["room"]["id"]), (&json!(started.id), &json!("room")));
     assert!(told["createdAt"].as_u64().unwrap() > 1_700_000_000_000 && told["participant"].is_null());
     arrives(&mut lab, &started, true);
     let joined = sent(&mut lab).remove(0);
@@ -98,6 +99,22 @@ fn what_had_not_arrived_is_sent_again_by_the_next_process() {
 fn drain_from(lab: &mut Lab, under_way: Vec<Delivery>) -> Vec<String> {
     lab.deliveries = under_way;
     drain(lab)
+}
+
+#[test]
+fn no_id_comes_again_after_another_start_and_each_stays_the_same_after_a_kill() {
+    let mut first = lab();
+    first.join(1, "room", "one");
+    let before = sent(&mut first).remove(0);
+    let mut first = first.kill();
+    assert_eq!(sent(&mut first)[0].id, before.id);
+    // Another millisecond, as any real start is.
+    std::thread::sleep(std::time::Duration::from_millis(2));
+    let mut second = lab();
+    second.join(1, "room", "one");
+    let after = sent(&mut second).remove(0);
+    assert_eq!(after.number, before.number, "numbers begin anew");
+    assert_ne!(after.id, before.id);
 }
 
 #[test]

@@ -5,8 +5,8 @@ mod common;
 use common::server::{Server, join, media_process};
 use common::{Lab, Page, config, connected, fixture, names, value};
 use serde_json::{Value, json};
-use volley::control::Event;
-use volley::control::types::{Reason, TransportState};
+use volley::control::types::{DtlsRole, Reason, TransportState};
+use volley::control::{Command, Event};
 use volley_signaling::access::turn_credentials;
 use volley_signaling::link::MediaLink;
 use volley_signaling::protocol::ServerMessage;
@@ -51,6 +51,31 @@ async fn who_publishes_with_nothing_but_a_url_is_somebody_in_the_room() {
     assert_eq!(server.http(&format!("DELETE {session}"), "", "").await.0, 200);
     assert_eq!(page.hear("participant-left").await["participantId"], joined["participantId"]);
     assert_eq!(server.http(&format!("DELETE {session}"), "", "").await.0, 404);
+}
+
+/// ffmpeg 9.0 without `-whip_flags dtls_active`.
+#[tokio::test]
+async fn a_publisher_that_must_be_the_server_of_dtls_is_answered_that_we_begin() {
+    let server = Server::start(MemoryStore::default()).await;
+    let (status, _, answer) = server.http("POST /whip/room", SDP, &fixture("ffmpeg")).await;
+    assert_eq!((status, answer.matches("a=setup:active").count()), (201, 2), "{answer}");
+    assert!(answer.contains("m=video 9 UDP/TLS/RTP/SAVPF 106 105"), "{answer}");
+    let mut lab = Lab::new();
+    let opened = lab.state.open_bridge(
+        "room",
+        "ffmpeg",
+        BridgeRole::Publisher,
+        Caller::default(),
+        fixture("ffmpeg"),
+        lab.now,
+    );
+    opened.unwrap();
+    lab.turn();
+    let role = lab.commands().into_iter().find_map(|command| match command {
+        Command::OpenTransport(open) => Some(open.role),
+        _ => None,
+    });
+    assert_eq!(role, Some(DtlsRole::Client));
 }
 
 #[tokio::test]
@@ -152,6 +177,18 @@ fn publish(lab: &mut Lab) -> Result<Bridge, BridgeError> {
 
 fn has_left(heard: &[ServerMessage]) -> bool {
     heard.iter().any(|message| matches!(message, ServerMessage::ParticipantLeft { .. }))
+}
+
+#[test]
+fn a_session_is_placed_when_its_worker_says_so_or_when_it_is_over() {
+    let mut lab = Lab::new();
+    let bridge = publish(&mut lab).unwrap();
+    let placed = |lab: &Lab| lab.state.is_bridge_placed("room", &bridge.key, BridgeRole::Publisher);
+    assert!(!placed(&lab));
+    lab.event(0, Event::Transport { transport: lab.transport(), state: TransportState::New });
+    assert!(placed(&lab));
+    lab.state.close_bridge("room", &bridge.key, BridgeRole::Publisher, lab.now);
+    assert!(placed(&lab), "nobody is waited for");
 }
 
 #[test]

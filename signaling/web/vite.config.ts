@@ -7,8 +7,13 @@ const settings: Plugin = {
   resolveId: (id) => (id === "volley:settings" ? { id: "/settings.js", external: "absolute" } : null),
 };
 
+const SERVER = process.env["VOLLEY_SERVER"] ?? "http://localhost:8080";
+
 export default defineConfig({
   plugins: [settings],
+  oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
+  // `npm run dev`: the page as it stands on the disk, with a server that runs beside it.
+  server: { proxy: { "/ws": { target: SERVER, ws: true }, "/api": SERVER } },
   build: {
     // Browsers of 2023 and later.
     target: ["chrome110", "firefox115", "safari16.4"],

@@ -2,6 +2,7 @@
 //! does, `sim course <part of a row's name> [seed]` prints one row's course, to see why.
 
 use std::process::ExitCode;
+use volley::sim::rate::call::{self, CallPlan};
 use volley::sim::rate::plan::Plan;
 use volley::sim::rate::score::HEAD;
 use volley::sim::rate::{run, run_watched};
@@ -20,6 +21,7 @@ fn main() -> ExitCode {
         "scoreboard" => {
             println!("{HEAD}");
             plans.for_each(|plan| println!("{}", run(plan, seed)));
+            return calls(&part, seed);
         }
         "course" => match plans.next() {
             Some(plan) => course(plan, seed),
@@ -36,6 +38,19 @@ fn main() -> ExitCode {
         }
     }
     ExitCode::SUCCESS
+}
+
+/// The second table. What the oracles find wrong is told as well, and makes the run a failure.
+fn calls(part: &str, seed: u64) -> ExitCode {
+    println!("\n# The same of whole calls: a publisher of three layers, a real shard, receivers.\n\n{HEAD}");
+    let mut wrong = 0;
+    for plan in CallPlan::all().iter().filter(|plan| plan.down.name.contains(part)) {
+        let (score, violations) = call::run(plan, seed);
+        println!("{score}");
+        violations.iter().for_each(|violation| eprintln!("{violation:?}"));
+        wrong += violations.len();
+    }
+    if wrong == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn course(plan: &Plan, seed: u64) {

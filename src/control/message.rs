@@ -4,8 +4,8 @@
 #![allow(missing_docs, reason = "a variant's fields are documented by the variant")]
 
 use super::types::{
-    CodecParameters, Encoding, ExtensionIds, Fingerprint, IceCredentials, Kind, LinkStats, MAX_CODECS,
-    MAX_ENCODINGS, Mid, Reason, Source, TrackStats, TransportState,
+    CodecParameters, Correction, DtlsRole, Encoding, ExtensionIds, Fingerprint, IceCredentials, Kind,
+    LinkStats, MAX_CODECS, MAX_ENCODINGS, Mid, Reason, Source, TrackStats, TransportState,
 };
 use crate::base::id::{ParticipantId, RoomId, SlotId, Ssrc, StreamId, TrackId, TransportId, WorkerId};
 use arrayvec::{ArrayString, ArrayVec};
@@ -75,6 +75,8 @@ pub struct OpenTransport {
     pub remote: IceCredentials,
     /// The certificate the peer must show.
     pub fingerprint: Fingerprint,
+    /// What we are in DTLS.
+    pub role: DtlsRole,
     /// The canonical name under which all its seats' sender reports go.
     pub cname: ArrayString<MAX_CNAME>,
 }
@@ -100,6 +102,8 @@ pub struct Publish {
     pub encodings: ArrayVec<Encoding, MAX_ENCODINGS>,
     /// The codecs agreed on for it, at least one.
     pub codecs: ArrayVec<CodecParameters, MAX_CODECS>,
+    /// What restores lost packets of a picture, if that was agreed on.
+    pub correction: Option<Correction>,
     /// The header extensions agreed on for it.
     pub extensions: ExtensionIds,
 }
@@ -158,4 +162,6 @@ pub enum Event {
     /// Of a track with several layers those are watched whose bits are set, the lowest first; the
     /// others need not be sent until this is said anew.
     Layers { track: TrackId, wanted: u8 },
+    /// The first authentic packet of media came over a transport.
+    Media { transport: TransportId },
 }

@@ -133,6 +133,18 @@ pub struct CodecParameters {
     pub transport_cc: bool,
 }
 
+/// How the pictures of one m-line come with what restores lost packets (RFC 5109 §14.1): all of them, and
+/// the packets of FEC, as the only block of a packet of redundancy (RFC 2198).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Correction {
+    /// The payload type of what they are in.
+    pub red: PayloadType,
+    /// The payload type of its retransmissions (RFC 4588), if any.
+    pub red_rtx: Option<PayloadType>,
+    /// The payload type of a packet of FEC in it.
+    pub ulpfec: PayloadType,
+}
+
 /// Ids of the RTP header extensions of one m-line (RFC 8285): 1–14 for one-byte headers, up to
 /// 255 for two-byte ones; `None` where not negotiated.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -214,6 +226,16 @@ pub enum DtlsVersion {
     Dtls12,
     /// RFC 9147.
     Dtls13,
+}
+
+/// Who of both begins a handshake (RFC 8842 §5).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum DtlsRole {
+    /// The peer, as nearly all do.
+    #[default]
+    Server,
+    /// We do: the peer insists on being the server.
+    Client,
 }
 
 /// Why a transport ended or a command was refused. Stable: the names stand in metrics and logs.

@@ -132,7 +132,7 @@ impl Io {
             Receiver::Ring(buffers) => buffers.receive(&mut self.trains, most, &mut visit),
             Receiver::Epoll(inbox) => inbox.receive(&mut self.trains, most, &mut visit),
         }
-        self.stream_inbox.receive(&mut self.trains, visit);
+        self.stream_inbox.receive(&mut self.trains, most, visit);
     }
 
     /// Takes over a TCP connection that carries datagrams (RFC 4571), and what was already read of it.

@@ -40,10 +40,23 @@ pub struct Stored {
     pub received: Time,
     /// Whether a key frame starts with it.
     pub starts_key_frame: bool,
+    /// Whether every byte of it is as its sender wrote it first; a retransmission has other extensions.
+    pub is_as_sent: bool,
     /// When it was put here: later than it came in, when another worker's history gave it.
     kept: Time,
     offset: u32,
     len: u16,
+}
+
+/// What is to be known of a packet that is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct About {
+    /// When it came in.
+    pub received: Time,
+    /// Whether a key frame starts with it.
+    pub starts_key_frame: bool,
+    /// Whether every byte of it is as its sender wrote it first.
+    pub is_as_sent: bool,
 }
 
 /// Recent packets of one layer.
@@ -82,11 +95,10 @@ impl History {
         &mut self.bytes[self.head..self.head + MAX_PACKET]
     }
 
-    /// Keeps the first `len` bytes of the last reservation under `index`, as a packet that came in at
-    /// `received`.
+    /// Keeps the first `len` bytes of the last reservation under `index`.
     ///
     /// Returns false, and keeps nothing, when a packet of that index is there already.
-    pub fn commit(&mut self, index: u64, len: usize, received: Time, starts_key_frame: bool) -> bool {
+    pub fn commit(&mut self, index: u64, len: usize, about: About) -> bool {
         assert!(len <= MAX_PACKET, "a commit never passes its reservation");
         if self.get(index).is_some() {
             return false;
@@ -100,8 +112,9 @@ impl History {
         let slot = self.slot_of(index);
         self.table[slot] = Some(Stored {
             index,
-            received,
-            starts_key_frame,
+            received: about.received,
+            starts_key_frame: about.starts_key_frame,
+            is_as_sent: about.is_as_sent,
             kept: self.reserved,
             offset: self.head as u32,
             len: len as u16,
@@ -215,7 +228,8 @@ impl History {
             let Some((packet, stored)) = old.get(index) else { continue };
             self.bytes[self.head..self.head + packet.len()].copy_from_slice(packet);
             self.reserved = stored.kept;
-            self.commit(index, packet.len(), stored.received, stored.starts_key_frame);
+            let Stored { received, starts_key_frame, is_as_sent, .. } = stored;
+            self.commit(index, packet.len(), About { received, starts_key_frame, is_as_sent });
         }
     }
 }
@@ -225,10 +239,14 @@ mod tests {
     use super::*;
     use crate::base::random::Random;
 
+    fn plain(received: Time) -> About {
+        About { received, starts_key_frame: false, is_as_sent: true }
+    }
+
     fn store(history: &mut History, index: u64, len: usize, now: Time) -> bool {
         let room = history.reserve(now);
         room[..len].fill(index as u8);
-        history.commit(index, len, now, false)
+        history.commit(index, len, plain(now))
     }
 
     #[test]
@@ -264,7 +282,7 @@ mod tests {
         for index in 0..60 {
             let room = history.reserve(Time::from_millis(5_000));
             room[..1_200].fill(index as u8);
-            assert!(history.commit(index, 1_200, Time::from_millis(index), false));
+            assert!(history.commit(index, 1_200, plain(Time::from_millis(index))));
         }
         assert!((0..60).all(|index| history.get(index).is_some()));
     }

@@ -127,6 +127,23 @@ mod tests {
         assert!(!starts_key_frame(Codec::Av1, &[0x10]));
     }
 
+    /// The first packets of frames that pages have encrypted end to end, by the table in
+    /// `signaling/client/src/e2ee/README.md`; what is sealed begins with 0xf_.
+    #[test]
+    fn sealed_key_frames_are_told_from_the_rest_like_others() {
+        let sealed = [0xfa, 0x91, 0x3c];
+        let of = |codec, front: &[u8]| starts_key_frame(codec, &[front, &sealed].concat());
+        let tag = |first| [0x90, 0x80, 0x07, first, 0xff, 0xff];
+        assert!(of(Codec::Vp8, &[&tag(0xf0)[..], &[0x9d, 0x01, 0x2a, 0x80, 0x02, 0xe0, 0x01]].concat()));
+        assert!(!of(Codec::Vp8, &tag(0xf1)));
+        assert!(of(Codec::Vp9, &[0x88, 0x07]) && !of(Codec::Vp9, &[0xc8, 0x07]));
+        assert!(of(Codec::Av1, &[0x18, 0x32]) && !of(Codec::Av1, &[0x10, 0x32]));
+        let slice = [0x00, 0x00, 0x1f, 0xff, 0xfe, 0x23, 0xff, 0xff];
+        assert!(of(Codec::H264, &[&[0x65][..], &slice].concat()));
+        assert!(of(Codec::H264, &[&[0x7c, 0x85][..], &slice].concat()));
+        assert!(!of(Codec::H264, &[&[0x41][..], &slice].concat()));
+    }
+
     #[test]
     fn no_payload_makes_it_panic() {
         let mut random = Random::new(1);

@@ -6,6 +6,7 @@
 pub mod allocation;
 pub mod bwe;
 pub mod choice;
+pub mod fec;
 pub mod frame;
 pub mod history;
 pub mod key_frame;

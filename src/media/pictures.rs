@@ -101,6 +101,23 @@ impl Pictures {
         }
     }
 
+    /// A key frame starts in its turn: where its numbers do not go on from those before, its publisher has
+    /// begun to count anew under the same SSRC, and the seat's go on all the same. A receiver would take
+    /// the new ones for past or far ahead, and show nothing more.
+    pub fn follow_restart(&mut self, key_frame: &Packet<'_>) {
+        let goes_on = |ahead: i64| (0..=MAX_AHEAD).contains(&ahead);
+        let highest = self.numbering.highest() as i64;
+        let picture = self.unwrap(&key_frame.frame).is_none_or(|picture| goes_on(picture as i64 - highest));
+        let numbered = published_frame(key_frame).zip(self.counted.frame);
+        let frame = numbered.is_none_or(|(published, last)| {
+            let number = published.wrapping_add(self.frame_offset);
+            goes_on(i64::from(number.wrapping_sub(last) as i16))
+        });
+        if !(picture && frame) {
+            self.begin(key_frame);
+        }
+    }
+
     /// Leaves the picture of `frame` out, so that nobody misses it. Only pictures of VP8: receivers
     /// of VP9 work out from a number to which layer it belongs.
     pub fn skip(&mut self, frame: &Frame) {
@@ -179,6 +196,10 @@ fn published_frame(packet: &Packet<'_>) -> Option<u16> {
     let (_, descriptor) = carried.find(|(extension, _)| *extension == Extension::DependencyDescriptor)?;
     Described::number_of(descriptor)
 }
+
+/// Pictures and frames that are lost in one go at most: half a minute of 30 a second. What is further
+/// ahead, or behind, was counted anew. A number of seven bits says as much only where it goes back.
+const MAX_AHEAD: i64 = 1_000;
 
 /// Unwrapped pictures begin above this, so that those before the first have a number as well. A
 /// multiple of what 15 bits can say.
@@ -270,6 +291,46 @@ mod tests {
             numbers.push(read(head.bytes()).picture());
         }
         assert_eq!(numbers, [126, 127, 128, 129].map(|number| Some((number, 15))));
+    }
+
+    #[test]
+    fn who_counts_anew_under_the_same_ssrc_is_followed_at_a_key_frame() {
+        for (restarted, tl0) in [(3, 0), (9_000, 200)] {
+            let mut pictures = Pictures::default();
+            let key = vp8(5_000, 50, 0, true);
+            begin(&mut pictures, &key);
+            assert_eq!(sent(&mut pictures, &key), (5_000, 50));
+            let follow = |pictures: &mut Pictures, payload: &[u8]| {
+                pictures.follow_restart(&packet(payload, crate::media::packet::Carried::new()));
+            };
+            let next_key = vp8(5_001, 51, 0, true);
+            follow(&mut pictures, &next_key);
+            assert_eq!(sent(&mut pictures, &next_key), (5_001, 51), "it goes on");
+            let anew = vp8(restarted, tl0, 0, true);
+            follow(&mut pictures, &anew);
+            assert_eq!(sent(&mut pictures, &anew), (5_002, 52));
+            assert_eq!(sent(&mut pictures, &vp8(restarted + 1, tl0 + 1, 0, false)), (5_003, 53));
+        }
+    }
+
+    #[test]
+    fn frames_that_are_counted_anew_go_on_as_well() {
+        let mut pictures = Pictures::default();
+        let bare = [0x10, 0];
+        let numbered = |number: u16| [0x80, number.to_be_bytes()[0], number.to_be_bytes()[1]];
+        let mut out = Vec::new();
+        for (place, number) in [700, 701, 4, 5].into_iter().enumerate() {
+            let descriptor = numbered(number);
+            let carried = [(Extension::DependencyDescriptor, &descriptor[..])].into_iter().collect();
+            let packet = packet(&bare, carried);
+            if place == 0 {
+                pictures.begin(&packet)
+            } else {
+                pictures.follow_restart(&packet)
+            }
+            out.push(pictures.frame_number(&packet));
+        }
+        assert_eq!(out, [700, 701, 702, 703].map(Some));
     }
 
     #[test]

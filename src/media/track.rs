@@ -1,5 +1,6 @@
 //! A published track: its layers, what came of them, and who is shown them.
 
+use super::fec::Fec;
 use super::history::History;
 use super::key_request::KeyRequests;
 use super::meter::Meter;
@@ -38,6 +39,10 @@ pub struct Layer {
     pub rtx_ssrc: Option<Ssrc>,
     /// Its recent packets.
     pub history: History,
+    /// What may restore some that are missing of it.
+    pub fec: Fec,
+    /// Its newest packet of a picture that came among what restores pictures.
+    pub corrected: Option<Corrected>,
     /// Statistics for receiver reports.
     pub reception: Reception,
     /// Which of its packets have come.
@@ -74,6 +79,17 @@ pub struct Layer {
     pub is_taped: bool,
 }
 
+/// A packet of a picture that came among what restores pictures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Corrected {
+    /// Its own payload type.
+    pub payload_type: PayloadType,
+    /// The number of its picture.
+    pub picture: Option<u16>,
+    /// Whether it ends its picture.
+    pub ends: bool,
+}
+
 /// Another worker, and the key under which its shard has the track.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Watcher {
@@ -89,6 +105,8 @@ impl Layer {
             ssrc: encoding.ssrc,
             rtx_ssrc: encoding.rtx_ssrc,
             history: History::default(),
+            fec: Fec::default(),
+            corrected: None,
             reception: Reception::new(clock_rate),
             seen: Seen::default(),
             nacks: Nacks::default(),
@@ -299,6 +317,19 @@ impl Track {
         self.codecs.iter().position(|codec| codec.rtx == Some(payload_type))
     }
 
+    /// Whether retransmissions have this payload type.
+    pub fn is_rtx(&self, payload_type: PayloadType) -> bool {
+        let red_rtx = self.published.correction.and_then(|correction| correction.red_rtx);
+        self.codec_of_rtx(payload_type).is_some() || red_rtx == Some(payload_type)
+    }
+
+    /// Whether this is the payload type of what comes with redundancy: sounds with the one before
+    /// (RFC 2198), or pictures with what restores them (RFC 5109).
+    pub fn is_red(&self, payload_type: PayloadType) -> bool {
+        let of_pictures = self.published.correction.is_some_and(|correction| correction.red == payload_type);
+        of_pictures || self.codec_of_red(payload_type).is_some()
+    }
+
     /// The codec whose redundant packets have this payload type.
     pub fn codec_of_red(&self, payload_type: PayloadType) -> Option<usize> {
         self.codecs.iter().position(|codec| codec.red == Some(payload_type))
@@ -368,6 +399,7 @@ pub(crate) mod testing {
             muted: false,
             encodings: std::iter::repeat_n(Encoding::default(), encodings).collect(),
             codecs: [codec].into_iter().collect(),
+            correction: None,
             extensions: ExtensionIds::default(),
         };
         Track::new(publish, ParticipantId(1), 0)

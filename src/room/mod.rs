@@ -99,6 +99,12 @@ impl Room {
         self.streams.iter().filter(from_there).flat_map(|stream| [stream.audio, stream.video]).flatten()
     }
 
+    /// The seats in which those on this worker might be shown a picture of this participant's.
+    pub fn seats_for_pictures_of(&self, participant: ParticipantId) -> impl Iterator<Item = SlotId> {
+        let others = self.members.iter().filter(move |member| member.participant != participant);
+        others.flat_map(|member| member.seats.for_pictures())
+    }
+
     /// The other workers on which there are people of it.
     pub fn workers(&self) -> &[WorkerId] {
         &self.workers

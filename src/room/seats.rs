@@ -86,6 +86,12 @@ impl Seats {
         self.pinned = target;
     }
 
+    /// The seats in which a picture may be shown.
+    pub(super) fn for_pictures(&self) -> impl Iterator<Item = SlotId> {
+        let paired = self.pairs.iter().filter_map(|pair| pair.video);
+        paired.chain(self.bound.iter().copied()).map(|seat| seat.slot)
+    }
+
     /// Tells what each seat shows.
     pub(super) fn shown(&self, tell: &mut impl FnMut(Change)) {
         let paired = self.pairs.iter().flat_map(|pair| [pair.audio, pair.video]).flatten();

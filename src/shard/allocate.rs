@@ -115,6 +115,8 @@ impl Shard {
                 && let Some(track) = slot.track()
             {
                 self.touch(track);
+                // Who pauses all layers sends nothing that would let the track be looked at.
+                self.tell_wanted(now, track);
             }
         }
         let most = bench.wishes.iter().filter_map(|wish| wish.ladder.last());
@@ -221,6 +223,14 @@ impl Shard {
         self.tell_wanted(now, key);
     }
 
+    /// Looks at all tracks of a publisher: of one whose layers all pause nothing comes, and yet somebody
+    /// may have a seat for it again.
+    pub(super) fn look_at_all(&mut self, now: Time, link: u32) {
+        for place in 0..self.links[link].tracks.len() {
+            self.look_at(now, self.links[link].tracks[place]);
+        }
+    }
+
     /// The rates of a track changed, or which of its layers there are, or who comes first.
     pub(super) fn unsettle_viewers(&mut self, track: u32, all: bool) {
         for layer in 0..self.tracks[track].layers.len() {
@@ -233,8 +243,8 @@ impl Shard {
         }
     }
 
-    /// Tells signaling which layers of a track anybody watches, when that has changed. The lowest is
-    /// always sent: whoever comes is to see something at once.
+    /// Tells signaling which layers of a track anybody watches, when that has changed. The lowest is sent
+    /// as long as somebody has a seat for it, shown or not: who begins to speak is to be seen at once.
     fn tell_wanted(&mut self, now: Time, key: u32) {
         let Track { layers, wanted_there, home, taping, .. } = &self.tracks[key];
         if layers.len() == 1 || home.is_some() {
@@ -242,7 +252,7 @@ impl Shard {
         }
         let there = wanted_there.iter().fold(0, |wanted, (_, layers)| wanted | layers);
         let recorded = taping.as_ref().map_or(0, |taping| taping.wanted());
-        let wanted = 1 | there | recorded | self.wanted_here(key);
+        let wanted = u8::from(self.may_be_shown(key)) | there | recorded | self.wanted_here(key);
         let track = &mut self.tracks[key];
         let mut told = 0;
         for (number, layer) in track.layers.iter_mut().enumerate() {
@@ -257,9 +267,22 @@ impl Shard {
         let everything = (1 << track.layers.len()) - 1;
         if told != track.told_wanted & everything {
             track.told_wanted = told;
+            if told == 0 {
+                // What came until now is long past when somebody comes.
+                track.layers.iter_mut().for_each(|layer| layer.last_key_frame = None);
+            }
             let track = track.id;
             self.tell(Event::Layers { track, wanted: told });
         }
+    }
+
+    /// Whether somebody could be shown a track from one moment to the next: there is a seat for pictures, not
+    /// hidden, or people of the room on another worker, whose seats are not known here.
+    fn may_be_shown(&self, key: u32) -> bool {
+        let room = &self.rooms[self.room_of(key)];
+        let lines = |slot| self.slot_keys.get(&slot).map(|&key| self.slots[key].max_height());
+        let mut seats = room.seats_for_pictures_of(self.tracks[key].participant);
+        !room.workers().is_empty() || seats.any(|slot| lines(slot).is_some_and(|lines| lines != Some(0)))
     }
 
     /// The layers of a track that somebody on this worker watches, or would if they came; a bit each.

@@ -5,7 +5,7 @@ use super::rate::Rate;
 use super::{Participant, Shard};
 use crate::base::{Outbox, ParticipantId, RoomId, SlotId, Time, TrackId, TransportId};
 use crate::control::message::{OpenSlot, OpenTransport, Publish};
-use crate::control::types::{IceCredentials, LinkStats, Reason, TrackStats};
+use crate::control::types::{IceCredentials, LinkStats, Reason, TrackStats, TransportState};
 use crate::control::{Command, Event};
 use crate::media::nack::Nacks;
 use crate::media::slot::Slot;
@@ -101,12 +101,14 @@ impl Shard {
             return Err((id.0, Reason::LimitReached));
         }
         let credentials = (open.local.clone(), open.remote.clone());
-        let transport = Transport::new(&self.dtls, now, credentials, open.fingerprint.clone(), id.0);
+        let transport =
+            Transport::new(&self.dtls, now, credentials, open.fingerprint.clone(), id.0).with_role(open.role);
         let ufrag = open.local.ufrag;
         let link = self.links.insert(Link::new(transport, open, participant.room, now));
         participant.links.push(link);
         self.link_keys.insert(id, link);
         self.by_ufrag.insert(ufrag, link);
+        self.tell(Event::Transport { transport: id, state: TransportState::New });
         self.schedule(link);
         Ok(())
     }

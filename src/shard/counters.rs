@@ -70,6 +70,8 @@ causes! {
     UnknownCodec => "unknown-codec",
     /// A packet that came before, or too late to tell.
     Duplicate => "duplicate",
+    /// A packet of forward error correction whose lengths lie.
+    BadFec => "bad-fec",
     /// A retransmission that carries nothing, or names no packet.
     EmptyRtx => "empty-rtx",
     /// RTCP whose lengths lie, after what was right in it.
@@ -90,6 +92,8 @@ causes! {
     OtherLayer => "other-layer",
     /// Not forwarded: a temporal or spatial layer that the seat does not show.
     Sublayer => "sublayer",
+    /// Not forwarded: it carries nothing for a viewer, but corrects what others carry, or is padding.
+    Empty => "empty",
     /// Not forwarded: the subscriber is not connected.
     NotConnected => "not-connected",
     /// Not sent: no buffer was free.
@@ -123,6 +127,7 @@ impl From<Withheld> for Drop {
             Withheld::Shed => Drop::Shed,
             Withheld::OtherLayer => Drop::OtherLayer,
             Withheld::Sublayer => Drop::Sublayer,
+            Withheld::Empty => Drop::Empty,
         }
     }
 }
@@ -179,6 +184,10 @@ pub struct Counters {
     pub healed: u64,
     /// Sounds that left in front of another one (RFC 2198).
     pub redundant: u64,
+    /// Packets of forward error correction (RFC 5109).
+    pub fec_in: u64,
+    /// Lost packets of pictures that were restored by those.
+    pub restored: u64,
     /// Packets told to other workers.
     pub crossed: u64,
     /// Packets taken from other workers.
@@ -223,6 +232,8 @@ impl Default for Counters {
             held: 0,
             healed: 0,
             redundant: 0,
+            fec_in: 0,
+            restored: 0,
             crossed: 0,
             crossed_in: 0,
             handed_checks: 0,

@@ -203,14 +203,13 @@ impl Shard {
         }
         let mut header = [0; MAX_HEADER];
         let header_len = slot.write_header(&outgoing, &packet, &mut header).ok_or(Drop::NotSealed)?;
-        let (link, numbered) = (slot.transport(), slot.is_numbered());
+        let (link, stamp) = (slot.transport(), slot.stamp());
         let mut head = ArrayVec::<u8, { 2 + Head::MAX }>::from_iter(original.to_be_bytes());
         head.extend(outgoing.head.bytes().iter().copied());
         let body = &packet.payload[usize::from(outgoing.head.replaces)..];
         let payload = Payload { head: &head, body, padding: 0 };
         let mut train = Train::to(now, link, &mut self.links[link]).ok_or(Drop::NotConnected)?;
-        let sent =
-            train.seal(outgoing.index, &header[..header_len], payload, numbered, &mut self.counters, out);
+        let sent = train.seal(outgoing.index, &header[..header_len], payload, stamp, &mut self.counters, out);
         Ok(sent)
     }
 
@@ -277,7 +276,7 @@ fn owe(
             owed.payload = body_of(packet, &outgoing);
             owed.begins = outgoing.begins;
             owed.index = outgoing.index;
-            owed.is_numbered = slot.is_numbered();
+            owed.stamp = slot.stamp();
             owed.is_sound = slot.kind() == Kind::Audio;
             let kept = yard.owe(now, link, owed, |room| slot.write_header(&outgoing, packet, room), out);
             Outcome { kept, begins: outgoing.begins, waits: slot.misses_key_frame_of(packet.layer) }

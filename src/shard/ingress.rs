@@ -1,14 +1,15 @@
 //! A published packet's first half: opened straight into the history of its layer.
 
-use super::Shard;
 use super::counters::Drop;
 use super::demux::Datagram;
 use super::link::Ingress;
+use super::{Shard, correction};
 use crate::base::id::{PayloadType, Ssrc};
 use crate::base::{Outbox, Time};
+use crate::control::Event;
 use crate::control::types::{Encoding, Kind};
 use crate::media::frame::Frame;
-use crate::media::history::MAX_PACKET;
+use crate::media::history::{About, MAX_PACKET};
 use crate::media::key_frame::starts_key_frame;
 use crate::media::nack::Arrival;
 use crate::media::track::{Track, describe};
@@ -19,6 +20,19 @@ use crate::wire::rtp::RtpView;
 /// Bytes of the original sequence number in front of a retransmission's payload (RFC 4588 §4).
 const OSN_LEN: usize = 2;
 
+/// How a packet came to be here.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Way {
+    /// It came by itself, then.
+    Itself(Time),
+    /// It was sent once more.
+    Again,
+    /// It was put together from others, byte for byte.
+    Restored,
+    /// It never came, and is of no use to anybody.
+    Needless,
+}
+
 impl Shard {
     /// An RTP packet came on the transport with the key `link`. Allocates nothing once the layer's
     /// history has grown to a second's size.
@@ -28,7 +42,7 @@ impl Shard {
         };
         match self.links[link].ingress.find(view.ssrc()) {
             Some(ingress) if ingress.retired => self.counters.drop(Drop::RetiredSsrc),
-            Some(ingress) if self.is_redundant(ingress, &view) => {
+            Some(ingress) if self.is_red(ingress, &view) => {
                 self.on_aside(now, (link, datagram), Some(ingress), &view, out)
             }
             Some(ingress) if !ingress.rtx => self.on_media(now, (link, datagram), ingress, &view, out),
@@ -37,9 +51,8 @@ impl Shard {
         }
     }
 
-    fn is_redundant(&self, ingress: Ingress, view: &RtpView<'_>) -> bool {
-        let track = &self.tracks[ingress.track];
-        track.kind == Kind::Audio && track.codec_of_red(view.payload_type()).is_some()
+    fn is_red(&self, ingress: Ingress, view: &RtpView<'_>) -> bool {
+        !ingress.rtx && self.tracks[ingress.track].is_red(view.payload_type())
     }
 
     /// A packet of a known layer: opened in its place in the history.
@@ -64,11 +77,11 @@ impl Shard {
         self.counters.packets_in += 1;
         self.links[link].transport.on_authentic(now, &datagram.path);
         self.note_arrival(datagram.arrived, link, view, out);
-        self.store(now, Some(datagram.arrived), from, (opened.index, opened.len), out);
+        self.store(now, Way::Itself(datagram.arrived), from, (opened.index, opened.len), out);
     }
 
-    /// A retransmission, redundant sound, or an SSRC seen for the first time: opened beside, then put in
-    /// its place.
+    /// A retransmission, something with redundancy, or an SSRC seen for the first time: opened beside, then
+    /// put in its place.
     fn on_aside(
         &mut self,
         now: Time,
@@ -93,12 +106,16 @@ impl Shard {
         if ingress.rtx {
             return self.on_retransmission(now, ingress, opened.len, out);
         }
-        if self.is_redundant(ingress, view) {
-            return self.on_redundant(now, datagram.arrived, ingress, (opened.index, opened.len), out);
+        if self.is_red(ingress, view) {
+            let opened = (opened.index, opened.len);
+            return match self.tracks[ingress.track].kind {
+                Kind::Audio => self.on_redundant(now, datagram.arrived, ingress, opened, out),
+                Kind::Video => self.on_corrected(now, datagram.arrived, ingress, opened, out),
+            };
         }
         let room = self.tracks[ingress.track].layers[usize::from(ingress.layer)].history.reserve(now);
         room[..opened.len].copy_from_slice(&self.scratch[..opened.len]);
-        self.store(now, Some(datagram.arrived), ingress, (opened.index, opened.len), out);
+        self.store(now, Way::Itself(datagram.arrived), ingress, (opened.index, opened.len), out);
     }
 
     /// Puts the original packet together again from a retransmission in `scratch`.
@@ -107,14 +124,16 @@ impl Shard {
         let Ok(view) = RtpView::parse(&self.scratch[..len]) else {
             return self.counters.drop(Drop::BadRtp);
         };
-        let codec = track.codec_of_rtx(view.payload_type());
-        let payload_type = codec.map(|codec| track.codecs[codec].payload_type);
-        let layer = &mut track.layers[usize::from(from.layer)];
-        let (Some(payload_type), Some(ssrc), Some(highest)) = (payload_type, layer.ssrc, layer.highest)
-        else {
+        let Some((original, payload)) = view.payload().split_first_chunk::<OSN_LEN>() else {
             return self.counters.drop(Drop::EmptyRtx);
         };
-        let Some((original, payload)) = view.payload().split_first_chunk::<OSN_LEN>() else {
+        let codec = track.codec_of_rtx(view.payload_type());
+        let plain = codec.map(|codec| (track.codecs[codec].payload_type, payload));
+        let unwrapped = plain.or_else(|| correction::unwrap_again(track, &view, payload));
+        let layer = &mut track.layers[usize::from(from.layer)];
+        let (Some((payload_type, payload)), Some(ssrc), Some(highest)) =
+            (unwrapped, layer.ssrc, layer.highest)
+        else {
             return self.counters.drop(Drop::EmptyRtx);
         };
         let sequence = u16::from_be_bytes(*original);
@@ -128,19 +147,19 @@ impl Shard {
         restore_header(room, payload_type, sequence, ssrc, view.marker());
         room[header_len..header_len + payload.len()].copy_from_slice(payload);
         let len = header_len + payload.len();
-        self.store(now, None, from, (index, len), out);
+        self.store(now, Way::Again, from, (index, len), out);
     }
 
-    /// Commits the packet that stands in the layer's reservation, and forwards it. It `arrived` by
-    /// itself, or else was recovered.
+    /// Commits the packet that stands in the layer's reservation, and forwards it.
     pub(super) fn store(
         &mut self,
         now: Time,
-        arrived: Option<Time>,
+        way: Way,
         from: Ingress,
         (index, len): (u64, usize),
         out: &mut impl Outbox,
     ) {
+        let arrived = if let Way::Itself(at) = way { Some(at) } else { None };
         let track = &mut self.tracks[from.track];
         let alone = track.layers.len() == 1;
         let codecs = &track.codecs;
@@ -158,17 +177,21 @@ impl Shard {
         let frame = Frame::read(codec.codec, view.payload(), view.marker()).described_as(described);
         let timestamp = view.timestamp();
         let level = view.extension(track.published.extensions.audio_level).and_then(AudioLevel::read);
-        if !layer.seen.accept(index) || !layer.history.commit(index, len, arrived.unwrap_or(now), key) {
+        let is_empty = view.payload().is_empty();
+        let about =
+            About { received: arrived.unwrap_or(now), starts_key_frame: key, is_as_sent: way != Way::Again };
+        if !layer.seen.accept(index) || !layer.history.commit(index, len, about) {
             return self.counters.drop(Drop::Duplicate);
         }
         layer.highest = layer.highest.max(Some(index));
-        match arrived {
-            Some(at) => layer.reception.on_packet(at, index, timestamp),
-            None => layer.reception.on_recovered(),
+        match way {
+            Way::Itself(at) => layer.reception.on_packet(at, index, timestamp),
+            Way::Again | Way::Restored => layer.reception.on_recovered(),
+            Way::Needless => {}
         }
         layer.last_came = Some(now);
         // Of several layers those cross that are watched: what there is, its home tells.
-        if track.home.is_none() || alone {
+        if (track.home.is_none() || alone) && !is_empty {
             let same = layer.last_key_frame.is_some_and(|(_, of)| of == timestamp);
             layer.meter.on_packet(now, len, &frame, track.kind == Kind::Video && (key || same));
             track.next_look = if layer.flows { track.next_look } else { Time::ZERO };
@@ -187,8 +210,8 @@ impl Shard {
             // On another worker its home listens.
             track.home.is_none() && track.kind == Kind::Audio && !track.muted && arrived.is_some()
         });
-        track.counters.packets += 1;
-        track.counters.bytes += len as u64;
+        track.counters.packets += u64::from(way != Way::Needless);
+        track.counters.bytes += if way == Way::Needless { 0 } else { len as u64 };
         let deadline = layer.nacks.deadline().min(layer.key_requests.deadline());
         self.ask_at_most(from.track, deadline);
         self.forward(from.track, usize::from(from.layer), index, out);
@@ -200,6 +223,9 @@ impl Shard {
 
     /// Tells congestion control's bookkeeping of the packet.
     fn note_arrival(&mut self, now: Time, link: u32, view: &RtpView<'_>, out: &mut impl Outbox) {
+        if !std::mem::replace(&mut self.links[link].has_heard, true) {
+            self.tell(Event::Media { transport: self.links[link].opened.transport });
+        }
         let id = self.links[link].transport_cc;
         let Some(sequence) = view.extension(id).and_then(read_transport_sequence) else { return };
         if !self.links[link].arrivals.on_packet(now, sequence) {
@@ -229,7 +255,7 @@ impl Shard {
             all.next().filter(|_| all.next().is_none() && !carries_mid())
         })?;
         let track = &self.tracks[key];
-        let rtx = track.codec_of_rtx(payload_type).is_some();
+        let rtx = track.is_rtx(payload_type);
         let layer = layer_of(track, view, rtx)?;
         Some(self.adopt(link, (key, layer), (view.ssrc(), rtx), out))
     }
@@ -279,8 +305,7 @@ fn layer_of(track: &Track, view: &RtpView<'_>, rtx: bool) -> Option<u8> {
 }
 
 fn takes(track: &Track, payload_type: PayloadType) -> bool {
-    let codec = track.codec_of(payload_type).or(track.codec_of_rtx(payload_type));
-    codec.or(track.codec_of_red(payload_type)).is_some()
+    track.codec_of(payload_type).is_some() || track.is_rtx(payload_type) || track.is_red(payload_type)
 }
 
 /// Makes a retransmission's header the original's again.

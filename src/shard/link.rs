@@ -142,6 +142,8 @@ pub(super) struct Link {
     /// What its receiver's link carries, once a seat has transport-wide numbers or the receiver told.
     pub(super) rate: Option<Box<Rate>>,
     pub(super) sent: Sent,
+    /// Media has come over it.
+    pub(super) has_heard: bool,
     /// The one path over which all of its handshake went so far, both ways.
     pub(super) handshake: Handshake,
     /// What its receiver is owed, while there is something.
@@ -183,6 +185,7 @@ impl Link {
             next_report: now + REPORT_INTERVAL,
             rate: None,
             sent: Sent::default(),
+            has_heard: false,
             handshake: Handshake::None,
             waiting: None,
             pending: Pending::default(),

@@ -12,6 +12,7 @@
 mod allocate;
 mod aside;
 mod commands;
+mod correction;
 pub mod counters;
 mod demux;
 pub mod export;

@@ -10,6 +10,7 @@ use crate::base::{Bitrate, DATAGRAM_HEADERS, Outbox, Time};
 use crate::media::bwe::Estimator;
 use crate::media::pacer::Pacer;
 use crate::transport::srtp::Payload;
+use crate::wire::extension::Stamp;
 use crate::wire::rtcp::{Remb, TransportFeedback};
 use std::time::Duration;
 
@@ -118,6 +119,15 @@ impl Rate {
         self.in_train += bytes as u64;
     }
 
+    /// A packet of `bytes` has left without such a number: all there is for who tells an estimate of its own.
+    pub(super) fn on_unnumbered(&mut self, bytes: usize) {
+        if self.estimator.is_remote() {
+            let bytes = (bytes + DATAGRAM_HEADERS) as u64;
+            self.pacer.spend(bytes);
+            self.in_train += bytes;
+        }
+    }
+
     /// What left since the last time was media.
     pub(super) fn on_train(&mut self, now: Time) {
         let bytes = std::mem::take(&mut self.in_train);
@@ -169,7 +179,7 @@ impl Shard {
     /// The receiver `link` says what it thinks its link carries.
     pub(super) fn on_remb(&mut self, now: Time, link: u32, remb: &Remb<'_>) {
         let rate = self.links[link].rate.get_or_insert_with(|| Rate::new(now, 0));
-        rate.estimator.on_remb(Bitrate::from_bps(remb.bitrate_bps));
+        rate.estimator.on_remb(now, Bitrate::from_bps(remb.bitrate_bps));
         self.follow_estimate(now, link);
     }
 
@@ -224,7 +234,7 @@ impl Shard {
         let Some(len) = self.slots[slot].write_bare_header(&outgoing, &mut header) else { return false };
         let Some(mut train) = Train::to(now, link, &mut self.links[link]) else { return false };
         let payload = Payload { padding: PADDING, ..Payload::default() };
-        train.seal(outgoing.index, &header[..len], payload, true, &mut self.counters, out)
+        train.seal(outgoing.index, &header[..len], payload, Stamp::Sequence, &mut self.counters, out)
     }
 
     /// Whether a retransmission may leave to `link`; it is counted if not.

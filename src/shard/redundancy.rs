@@ -7,6 +7,7 @@
 
 use super::Shard;
 use super::counters::Drop;
+use super::ingress::Way;
 use super::link::Ingress;
 use crate::base::id::PayloadType;
 use crate::base::{Outbox, Time};
@@ -134,9 +135,9 @@ impl Shard {
             );
             let end = header_len + block.len;
             room[header_len..end].copy_from_slice(&self.scratch[block.start..block.start + block.len]);
-            let arrived = (block.back == 0).then_some(arrived);
-            self.counters.healed += u64::from(arrived.is_none());
-            self.store(now, arrived, from, (place, end), out);
+            let way = if block.back == 0 { Way::Itself(arrived) } else { Way::Restored };
+            self.counters.healed += u64::from(way == Way::Restored);
+            self.store(now, way, from, (place, end), out);
         }
     }
 }

@@ -28,6 +28,7 @@ impl Shard {
         self.allocate_if_due(now, link, out);
         if self.links[link].next_report <= now {
             self.listen_for_silence(now, link, out);
+            self.look_at_all(now, link);
             self.send_receiver_reports(now, link, out);
         }
         self.drive_rate(now, link, out);

@@ -12,7 +12,7 @@ use crate::base::{Outbox, Path, Push, Time, TrainId};
 use crate::media::track::Track;
 use crate::media::train_plan::{MAX_PLANNED, Wagon, plan};
 use crate::transport::srtp::{Payload, SrtpSender};
-use crate::wire::extension::stamp_transport_sequence;
+use crate::wire::extension::{AbsSendTime, Stamp, stamp_send_time, stamp_transport_sequence};
 use arrayvec::ArrayVec;
 
 /// Departures of one turn that are noted at most; more say nothing more.
@@ -83,7 +83,7 @@ impl<'a> Train<'a> {
                 }
             };
             let payload = Payload { head, body: payload, padding: place.padding };
-            if self.seal(owed.index, waiting.header(owed), payload, owed.is_numbered, counters, out) {
+            if self.seal(owed.index, waiting.header(owed), payload, owed.stamp, counters, out) {
                 counters.padding += u64::from(place.padding);
                 counters.redundant += u64::from(owed.older.is_some());
                 let sent =
@@ -93,24 +93,27 @@ impl<'a> Train<'a> {
         }
     }
 
-    /// Reserves room in the train and seals header and payload into it. With `is_numbered` the
-    /// transport-wide sequence number is written into the header.
+    /// Reserves room in the train and seals header and payload into it.
     pub(super) fn seal(
         &mut self,
         index: u64,
         header: &[u8],
         payload: Payload<'_>,
-        is_numbered: bool,
+        stamp: Stamp,
         counters: &mut Counters,
         out: &mut impl Outbox,
     ) -> bool {
         let capacity = header.len() + payload.len() + self.sender.overhead();
-        let rate = self.rate.as_deref_mut().filter(|_| is_numbered);
-        let number = rate.as_ref().map(|rate| rate.estimator.next_sequence());
+        let rate = self.rate.as_deref_mut();
+        let numbered = rate.as_ref().filter(|_| stamp == Stamp::Sequence);
+        let number = numbered.map(|rate| rate.estimator.next_sequence());
+        let leaves = AbsSendTime::from_nanos(self.at.as_nanos());
         let pushed = out.push(self.id, &self.path, capacity, |room| {
             room[..header.len()].copy_from_slice(header);
             if let Some(number) = number {
                 stamp_transport_sequence(&mut room[..header.len()], number);
+            } else if stamp == Stamp::SendTime {
+                stamp_send_time(&mut room[..header.len()], leaves);
             }
             self.sender.seal_rtp(index, header.len(), payload, room).ok()
         });
@@ -118,8 +121,10 @@ impl<'a> Train<'a> {
             Push::Committed => {
                 self.sent.packets += 1;
                 self.sent.bytes += capacity as u64;
-                if let Some(rate) = rate {
-                    rate.on_sent(self.at, capacity);
+                match (rate, number) {
+                    (Some(rate), Some(_)) => rate.on_sent(self.at, capacity),
+                    (Some(rate), None) => rate.on_unnumbered(capacity),
+                    (None, _) => {}
                 }
                 return true;
             }

@@ -6,6 +6,7 @@ use super::redundancy::Older;
 use crate::base::Time;
 use crate::media::pictures;
 use crate::media::train_plan::MAX_PLANNED;
+use crate::wire::extension::Stamp;
 use arrayvec::ArrayVec;
 
 /// Bytes of headers one receiver's packets may have in all; most have 20 to 40 each.
@@ -29,8 +30,8 @@ pub(super) struct Owed {
     pub(super) replayed: bool,
     /// It is sound, which waits for no pacer.
     pub(super) is_sound: bool,
-    /// It has a transport-wide sequence number, which is written when it leaves.
-    pub(super) is_numbered: bool,
+    /// What is written into its header when it leaves.
+    pub(super) stamp: Stamp,
     /// Index in the layer's history.
     pub(super) published: u64,
     /// Index in the seat's sequence.
@@ -140,7 +141,7 @@ impl Owed {
             begins: false,
             replayed: false,
             is_sound: false,
-            is_numbered: false,
+            stamp: Stamp::None,
             published,
             index: 0,
             header_start: 0,

@@ -33,6 +33,8 @@ pub struct Tag {
     pub last: bool,
     /// Sound or picture.
     pub kind: Kind,
+    /// Whether a packet of FEC, which has a number of the sequence and no place in the track, follows each frame.
+    pub corrected: bool,
     /// Which of the track's encodings; each counts its packets and frames for itself.
     pub layer: u8,
 }
@@ -45,7 +47,8 @@ impl Tag {
 
     fn flags(&self) -> u8 {
         let video = self.kind == Kind::Video;
-        u8::from(self.key) | u8::from(self.first) << 1 | u8::from(self.last) << 2 | u8::from(video) << 3
+        let bits = [self.key, self.first, self.last, video, self.corrected];
+        bits.iter().rev().fold(0, |flags, &bit| flags << 1 | u8::from(bit))
     }
 
     fn to_bytes(self) -> [u8; TAG_LEN] {
@@ -80,6 +83,7 @@ impl Tag {
             first: flag(1),
             last: flag(2),
             kind: if flag(3) { Kind::Video } else { Kind::Audio },
+            corrected: flag(4),
             layer: bytes[37],
         })
     }
@@ -132,6 +136,7 @@ mod tests {
             first: false,
             last: true,
             kind: Kind::Video,
+            corrected: true,
             layer: 2,
         }
     }

@@ -15,7 +15,8 @@ use crate::base::{ParticipantId, RoomId, SlotId, Time, TrackId, TransportId, Wal
 use crate::control::Command;
 use crate::control::message::{OpenSlot, OpenTransport, Publish};
 use crate::control::types::{
-    Codec, CodecParameters, Encoding, ExtensionIds, IceCredentials, Kind, MAX_CODECS, Mid, Password, Source,
+    Codec, CodecParameters, Correction, DtlsRole, Encoding, ExtensionIds, IceCredentials, Kind, MAX_CODECS,
+    Mid, Password, Source,
 };
 use arrayvec::{ArrayString, ArrayVec};
 use std::collections::VecDeque;
@@ -75,6 +76,7 @@ struct Numbering {
     first_extension: u8,
     rtx: bool,
     red: bool,
+    fec: bool,
     transport_cc: bool,
 }
 
@@ -106,6 +108,7 @@ impl Person {
             ssrc: Ssrc(random.next_u32()),
             seed: random.next_u64(),
             quiet: plan.quiet,
+            remb: plan.remb,
         };
         let mut person = Person {
             who,
@@ -129,7 +132,8 @@ impl Person {
         let mut fingerprint = DtlsClient::fingerprint();
         fingerprint.value[0] ^= u8::from(plan.wrong_fingerprint);
         ledger.owners.insert(transport, participant);
-        let open = OpenTransport { participant, transport, local, remote, fingerprint, cname };
+        let role = DtlsRole::Server;
+        let open = OpenTransport { participant, transport, local, remote, fingerprint, role, cname };
         let mut commands = vec![Command::Join { room, participant }, Command::OpenTransport(Box::new(open))];
         let numbering = Numbering::draw(plan, &mut person.random);
         person.publish_all(plan, &numbering, ids, ledger, now, &mut commands);
@@ -206,7 +210,9 @@ impl Person {
             payload_type: parameters.payload_type,
             rtx_payload_type: parameters.rtx,
             red_payload_type: parameters.red,
+            correction: numbering.correction(codec),
             extensions: numbering.extensions(),
+            rate: plan.rates.map(|rates| rates[usize::from(layer)]),
             layer,
             is_layered: layers > 1,
             rid: (layers > 1 && !plan.announces_ssrcs).then(|| rid(layer)),
@@ -238,6 +244,7 @@ impl Person {
             muted: false,
             encodings: encodings.iter().map(encoding).collect(),
             codecs: numbering.codecs(kind),
+            correction: options.correction,
             extensions: numbering.extensions(),
         }
     }
@@ -298,6 +305,8 @@ impl Person {
 
 /// Behind Opus and four video codecs with their retransmissions.
 const RED_PLACE: u8 = 9;
+/// The three payload types of what restores pictures.
+const CORRECTION_PLACE: u8 = 10;
 
 impl Numbering {
     fn draw(plan: &PersonPlan, random: &mut Random) -> Numbering {
@@ -306,6 +315,7 @@ impl Numbering {
             first_extension: 1 + random.below(9) as u8,
             rtx: plan.rtx,
             red: plan.red,
+            fec: plan.fec,
             transport_cc: plan.transport_cc,
         }
     }
@@ -326,6 +336,16 @@ impl Numbering {
             fir: false,
             transport_cc: self.transport_cc,
         }
+    }
+
+    /// Browsers send it with pictures that have numbers.
+    fn correction(&self, codec: Codec) -> Option<Correction> {
+        let payload_type = |place| PayloadType(self.first_payload_type + CORRECTION_PLACE + place);
+        (self.fec && matches!(codec, Codec::Vp8 | Codec::Vp9)).then(|| Correction {
+            red: payload_type(0),
+            red_rtx: self.rtx.then(|| payload_type(1)),
+            ulpfec: payload_type(2),
+        })
     }
 
     fn codecs<const N: usize>(&self, kind: Kind) -> ArrayVec<CodecParameters, N> {

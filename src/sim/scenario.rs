@@ -3,6 +3,7 @@
 use super::link::LinkOptions;
 use super::mesh::MeshPlan;
 use super::peer::misbehaviour::Lie;
+use super::peer::publisher::Rate;
 use crate::base::Time;
 use crate::base::random::Random;
 use crate::control::types::{Codec, Kind, Reason};
@@ -32,6 +33,10 @@ pub struct PersonPlan {
     pub rtx: bool,
     /// Whether redundant sound (RFC 2198) was agreed on.
     pub red: bool,
+    /// Whether the camera's packets come with what restores lost ones (RFC 5109), where its codec allows.
+    pub fec: bool,
+    /// How much each layer of the camera sends; otherwise little.
+    pub rates: Option<[Rate; 3]>,
     /// Whether what they say is too quiet to be taken for speech: it moves nobody's seats.
     pub quiet: bool,
     /// Whether SSRCs stand in the signalling; otherwise packets are found by MID.
@@ -40,6 +45,8 @@ pub struct PersonPlan {
     pub dtls_13: bool,
     /// Whether transport-wide feedback was agreed on.
     pub transport_cc: bool,
+    /// Whether they tell their own estimate of what their link carries, as who has no other feedback does.
+    pub remb: bool,
     /// Whether signaling was told of another certificate than DTLS will show.
     pub wrong_fingerprint: bool,
     /// To the server.
@@ -224,6 +231,9 @@ impl Scenario {
             (scenario.spreads, scenario.mesh) = (true, MeshPlan::draw(&mut random));
             scenario.shards = 2 + random.below(3) as usize;
         }
+        for plan in &mut scenario.people {
+            plan.fec = random.chance(0.3);
+        }
         scenario
     }
 
@@ -235,7 +245,15 @@ impl Scenario {
         (scenario.spreads, scenario.mesh) = (false, MeshPlan::CALM);
         scenario.people.truncate(2);
         for plan in &mut scenario.people {
-            *plan = PersonPlan { room: 0, pairs: 1, video: Some(Codec::Vp8), layers: 1, ..plan.clone() };
+            *plan = PersonPlan {
+                room: 0,
+                pairs: 1,
+                video: Some(Codec::Vp8),
+                layers: 1,
+                fec: false,
+                remb: false,
+                ..plan.clone()
+            };
             plan.up = LinkOptions::clean(plan.up.delay);
             plan.down = LinkOptions::clean(plan.down.delay);
         }
@@ -360,10 +378,13 @@ impl PersonPlan {
             layers: 1,
             rtx: random.chance(0.8),
             red: random.chance(0.6),
+            fec: false,
+            rates: None,
             quiet: false,
             announces_ssrcs: random.chance(0.6),
             dtls_13: random.chance(0.6),
             transport_cc: random.chance(0.8),
+            remb: false,
             wrong_fingerprint: false,
             up,
             down,

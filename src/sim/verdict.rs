@@ -51,6 +51,8 @@ pub struct Verdict {
     pub healed: u64,
     /// Sounds that were sent in front of another one.
     pub redundant: u64,
+    /// Packets of pictures that were restored by what came with them.
+    pub restored: u64,
     /// Why shards dropped something, and how often.
     pub drops: BTreeMap<&'static str, u64>,
 }
@@ -105,6 +107,7 @@ impl World {
             media_heard: self.media_heard,
             healed: self.healed,
             redundant: self.redundant,
+            restored: self.restored,
             drops: self.drops,
             renewals: self.renewals,
         }

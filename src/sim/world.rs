@@ -12,6 +12,7 @@ use super::peer::{Observed, rtp};
 use super::person::{Ids, Person};
 use super::port::Port;
 use super::queue::EventQueue;
+use super::rate::call::CallWatch;
 use super::scenario::{Action, Scenario};
 use crate::base::random::Random;
 use crate::base::{Path, SocketIndex, Time, TrackId, WallClock, WorkerId};
@@ -91,12 +92,14 @@ pub struct World {
     pub(super) drops: BTreeMap<&'static str, u64>,
     pub(super) healed: u64,
     pub(super) redundant: u64,
+    pub(super) restored: u64,
     pub(super) packets_in: u64,
     pub(super) crossed_in: u64,
     pub(super) handed_checks: u64,
     pub(super) handed_others: u64,
     pub(super) key_frame_requests: u64,
     pub(super) renewals: u64,
+    pub(super) watch: Option<CallWatch>,
 }
 
 impl World {
@@ -127,12 +130,14 @@ impl World {
             drops: BTreeMap::new(),
             healed: 0,
             redundant: 0,
+            restored: 0,
             packets_in: 0,
             crossed_in: 0,
             handed_checks: 0,
             handed_others: 0,
             key_frame_requests: 0,
             renewals: 0,
+            watch: None,
             scenario,
         };
         let actions = world.scenario.actions.clone();
@@ -247,6 +252,7 @@ impl World {
         accounting::check(now, &host.tally, counters, &mut self.violations);
         self.healed += counters.healed;
         self.redundant += counters.redundant;
+        self.restored += counters.restored;
         self.packets_in += counters.packets_in;
         self.crossed_in += counters.crossed_in;
         self.handed_checks += counters.handed_checks;
@@ -318,7 +324,12 @@ impl World {
         if !person.present || person.address != sent.path.remote {
             return;
         }
-        for at in person.down.send(now, charged(&sent.bytes)) {
+        let wait = person.down.wait(now);
+        let arrivals = person.down.send(now, charged(&sent.bytes));
+        if let Some(watch) = self.watch.as_mut().filter(|_| is_media && !is_rtcp) {
+            watch.on_sent(now, (person.who, wait), person.peer.seats(), &sent.bytes, &arrivals);
+        }
+        for at in arrivals {
             let bytes = sent.bytes.clone();
             self.queue.schedule(at, Happening::ToPerson { person: owner, bytes });
         }
@@ -377,6 +388,9 @@ impl World {
                 (person, now, "heard").hash(&mut self.hasher);
                 hash_heard(&heard, &mut self.hasher);
                 self.media_heard += 1;
+                if let Some(watch) = &mut self.watch {
+                    watch.on_heard(now, entry.who, entry.peer.seats(), heard.slot);
+                }
             }
             Observed::Wrong(slot, wrong) => {
                 self.violations.add(now, "peer", || format!("{slot:?} gets {wrong:?}"));
@@ -463,6 +477,7 @@ fn note_event(now: Time, event: Event, ends: &[Reason], ledger: &mut Ledger, vio
         | Event::Lost { .. }
         | Event::Load { .. }
         | Event::Layers { .. }
+        | Event::Media { .. }
         | Event::Speaks { .. } => {}
     }
 }

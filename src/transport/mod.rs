@@ -12,7 +12,7 @@ pub use drop_cause::DropCause;
 pub use snapshot::{Snapshot, SnapshotPhase};
 
 use crate::base::{Path, Time};
-use crate::control::types::{DtlsVersion, Fingerprint, IceCredentials, Reason, TransportState};
+use crate::control::types::{DtlsRole, DtlsVersion, Fingerprint, IceCredentials, Reason, TransportState};
 use crate::wire::stun::StunView;
 use dtls::{DtlsContext, DtlsServer, Output, SrtpKeys};
 use ice::{Checked, IceAgent};
@@ -40,6 +40,9 @@ pub struct Transport {
     /// `None` after a live upgrade in mid-call: dimpl's state cannot be carried over.
     dtls: Option<DtlsServer>,
     expected: Fingerprint,
+    role: DtlsRole,
+    /// We begin the handshake, and have not.
+    may_begin: bool,
     phase: Phase,
     hidden: bool,
     /// When the peer was last heard of, or the transport was made.
@@ -64,6 +67,8 @@ impl Transport {
             ice: IceAgent::new(local, remote),
             dtls: Some(DtlsServer::new(context, expected.clone(), salt, now)),
             expected,
+            role: DtlsRole::Server,
+            may_begin: false,
             phase: Phase::Handshaking,
             hidden: false,
             heard: now,
@@ -71,6 +76,13 @@ impl Transport {
             dtls_put_off: false,
             told: TransportState::New,
         }
+    }
+
+    /// The same, of which we begin the handshake when there is a path: the peer is the server.
+    pub fn with_role(mut self, role: DtlsRole) -> Transport {
+        self.role = role;
+        self.may_begin = role == DtlsRole::Client;
+        self
     }
 
     /// Takes a STUN message and writes the answer, which goes back to `path`.
@@ -85,8 +97,18 @@ impl Transport {
         let checked = self.ice.check(now, path, check, out)?;
         if checked.accepted {
             self.alive(now);
+            self.begin_dtls(now);
         }
         Ok(checked)
+    }
+
+    /// Nothing is sent to an address that has not been proved, and this is longer than any question.
+    fn begin_dtls(&mut self, now: Time) {
+        if std::mem::take(&mut self.may_begin)
+            && let Some(dtls) = &mut self.dtls
+        {
+            dtls.begin(now);
+        }
     }
 
     /// Takes a DTLS datagram. Poll afterwards.

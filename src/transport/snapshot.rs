@@ -10,7 +10,7 @@ use super::dtls::{DtlsContext, DtlsServer, SrtpKeys};
 use super::ice::{IceAgent, IceSnapshot};
 use super::{Phase, Transport};
 use crate::base::Time;
-use crate::control::types::{DtlsVersion, Fingerprint, Reason, TransportState};
+use crate::control::types::{DtlsRole, DtlsVersion, Fingerprint, Reason, TransportState};
 use std::time::Duration;
 
 /// How far a transport had come.
@@ -39,6 +39,8 @@ pub struct Snapshot {
     pub ice: IceSnapshot,
     /// The certificate the peer must show.
     pub expected: Fingerprint,
+    /// What we are in DTLS.
+    pub role: DtlsRole,
     /// How far it had come.
     pub phase: SnapshotPhase,
     /// How long ago the peer was heard of.
@@ -49,7 +51,7 @@ pub struct Snapshot {
 
 impl Snapshot {
     /// What this build writes and reads.
-    pub const VERSION: u16 = 1;
+    pub const VERSION: u16 = 2;
 }
 
 impl Transport {
@@ -64,6 +66,7 @@ impl Transport {
             version: Snapshot::VERSION,
             ice: self.ice.export(now),
             expected: self.expected.clone(),
+            role: self.role,
             phase,
             silent_for: now.since(self.heard),
             told: self.told,
@@ -87,6 +90,8 @@ impl Transport {
             ice: IceAgent::import(now, snapshot.ice),
             dtls,
             expected: snapshot.expected,
+            role: snapshot.role,
+            may_begin: snapshot.role == DtlsRole::Client && matches!(phase, Phase::Handshaking),
             phase,
             hidden: snapshot.told == TransportState::Hidden,
             heard: now - snapshot.silent_for,

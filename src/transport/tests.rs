@@ -83,6 +83,30 @@ fn a_call_goes_from_new_over_connecting_to_connected() {
 }
 
 #[test]
+fn where_the_peer_is_the_server_of_dtls_we_begin_once_its_path_is_proved() {
+    let mut call = Call::new();
+    let transport = Transport::new(
+        &call.context,
+        at(0),
+        (credentials("server"), credentials("browser")),
+        fingerprint(&Identity::generate().expect("an identity")),
+        1,
+    );
+    call.transport = transport.with_role(DtlsRole::Client);
+    assert!(drain(&mut call.transport).is_empty(), "nobody has shown where to");
+    call.check(at(7), 1, &Check::new(1)).expect("accepted");
+    assert_eq!(call.transport.take_change(), Some(TransportState::Connecting));
+    let hello = drain(&mut call.transport);
+    // RFC 6347 §4.2.2: a handshake record that begins with a ClientHello.
+    assert!(hello.iter().all(|datagram| (datagram[0], datagram[13]) == (22, 1)), "{hello:02x?}");
+    assert!(!hello.is_empty());
+    call.check(at(8), 1, &Check::nominating(2)).expect("accepted");
+    assert!(drain(&mut call.transport).is_empty(), "once, until it is time to say it again");
+    call.transport.on_timeout(call.transport.next_deadline());
+    assert_eq!(drain(&mut call.transport).len(), hello.len());
+}
+
+#[test]
 fn dtls_from_an_address_that_ice_has_not_proved_is_refused() {
     let mut call = Call::new();
     let hello = call.client.poll();

@@ -129,12 +129,34 @@ pub fn write_transport_sequence(sequence: u16) -> [u8; 2] {
     sequence.to_be_bytes()
 }
 
+/// What is written into the first extension of a header when its packet leaves.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Stamp {
+    /// Nothing.
+    #[default]
+    None,
+    /// A transport-wide sequence number.
+    Sequence,
+    /// When it leaves, for who estimates its link by itself and tells (REMB).
+    SendTime,
+}
+
 /// Writes `sequence` into a header that was written with a transport-wide sequence number as its
 /// first element and without CSRCs.
 pub fn stamp_transport_sequence(header: &mut [u8], sequence: u16) {
+    stamp(header, &write_transport_sequence(sequence));
+}
+
+/// Writes when a packet leaves into a header that was written with that as its first element and without
+/// CSRCs.
+pub fn stamp_send_time(header: &mut [u8], time: AbsSendTime) {
+    stamp(header, &time.write());
+}
+
+fn stamp(header: &mut [u8], value: &[u8]) {
     // Fixed header, "defined by profile" and length, then one or two bytes of element header.
-    let value = if be16(header, 12) == ONE_BYTE_PROFILE { 17 } else { 18 };
-    header[value..value + 2].copy_from_slice(&write_transport_sequence(sequence));
+    let at = if be16(header, 12) == ONE_BYTE_PROFILE { 17 } else { 18 };
+    header[at..at + value.len()].copy_from_slice(value);
 }
 
 /// When a packet left its sender: seconds modulo 64 as 6.18 fixed point.

@@ -9,5 +9,6 @@ pub mod red;
 pub mod rtcp;
 pub mod rtp;
 pub mod stun;
+pub mod ulpfec;
 pub mod vp8;
 pub mod vp9;

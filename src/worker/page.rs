@@ -13,7 +13,7 @@ use crate::shard::counters::Drop;
 use std::time::Duration;
 
 /// The figures before the drops, in their order.
-pub const FIGURES: [&str; 34] = [
+pub const FIGURES: [&str; 36] = [
     "turns",
     "rooms",
     "participants",
@@ -27,6 +27,8 @@ pub const FIGURES: [&str; 34] = [
     "resent",
     "healed",
     "redundant",
+    "fec-in",
+    "restored",
     "rtcp-out",
     "key-frame-requests",
     "waiting",
@@ -128,6 +130,8 @@ pub(super) fn write(channel: &WorkerChannel, shard: &Shard, io: &Io, own: &Own<'
         counters.resent,
         counters.healed,
         counters.redundant,
+        counters.fec_in,
+        counters.restored,
         counters.rtcp_out,
         counters.key_frame_requests,
         counters.waiting,

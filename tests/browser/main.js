@@ -1,9 +1,13 @@
 // `scripts/e2e NAME`: runs the named browser tests and prints one JSON line per case on standard output.
 import fs from 'node:fs';
 import { parseArgs } from 'node:util';
+import * as acme from './cases/acme.js';
 import * as adapt from './cases/adapt.js';
+import * as background from './cases/background.js';
 import * as badInput from './cases/bad-input.js';
 import * as drain from './cases/drain.js';
+import * as e2ee from './cases/e2ee.js';
+import * as fec from './cases/fec.js';
 import * as ipv6 from './cases/ipv6.js';
 import * as killSignaling from './cases/kill-signaling.js';
 import * as lastN from './cases/last-n.js';
@@ -17,6 +21,7 @@ import * as moves from './cases/moves.js';
 import * as onePort from './cases/one-port.js';
 import * as onePortHanded from './cases/one-port-handed.js';
 import * as openssl from './cases/openssl.js';
+import * as page from './cases/page.js';
 import * as record from './cases/record.js';
 import * as recordFaults from './cases/record-faults.js';
 import * as startStop from './cases/start-stop.js';
@@ -33,10 +38,10 @@ import { Cleanup, log } from './harness/shell.js';
 import { FIGURES, WORKS } from './measure/limits.js';
 
 const TESTS = [
-  meter, startStop, twoTabs, library, killSignaling, badInput, tokens, layers, adapt, loss, lastN, mesh, moderation, moves, onePort, onePortHanded,
-  openssl, whipWhep, turn, tcpOnly, ipv6, drain, webhooks, record, recordFaults,
+  meter, startStop, twoTabs, library, killSignaling, badInput, tokens, layers, adapt, loss, fec, e2ee, background, lastN, mesh, moderation, moves, onePort, onePortHanded,
+  openssl, page, whipWhep, turn, tcpOnly, ipv6, drain, webhooks, acme, record, recordFaults,
 ];
-const USAGE = 'usage: ./scripts/e2e NAME|all [--json] [--seconds N] [--io uring|epoll] [--only CASE] [--attempts N] [--works] [--keep], or --list';
+const USAGE = 'usage: ./scripts/e2e NAME|all [--json] [--seconds N] [--io uring|epoll] [--only CASE] [--attempts N] [--works] [--keep] [--screens FOLDER], or --list';
 const FULL_SECONDS = 60;
 
 const options = parse();
@@ -67,7 +72,8 @@ async function runTest(test) {
   } catch (error) {
     broken = error;
   }
-  for (const one of test.cases.filter(({ name }) => !options.only || name === options.only)) {
+  const cases = options.screens ? (test.screens ?? []) : test.cases;
+  for (const one of cases.filter(({ name }) => !options.only || name === options.only)) {
     const line = broken ? failure(one, broken) : await runAttempts(one, server);
     print(line);
     if (!line.pass) failed += 1;
@@ -95,7 +101,7 @@ async function runAttempts(one, server) {
 }
 
 async function runCase(one, server) {
-  const context = new CaseContext({ name: one.name, seconds: options.seconds, limits: options.works ? WORKS : FIGURES, keep: options.keep, server });
+  const context = new CaseContext({ name: one.name, seconds: options.seconds, limits: options.works ? WORKS : FIGURES, keep: options.keep, screens: options.screens, server });
   cleanup.add(one.name, () => context.close());
   try {
     const { failures, ...figures } = await one.run(context);
@@ -126,6 +132,7 @@ function parse() {
         list: { type: 'boolean' },
         json: { type: 'boolean' },
         keep: { type: 'string' },
+        screens: { type: 'string' },
         seconds: { type: 'string' },
         io: { type: 'string' },
         only: { type: 'string' },

@@ -46,6 +46,7 @@ impl Source {
             first: shape.first,
             last: shape.last,
             kind: self.kind(),
+            corrected: false,
             layer: 0,
         };
         let mut payload = descriptor(self.options.codec, shape);

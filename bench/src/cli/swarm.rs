@@ -1,7 +1,8 @@
 //! Flags of `swarm`.
 
-use super::seconds;
+use super::{layers, seconds};
 use crate::scenario::contender::Name;
+use anyhow::bail;
 use clap::{Args, ValueEnum};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -58,6 +59,18 @@ pub(crate) struct Swarm {
     #[arg(long, value_name = "FRAMES", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) frames: u32,
 
+    /// Layers of each picture: 1, or the 3 that browsers send of a camera, with their sizes and rates.
+    /// Viewers are shown one of them. For Volley, over its WebSocket
+    #[arg(long, value_name = "COUNT", default_value_t = 1, value_parser = layers,
+          conflicts_with_all = ["bitrate", "frames", "no_video"])]
+    pub(crate) layers: u32,
+
+    /// Lines that viewers need of each picture, in turn; every 3 seconds each goes on to the next
+    /// [default: all there are]
+    #[arg(long, value_name = "LINES", value_delimiter = ',', requires = "layers",
+          value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) tiles: Vec<u16>,
+
     /// Share of the time that a publisher speaks
     #[arg(long, value_name = "SHARE", default_value_t = 1.0)]
     pub(crate) speaks: f64,
@@ -71,6 +84,21 @@ impl Swarm {
     /// People in all.
     pub(crate) fn participants(&self) -> u32 {
         self.rooms * self.people
+    }
+
+    /// Whether all that is asked for can be had together.
+    ///
+    /// # Errors
+    /// What cannot, and what could.
+    pub(crate) fn check(&self) -> anyhow::Result<()> {
+        let layers = self.layers;
+        if layers > 1 && self.start != Name::Volley {
+            bail!("--layers {layers} is for volley; {} is sent one layer", self.start.text());
+        }
+        if layers > 1 && self.over != Over::Websocket {
+            bail!("--layers {layers} takes --over websocket: over WHIP nobody is told which layers to pause");
+        }
+        Ok(())
     }
 }
 

@@ -1,6 +1,6 @@
 //! Flags of the commands that measure Volley alone.
 
-use super::seconds;
+use super::{layers, seconds};
 use clap::Args;
 use std::time::Duration;
 
@@ -63,6 +63,10 @@ pub(crate) struct Arrivals {
     /// Bits a second of the picture
     #[arg(long, value_name = "BITS", default_value_t = 1_200_000, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) bitrate: u32,
+
+    /// Layers of the picture: 1, or the 3 that browsers send of a camera, with their sizes and rates
+    #[arg(long, value_name = "COUNT", default_value_t = 1, value_parser = layers, conflicts_with = "bitrate")]
+    pub(crate) layers: u32,
 }
 
 /// `churn`.

@@ -10,7 +10,7 @@ use super::stream::micros;
 use super::transport::{State, Transport};
 use super::turn::{Scratch, Shared, Turn};
 use super::{Joining, LoadConfig, LoadError, MediaModel};
-use crate::signal::Person;
+use crate::signal::{Person, Wanted};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::time::{ClockId, clock_gettime};
 use std::collections::{HashMap, VecDeque};
@@ -38,6 +38,7 @@ const COMMANDS_PER_TURN: usize = 32;
 pub(super) enum Command {
     Join(Box<Joining>),
     Leave(Person),
+    Layers(Wanted),
     Snapshot(SyncSender<Box<Snapshot>>),
     RestartTotals,
     Stop,
@@ -112,6 +113,7 @@ impl Engine {
             match self.commands.try_recv() {
                 Ok(Command::Join(joining)) => self.join(*joining),
                 Ok(Command::Leave(person)) => self.leave(person),
+                Ok(Command::Layers(wanted)) => self.want_layers(wanted),
                 Ok(Command::Snapshot(answer)) => self.answer(&answer),
                 Ok(Command::RestartTotals) => self.meter.restart(self.clock.now(), self.io_losses()),
                 Err(TryRecvError::Empty) => return true,
@@ -156,6 +158,19 @@ impl Engine {
             self.timers.clear(place);
             self.free.push_back(place);
         }
+    }
+
+    fn want_layers(&mut self, wanted: Wanted) {
+        let now = self.clock.now();
+        let Engine { people, transports, meter, .. } = self;
+        // Who has left meanwhile sends nothing.
+        let places = people.get(&wanted.person).cloned().unwrap_or_default();
+        for &place in &places {
+            if let Some(transport) = &mut transports[place as usize] {
+                transport.want_layers(wanted.layers, now, meter);
+            }
+        }
+        places.into_iter().for_each(|place| self.schedule(place));
     }
 
     fn answer(&mut self, answer: &SyncSender<Box<Snapshot>>) {

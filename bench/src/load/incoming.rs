@@ -2,11 +2,12 @@
 //!
 //! Gets packets that were opened; does not know keys or sockets.
 
+use super::layers::Switch;
 use super::meter::Meter;
 use super::outgoing::read_stamp;
-use super::source::{Request, Source};
+use super::source::{Request, Source, Step};
 use super::stamp::Stamp;
-use super::stream::{Arrival, Stream, micros};
+use super::stream::{Arrival, Seat, Stream, micros};
 use crate::signal::{Kind, Person, Receiving};
 use volley::base::id::Ssrc;
 use volley::base::{NtpTime, Time};
@@ -28,6 +29,8 @@ pub(super) struct Incoming {
     ssrcs: Vec<u32>,
     sources: Vec<Source>,
     streams: Vec<Stream>,
+    /// How many of them there are, all layers of a picture being one.
+    published: usize,
     has_frame: bool,
     /// When something is to be asked for.
     feedback_due: Time,
@@ -44,15 +47,16 @@ impl Incoming {
             ssrcs: Vec::new(),
             sources: Vec::new(),
             streams: Vec::new(),
+            published: 0,
             has_frame: false,
             feedback_due: Time::NEVER,
             arrivals: Vec::new(),
         }
     }
 
-    /// How many streams of others have come.
+    /// How many streams of others have come, all layers of a picture being one.
     pub(super) fn streams(&self) -> usize {
-        self.streams.len()
+        self.published
     }
 
     /// When [`requests`](Self::requests) has something.
@@ -82,22 +86,23 @@ impl Incoming {
 
     fn on_original(&mut self, now: Time, kind: Kind, packet: &RtpView<'_>, bytes: usize, meter: &mut Meter) {
         let Some(place) = self.source(packet.ssrc().0, kind) else { return meter.now.malformed += 1 };
-        let source = &mut self.sources[place];
-        let follows = source.note(now, packet);
+        let step = self.sources[place].note(now, packet);
         let Some(stamp) = read_stamp(kind, packet.payload()) else { return meter.now.unstamped += 1 };
         if !self.is_from_room(&stamp, meter) {
             return;
         }
-        let source = &mut self.sources[place];
-        let known = source.stream.map(|stream| stream as usize);
-        let current = known.filter(|&stream| self.streams[stream].is_of(&stamp));
-        let (stream, switched) = match current {
-            Some(stream) => (stream, false),
-            None => (stream_of(&mut self.streams, &stamp, now), true),
+        let shown = self.sources[place].stream.map(|stream| stream as usize);
+        let (stream, seat) = match shown.filter(|&stream| self.streams[stream].is_of(&stamp)) {
+            Some(stream) if step == (Step::Ahead { hole: 0 }) => (stream, Seat::Follows),
+            Some(stream) => (stream, Seat::Shows),
+            None => self.change(now, place, &stamp, step, meter),
         };
-        source.stream = Some(stream as u32);
-        let arrival = Arrival { now, again: false, switched, follows };
+        let arrival = Arrival { now, again: false, seat };
         let whole = self.streams[stream].note(&stamp, arrival, bytes, meter);
+        let source = &mut self.sources[place];
+        if let Some(layer) = stamp.layer.filter(|_| step != Step::Late) {
+            source.show(now, layer, &mut meter.now.layers);
+        }
         source.has_key_frame |= stamp.key_frame;
         if let Some(due) = source.feedback_due() {
             self.feedback_due = self.feedback_due.min(due.max(now));
@@ -115,15 +120,60 @@ impl Incoming {
         if !self.is_from_room(&stamp, meter) {
             return;
         }
-        let stream = stream_of(&mut self.streams, &stamp, now);
-        let shows = |source: &&mut Source| source.stream == Some(stream as u32);
-        if let Some(source) = self.sources.iter_mut().find(shows) {
+        let stream = self.stream_of(&stamp, 0, now);
+        let shows = |source: &Source| source.stream == Some(stream as u32);
+        let has_shown = |source: &Source| source.has_shown(stream as u32);
+        let place = self.sources.iter().position(shows).or_else(|| self.sources.iter().position(has_shown));
+        let mut seat = Seat::Shows;
+        if let Some(source) = place.map(|place| &mut self.sources[place]) {
             source.recover(now, u16::from_be_bytes(*original));
+            if !shows(source) {
+                seat = Seat::Left;
+            }
         }
-        let arrival = Arrival { now, again: true, switched: false, follows: false };
+        let arrival = Arrival { now, again: true, seat };
         if self.streams[stream].note(&stamp, arrival, bytes, meter) {
             self.note_frame(now, meter);
         }
+    }
+
+    /// A packet came through a seat that shows something else: from now on it shows this, unless the
+    /// packet is late.
+    fn change(
+        &mut self,
+        now: Time,
+        place: usize,
+        stamp: &Stamp,
+        step: Step,
+        meter: &mut Meter,
+    ) -> (usize, Seat) {
+        let hole = if let Step::Ahead { hole } = step { hole } else { 0 };
+        let stream = self.stream_of(stamp, hole, now);
+        let source = &mut self.sources[place];
+        if step == Step::Late {
+            let seat = if source.has_shown(stream as u32) { Seat::Left } else { Seat::Changes };
+            return (stream, seat);
+        }
+        // Of whatever the seat showed: the streams' own numbers do not tell what ends or begins here.
+        meter.now.received(stamp.kind).missing += hole;
+        let before = source.stream.map(|before| &self.streams[before as usize]);
+        let before = before.filter(|before| before.is_beside(stamp));
+        source.change(stream as u32, before.is_some());
+        if let Some(before) = before {
+            let gap = before.silent_for(now);
+            meter.now.gaps.saturating_record(gap.as_micros() as u64);
+            meter.now.layers.note(Switch { gap, hole, key_frame: stamp.key_frame });
+        }
+        (stream, Seat::Changes)
+    }
+
+    /// The place of the stream a stamp belongs to.
+    fn stream_of(&mut self, stamp: &Stamp, hole: u64, now: Time) -> usize {
+        self.streams.iter().position(|stream| stream.is_of(stamp)).unwrap_or_else(|| {
+            self.published += usize::from(!self.streams.iter().any(|stream| stream.is_beside(stamp)));
+            self.streams.push(Stream::new(stamp, hole, now));
+            self.streams.len() - 1
+        })
     }
 
     /// A server must forward neither what is of another room nor what is one's own.
@@ -194,183 +244,5 @@ impl Incoming {
     }
 }
 
-/// The place of the stream a stamp belongs to.
-fn stream_of(streams: &mut Vec<Stream>, stamp: &Stamp, now: Time) -> usize {
-    streams.iter().position(|stream| stream.is_of(stamp)).unwrap_or_else(|| {
-        streams.push(Stream::new(stamp, now));
-        streams.len() - 1
-    })
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::load::stamp::STAMP_LEN;
-    use crate::load::vp8;
-    use volley::base::id::PayloadType;
-    use volley::wire::rtp::RtpHeader;
-
-    const OWN: Person = Person { room: 1, number: 0 };
-    const OTHER: Person = Person { room: 1, number: 5 };
-    const RECEIVING: Receiving = Receiving { opus: 111, vp8: 96, rtx: Some(97), transport_cc: None };
-
-    struct Rig {
-        incoming: Incoming,
-        meter: Meter,
-    }
-
-    impl Rig {
-        fn new() -> Rig {
-            Rig { incoming: Incoming::new(OWN, RECEIVING, Time::ZERO), meter: Meter::new(Time::ZERO) }
-        }
-
-        fn take(&mut self, at_ms: u64, packet: &[u8]) {
-            let view = RtpView::parse(packet).expect("it was just written");
-            self.incoming.on_packet(Time::from_millis(at_ms), &view, packet.len(), &mut self.meter);
-        }
-
-        /// What is asked for at a time.
-        fn asked(&mut self, at_ms: u64) -> Vec<(u32, Option<Vec<u16>>)> {
-            let mut asked = Vec::new();
-            self.incoming.requests(Time::from_millis(at_ms), |request| {
-                asked.push(match request {
-                    Request::Nack(ssrc, lost) => (ssrc.0, Some(lost.to_vec())),
-                    Request::KeyFrame(ssrc) => (ssrc.0, None),
-                });
-            });
-            asked
-        }
-    }
-
-    fn packet(payload_type: u8, ssrc: u32, sequence: u16, payload: &[u8]) -> Vec<u8> {
-        let header = RtpHeader {
-            marker: true,
-            payload_type: PayloadType(payload_type),
-            sequence,
-            timestamp: 0,
-            ssrc: Ssrc(ssrc),
-        };
-        let mut bytes = vec![0; 12];
-        header.write(&[], &mut bytes).expect("there is room");
-        bytes.extend(payload);
-        bytes
-    }
-
-    fn picture(person: Person, sequence: u32, key_frame: bool) -> Vec<u8> {
-        let stamp = Stamp {
-            person,
-            kind: Kind::Video,
-            layer: 0,
-            key_frame,
-            silence_follows: false,
-            sequence,
-            frame: sequence,
-            packets_in_frame: 1,
-            sent: Time::from_millis(1),
-        };
-        let mut payload = vec![0; vp8::LONGEST_HEADER + STAMP_LEN];
-        let at = vp8::write(true, key_frame, sequence, &mut payload);
-        stamp.write(&mut payload[at..at + STAMP_LEN]);
-        payload
-    }
-
-    #[test]
-    fn a_packet_of_another_room_is_a_failure_and_counts_for_nothing_else() {
-        let mut rig = Rig::new();
-        rig.take(5, &packet(96, 7, 1, &picture(Person { room: 2, number: 5 }, 0, true)));
-        assert_eq!((rig.meter.now.foreign_room, rig.meter.now.packets()), (1, 0));
-    }
-
-    #[test]
-    fn ones_own_packet_is_an_echo() {
-        let mut rig = Rig::new();
-        rig.take(5, &packet(96, 7, 1, &picture(OWN, 0, true)));
-        assert_eq!((rig.meter.now.echoes, rig.meter.now.foreign_room), (1, 0));
-    }
-
-    #[test]
-    fn what_bears_no_stamp_or_no_known_payload_type_is_counted_apart() {
-        let mut rig = Rig::new();
-        rig.take(5, &packet(96, 7, 1, &[0x90, 0x80, 0x80, 1, 0x11, 0, 0, 1, 2, 3]));
-        rig.take(5, &packet(50, 8, 1, &picture(OTHER, 0, true)));
-        rig.take(5, &packet(97, 9, 1, &[]));
-        assert_eq!((rig.meter.now.unstamped, rig.meter.now.malformed), (2, 1));
-        assert_eq!(rig.meter.now.packets(), 0);
-    }
-
-    #[test]
-    fn a_hole_is_asked_for_until_its_retransmission_comes() {
-        let mut rig = Rig::new();
-        rig.take(5, &packet(96, 7, 100, &picture(OTHER, 0, true)));
-        rig.take(6, &packet(96, 7, 103, &picture(OTHER, 3, false)));
-        assert!(rig.asked(6).is_empty(), "reordering heals by itself");
-        assert_eq!(rig.asked(20), [(7, Some(vec![101, 102]))]);
-        rig.take(25, &packet(97, 8, 4, &[&101u16.to_be_bytes()[..], &picture(OTHER, 1, false)].concat()));
-        assert_eq!(rig.asked(200), [(7, Some(vec![102]))]);
-        rig.take(210, &packet(96, 7, 102, &picture(OTHER, 2, false)));
-        assert!(rig.asked(400).is_empty());
-        assert_eq!(rig.incoming.feedback_due(), Time::NEVER);
-        let video = rig.meter.now.video;
-        assert_eq!((video.lost(), video.retransmissions, video.reordered), (0, 1, 1));
-    }
-
-    #[test]
-    fn a_key_frame_is_asked_for_each_second_until_one_comes() {
-        let mut rig = Rig::new();
-        rig.take(5, &packet(96, 7, 1, &picture(OTHER, 0, false)));
-        assert_eq!(rig.incoming.feedback_due(), Time::from_millis(5));
-        assert_eq!(rig.asked(5), [(7, None)]);
-        rig.take(100, &packet(96, 7, 2, &picture(OTHER, 1, false)));
-        assert!(rig.asked(500).is_empty());
-        assert_eq!(rig.asked(1_005), [(7, None)]);
-        rig.take(1_100, &packet(96, 7, 3, &picture(OTHER, 2, true)));
-        assert!(rig.asked(9_000).is_empty());
-        assert_eq!(rig.meter.now.first_frame.max(), rig.meter.now.first_frame.highest_equivalent(1_100_000));
-    }
-
-    #[test]
-    fn a_hole_that_is_given_up_needs_a_key_frame() {
-        let mut rig = Rig::new();
-        rig.take(5, &packet(96, 7, 100, &picture(OTHER, 0, true)));
-        rig.take(6, &packet(96, 7, 102, &picture(OTHER, 2, false)));
-        let mut nacks = 0;
-        let key_frame_asked = (10..3_000).step_by(10).find(|&at_ms| {
-            let asked = rig.asked(at_ms);
-            nacks += asked.iter().filter(|(_, lost)| lost.is_some()).count();
-            asked.iter().any(|(_, lost)| lost.is_none())
-        });
-        assert!((5..=10).contains(&nacks), "{nacks}");
-        assert!(key_frame_asked.is_some_and(|at_ms| at_ms <= 1_100), "{key_frame_asked:?}");
-    }
-
-    #[test]
-    fn a_seat_that_shows_somebody_else_loses_nothing() {
-        let mut rig = Rig::new();
-        rig.take(5, &packet(96, 7, 1, &picture(OTHER, 0, true)));
-        rig.take(6, &packet(96, 7, 2, &picture(Person { room: 1, number: 6 }, 50, true)));
-        rig.take(9, &packet(96, 7, 3, &picture(OTHER, 90, true)));
-        let video = rig.meter.now.video;
-        assert_eq!((video.lost(), video.skipped, video.packets), (0, 89, 3));
-        assert_eq!(rig.incoming.streams(), 2);
-    }
-
-    #[test]
-    fn what_the_server_kept_back_is_lost_and_told_from_what_the_wire_lost() {
-        let mut rig = Rig::new();
-        rig.take(5, &packet(96, 7, 1, &picture(OTHER, 0, true)));
-        rig.take(6, &packet(96, 7, 2, &picture(OTHER, 9, true)));
-        rig.take(7, &packet(96, 7, 4, &picture(OTHER, 11, false)));
-        let video = rig.meter.now.video;
-        assert_eq!((video.lost(), video.withheld), (9, 8));
-    }
-
-    #[test]
-    fn transport_wide_numbers_are_told_in_order_and_once() {
-        let mut rig = Rig::new();
-        let at = |ms| Some(Time::from_millis(ms));
-        rig.incoming.arrivals = vec![(65_535, at(1)), (1, at(2)), (0, at(3)), (0, at(4))];
-        let arrivals = rig.incoming.take_arrivals().expect("there are some");
-        assert_eq!(arrivals, [(65_535, at(1)), (0, at(3)), (1, at(2))]);
-        assert_eq!(rig.incoming.take_arrivals(), None);
-    }
-}
+mod tests;

@@ -7,6 +7,7 @@
 mod engine;
 mod ice;
 mod incoming;
+mod layers;
 mod media;
 mod meter;
 mod outgoing;
@@ -26,10 +27,11 @@ mod secure_openssl;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use media::{AudioModel, MediaModel, Turns, VideoModel};
+pub(crate) use layers::{LayerFigures, Layers};
+pub(crate) use media::{AudioModel, MediaModel, Turns, VideoModel, size};
 pub(crate) use snapshot::{Figures, Population, Received, Snapshot};
 
-use crate::signal::{Association, Person};
+use crate::signal::{Association, Person, Wanted};
 use engine::{Command, Engine};
 use rustix::event::{EventfdFlags, eventfd};
 use std::io;
@@ -170,6 +172,14 @@ impl Load {
     /// When the load has ended.
     pub(crate) fn leave(&self, person: Person) -> Result<(), LoadError> {
         self.tell(Command::Leave(person))
+    }
+
+    /// Sends those layers of somebody's picture that the server wants, and no others.
+    ///
+    /// # Errors
+    /// When the load has ended.
+    pub(crate) fn want_layers(&self, wanted: Wanted) -> Result<(), LoadError> {
+        self.tell(Command::Layers(wanted))
     }
 
     /// What happened since the last snapshot, and in all. Waits for the load's next turn, which is

@@ -1,10 +1,10 @@
 //! One stream that a participant publishes: numbers, stamps, retransmissions, sender reports.
 
-use super::media::{MediaModel, Outline, Source};
+use super::media::{MediaModel, Outline, Seeds, Source, size};
 use super::meter::Meter;
 use super::stamp::{STAMP_LEN, Stamp};
 use super::vp8;
-use crate::signal::{Kind, Person, Sending};
+use crate::signal::{Kind, LAYERS, Person, Publish, Sending};
 use arrayvec::ArrayVec;
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -24,7 +24,7 @@ const A_SECOND: Duration = Duration::from_secs(1);
 /// RFC 6464: a voice at arm's length, and nobody.
 const SPEECH: AudioLevel = AudioLevel { voice: true, minus_dbov: 25 };
 const SILENCE: AudioLevel = AudioLevel { voice: false, minus_dbov: 127 };
-/// Header, MID, loudness and transport-wide number.
+/// Header, MID, RID, loudness and transport-wide number.
 const MAX_HEADER: usize = 64;
 /// Longest payload that is made here.
 const MAX_PAYLOAD: usize = 1200;
@@ -58,8 +58,11 @@ pub(super) struct Outgoing {
     history: VecDeque<Kept>,
     /// When key frames were asked for, in the last second.
     key_frame_requests: VecDeque<Time>,
-    /// The server has reported on the stream, so it knows it by its SSRC.
+    /// The server has reported on the stream, so it knows it by its SSRC …
     reported: bool,
+    /// … and on its retransmissions.
+    rtx_reported: bool,
+    paused: bool,
 }
 
 /// What it takes to make a packet again.
@@ -75,11 +78,15 @@ impl Outgoing {
         sending: Sending,
         person: Person,
         model: &MediaModel,
-        seed: u64,
+        seeds: Seeds,
         now: Time,
     ) -> Outgoing {
-        let mut random = Random::new(seed);
-        let source = Source::new(sending.publish.kind, model, random.next_u64(), now);
+        let mut random = Random::new(seeds.own);
+        let Publish { kind, layer, .. } = sending.publish;
+        let seeds = Seeds { own: random.next_u64(), ..seeds };
+        let source = Source::new(kind, layer, model, seeds, now);
+        // Layers of one camera have its time stamps.
+        let mut clock = Random::new(if layer.is_some() { seeds.camera } else { random.next_u64() });
         Outgoing {
             sending,
             person,
@@ -88,13 +95,15 @@ impl Outgoing {
             // the two sides disagree on the roll-over counter.
             index: random.below(1 << 15),
             rtx_index: random.below(1 << 15),
-            timestamp: random.next_u32(),
+            timestamp: clock.next_u32(),
             sequence: 0,
             packets: 0,
             octets: 0,
             history: VecDeque::new(),
             key_frame_requests: VecDeque::new(),
             reported: false,
+            rtx_reported: false,
+            paused: false,
         }
     }
 
@@ -125,6 +134,9 @@ impl Outgoing {
             let sent = exit.meter.now.sent(self.sending.publish.kind);
             sent.packets += 1;
             sent.bytes += len as u64;
+            if let Some(layer) = self.sending.publish.layer {
+                exit.meter.now.layers.of(layer).sent += 1;
+            }
         }
     }
 
@@ -151,14 +163,26 @@ impl Outgoing {
         self.source.want_key_frame();
     }
 
-    /// The server has reported on it.
-    pub(super) fn note_report(&mut self) {
-        self.reported = true;
+    /// The server has reported on an SSRC; perhaps on this stream's.
+    pub(super) fn note_report(&mut self, ssrc: u32) {
+        let Publish { ssrc: own, rtx_ssrc, .. } = self.sending.publish;
+        self.reported |= ssrc == own;
+        self.rtx_reported |= Some(ssrc) == rtx_ssrc;
     }
 
-    /// What a sender report says of it; nothing before its first packet.
+    /// The server says which layers it wants: the others are not sent.
+    pub(super) fn obey(&mut self, wanted: [bool; LAYERS], now: Time, meter: &mut Meter) {
+        let Some(layer) = self.sending.publish.layer else { return };
+        let paused = !wanted[layer.place()];
+        if self.source.pause(paused, now) {
+            self.paused = paused;
+            meter.now.layers.of(layer).pauses += u64::from(paused);
+        }
+    }
+
+    /// What a sender report says of it; nothing before its first packet and while it is paused.
     pub(super) fn sender_info(&self, now: Time, wall: &WallClock) -> Option<SenderInfo> {
-        (self.packets > 0).then(|| SenderInfo {
+        (self.packets > 0 && !self.paused).then(|| SenderInfo {
             ssrc: Ssrc(self.ssrc()),
             ntp: wall.ntp(now),
             rtp_timestamp: self.timestamp(now),
@@ -171,7 +195,7 @@ impl Outgoing {
         Stamp {
             person: self.person,
             kind: self.sending.publish.kind,
-            layer: 0,
+            layer: self.sending.publish.layer,
             key_frame: outline.key_frame,
             silence_follows: outline.silence_follows,
             sequence: self.sequence,
@@ -236,7 +260,7 @@ impl Outgoing {
         };
         let number = write_transport_sequence(*transport_sequence);
         let loudness = if kept.outline.speech { SPEECH } else { SILENCE }.write();
-        let mut elements = ArrayVec::<Element<'_>, 3>::new();
+        let mut elements = ArrayVec::<Element<'_>, 4>::new();
         if let Some(id) = self.sending.transport_cc {
             *transport_sequence = transport_sequence.wrapping_add(1);
             elements.push(Element { id, data: &number });
@@ -244,8 +268,14 @@ impl Outgoing {
         if let Some(id) = self.sending.audio_level {
             elements.push(Element { id, data: &loudness });
         }
-        if let Some((id, mid)) = self.sending.mid.as_ref().filter(|_| !self.reported) {
+        // As libwebrtc: names go with packets until a report shows that their SSRC is known.
+        let is_known = if again { self.rtx_reported } else { self.reported };
+        if let Some((id, mid)) = self.sending.mid.as_ref().filter(|_| !is_known) {
             elements.push(Element { id: *id, data: mid.as_bytes() });
+        }
+        if let Some(((rid, repaired), layer)) = self.sending.rids.zip(publish.layer).filter(|_| !is_known) {
+            let id = if again { repaired } else { rid };
+            elements.push(Element { id, data: layer.rid().as_bytes() });
         }
         header.write(&elements, out).map(|len| (index, len))
     }
@@ -255,7 +285,9 @@ impl Outgoing {
 fn write_payload(kept: &Kept, out: &mut [u8]) {
     let outline = &kept.outline;
     let at = match kept.stamp.kind {
-        Kind::Video => vp8::write(outline.first, outline.key_frame, outline.frame, out),
+        Kind::Video => {
+            vp8::write(outline.first, outline.key_frame, outline.frame, size(kept.stamp.layer), out)
+        }
         Kind::Audio => {
             // RFC 6716 §3.1: 20 ms of CELT at full bandwidth, one frame in the packet.
             out[0] = 0xfc;
@@ -272,4 +304,80 @@ pub(super) fn read_stamp(kind: Kind, payload: &[u8]) -> Option<Stamp> {
         Kind::Video => vp8::header_len(payload)?,
     };
     Stamp::read(payload.get(at..)?).filter(|stamp| stamp.kind == kind)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::signal::Layer;
+    use volley::wire::rtp::RtpView;
+
+    const MID: u8 = 4;
+    const RIDS: (u8, u8) = (10, 11);
+
+    fn layer(place: usize) -> Outgoing {
+        let ssrc = 100 + 2 * place as u32;
+        let publish = Publish { kind: Kind::Video, layer: Layer::at(place), ssrc, rtx_ssrc: Some(ssrc + 1) };
+        let sending = Sending {
+            publish,
+            payload_type: 96,
+            rtx_payload_type: Some(97),
+            mid: Some((MID, "1".to_owned())),
+            transport_cc: Some(3),
+            audio_level: None,
+            rids: Some(RIDS),
+        };
+        let seeds = Seeds { own: 3 + place as u64, camera: 9 };
+        Outgoing::new(sending, Person { room: 0, number: 0 }, &MediaModel::default(), seeds, Time::ZERO)
+    }
+
+    /// MID, RID and repaired RID of the next packet.
+    fn names(stream: &mut Outgoing, at: Time, again: bool) -> [Option<String>; 3] {
+        let outline = stream.source.poll(at).expect("a packet is due");
+        let kept = Kept { index: stream.index, outline, stamp: stream.stamp(&outline, at) };
+        let mut header = [0; MAX_HEADER];
+        let (_, len) = stream.write_header(&kept, again, &mut 0, &mut header).expect("there is room");
+        let view = RtpView::parse_header(&header[..len]).expect("it was just written");
+        [MID, RIDS.0, RIDS.1]
+            .map(|id| view.extension(Some(id)).map(|name| String::from_utf8_lossy(name).into_owned()))
+    }
+
+    #[test]
+    fn packets_name_their_layer_until_the_server_has_reported_on_their_ssrc() {
+        let name = |text: &str| Some(text.to_owned());
+        let (mut stream, at) = (layer(2), Time::from_millis(100));
+        assert_eq!(names(&mut stream, at, false), [name("1"), name("h"), None]);
+        stream.note_report(77);
+        stream.note_report(104);
+        let at = Time::from_millis(140);
+        assert_eq!(names(&mut stream, at, false), [None, None, None]);
+        assert_eq!(names(&mut stream, at, true), [name("1"), None, name("h")]);
+        stream.note_report(105);
+        let at = Time::from_millis(180);
+        assert_eq!(names(&mut stream, at, true), [None, None, None]);
+    }
+
+    #[test]
+    fn layers_of_one_camera_have_its_time_stamps() {
+        let at = Time::from_millis(12_345);
+        let [small, large] = [0, 2].map(layer);
+        assert_eq!(small.timestamp(at), large.timestamp(at));
+        assert_ne!(small.index, large.index, "each has its own numbers");
+    }
+
+    #[test]
+    fn a_layer_that_is_paused_has_nothing_to_send_or_to_report() {
+        let mut meter = Meter::new(Time::ZERO);
+        let mut stream = layer(1);
+        stream.packets = 1;
+        let reports = |stream: &Outgoing| stream.sender_info(Time::ZERO, &WallClock::new(0)).is_some();
+        assert!(reports(&stream));
+        for _ in 0..2 {
+            stream.obey([true, false, true], Time::ZERO, &mut meter);
+        }
+        assert!(!reports(&stream) && stream.next_deadline() == Time::NEVER);
+        stream.obey([true; LAYERS], Time::ZERO, &mut meter);
+        assert!(reports(&stream) && stream.next_deadline() < Time::from_millis(40));
+        assert_eq!(meter.now.layers.each.map(|layer| layer.pauses), [0, 1, 0]);
+    }
 }

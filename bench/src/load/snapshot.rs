@@ -1,5 +1,6 @@
 //! What the load tells about itself and about the server.
 
+use super::layers::Layers;
 use crate::signal::Kind;
 use hdrhistogram::Histogram;
 use std::time::Duration;
@@ -36,7 +37,8 @@ pub(crate) struct Population {
     pub(crate) closed: usize,
     /// Connected transports by SRTP profile.
     pub(crate) profiles: Vec<(SrtpProfile, usize)>,
-    /// Streams of others that are coming in: pairs of receiver and published stream.
+    /// Streams of others that are coming in: pairs of receiver and published stream, all layers of a
+    /// picture being one.
     pub(crate) streams: usize,
 }
 
@@ -56,6 +58,8 @@ pub(crate) struct Figures {
     pub(crate) audio_sent: Sent,
     /// Pictures sent.
     pub(crate) video_sent: Sent,
+    /// Pictures in several layers: of those above.
+    pub(crate) layers: Layers,
     /// RTCP datagrams received.
     pub(crate) rtcp_received: u64,
     /// RTCP datagrams sent.
@@ -117,7 +121,7 @@ pub(crate) struct Received {
     pub(crate) too_old: u64,
     /// Packets on a retransmission stream.
     pub(crate) retransmissions: u64,
-    /// Packets passed over while a stream was away for seconds: a seat that showed others.
+    /// Packets passed over while a seat showed others, or another layer.
     pub(crate) skipped: u64,
     /// Key frames of which every packet came.
     pub(crate) key_frames: u64,
@@ -178,6 +182,7 @@ impl Default for Figures {
             video: Received::default(),
             audio_sent: Sent::default(),
             video_sent: Sent::default(),
+            layers: Layers::default(),
             rtcp_received: 0,
             rtcp_sent: 0,
             foreign_room: 0,
@@ -254,6 +259,7 @@ impl Figures {
         self.video.add(&other.video);
         self.audio_sent.add(&other.audio_sent);
         self.video_sent.add(&other.video_sent);
+        self.layers.add(&other.layers);
         self.rtcp_received += other.rtcp_received;
         self.rtcp_sent += other.rtcp_sent;
         self.foreign_room += other.foreign_room;

@@ -1,8 +1,9 @@
 //! One SSRC of the server as a participant receives it: numbers, reports, holes, key frames.
 //!
-//! Judges by RTP alone; what the packets show is not known here.
+//! Judges by RTP alone; what the packets show it is told, and keeps.
 
-use crate::signal::Kind;
+use super::layers::Layers;
+use crate::signal::{Kind, Layer};
 use arrayvec::ArrayVec;
 use std::time::Duration;
 use volley::base::Time;
@@ -22,12 +23,27 @@ pub(super) struct Source {
     kind: Kind,
     unwrapper: Unwrapper,
     pub(super) reception: Reception,
-    /// The stream it showed last.
+    /// The stream it shows.
     pub(super) stream: Option<u32>,
+    /// The one it showed before that.
+    before: Option<u32>,
+    /// The layer it shows, and until when that has been counted.
+    shown: Option<(Layer, Time)>,
     /// There since the first hole, away when all are filled: its room for holes is large.
     nacks: Option<Box<Nacks>>,
     pub(super) has_key_frame: bool,
     next_key_request: Time,
+}
+
+/// Where a packet stands among those of its SSRC.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Step {
+    /// It is the first.
+    First,
+    /// It is the newest, and between it and the one before so many have not come.
+    Ahead { hole: u64 },
+    /// It was overtaken.
+    Late,
 }
 
 /// One thing to ask the server for.
@@ -47,30 +63,51 @@ impl Source {
             unwrapper: Unwrapper::default(),
             reception: Reception::new(rate),
             stream: None,
+            before: None,
+            shown: None,
             nacks: None,
             has_key_frame: kind == Kind::Audio,
             next_key_request: Time::ZERO,
         }
     }
 
-    /// Takes note of a packet; true when its number follows the one before, so that whatever is
-    /// missing was never sent here.
-    pub(super) fn note(&mut self, now: Time, packet: &RtpView<'_>) -> bool {
+    /// Takes note of a packet.
+    pub(super) fn note(&mut self, now: Time, packet: &RtpView<'_>) -> Step {
         let before = self.unwrapper.highest();
         let index = self.unwrapper.unwrap(packet.sequence());
         self.reception.on_packet(now, index, packet.timestamp());
         if self.nacks.is_some() {
             self.fill_hole(now, index);
-            return before.is_some_and(|before| index == before + 1);
-        }
-        // Browsers ask for lost pictures only; lost sound is concealed.
-        if let Some(before) = before.filter(|&before| index > before + 1 && self.kind == Kind::Video) {
+        } else if let Some(before) = before.filter(|&before| index > before + 1 && self.kind == Kind::Video) {
+            // Browsers ask for lost pictures only; lost sound is concealed.
             let mut nacks = Box::<Nacks>::default();
             nacks.on_packet(now, before);
             nacks.on_packet(now, index);
             self.nacks = Some(nacks);
         }
-        before.is_some_and(|before| index == before + 1)
+        match before {
+            None => Step::First,
+            Some(before) if index > before => Step::Ahead { hole: index - before - 1 },
+            Some(_) => Step::Late,
+        }
+    }
+
+    /// From now on it shows another stream: another layer of the same picture, or something else.
+    pub(super) fn change(&mut self, stream: u32, same_picture: bool) {
+        self.before = self.stream.replace(stream);
+        self.shown = self.shown.filter(|_| same_picture);
+    }
+
+    /// Whether a packet of `stream` that comes late, or again, can be one that was missing here.
+    pub(super) fn has_shown(&self, stream: u32) -> bool {
+        [self.stream, self.before].contains(&Some(stream))
+    }
+
+    /// Its newest packet is of this layer.
+    pub(super) fn show(&mut self, now: Time, layer: Layer, layers: &mut Layers) {
+        if let Some((before, since)) = self.shown.replace((layer, now)) {
+            layers.of(before).shown += now.since(since);
+        }
     }
 
     /// A lost packet came after all.

@@ -2,7 +2,7 @@
 //!
 //! Knows its own layout; does not know where in a payload it stands.
 
-use crate::signal::{Kind, Person};
+use crate::signal::{Kind, Layer, Person};
 use volley::base::Time;
 
 /// Bytes of a stamp.
@@ -21,8 +21,8 @@ pub(super) struct Stamp {
     pub(super) person: Person,
     /// Sound or picture.
     pub(super) kind: Kind,
-    /// Which encoding of it; 0 while there is one.
-    pub(super) layer: u8,
+    /// Which layer of it; `None` where there is one encoding.
+    pub(super) layer: Option<Layer>,
     /// Whether its frame is a key frame.
     pub(super) key_frame: bool,
     /// Whether the publisher falls silent behind it, so that a pause is no gap.
@@ -45,7 +45,8 @@ impl Stamp {
         out[..4].copy_from_slice(&MAGIC);
         out[4..8].copy_from_slice(&self.person.room.to_be_bytes());
         out[8..12].copy_from_slice(&self.person.number.to_be_bytes());
-        out[12..16].copy_from_slice(&[self.kind as u8, self.layer, key_frame | silence_follows, 0]);
+        let layer = self.layer.map_or(0, |layer| 1 + layer.place() as u8);
+        out[12..16].copy_from_slice(&[self.kind as u8, layer, key_frame | silence_follows, 0]);
         out[16..20].copy_from_slice(&self.sequence.to_be_bytes());
         out[20..24].copy_from_slice(&self.frame.to_be_bytes());
         out[24..26].copy_from_slice(&self.packets_in_frame.to_be_bytes());
@@ -68,7 +69,10 @@ impl Stamp {
         Some(Stamp {
             person: Person { room: word(4), number: word(8) },
             kind,
-            layer: bytes[13],
+            layer: match usize::from(bytes[13]).checked_sub(1) {
+                Some(place) => Some(Layer::at(place)?),
+                None => None,
+            },
             key_frame: bytes[14] & KEY_FRAME != 0,
             silence_follows: bytes[14] & SILENCE_FOLLOWS != 0,
             sequence: word(16),
@@ -87,7 +91,7 @@ mod tests {
         Stamp {
             person: Person { room: 0xdead_beef, number: 7 },
             kind: Kind::Video,
-            layer: 2,
+            layer: Layer::at(2),
             key_frame: true,
             silence_follows: false,
             sequence: 0x0102_0304,
@@ -100,9 +104,10 @@ mod tests {
     #[test]
     fn a_stamp_is_read_back_whole() {
         let mut bytes = [0xff; STAMP_LEN + 3];
-        for stamp in
-            [stamp(), Stamp { kind: Kind::Audio, key_frame: false, silence_follows: true, ..stamp() }]
-        {
+        for stamp in [
+            stamp(),
+            Stamp { kind: Kind::Audio, layer: None, key_frame: false, silence_follows: true, ..stamp() },
+        ] {
             stamp.write(&mut bytes);
             assert_eq!(Stamp::read(&bytes), Some(stamp));
         }
@@ -113,7 +118,7 @@ mod tests {
         let mut bytes = [0; STAMP_LEN];
         stamp().write(&mut bytes);
         assert_eq!(Stamp::read(&bytes[..STAMP_LEN - 1]), None);
-        for (at, value) in [(0, b'v'), (3, b'2'), (12, 9)] {
+        for (at, value) in [(0, b'v'), (3, b'2'), (12, 9), (13, 4)] {
             let mut other = bytes;
             other[at] = value;
             assert_eq!(Stamp::read(&other), None, "byte {at}");

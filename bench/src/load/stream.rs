@@ -5,7 +5,8 @@
 use super::meter::Meter;
 use super::stamp::Stamp;
 use super::window::{Seen, Window};
-use crate::signal::Kind;
+use crate::signal::{Kind, Layer};
+use std::time::Duration;
 use volley::base::Time;
 
 /// What a packet is, beside its stamp.
@@ -14,10 +15,22 @@ pub(super) struct Arrival {
     pub(super) now: Time,
     /// It came on a retransmission stream.
     pub(super) again: bool,
-    /// The SSRC showed something else before: what lies between was never meant to come.
-    pub(super) switched: bool,
-    /// The server's own numbers have no hole before it.
-    pub(super) follows: bool,
+    /// What the SSRC that it came through shows.
+    pub(super) seat: Seat,
+}
+
+/// What an SSRC of the server shows, as seen by a stream of which a packet came through it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Seat {
+    /// This stream.
+    Shows,
+    /// This stream, and the server's own numbers have no hole before the packet: what is missing was
+    /// withheld.
+    Follows,
+    /// Something else until now: what lies between was never meant to come.
+    Changes,
+    /// Something else by now: what was missing then has been counted.
+    Left,
 }
 
 /// A stream of another participant.
@@ -25,7 +38,7 @@ pub(super) struct Arrival {
 pub(super) struct Stream {
     publisher: u32,
     kind: Kind,
-    layer: u8,
+    layer: Option<Layer>,
     window: Window,
     last_arrival: Time,
     silent: bool,
@@ -37,13 +50,14 @@ pub(super) struct Stream {
 }
 
 impl Stream {
-    /// The stream that `stamp`, the first of it, belongs to.
-    pub(super) fn new(stamp: &Stamp, now: Time) -> Stream {
+    /// The stream that `stamp`, the first of it, belongs to. It may have overtaken as many packets as
+    /// the `hole` in the server's own numbers before it.
+    pub(super) fn new(stamp: &Stamp, hole: u64, now: Time) -> Stream {
         Stream {
             publisher: stamp.person.number,
             kind: stamp.kind,
             layer: stamp.layer,
-            window: Window::default(),
+            window: Window::after_hole(hole as u32),
             last_arrival: now,
             silent: true,
             live_since: now,
@@ -57,21 +71,31 @@ impl Stream {
         (self.publisher, self.kind, self.layer) == (stamp.person.number, stamp.kind, stamp.layer)
     }
 
+    /// Whether `stamp` is one of another layer of the same picture.
+    pub(super) fn is_beside(&self, stamp: &Stamp) -> bool {
+        self.layer != stamp.layer && (self.publisher, self.kind) == (stamp.person.number, stamp.kind)
+    }
+
+    /// How long ago its newest packet came.
+    pub(super) fn silent_for(&self, now: Time) -> Duration {
+        now.since(self.last_arrival)
+    }
+
     /// Counts a packet; true when it completes a key frame.
     pub(super) fn note(&mut self, stamp: &Stamp, arrival: Arrival, bytes: usize, meter: &mut Meter) -> bool {
-        let Arrival { now, again, switched, follows } = arrival;
+        let Arrival { now, again, seat } = arrival;
         let seen = self.window.note(stamp.sequence);
         let received = meter.now.received(self.kind);
         received.retransmissions += u64::from(again);
         match seen {
             Seen::Duplicate => received.duplicates += 1,
             Seen::TooOld => received.too_old += 1,
-            Seen::Newest { missing } if switched => received.skipped += u64::from(missing),
-            Seen::Newest { missing } => {
+            Seen::Newest { missing } if seat == Seat::Changes => received.skipped += u64::from(missing),
+            Seen::Newest { missing } if seat != Seat::Left => {
                 received.missing += u64::from(missing);
-                received.withheld += if follows { u64::from(missing) } else { 0 };
+                received.withheld += if seat == Seat::Follows { u64::from(missing) } else { 0 };
             }
-            Seen::Late => {
+            Seen::Newest { .. } | Seen::Late => {
                 received.late += 1;
                 received.reordered += u64::from(!again);
             }
@@ -81,13 +105,16 @@ impl Stream {
         }
         received.packets += 1;
         received.bytes += bytes as u64;
-        if switched {
+        if let Some(layer) = self.layer {
+            meter.now.layers.of(layer).received += 1;
+        }
+        if seat == Seat::Changes {
             (self.live_since, self.silent) = (now, true);
         }
         if !again && stamp.sent >= self.live_since {
             meter.now.delay.saturating_record(micros(stamp.sent, now));
         }
-        if matches!(seen, Seen::Newest { .. }) {
+        if matches!(seen, Seen::Newest { .. }) && seat != Seat::Left {
             if !self.silent {
                 meter.now.gaps.saturating_record(micros(self.last_arrival, now));
             }
@@ -120,7 +147,7 @@ mod tests {
         Stamp {
             person: Person { room: 0, number: 1 },
             kind: Kind::Video,
-            layer: 0,
+            layer: None,
             key_frame: false,
             silence_follows: false,
             sequence,
@@ -138,11 +165,12 @@ mod tests {
     impl Rig {
         fn new() -> Rig {
             let now = Time::from_millis(1_000);
-            Rig { stream: Stream::new(&stamp(0, 990), now), meter: Meter::new(now) }
+            Rig { stream: Stream::new(&stamp(0, 990), 0, now), meter: Meter::new(now) }
         }
 
         fn take(&mut self, stamp: &Stamp, at_ms: u64, again: bool, switched: bool) -> bool {
-            let arrival = Arrival { now: Time::from_millis(at_ms), again, switched, follows: false };
+            let seat = if switched { Seat::Changes } else { Seat::Shows };
+            let arrival = Arrival { now: Time::from_millis(at_ms), again, seat };
             self.stream.note(stamp, arrival, 1000, &mut self.meter)
         }
     }

@@ -12,8 +12,8 @@ use volley::base::{
 };
 use volley::control::message::{Command as ServerCommand, OpenSlot, OpenTransport, Publish as PublishTrack};
 use volley::control::types::{
-    Codec, CodecParameters, Encoding, ExtensionIds, IceCredentials, Kind as ServerKind, Password, Source,
-    SrtpProfile,
+    Codec, CodecParameters, DtlsRole, Encoding, ExtensionIds, IceCredentials, Kind as ServerKind, Password,
+    Source, SrtpProfile,
 };
 use volley::io::{Io, IoConfig, bind_media_socket};
 use volley::shard::{Datagram, Shard, ShardConfig};
@@ -198,6 +198,7 @@ impl Server {
             local: in_server(&ours),
             remote: in_server(&theirs),
             fingerprint: read_fingerprint(load.fingerprint()).expect("the load's own"),
+            role: DtlsRole::Server,
             cname: "server".try_into().expect("it is short"),
         })));
         let sends = publishes(id as u32);
@@ -319,9 +320,10 @@ fn publishes(base: u32) -> Vec<Sending> {
         mid: Some((MID, mid.to_owned())),
         transport_cc: None,
         audio_level: None,
+        rids: None,
     };
-    let sound = Publish { kind: Kind::Audio, ssrc: base | 1, rtx_ssrc: None };
-    let picture = Publish { kind: Kind::Video, ssrc: base | 2, rtx_ssrc: Some(base | 4) };
+    let sound = Publish { kind: Kind::Audio, layer: None, ssrc: base | 1, rtx_ssrc: None };
+    let picture = Publish { kind: Kind::Video, layer: None, ssrc: base | 2, rtx_ssrc: Some(base | 4) };
     vec![sending(sound, OPUS, None, "0"), sending(picture, VP8, Some(RTX), "1")]
 }
 
@@ -357,6 +359,7 @@ fn publish(transport: TransportId, track: u64, sending: &Sending) -> ServerComma
     };
     ServerCommand::Publish(Box::new(PublishTrack {
         transport,
+        correction: None,
         track: TrackId(track),
         stream: StreamId(1),
         kind,

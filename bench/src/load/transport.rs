@@ -5,14 +5,14 @@
 use super::Joining;
 use super::ice::{IceAgent, IceEvent, MAX_MESSAGE};
 use super::incoming::Incoming;
-use super::media::MediaModel;
+use super::media::{MediaModel, Seeds};
 use super::meter::Meter;
 use super::outgoing::Outgoing;
 use super::reports::{RequestWriter, write_arrivals, write_reports};
 use super::secure::{Handshake, Keys, MAX_DATAGRAM, Step, read_fingerprint};
 use super::stream::micros;
 use super::turn::{Door, MAX_PACKET, Turn, exit};
-use crate::signal::{Association, Person, Sending};
+use crate::signal::{Association, LAYERS, Person, Sending};
 use std::time::Duration;
 use volley::base::id::Ssrc;
 use volley::base::random::Random;
@@ -59,6 +59,8 @@ pub(super) struct Transport {
     model: MediaModel,
     sends: Vec<Sending>,
     outgoing: Vec<Outgoing>,
+    /// The layers that the server wants.
+    wanted: [bool; LAYERS],
     incoming: Option<Incoming>,
     random: Random,
     /// Reports come from it when nothing is sent.
@@ -102,6 +104,7 @@ impl Transport {
             model: media.unwrap_or(*common),
             sends,
             outgoing: Vec::new(),
+            wanted: [true; LAYERS],
             incoming: receives.map(|receiving| Incoming::new(person, receiving, since)),
             own: Ssrc(random.next_u32() | 1),
             random,
@@ -119,6 +122,12 @@ impl Transport {
     /// How many streams of others have come.
     pub(super) fn streams(&self) -> usize {
         self.incoming.as_ref().map_or(0, Incoming::streams)
+    }
+
+    /// The server says which layers are to be sent.
+    pub(super) fn want_layers(&mut self, wanted: [bool; LAYERS], now: Time, meter: &mut Meter) {
+        self.wanted = wanted;
+        self.outgoing.iter_mut().for_each(|stream| stream.obey(wanted, now, meter));
     }
 
     /// When [`on_timeout`](Self::on_timeout) is due.
@@ -239,9 +248,12 @@ impl Transport {
         self.handshake_ends = now + KEEP_HANDSHAKE;
         // Soon, so that the server learns early that its SSRCs are known.
         self.next_report = now + Duration::from_millis(self.random.below(200));
+        let camera = self.random.next_u64();
         for sending in std::mem::take(&mut self.sends) {
-            let seed = self.random.next_u64();
-            self.outgoing.push(Outgoing::new(sending, self.person, &self.model, seed, now));
+            let seeds = Seeds { own: self.random.next_u64(), camera };
+            let mut stream = Outgoing::new(sending, self.person, &self.model, seeds, now);
+            stream.obey(self.wanted, now, turn.meter);
+            self.outgoing.push(stream);
         }
         turn.meter.now.connects += 1;
         turn.meter.now.connect.saturating_record(micros(self.since, now));
@@ -340,9 +352,7 @@ impl Transport {
     }
 
     fn note_report(&mut self, ssrc: Ssrc) {
-        if let Some(stream) = self.outgoing.iter_mut().find(|stream| stream.ssrc() == ssrc.0) {
-            stream.note_report();
-        }
+        self.outgoing.iter_mut().for_each(|stream| stream.note_report(ssrc.0));
     }
 
     fn want_key_frame(&mut self, ssrc: Ssrc, now: Time, meter: &mut Meter) {

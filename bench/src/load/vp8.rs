@@ -19,11 +19,13 @@ const PICTURE_ID: u8 = 0x80;
 const TL0_PICTURE_INDEX: u8 = 0x40;
 const LAYER_OR_KEY_INDEX: u8 = 0x30;
 const PARTITION: u8 = 0x07;
-const WIDTH: u16 = 1280;
-const HEIGHT: u16 = 720;
 
-/// Writes descriptor and, on the first packet of a frame, the header; says how long they are.
-pub(super) fn write(first: bool, key_frame: bool, frame: u32, out: &mut [u8]) -> usize {
+/// Width and height.
+pub(super) type Size = (u16, u16);
+
+/// Writes descriptor and, on the first packet of a frame, the header; says how long they are. Key
+/// frames tell the `size`.
+pub(super) fn write(first: bool, key_frame: bool, frame: u32, size: Size, out: &mut [u8]) -> usize {
     let picture = 0x8000 | (frame & 0x7fff) as u16;
     out[0] = if first { EXTENDED | START } else { EXTENDED };
     out[1] = PICTURE_ID;
@@ -38,8 +40,9 @@ pub(super) fn write(first: bool, key_frame: bool, frame: u32, out: &mut [u8]) ->
         return DESCRIPTOR_LEN + TAG_LEN;
     }
     header[TAG_LEN..6].copy_from_slice(&[0x9d, 0x01, 0x2a]);
-    header[6..8].copy_from_slice(&WIDTH.to_le_bytes());
-    header[8..KEY_HEADER_LEN].copy_from_slice(&HEIGHT.to_le_bytes());
+    let (width, height) = size;
+    header[6..8].copy_from_slice(&width.to_le_bytes());
+    header[8..KEY_HEADER_LEN].copy_from_slice(&height.to_le_bytes());
     DESCRIPTOR_LEN + KEY_HEADER_LEN
 }
 
@@ -68,11 +71,13 @@ mod tests {
     use volley::control::types::Codec;
     use volley::media::key_frame::starts_key_frame;
 
+    const SIZE: Size = (1280, 720);
+
     #[test]
     fn a_server_sees_where_key_frames_start() {
         for (first, key, expected) in [(true, true, true), (true, false, false), (false, true, false)] {
             let mut payload = [0; 64];
-            write(first, key, 40_000, &mut payload);
+            write(first, key, 40_000, SIZE, &mut payload);
             assert_eq!(starts_key_frame(Codec::Vp8, &payload), expected);
         }
     }
@@ -81,7 +86,7 @@ mod tests {
     fn the_header_is_found_again_as_long_as_it_was_written() {
         for (first, key) in [(true, true), (true, false), (false, true), (false, false)] {
             let mut payload = [0; LONGEST_HEADER];
-            let len = write(first, key, 3, &mut payload);
+            let len = write(first, key, 3, SIZE, &mut payload);
             assert_eq!(header_len(&payload), Some(len));
         }
     }

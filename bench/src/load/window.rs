@@ -28,15 +28,22 @@ pub(super) enum Seen {
 pub(super) struct Window {
     highest: Option<u32>,
     first: u32,
+    /// So many before the first may come late.
+    hole: u32,
     /// Bit `n` stands for `highest - n`.
     seen: [u64; WINDOW as usize / 64],
 }
 
 impl Window {
+    /// A window for a stream of which the first packet to come may have overtaken so many.
+    pub(super) fn after_hole(hole: u32) -> Window {
+        Window { hole, ..Window::default() }
+    }
+
     /// Takes note of a number.
     pub(super) fn note(&mut self, number: u32) -> Seen {
         let Some(highest) = self.highest else {
-            self.restart(number);
+            self.begin(number);
             return Seen::Newest { missing: 0 };
         };
         if number > highest {
@@ -57,9 +64,9 @@ impl Window {
         Seen::Late
     }
 
-    /// Begins anew with `number`.
-    pub(super) fn restart(&mut self, number: u32) {
-        *self = Window { highest: Some(number), first: number, seen: [1, 0, 0, 0] };
+    fn begin(&mut self, number: u32) {
+        (self.highest, self.first) = (Some(number), number.saturating_sub(self.hole));
+        self.seen[0] = 1;
     }
 
     fn shift(&mut self, by: u32) {
@@ -89,6 +96,16 @@ mod tests {
         assert_eq!(window.note(13), Seen::Duplicate);
         assert_eq!(window.note(15), Seen::Duplicate);
         assert_eq!(window.note(9), Seen::TooOld, "from before the first");
+    }
+
+    #[test]
+    fn what_the_first_has_overtaken_comes_late() {
+        let mut window = Window::after_hole(2);
+        let seen = [10, 8, 9, 9, 7].map(|number| window.note(number));
+        assert_eq!(
+            seen,
+            [Seen::Newest { missing: 0 }, Seen::Late, Seen::Late, Seen::Duplicate, Seen::TooOld]
+        );
     }
 
     #[test]

@@ -157,6 +157,7 @@ impl Types {
             mid: None,
             transport_cc: None,
             audio_level: None,
+            rids: None,
         };
         publish.iter().map(sending).collect()
     }

@@ -203,8 +203,8 @@ mod tests {
 
     fn streams() -> [Publish; 2] {
         [
-            Publish { kind: Kind::Audio, ssrc: 1, rtx_ssrc: None },
-            Publish { kind: Kind::Video, ssrc: 2, rtx_ssrc: Some(3) },
+            Publish { kind: Kind::Audio, layer: None, ssrc: 1, rtx_ssrc: None },
+            Publish { kind: Kind::Video, layer: None, ssrc: 2, rtx_ssrc: Some(3) },
         ]
     }
 

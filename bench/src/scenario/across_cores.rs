@@ -31,7 +31,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What the workers' sockets are bound to.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Ports {
+pub(super) enum Ports {
     PerWorker,
     OneSteered,
     OneHashed,
@@ -95,8 +95,8 @@ async fn wait_for(crowd: &Crowd, is_there: impl Fn(&Snapshot) -> bool) -> Snapsh
 }
 
 /// Two workers and their signaling; rooms spread from the second person on.
-struct Server {
-    http: SocketAddr,
+pub(super) struct Server {
+    pub(super) http: SocketAddr,
     pages: Vec<CounterView>,
     /// While this end is open, the media threads go on.
     _supervisor: UnixStream,
@@ -104,7 +104,7 @@ struct Server {
 
 impl Server {
     /// `None`, with the reason printed, where the kernel does not steer for us.
-    fn start(ports: Ports) -> Option<Server> {
+    pub(super) fn start(ports: Ports) -> Option<Server> {
         let sockets = sockets(ports);
         let sources = match ports {
             Ports::OneSteered => match steered(&sockets) {
@@ -175,7 +175,7 @@ impl Server {
     }
 
     /// The last one takes everything along, on both workers.
-    async fn check_emptied(&self) {
+    pub(super) async fn check_emptied(&self) {
         let start = Instant::now();
         let left = || {
             let figures = ["rooms", "participants", "transports", "tracks", "remote-tracks", "slots"];

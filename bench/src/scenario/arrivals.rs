@@ -3,6 +3,7 @@
 
 use super::contender::{Running, VolleyChoice, with_volley};
 use super::crowd::Crowd;
+use super::layers;
 use super::measure::Times;
 use super::newcomers::{Arrival, Newcomers};
 use super::shape::Shape;
@@ -53,7 +54,7 @@ async fn arrive(
     running: &Running,
     progress: &Progress,
 ) -> anyhow::Result<Outcome> {
-    let shape = Shape::webinar(flags.receivers, flags.bitrate);
+    let shape = Shape { layered: flags.layers > 1, ..Shape::webinar(flags.receivers, flags.bitrate) };
     // A load of its own, so that what it is asked for is told apart from what is received.
     let mut publisher = Crowd::new(place, shape, running.signaling(), 1)?;
     let crowd = Crowd::new(place, shape, running.signaling(), flags.receivers)?;
@@ -82,6 +83,8 @@ async fn all_watch(crowd: &Crowd, people: u64) -> anyhow::Result<Snapshot> {
 fn report(flags: &cli::Arrivals, outcome: &Outcome, place: &Place) -> Report {
     let Outcome { arrival, watching, publisher } = outcome;
     let watching = &watching.total;
+    let mut all_layers = publisher.layers;
+    all_layers.add(&watching.layers);
     let (connect, first_frame) = (Times::of(&watching.connect), Times::of(&watching.first_frame));
     let mut table = Table::new(&[
         "receivers",
@@ -105,7 +108,7 @@ fn report(flags: &cli::Arrivals, outcome: &Outcome, place: &Place) -> Report {
         milliseconds(first_frame.p95),
         milliseconds(first_frame.max),
     ]);
-    Report {
+    let mut report = Report {
         name: String::from("arrivals"),
         machine: Machine::describe(place),
         sections: vec![Section {
@@ -131,5 +134,7 @@ fn report(flags: &cli::Arrivals, outcome: &Outcome, place: &Place) -> Report {
             "problems": arrival.snapshot.problems,
         }),
         plots: Vec::new(),
-    }
+    };
+    layers::add_to(&mut report, &all_layers);
+    report
 }

@@ -3,7 +3,7 @@
 use super::shape::Shape;
 use crate::host::place::{GENERATOR_ADDRESS, Place};
 use crate::load::{Joining, Load, LoadConfig, MediaModel, Snapshot};
-use crate::signal::{Association, Person, Signaling};
+use crate::signal::{Association, Person, Signaling, Wanted};
 use anyhow::{Context as _, bail};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use std::sync::{Arc, Weak};
@@ -67,12 +67,23 @@ impl Crowd {
         if let Some(later) = signaling.later() {
             tokio::spawn(pass_on(later, Arc::downgrade(&load)));
         }
+        if let Some(wanted) = signaling.wanted() {
+            tokio::spawn(obey(wanted, Arc::downgrade(&load)));
+        }
         Ok(Crowd { shape, signaling, load, joined: 0 })
     }
 
     /// The load itself.
     pub(crate) fn load(&self) -> &Load {
         &self.load
+    }
+
+    /// Somebody needs no more than so many lines of each picture from now on.
+    ///
+    /// # Errors
+    /// When the server is not told such things, or they are not there.
+    pub(crate) fn need(&self, person: Person, lines: u16) -> anyhow::Result<()> {
+        self.signaling.need(person, lines)
     }
 
     /// How many have joined.
@@ -205,6 +216,16 @@ async fn pass_on(mut later: UnboundedReceiver<Association>, load: Weak<Load>) {
         let Some(load) = load.upgrade() else { return };
         let joining = Joining { association, media: None, since: Load::now() };
         if load.join(joining).is_err() {
+            return;
+        }
+    }
+}
+
+/// Layers that the server wants, or does not want any more.
+async fn obey(mut wanted: UnboundedReceiver<Wanted>, load: Weak<Load>) {
+    while let Some(wanted) = wanted.recv().await {
+        let Some(load) = load.upgrade() else { return };
+        if load.want_layers(wanted).is_err() {
             return;
         }
     }

@@ -147,9 +147,17 @@ impl Measured {
     /// Share of what should have come, by what was sent, that did not: streams that have stopped
     /// show no hole in their sequence.
     fn shortfall(&self) -> f64 {
-        let sent = (self.figures.audio_sent.packets + self.figures.video_sent.packets) as f64;
-        let expected = sent * self.size.copies;
-        if expected > 0.0 { (1.0 - self.figures.packets() as f64 / expected).max(0.0) } else { 0.0 }
+        let Figures { audio, audio_sent, video_sent, layers, .. } = &self.figures;
+        let copies = self.size.copies;
+        let Some(shown) = layers.shown() else {
+            let sent = (audio_sent.packets + video_sent.packets) as f64;
+            return missing(self.figures.packets() as f64, sent * copies);
+        };
+        // Of several layers each seat shows one, whichever: it shows something all the time. Each comes
+        // with a seat for sound.
+        let seats = self.size.streams as f64 / 2.0;
+        let pictures = missing(shown.as_secs_f64(), seats * self.figures.wall.as_secs_f64());
+        pictures.max(missing(audio.packets as f64, audio_sent.packets as f64 * copies))
     }
 
     /// What did not arrive: packets known to be missing, streams that never came or stopped.
@@ -209,6 +217,11 @@ impl Measured {
         self.population.streams = self.population.streams.min(other.population.streams);
         self.problems.extend(other.problems.iter().cloned());
     }
+}
+
+/// Share of what was expected that did not come.
+fn missing(came: f64, expected: f64) -> f64 {
+    if expected > 0.0 { (1.0 - came / expected).max(0.0) } else { 0.0 }
 }
 
 /// Quantiles, in seconds.
@@ -300,6 +313,21 @@ pub(super) mod tests {
         assert_eq!(run.loss(), 0.0);
         run.figures.video_sent.packets = 1980;
         assert!((run.loss() - 0.5).abs() < 1e-9);
+    }
+
+    #[test]
+    fn of_layers_that_are_sent_only_the_one_that_is_shown_is_expected() {
+        let mut run = measured(1000, 0, 1.0);
+        run.figures.video_sent.packets = 20_000;
+        run.figures.layers.each[0].sent = 20_000;
+        run.figures.layers.each[2].shown = Duration::from_secs(500);
+        assert_eq!(run.loss(), 0.0, "fifty seats for ten seconds");
+        run.figures.layers.each[2].shown = Duration::from_secs(400);
+        assert!((run.loss() - 0.2).abs() < 1e-9, "a fifth of them have stopped");
+        run.figures.layers.each[0].shown = Duration::from_secs(100);
+        run.figures.audio_sent.packets = 100;
+        run.figures.audio.packets = 60;
+        assert!((run.loss() - 0.4).abs() < 1e-9, "sound as well");
     }
 
     #[test]

@@ -9,6 +9,7 @@ pub(crate) mod contender;
 mod crowd;
 pub(crate) mod growth;
 pub(crate) mod join_storm;
+mod layers;
 pub(crate) mod limit;
 mod measure;
 mod newcomers;
@@ -21,5 +22,7 @@ mod search;
 mod shape;
 pub(crate) mod swarm;
 pub(crate) mod targets;
+#[cfg(test)]
+mod three_layers;
 mod trial;
 mod watch;

@@ -74,6 +74,7 @@ fn shape(flags: &cli::People) -> Shape {
         people: flags.count,
         publishers: flags.count,
         pictures: !flags.no_video,
+        layered: false,
         watches: false,
         tells_loudness: true,
         media: MediaModel { audio: AudioModel::default(), video },

@@ -1,7 +1,7 @@
 //! The shape of a load: how many rooms of how many people, who publishes what, who watches whom.
 
 use crate::load::{AudioModel, MediaModel, VideoModel};
-use crate::signal::{Kind, Person, Publish, Wish};
+use crate::signal::{Kind, LAYERS, Layer, Person, Publish, Wish};
 use serde::Serialize;
 
 /// Rooms that are all alike. The last one may be filled in part: loads are then told apart in
@@ -14,6 +14,8 @@ pub(crate) struct Shape {
     pub(crate) publishers: u32,
     /// Whether they publish pictures, beside sound.
     pub(crate) pictures: bool,
+    /// Whether pictures are sent in three sizes at once, which are those of the server's client library.
+    pub(crate) layered: bool,
     /// Whether people watch and hear those who publish, or only send.
     pub(crate) watches: bool,
     /// Whether publishers tell how loud they are, so that the server knows who speaks.
@@ -21,6 +23,9 @@ pub(crate) struct Shape {
     /// What a publisher sends.
     pub(crate) media: MediaModel,
 }
+
+/// One for sound, and two for each layer of a picture.
+const SSRCS: u32 = 1 + 2 * LAYERS as u32;
 
 /// How much of a shape there is.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize)]
@@ -43,6 +48,7 @@ impl Shape {
             people,
             publishers: people,
             pictures: true,
+            layered: false,
             watches: true,
             tells_loudness: false,
             media: media(bits_per_second, 30, 1.0),
@@ -55,6 +61,7 @@ impl Shape {
             people: subscribers + 1,
             publishers: 1,
             pictures: true,
+            layered: false,
             watches: true,
             tells_loudness: false,
             media: media(bits_per_second, 30, 1.0),
@@ -67,6 +74,7 @@ impl Shape {
             people,
             publishers: speakers,
             pictures: false,
+            layered: false,
             watches: true,
             tells_loudness: false,
             media: media(0, 30, 1.0),
@@ -79,6 +87,7 @@ impl Shape {
             people: 3,
             publishers: 1,
             pictures: true,
+            layered: false,
             watches: true,
             tells_loudness: false,
             media: media(150_000, 15, 1.0),
@@ -125,11 +134,19 @@ impl Shape {
     }
 
     fn publish(&self, person: Person) -> Vec<Publish> {
-        // Four numbers a person: 0 is no SSRC, and one is spare.
-        let base = (person.room * self.people + person.number) * 4 + 1;
-        let sound = Publish { kind: Kind::Audio, ssrc: base, rtx_ssrc: None };
-        let picture = Publish { kind: Kind::Video, ssrc: base + 1, rtx_ssrc: Some(base + 2) };
-        if self.pictures { vec![sound, picture] } else { vec![sound] }
+        // 0 is no SSRC.
+        let base = (person.room * self.people + person.number) * SSRCS + 1;
+        let mut publish = vec![Publish { kind: Kind::Audio, layer: None, ssrc: base, rtx_ssrc: None }];
+        let picture = |layer: Option<Layer>| {
+            let ssrc = base + 1 + 2 * layer.map_or(0, |layer| layer.place() as u32);
+            Publish { kind: Kind::Video, layer, ssrc, rtx_ssrc: Some(ssrc + 1) }
+        };
+        match (self.pictures, self.layered) {
+            (false, _) => {}
+            (true, false) => publish.push(picture(None)),
+            (true, true) => publish.extend(Layer::ALL.map(|layer| picture(Some(layer)))),
+        }
+        publish
     }
 
     fn streams_of_room(&self, people: u32) -> u64 {
@@ -182,13 +199,25 @@ mod tests {
     #[test]
     fn no_two_streams_share_an_ssrc() {
         let shape = Shape::meeting(5, 1);
-        let ssrcs: Vec<u32> = shape
-            .people(0, 20)
-            .flat_map(|person| shape.wish(person, "").publish)
-            .flat_map(|publish| [Some(publish.ssrc), publish.rtx_ssrc])
-            .flatten()
-            .collect();
-        assert_eq!(ssrcs.iter().collect::<HashSet<_>>().len(), ssrcs.len());
-        assert!(!ssrcs.contains(&0));
+        for shape in [shape, Shape { layered: true, ..shape }] {
+            let ssrcs: Vec<u32> = shape
+                .people(0, 20)
+                .flat_map(|person| shape.wish(person, "").publish)
+                .flat_map(|publish| [Some(publish.ssrc), publish.rtx_ssrc])
+                .flatten()
+                .collect();
+            assert_eq!(ssrcs.len(), if shape.layered { 20 * 7 } else { 20 * 3 });
+            assert_eq!(ssrcs.iter().collect::<HashSet<_>>().len(), ssrcs.len());
+            assert!(!ssrcs.contains(&0));
+        }
+    }
+
+    #[test]
+    fn layers_of_a_picture_are_one_stream_to_who_watches() {
+        let shape = Shape { layered: true, ..Shape::webinar(10, 0) };
+        assert_eq!(shape.size(11), Shape::webinar(10, 0).size(11));
+        let published = shape.wish(Person { room: 0, number: 0 }, "").publish;
+        let layers: Vec<_> = published.iter().map(|publish| publish.layer.map(Layer::rid)).collect();
+        assert_eq!(layers, [None, Some("l"), Some("m"), Some("h")]);
     }
 }

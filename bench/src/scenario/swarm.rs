@@ -2,6 +2,7 @@
 
 use super::contender::{Contender, Name, VolleyChoice, volley_address};
 use super::crowd::Crowd;
+use super::layers;
 use super::measure::{Times, measure, seconds_at};
 use super::shape::Shape;
 use crate::cli::{self, Over};
@@ -19,7 +20,12 @@ use serde_json::{Value, json};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::sleep;
 use volley::io::IoChoice;
+
+/// A tile has its size for so long: more than a switch takes, and less than the server's patience with a
+/// layer that nobody watches.
+const NEXT_TILE: Duration = Duration::from_secs(3);
 
 /// Puts load on a server that is started for it, in namespaces.
 ///
@@ -45,7 +51,10 @@ pub(crate) async fn run(
         let run = measure(place, &running, &crowd, size, flags.seconds, |figures, _| {
             progress.keep(&line(figures));
         });
-        run.await
+        tokio::select! {
+            run = run => run,
+            error = change_tiles(flags, &crowd) => Err(error),
+        }
     };
     let outcome: anyhow::Result<_> = outcome.await;
     running.stop().await;
@@ -86,13 +95,9 @@ pub(crate) async fn run_on(
     };
     let mut crowd = Crowd::over(config, shape(flags), signaling)?;
     crowd.become_many(flags.participants()).await?;
-    crowd.load().restart_totals()?;
-    let mut left = flags.seconds;
-    while !left.is_zero() {
-        let step = left.min(Duration::from_secs(1));
-        tokio::time::sleep(step).await;
-        left -= step;
-        progress.keep(&line(&crowd.load().snapshot()?.interval));
+    tokio::select! {
+        watched = watch(flags, &crowd, progress) => watched?,
+        error = change_tiles(flags, &crowd) => return Err(error),
     }
     let Snapshot { total, .. } = crowd.load().snapshot()?;
     crowd.become_many(0).await?;
@@ -100,11 +105,42 @@ pub(crate) async fn run_on(
     Ok(report(flags, &server.to_string(), &total, machine))
 }
 
+/// Tells each second how it goes.
+async fn watch(flags: &cli::Swarm, crowd: &Crowd, progress: &Progress) -> anyhow::Result<()> {
+    crowd.load().restart_totals()?;
+    let mut left = flags.seconds;
+    while !left.is_zero() {
+        let step = left.min(Duration::from_secs(1));
+        sleep(step).await;
+        left -= step;
+        progress.keep(&line(&crowd.load().snapshot()?.interval));
+    }
+    Ok(())
+}
+
+/// Lets everybody's tiles have the next of the sizes, again and again. Only an error ends it.
+async fn change_tiles(flags: &cli::Swarm, crowd: &Crowd) -> anyhow::Error {
+    if flags.tiles.is_empty() {
+        return std::future::pending().await;
+    }
+    let mut turn = 0;
+    loop {
+        for (index, person) in shape(flags).people(0, flags.participants()).enumerate() {
+            if let Err(error) = crowd.need(person, flags.tiles[(index + turn) % flags.tiles.len()]) {
+                return error;
+            }
+        }
+        turn += 1;
+        sleep(NEXT_TILE).await;
+    }
+}
+
 fn shape(flags: &cli::Swarm) -> Shape {
     Shape {
         people: flags.people,
         publishers: flags.publishers.unwrap_or(flags.people).min(flags.people),
         pictures: !flags.no_video,
+        layered: flags.layers > 1,
         watches: true,
         tells_loudness: false,
         media: MediaModel {
@@ -158,7 +194,7 @@ fn report(flags: &cli::Swarm, server: &str, figures: &Figures, machine: Machine)
         ]);
     }
     let (delay, connect) = (Times::of(&figures.delay), Times::of(&figures.connect));
-    Report {
+    let mut report = Report {
         name: String::from("swarm"),
         machine,
         sections: vec![Section {
@@ -197,7 +233,9 @@ fn report(flags: &cli::Swarm, server: &str, figures: &Figures, machine: Machine)
             "generatorBusy": figures.busy_share(),
         }),
         plots: Vec::new(),
-    }
+    };
+    layers::add_to(&mut report, &figures.layers);
+    report
 }
 
 fn received(received: &Received) -> Value {

@@ -1,6 +1,6 @@
 //! The offer a participant of the load makes to Volley, and what its answer comes to.
 
-use crate::signal::{Association, Credentials, Kind, Publish, Receiving, Sending, Wish};
+use crate::signal::{Association, Credentials, Kind, Layer, Publish, Receiving, Sending, Wish};
 use anyhow::{Context as _, bail};
 use std::fmt::Write as _;
 use std::net::SocketAddr;
@@ -26,6 +26,8 @@ const MID: (u8, &str) = (4, "urn:ietf:params:rtp-hdrext:sdes:mid");
 const AUDIO_LEVEL: (u8, &str) = (2, "urn:ietf:params:rtp-hdrext:ssrc-audio-level");
 const TRANSPORT_CC: (u8, &str) =
     (3, "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01");
+const RID: (u8, &str) = (10, "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id");
+const REPAIRED_RID: (u8, &str) = (11, "urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id");
 
 /// Volley takes 64 m-lines in an offer: 32 pairs of sound and picture.
 const MOST_WATCHED: u32 = 32;
@@ -40,7 +42,8 @@ pub(super) struct Offer<'a> {
 /// One m-line; its MID is its number.
 struct Line {
     kind: Kind,
-    publish: Option<Publish>,
+    /// One stream, all layers of one picture, or nothing.
+    publish: Vec<Publish>,
     receives: bool,
 }
 
@@ -56,18 +59,18 @@ impl<'a> Offer<'a> {
         }
         let mut lines = Vec::new();
         for kind in [Kind::Audio, Kind::Video] {
-            let mut publish = wish.publish.iter().filter(|publish| publish.kind == kind);
-            let first = publish.next().copied();
-            if publish.next().is_some() {
-                bail!("one participant publishes one stream of each kind here");
+            let publish: Vec<Publish> =
+                wish.publish.iter().filter(|publish| publish.kind == kind).copied().collect();
+            if publish.len() > 1 && publish.iter().any(|publish| publish.layer.is_none()) {
+                bail!("one participant publishes one stream of each kind here, which may have layers");
             }
-            if wish.watch > 0 || first.is_some() {
-                lines.push(Line { kind, publish: first, receives: wish.watch > 0 });
+            if wish.watch > 0 || !publish.is_empty() {
+                lines.push(Line { kind, publish, receives: wish.watch > 0 });
             }
         }
         for _ in 1..wish.watch {
             for kind in [Kind::Audio, Kind::Video] {
-                lines.push(Line { kind, publish: None, receives: true });
+                lines.push(Line { kind, publish: Vec::new(), receives: true });
             }
         }
         if lines.is_empty() {
@@ -104,7 +107,7 @@ impl Line {
             Kind::Audio => ("audio", format!("{OPUS}")),
             Kind::Video => ("video", format!("{VP8} {RTX}")),
         };
-        let direction = match (self.publish.is_some(), self.receives) {
+        let direction = match (!self.publish.is_empty(), self.receives) {
             (true, true) => "sendrecv",
             (true, false) => "sendonly",
             (false, _) => "recvonly",
@@ -117,7 +120,10 @@ impl Line {
         line(format_args!("a=mid:{mid}"));
         line(format_args!("a={direction}"));
         let loudness = (self.kind == Kind::Audio && tells_loudness).then_some(AUDIO_LEVEL);
-        for (id, uri) in [MID, TRANSPORT_CC].into_iter().chain(loudness) {
+        let rids: Vec<&str> =
+            self.publish.iter().filter_map(|publish| publish.layer).map(Layer::rid).collect();
+        let layered = [RID, REPAIRED_RID].into_iter().filter(|_| !rids.is_empty());
+        for (id, uri) in [MID, TRANSPORT_CC].into_iter().chain(loudness).chain(layered) {
             line(format_args!("a=extmap:{id} {uri}"));
         }
         line(format_args!("a=rtcp-mux"));
@@ -127,14 +133,18 @@ impl Line {
             Kind::Video => &PICTURE,
         };
         codec.iter().for_each(|attribute| line(format_args!("{attribute}")));
-        if let Some(publish) = &self.publish {
-            line(format_args!("a=msid:load {media}"));
-            if let Some(rtx) = publish.rtx_ssrc {
-                line(format_args!("a=ssrc-group:FID {} {rtx}", publish.ssrc));
-            }
-            for ssrc in [Some(publish.ssrc), publish.rtx_ssrc].into_iter().flatten() {
-                line(format_args!("a=ssrc:{ssrc} cname:load"));
-            }
+        let Some(first) = self.publish.first() else { return };
+        line(format_args!("a=msid:load {media}"));
+        if !rids.is_empty() {
+            // RFC 8853 §5.2. Chromium names no SSRCs then: packets tell which layer they are of.
+            rids.iter().for_each(|rid| line(format_args!("a=rid:{rid} send")));
+            return line(format_args!("a=simulcast:send {}", rids.join(";")));
+        }
+        if let Some(rtx) = first.rtx_ssrc {
+            line(format_args!("a=ssrc-group:FID {} {rtx}", first.ssrc));
+        }
+        for ssrc in [Some(first.ssrc), first.rtx_ssrc].into_iter().flatten() {
+            line(format_args!("a=ssrc:{ssrc} cname:load"));
         }
     }
 }
@@ -154,6 +164,8 @@ struct Section {
     rejected: bool,
     payload_types: Vec<u8>,
     extensions: Vec<(u8, String)>,
+    /// The layers it takes.
+    rids: Vec<String>,
 }
 
 impl Answer {
@@ -178,6 +190,7 @@ impl Answer {
                 sections.push(Section::open(media));
             } else if let Some(section) = sections.last_mut() {
                 section.extensions.extend(line.strip_prefix("a=extmap:").and_then(extension));
+                section.rids.extend(line.strip_prefix("a=simulcast:recv ").into_iter().flat_map(layers));
             }
         }
         let candidates =
@@ -198,7 +211,9 @@ impl Answer {
         for (mid, line) in offer.lines.iter().enumerate() {
             let section = self.sections.get(mid).filter(|section| section.takes(line.kind));
             let section = section.with_context(|| format!("Volley rejected m-line {mid} of the offer"))?;
-            sends.extend(line.publish.map(|publish| section.sending(mid, publish)));
+            for &publish in &line.publish {
+                sends.push(section.sending(mid, publish)?);
+            }
         }
         let receiving =
             Receiving { opus: OPUS, vp8: VP8, rtx: Some(RTX), transport_cc: Some(TRANSPORT_CC.0) };
@@ -222,7 +237,7 @@ impl Section {
         let mut words = media.split_ascii_whitespace().skip(1);
         let rejected = words.next() == Some("0");
         let payload_types = words.skip(1).filter_map(|word| word.parse().ok()).collect();
-        Section { rejected, payload_types, extensions: Vec::new() }
+        Section { rejected, payload_types, ..Section::default() }
     }
 
     fn takes(&self, kind: Kind) -> bool {
@@ -233,7 +248,7 @@ impl Section {
         !self.rejected && self.payload_types.contains(&wanted)
     }
 
-    fn sending(&self, mid: usize, publish: Publish) -> Sending {
+    fn sending(&self, mid: usize, publish: Publish) -> anyhow::Result<Sending> {
         let agreed = |(id, uri): (u8, &str)| {
             self.extensions.iter().any(|(known, name)| *known == id && name == uri).then_some(id)
         };
@@ -241,14 +256,21 @@ impl Section {
             Kind::Audio => (OPUS, None),
             Kind::Video => (VP8, publish.rtx_ssrc.and(Some(RTX))),
         };
-        Sending {
+        let rids = agreed(RID).zip(agreed(REPAIRED_RID));
+        if let Some(layer) = publish.layer
+            && (rids.is_none() || !self.rids.iter().any(|rid| rid == layer.rid()))
+        {
+            bail!("Volley does not take the layer {:?} of the picture on m-line {mid}", layer.rid());
+        }
+        Ok(Sending {
             publish,
             payload_type,
             rtx_payload_type: rtx.filter(|rtx| self.payload_types.contains(rtx)),
             mid: agreed(MID).map(|id| (id, mid.to_string())),
             transport_cc: agreed(TRANSPORT_CC),
             audio_level: agreed(AUDIO_LEVEL),
-        }
+            rids: rids.filter(|_| publish.layer.is_some()),
+        })
     }
 }
 
@@ -257,6 +279,11 @@ fn extension(value: &str) -> Option<(u8, String)> {
     let (id, uri) = value.split_once(' ')?;
     let id = id.split('/').next()?.parse().ok()?;
     Some((id, uri.split_ascii_whitespace().next()?.to_owned()))
+}
+
+/// RFC 8853 §5.2: `l;m;h`, as the server writes it, without alternatives and without pauses.
+fn layers(list: &str) -> impl Iterator<Item = String> {
+    list.trim().split(';').map(str::to_owned)
 }
 
 /// RFC 8839 §5.1; UDP candidates of component 1.

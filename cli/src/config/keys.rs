@@ -122,6 +122,12 @@ pub(crate) const KEYS: &[Key] = &[
     flag("tls-key", "tls.key", Kind::Text, "", AtOnce, "File with its private key, PEM"),
     flag("dev", "tls.dev", Kind::Bool, "false", AtStart, "Make a certificate, which browsers will warn of, where none is given"),
 
+    flag("acme-domains", "tls.acme.domains", Kind::Hosts, "[]", AtStart,
+        "Names that a certificate is fetched for by ACME, and renewed; naming them agrees to the terms of the server's owner"),
+    key("tls.acme.contact", Kind::Text, "", AtStart, "Mail address that the ACME server is told, or nothing"),
+    key("tls.acme.directory", Kind::Url, "https://acme-v02.api.letsencrypt.org/directory", AtStart, "Directory of the ACME server"),
+    key("tls.acme.folder", Kind::Text, "acme", AtStart, "Folder that keeps its account and certificate"),
+
     key("webrtc.ice_servers", Kind::IceServers, "[]", AtOnce, "STUN and TURN servers that pages are told in joined"),
     key("webrtc.turn_ttl", Kind::Number { least: 60, most: 604_800 }, "43200", AtOnce, "Seconds for which credentials are good that are made with the secret of a TURN server"),
     key("webrtc.max_bitrate", BITRATE, "5000000", AtStart, "Most a page sends of one picture, all layers together, bit/s"),
@@ -130,7 +136,7 @@ pub(crate) const KEYS: &[Key] = &[
     key("webrtc.jitter_buffer_target", MILLIS, "0", AtStart, "Least milliseconds that browsers hold a picture back"),
     key("webrtc.jitter_buffer_max", MILLIS, "1000", AtStart, "Most milliseconds that they do"),
     key("webrtc.dtx", Kind::Bool, "true", AtStart, "Whether publishers of sound may send nothing while nobody speaks"),
-    key("webrtc.fec", Kind::Bool, "true", AtStart, "Whether sound is sent with what repairs it: Opus' own and RED"),
+    key("webrtc.fec", Kind::Bool, "true", AtStart, "Whether sound and pictures come with what repairs them: Opus' own, RED, ULPFEC"),
     key("webrtc.nack", Kind::Bool, "true", AtStart, "Whether lost packets are asked for again"),
 
     flag("max-rooms", "rooms.max_rooms", COUNT, "1000", AtOnce, "Most rooms at once; a join that would make another one is refused"),
@@ -173,9 +179,13 @@ pub(crate) const KEYS: &[Key] = &[
     key("security.rate_limit.max_joins_per_second", COUNT, "10", AtOnce, "Joins from one address, on average"),
     key("security.rate_limit.max_sockets_per_ip", COUNT, "100", AtOnce, "WebSockets from one address at once, joined or not"),
     key("security.rate_limit.max_handshakes_per_ip", COUNT, "32", AtOnce, "TLS handshakes under way from one address"),
+    key("security.rate_limit.max_connections_per_ip", COUNT, "500", AtOnce, "HTTP and HTTPS connections from one address at once, WebSockets among them"),
 
     key("webhooks.url", Kind::Url, "", AtOnce, "Who is told by HTTP what happens in rooms"),
     key("webhooks.secrets", Kind::Secrets { least: 32 }, "[]", AtOnce, "Each signs what is told"),
+    key("webhooks.spool", Kind::Text, "", AtOnce, "File that keeps what still waits when Volley stops; it is sent after the next start"),
+
+    key("telemetry.otlp_endpoint", Kind::Url, "", AtStart, "Base URL of an OpenTelemetry collector that is told how joins went, OTLP over HTTP; also OTEL_EXPORTER_OTLP_ENDPOINT"),
 
     key("video.codecs", Kind::Codecs(&["VP8", "VP9", "H264", "AV1"]),
         "[{name: VP8, priority: 100}, {name: H264, priority: 100}, {name: VP9, priority: 100}, {name: AV1, priority: 100}]", AtStart,

@@ -28,6 +28,8 @@ pub(crate) enum Kind {
     Addresses,
     /// Networks such as 10.0.0.0/8, or single addresses.
     Networks,
+    /// Names of hosts that others can look up.
+    Hosts,
     /// Of pages: scheme, host and port.
     Origins,
     /// The name of a header.
@@ -64,6 +66,7 @@ impl Kind {
             Kind::Address => address(value),
             Kind::Addresses => each(value, announced),
             Kind::Networks => each(value, network),
+            Kind::Hosts => each(value, host),
             Kind::Origins => each(value, origin),
             Kind::Header => header(value),
             Kind::Secrets { least } => each(value, |one| secret(one, least)),
@@ -77,7 +80,7 @@ impl Kind {
     pub(crate) fn read(self, text: &str) -> Result<Value, String> {
         let value = match self {
             Kind::Text | Kind::Word(_) | Kind::Address | Kind::Header | Kind::Url => Value::from(text),
-            Kind::Addresses | Kind::Networks | Kind::Origins | Kind::Secrets { .. }
+            Kind::Addresses | Kind::Networks | Kind::Hosts | Kind::Origins | Kind::Secrets { .. }
                 if !text.trim_start().starts_with('[') =>
             {
                 list(text)
@@ -105,6 +108,9 @@ impl Kind {
                 "a list of IPv4 or IPv6 addresses; names are not looked up, since browsers are told addresses",
             ),
             Kind::Networks => String::from("a list of addresses and networks such as 10.0.0.0/8"),
+            Kind::Hosts => String::from(
+                "a list of names such as sfu.example.org, without * and without addresses: each is proven by reaching it",
+            ),
             Kind::Origins => String::from("a list of origins such as https://app.example.org, or *"),
             Kind::Header => String::from("the name of a header, such as X-Auth-Token"),
             Kind::Secrets { least } => format!(
@@ -138,9 +144,12 @@ impl Kind {
             Kind::Address | Kind::Addresses => "ADDRESS",
             Kind::Word(_) => "WORD",
             Kind::Text => "TEXT",
-            Kind::Networks | Kind::Origins | Kind::Secrets { .. } | Kind::IceServers | Kind::Codecs(_) => {
-                "LIST"
-            }
+            Kind::Networks
+            | Kind::Hosts
+            | Kind::Origins
+            | Kind::Secrets { .. }
+            | Kind::IceServers
+            | Kind::Codecs(_) => "LIST",
             Kind::Header => "NAME",
             Kind::Url => "URL",
         }
@@ -187,6 +196,17 @@ fn network(value: &Value) -> Option<Value> {
     let alone = || text.parse::<IpAddr>().ok().map(IpNet::from);
     let network = text.parse::<IpNet>().ok().or_else(alone)?;
     Some(Value::from(network.trunc().to_string()))
+}
+
+/// RFC 1123 §2.1, and with a dot in it: nobody outside can look up another one.
+fn host(value: &Value) -> Option<Value> {
+    let text = value.as_str()?.to_ascii_lowercase();
+    let is_label = |label: &str| {
+        let is_plain = label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+        (1..=63).contains(&label.len()) && is_plain && !label.starts_with('-') && !label.ends_with('-')
+    };
+    let is_name = text.len() <= 253 && text.contains('.') && text.split('.').all(is_label);
+    (is_name && text.parse::<IpAddr>().is_err()).then(|| Value::from(text))
 }
 
 /// RFC 6454 §6.2: no path behind it, or no browser would ever send it.
@@ -325,6 +345,13 @@ mod tests {
         assert!(Kind::Origins.read("https://a.example:8443,*").is_ok());
         for wrong in ["a.example", "https://a.example/", "https://*.example"] {
             assert!(Kind::Origins.read(wrong).is_err(), "{wrong}");
+        }
+        assert_eq!(
+            Kind::Hosts.read("SFU.example.org, b.example"),
+            Ok(json!(["sfu.example.org", "b.example"]))
+        );
+        for wrong in ["localhost", "192.0.2.1", "*.example.org", "a..b", "-a.example", "https://a.example"] {
+            assert!(Kind::Hosts.read(wrong).is_err(), "{wrong}");
         }
         assert!(Kind::Header.read("X-Auth-Token").is_ok() && Kind::Header.read("X Auth").is_err());
         let secrets = Kind::Secrets { least: 16 };

@@ -200,6 +200,7 @@ impl Builder {
         for key in KEYS {
             let usual = match key.path {
                 "server.log_level" => Some(String::from(crate::logging::LEVEL_VARIABLE)),
+                "telemetry.otlp_endpoint" => Some(String::from("OTEL_EXPORTER_OTLP_ENDPOINT")),
                 "server.log_format" => Some(String::from(crate::logging::FORMAT_VARIABLE)),
                 _ => None,
             };
@@ -268,6 +269,17 @@ impl Builder {
         if named("tls.certificate") != named("tls.key") {
             self.mistakes
                 .push(String::from("tls.certificate and tls.key stand together; one of them is missing"));
+        }
+        if self.config.acme().is_some() {
+            let origin = &self.config.setting("tls.acme.domains").origin;
+            if named("tls.certificate") {
+                self.mistakes.push(format!(
+                    "tls.acme.domains ({origin}) fetches a certificate, and tls.certificate names one; keep one of them"
+                ));
+            }
+            let empty = ["tls.acme.directory", "tls.acme.folder"].into_iter().find(|key| !named(key));
+            self.mistakes
+                .extend(empty.map(|key| format!("tls.acme.domains is set ({origin}), and {key} is empty")));
         }
         let nobody = self.config.get::<Vec<String>>("security.token_secrets").is_empty();
         if self.config.get("security.require_auth") && nobody {

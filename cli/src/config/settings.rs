@@ -3,7 +3,8 @@
 use super::Config;
 use std::time::Duration;
 use volley_signaling::access::{AccessSettings, AddressLimits};
-use volley_signaling::settings::{CodecSettings, PageSettings, RecordingSettings, Settings};
+use volley_signaling::acme::AcmeSettings;
+use volley_signaling::settings::{CodecSettings, PageSettings, RecordingSettings, Settings, TraceSettings};
 use volley_signaling::webhooks::WebhookSettings;
 
 impl Config {
@@ -36,7 +37,9 @@ impl Config {
             },
             access: self.access(),
             tls: None,
+            acme: self.acme(),
             webhooks: self.webhooks(),
+            traces: self.traces(),
             drain_until: None,
             recording: self.recorder().map(|recorder| RecordingSettings {
                 path: recorder.path,
@@ -45,9 +48,27 @@ impl Config {
         }
     }
 
+    /// Where certificates are fetched.
+    pub(crate) fn acme(&self) -> Option<AcmeSettings> {
+        let domains: Vec<String> = self.get("tls.acme.domains");
+        (!domains.is_empty()).then(|| AcmeSettings {
+            domains,
+            contact: self.get("tls.acme.contact"),
+            directory: self.get("tls.acme.directory"),
+            folder: self.get("tls.acme.folder"),
+        })
+    }
+
+    fn traces(&self) -> Option<TraceSettings> {
+        let endpoint: String = self.get("telemetry.otlp_endpoint");
+        (!endpoint.is_empty()).then_some(TraceSettings { endpoint })
+    }
+
     fn webhooks(&self) -> Option<WebhookSettings> {
         let url: String = self.get("webhooks.url");
-        (!url.is_empty()).then(|| WebhookSettings { url, secrets: self.get("webhooks.secrets") })
+        let spool: String = self.get("webhooks.spool");
+        let spool = (!spool.is_empty()).then_some(spool);
+        (!url.is_empty()).then(|| WebhookSettings { url, secrets: self.get("webhooks.secrets"), spool })
     }
 
     fn access(&self) -> AccessSettings {
@@ -57,6 +78,7 @@ impl Config {
             joins_per_second: self.get("security.rate_limit.max_joins_per_second"),
             sockets: self.get("security.rate_limit.max_sockets_per_ip"),
             handshakes: self.get("security.rate_limit.max_handshakes_per_ip"),
+            connections: self.get("security.rate_limit.max_connections_per_ip"),
         };
         AccessSettings {
             require_auth: self.get("security.require_auth"),

@@ -128,6 +128,21 @@ fn bitrates_that_contradict_each_other_are_told_together() {
 }
 
 #[test]
+fn a_certificate_is_either_given_or_fetched() {
+    let told = mistakes(&file(
+        "webrtc.yaml",
+        "tls: { certificate: c.pem, key: k.pem, acme: { domains: [sfu.example.org], folder: '' } }",
+    ));
+    assert_eq!(
+        told,
+        [
+            "tls.acme.domains (webrtc.yaml:1) fetches a certificate, and tls.certificate names one; keep one of them",
+            "tls.acme.domains is set (webrtc.yaml:1), and tls.acme.folder is empty",
+        ]
+    );
+}
+
+#[test]
 fn the_files_we_ship_name_every_key_and_change_nothing() {
     let files = vec![shipped("webrtc.example.yaml"), shipped("media.example.yaml")];
     let config = Config::build(&Sources { files, ..Sources::default() }).unwrap();

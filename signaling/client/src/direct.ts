@@ -2,6 +2,7 @@
  * A connection with one other person, without the server between. Four m-lines that never change: what
  * is switched on later needs no negotiation. It knows neither sockets nor who else is there.
  */
+import { type Encryption, restrict } from "./e2ee/encryption.ts";
 import type { Box } from "./layers.ts";
 import type { TrackSource } from "./messages.ts";
 import { kindOf, type Publications } from "./publications.ts";
@@ -26,13 +27,21 @@ export class DirectLink {
   #hooks;
   #publications;
   #boxes;
+  #encryption;
   #stopListening;
   #lines: RTCRtpTransceiver[] = [];
   /** Candidates that came before the description they belong to. */
   #early: string[] = [];
 
-  constructor(iceServers: RTCIceServer[], publications: Publications, boxes: Record<"camera" | "screen", Box[]>, hooks: LinkHooks) {
-    this.pc = new RTCPeerConnection({ iceServers, bundlePolicy: "max-bundle" });
+  constructor(
+    iceServers: RTCIceServer[],
+    publications: Publications,
+    boxes: Record<"camera" | "screen", Box[]>,
+    hooks: LinkHooks,
+    encryption: Encryption | null = null,
+  ) {
+    this.#encryption = encryption;
+    this.pc = new RTCPeerConnection({ ...encryption?.configuration, iceServers, bundlePolicy: "max-bundle" });
     this.#hooks = hooks;
     this.#publications = publications;
     this.#boxes = boxes;
@@ -56,6 +65,7 @@ export class DirectLink {
     for (const source of SOURCES) {
       this.#lines.push(this.pc.addTransceiver(kindOf(source), { direction: "sendrecv", ...this.#encodings(source) }));
     }
+    this.#seal();
     this.#sync();
     await this.pc.setLocalDescription();
     this.#tell("offer");
@@ -65,6 +75,7 @@ export class DirectLink {
     if (kind === "candidate") return this.#candidate(data);
     await this.pc.setRemoteDescription({ type: kind, sdp: data });
     if (kind === "offer") await this.#answer();
+    this.#encryption?.learn(this.pc);
     for (const candidate of this.#early.splice(0)) await this.#candidate(candidate);
   }
 
@@ -82,10 +93,24 @@ export class DirectLink {
   async #answer(): Promise<void> {
     this.#lines = this.pc.getTransceivers();
     for (const line of this.#lines) line.direction = "sendrecv";
+    this.#seal();
     this.#sync();
     await this.pc.setLocalDescription();
     this.#tell("answer");
     await this.#limit();
+  }
+
+  /** Before anything goes over the lines. */
+  #seal(): void {
+    const encryption = this.#encryption;
+    if (!encryption) return;
+    SOURCES.forEach((source, place) => {
+      const line = this.#lines[place];
+      if (!line) return;
+      encryption.send(line.sender, source);
+      encryption.receive(line.receiver);
+      restrict(line, kindOf(source), null);
+    });
   }
 
   #tell(kind: "offer" | "answer"): void {

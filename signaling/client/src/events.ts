@@ -1,4 +1,5 @@
 /** What a room tells: the names of its events and what comes with each. */
+import type { Privacy } from "./e2ee/room.ts";
 import type { FromServer, MediaPath, ServerMessage, TrackSource } from "./messages.ts";
 import type { Participant, Seat } from "./people.ts";
 import type { Refusal, SignalingState } from "./signaling.ts";
@@ -27,6 +28,8 @@ export interface RoomEvents {
   renewed: void;
   /** Media goes another way from now on: between people directly, or by the server. */
   mode: MediaPath;
+  /** Whether the call is encrypted end to end, its code, or who can be opened. */
+  privacy: Privacy;
   chat: FromServer<"chat">;
   /** The server has heard of a wish for a quality. */
   quality: FromServer<"quality">;

@@ -8,6 +8,8 @@
  * room.publish("camera", track);
  * ```
  */
+export { generatePassphrase, type SealCounters, transformWay } from "./e2ee/index.ts";
+export type { Privacy } from "./e2ee/room.ts";
 export type { Stop } from "./emitter.ts";
 export { RoomError } from "./errors.ts";
 export type { MediaState, RoomEvents } from "./events.ts";
@@ -16,6 +18,7 @@ export type * from "./messages.ts";
 export type { Selection } from "./moderation.ts";
 export type { Participant, Seat } from "./people.ts";
 export type { Input } from "./publications.ts";
-export { type QualityOf, Room, type RoomOptions } from "./room.ts";
+export type { QualityOf, RoomOptions } from "./options.ts";
+export { Room } from "./room.ts";
 export type { Identity, JoinWish, Refusal, Signaling, SignalingState } from "./signaling.ts";
 export { linesOf } from "./wishes.ts";

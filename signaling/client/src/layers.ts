@@ -103,7 +103,7 @@ export function encodingsOf(boxes: Box[], mode: string | null = null): Encoding[
 }
 
 /** Of Chromium, not in TypeScript's DOM types yet (WebRTC extensions §4). */
-interface HeaderExtensions {
+export interface HeaderExtensions {
   getHeaderExtensionsToNegotiate?: () => { uri: string; direction: string }[];
   setHeaderExtensionsToNegotiate?: (extensions: { uri: string; direction: string }[]) => void;
 }

@@ -2,6 +2,7 @@
  * The call's media by way of the server: one RTCPeerConnection, what it sends and the m-lines it
  * receives on. Rooms and names are the people's business, sockets are signaling's.
  */
+import { type Encryption, restrict } from "./e2ee/encryption.ts";
 import { Emitter } from "./emitter.ts";
 import { Health } from "./health.ts";
 import { type Boxes, encodingsOf, Layers, offerDescriptor } from "./layers.ts";
@@ -10,6 +11,10 @@ import { Offers } from "./offers.ts";
 import { picturesOf } from "./pictures.ts";
 import { isInput, kindOf, type Publications } from "./publications.ts";
 import type { Signaling } from "./signaling.ts";
+import { slim } from "./slim.ts";
+
+/** Cannot be changed later, so whoever changes something else must name it again. */
+const BUNDLE = "max-bundle";
 
 export interface MediaOptions {
   signaling: Signaling;
@@ -19,6 +24,8 @@ export interface MediaOptions {
   codec: string | null;
   /** Scalability mode of the camera's one encoding, instead of several encodings. */
   mode: string | null;
+  /** What everything is sealed by, in a room that is encrypted end to end. */
+  encryption?: () => Encryption | null;
 }
 
 export interface MediaEvents {
@@ -43,9 +50,12 @@ export class Media extends Emitter<MediaEvents> {
   #boxes;
   #codec;
   #mode;
+  #encryption;
   #iceServers: RTCIceServer[] = [];
   /** How many receiving m-lines the server can use; a renewed connection has them from the start. */
   #receive = { audio: 1, video: 1 };
+  /** How many pairs of them are of use to whoever shows them. */
+  #seats = 0;
   #offers: Offers | null = null;
   #health: Health | null = null;
   /** What we send and on which m-line. */
@@ -62,13 +72,14 @@ export class Media extends Emitter<MediaEvents> {
   /** The next offer is the one that brings the screen. */
   #announcing = false;
 
-  constructor({ signaling, publications, boxes, codec, mode }: MediaOptions) {
+  constructor({ signaling, publications, boxes, codec, mode, encryption = () => null }: MediaOptions) {
     super();
     this.#signaling = signaling;
     this.#publications = publications;
     this.#boxes = boxes;
     this.#codec = codec;
     this.#mode = mode;
+    this.#encryption = encryption;
     publications.on("change", () => this.#sync());
   }
 
@@ -76,6 +87,8 @@ export class Media extends Emitter<MediaEvents> {
     switch (message.type) {
       case "joined":
         return this.#joined(message);
+      case "ice-servers":
+        return this.#reach(message.iceServers as RTCIceServer[]);
       case "request-offer":
         return this.#grow(message.receive);
       case "answer":
@@ -115,6 +128,20 @@ export class Media extends Emitter<MediaEvents> {
     for (const source of this.#senders.keys()) this.#replace(source);
   }
 
+  /** Whether what arrives on an m-line cannot be opened. */
+  isLocked(mid: string): boolean {
+    const receiver = this.#receiverOf(mid);
+    return (receiver && this.#encryption()?.isLocked(receiver)) ?? false;
+  }
+
+  /** Makes room for so many pairs, however few the server asks for. What was made stays. */
+  wantSeats(pairs: number): void {
+    if (pairs <= this.#seats) return;
+    this.#seats = pairs;
+    // What is added is offered by itself; before the first answer more would only delay it.
+    if (this.pc?.remoteDescription) this.#addReceiving();
+  }
+
   /** Loudness of what arrives on an m-line, 0 to 1. */
   loudnessOf(mid: string): number {
     return loudnessOf(this.#receiverOf(mid));
@@ -145,7 +172,7 @@ export class Media extends Emitter<MediaEvents> {
   }
 
   #joined(joined: FromServer<"joined">): void {
-    this.#iceServers = joined.iceServers as RTCIceServer[];
+    this.#reach(joined.iceServers as RTCIceServer[]);
     if (!joined.resumed) this.#receive = { audio: 1, video: 1 };
     if (!joined.resumed || !this.pc) this.renew();
     this.#learn(joined.tracks);
@@ -153,8 +180,18 @@ export class Media extends Emitter<MediaEvents> {
     this.#tellMuted();
   }
 
+  /**
+   * Credentials end: a connection that is to find another way by a relay needs those of now. One whose
+   * servers are the same is left alone, for browsers restart ICE with the next offer when they are not.
+   */
+  #reach(iceServers: RTCIceServer[]): void {
+    const isNews = JSON.stringify(iceServers) !== JSON.stringify(this.#iceServers);
+    this.#iceServers = iceServers;
+    if (isNews) this.pc?.setConfiguration({ ...this.#encryption()?.configuration, iceServers, bundlePolicy: BUNDLE });
+  }
+
   #open(): void {
-    const pc = new RTCPeerConnection({ iceServers: this.#iceServers, bundlePolicy: "max-bundle" });
+    const pc = new RTCPeerConnection({ ...this.#encryption()?.configuration, iceServers: this.#iceServers, bundlePolicy: BUNDLE });
     this.pc = pc;
     this.#offers = new Offers(pc, {
       send: (sdp) => this.#offer(sdp),
@@ -186,13 +223,16 @@ export class Media extends Emitter<MediaEvents> {
     const mode = source === "camera" ? this.#mode : null;
     const layers = boxes ? { sendEncodings: encodingsOf(boxes, mode) } : {};
     const transceiver = this.#add(pc, kindOf(source), { ...init, ...layers });
+    this.#encryption()?.send(transceiver.sender, source);
     this.#senders.set(source, transceiver);
     if (boxes) this.#layers.set(source, new Layers(transceiver.sender, boxes));
   }
 
   async #accept(sdp: string): Promise<void> {
     await this.#offers?.accept(sdp);
+    if (this.pc) this.#encryption()?.learn(this.pc);
     for (const layers of this.#layers.values()) void layers.update();
+    this.#addReceiving();
     this.emit("negotiated", undefined);
   }
 
@@ -204,7 +244,10 @@ export class Media extends Emitter<MediaEvents> {
 
   #add(pc: RTCPeerConnection, kind: "audio" | "video", init: RTCRtpTransceiverInit): RTCRtpTransceiver {
     const transceiver = pc.addTransceiver(kind, init);
-    if (kind === "video" && this.#codec) prefer(transceiver, this.#codec);
+    const encryption = this.#encryption();
+    encryption?.receive(transceiver.receiver);
+    if (encryption) restrict(transceiver, kind, this.#codec);
+    else if (kind === "video" && this.#codec) prefer(transceiver, this.#codec);
     if (kind === "video") offerDescriptor(transceiver);
     return transceiver;
   }
@@ -220,8 +263,11 @@ export class Media extends Emitter<MediaEvents> {
   #addReceiving(): boolean {
     let added = false;
     for (const kind of ["audio", "video"] as const) {
-      for (let have = this.#receiving(kind); this.pc && have < this.#receive[kind]; have += 1) {
-        this.#add(this.pc, kind, { direction: "recvonly" });
+      const asked = this.#receive[kind];
+      const wanted = this.pc?.remoteDescription ? Math.max(asked, this.#seats) : asked;
+      for (let have = this.#receiving(kind); this.pc && have < wanted; have += 1) {
+        const line = this.#add(this.pc, kind, { direction: "recvonly" });
+        if (have >= asked) slim(line);
         added = true;
       }
     }

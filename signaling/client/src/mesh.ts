@@ -4,7 +4,8 @@
  * no way to the others (behind two symmetric NATs, say) stays with the server, and nothing is cut when
  * the room changes its mode.
  */
-import { DirectLink } from "./direct.ts";
+import { DirectLink, type LinkSignal } from "./direct.ts";
+import type { Encryption } from "./e2ee/encryption.ts";
 import { Emitter } from "./emitter.ts";
 import type { Boxes } from "./layers.ts";
 import type { FromServer, MediaPath, ServerMessage, SignalKind, TrackSource } from "./messages.ts";
@@ -34,6 +35,8 @@ export interface MeshOptions {
   people: () => ReadonlyMap<string, Participant>;
   /** How many pictures of somebody's camera the server's way has brought so far. */
   viaServer: (participantId: string) => Promise<number>;
+  /** What everything is sealed by, in a room that is encrypted end to end. */
+  encryption?: () => Encryption | null;
 }
 
 export interface MeshEvents {
@@ -91,6 +94,9 @@ export class Mesh extends Emitter<MeshEvents> {
         // What was said while the socket was away is lost.
         for (const id of this.direct) this.#tell(id, "shown");
         return this.#follow(message.mode, message.resumed && this.#entries.size === 0);
+      case "ice-servers":
+        this.#iceServers = message.iceServers as RTCIceServer[];
+        return;
       case "mode-changed":
         return this.#follow(message.mode, false);
       case "participant-joined":
@@ -179,11 +185,12 @@ export class Mesh extends Emitter<MeshEvents> {
 
   #open(id: string): Entry {
     this.#drop(id);
-    const { publications, boxes } = this.#options;
-    const link = new DirectLink(this.#iceServers, publications, boxes, {
-      send: ({ kind, data }) => this.#tell(id, kind, data),
+    const { publications, boxes, encryption } = this.#options;
+    const hooks = {
+      send: ({ kind, data }: LinkSignal) => this.#tell(id, kind, data),
       onChange: () => void this.#look(),
-    });
+    };
+    const link = new DirectLink(this.#iceServers, publications, boxes, hooks, encryption?.() ?? null);
     const entry: Entry = { link, since: performance.now(), connectedAt: null, shown: false, trusted: false, leaving: null };
     this.#entries.set(id, entry);
     this.#settle();

@@ -8,6 +8,10 @@ export type ClientMessage =
   /** Enter a room, or come back to it. The first message of a socket; answered by `joined`. */
   | {
       type: "join";
+      /** Your media is encrypted end to end, with keys that the server does not have. A room that is made by this message is an encrypted one; in a room that is not, you are refused (`not-encrypted`). */
+      e2ee?: boolean;
+      /** With `e2ee`: the epoch that your keys have reached already. 0 for who comes for the first time. */
+      keyEpoch?: number;
       /** What the page knows to do: with `mesh` it can talk to others directly, where the room's mode allows it. Without it, all of its room goes through the server. */
       mode?: MediaPath;
       /** To come back after a socket was lost: who you were. Media goes on meanwhile. */
@@ -77,6 +81,12 @@ export type ClientMessage =
       /** 1 to 2000 characters. */
       text: string;
     }
+  /** Ask to speak, or no longer. Told again by `participants` to whoever comes later. */
+  | {
+      type: "raise-hand";
+      /** Whether the hand is up now. */
+      raised: boolean;
+    }
   /** Tell one other person what it takes to talk directly, in a room whose mode allows it. Passed on as it is, as `signal`. */
   | {
       type: "signal";
@@ -109,10 +119,14 @@ export type ServerMessage =
   /** You are in. */
   | {
       type: "joined";
+      /** Whether what people send in this room is encrypted end to end: what is not, nobody shows. */
+      e2ee: boolean;
       /** What you may do here: of `publish`, `subscribe`, `record`, `administer`. */
       grants: string[];
-      /** For the page's RTCPeerConnection. Credentials may be yours alone and last for some hours; you get new ones when you come back. */
+      /** For the page's RTCPeerConnection. Credentials may be yours alone and last for some hours; you get new ones when you come back, and with `ice-servers` before they end. */
       iceServers: IceServerView[];
+      /** With `e2ee`: the epoch of the keys that are used now. */
+      keyEpoch: number;
       /** How media goes in the room now. */
       mode: MediaPath;
       /** Who you are here. */
@@ -161,6 +175,12 @@ export type ServerMessage =
       type: "participant-left";
       /** Who. */
       participantId: string;
+    }
+  /** Somebody left a room that is encrypted end to end: whoever stays turns their keys on to this epoch and erases those before, which the server has never known. */
+  | {
+      type: "key-epoch";
+      /** Never less than before. */
+      keyEpoch: number;
     }
   /** Somebody gave no sign of life for a while, or is back. */
   | {
@@ -240,6 +260,14 @@ export type ServerMessage =
       /** What they said. */
       text: string;
     }
+  /** Somebody asks to speak, or no longer. */
+  | {
+      type: "hand-raised";
+      /** Who. */
+      participantId: string;
+      /** Whether the hand is up now. */
+      raised: boolean;
+    }
   /** The wish for a quality was heard; its fields are repeated. */
   | {
       type: "quality";
@@ -251,6 +279,12 @@ export type ServerMessage =
       slot?: string | null;
       /** As wished. */
       trackId?: string | null;
+    }
+  /** Fresh credentials, before those you have end: for `setConfiguration` of the page's RTCPeerConnection. What flows already goes on by itself. */
+  | {
+      type: "ice-servers";
+      /** All of them, as in `joined`. */
+      iceServers: IceServerView[];
     }
   /** Media goes another way from now on: people came, or went, and the room's mode is `mesh` or `auto`. Keep what you have until the other way carries: the one to the server stays open all the while. */
   | {
@@ -311,6 +345,8 @@ export type MediaPath = "sfu" | "mesh";
 
 /** A participant as the others see them. */
 export interface ParticipantView {
+  /** Whether they ask to speak. */
+  handRaised: boolean;
   /** Whether they have given no sign of life for a while. */
   hidden: boolean;
   /** Opaque. */

@@ -10,6 +10,8 @@ export interface Participant {
   name: string;
   /** The server has lost sight of them. */
   hidden: boolean;
+  /** They ask to speak. */
+  handRaised: boolean;
   /** What they publish, by the track's id. */
   tracks: Map<string, TrackView>;
 }
@@ -42,6 +44,8 @@ export class People {
         return this.all.delete(message.participantId);
       case "participant-hidden":
         return this.#change(message, (person) => (person.hidden = message.hidden));
+      case "hand-raised":
+        return this.#change(message, (person) => (person.handRaised = message.raised));
       case "track-published":
         return this.#change(message, ({ tracks }) => tracks.set(message.track.trackId, message.track));
       case "track-unpublished":
@@ -76,11 +80,12 @@ export class People {
     return true;
   }
 
-  #add({ participantId, participantName, hidden = false, tracks = [] }: Arrival): void {
+  #add({ participantId, participantName, hidden = false, handRaised = false, tracks = [] }: Arrival): void {
     this.all.set(participantId, {
       id: participantId,
       name: participantName,
       hidden,
+      handRaised,
       tracks: new Map(tracks.map((track) => [track.trackId, track])),
     });
   }

@@ -2,45 +2,21 @@
  * A call: one room of a Volley server, as one person. Joins and comes back by itself, publishes what
  * it is given, and says who is there, what arrives in which seat, and what goes wrong.
  */
+import type { SealCounters } from "./e2ee/messages.ts";
+import { type Privacy, RoomEncryption } from "./e2ee/room.ts";
 import { Emitter } from "./emitter.ts";
 import { RoomError } from "./errors.ts";
 import type { MediaState, RoomEvents } from "./events.ts";
-import { boxesFor, DEFAULT_PICTURES, type PictureSettings } from "./layers.ts";
+import { boxesFor, DEFAULT_PICTURES } from "./layers.ts";
 import { loudnessOf, Media } from "./media.ts";
 import { Mesh } from "./mesh.ts";
 import type { FromServer, MediaPath, Quality, ServerMessage } from "./messages.ts";
 import { Moderation, type Selection } from "./moderation.ts";
+import type { QualityOf, RoomOptions } from "./options.ts";
 import { type Participant, People, type Seat } from "./people.ts";
 import { type Input, Publications } from "./publications.ts";
-import { type Identity, type JoinWish, type Refusal, Signaling } from "./signaling.ts";
+import { type JoinWish, type Refusal, Signaling } from "./signaling.ts";
 import { Wishes } from "./wishes.ts";
-
-export interface RoomOptions {
-  /** Where the server is; without it, where this page came from. */
-  server?: string | URL;
-  /** Who we were before the page was loaded again, as `keep` was told. */
-  identity?: Identity | null;
-  /** Remembers who we are; null: nobody any more. */
-  keep?: (identity: Identity | null) => void;
-  /** What is sent of a picture. */
-  pictures?: Partial<PictureSettings>;
-  /** Video codec to prefer: vp8, vp9, h264 or av1. */
-  codec?: string | null;
-  /** Scalability mode of the camera's one encoding, such as L3T3_KEY, instead of several encodings. */
-  mode?: string | null;
-  /** False: never talk to others directly, not even where the room's mode allows it: they learn our addresses. */
-  direct?: boolean;
-  /** Opens the WebSocket, where it is to be another one. */
-  open?: (address: string) => WebSocket;
-}
-
-/** Which pictures a wish for a quality is about: without any of it, all. */
-export interface QualityOf {
-  trackId?: string;
-  seat?: string;
-  /** Lines that are of use; 0: nothing is to be seen of it. */
-  maxHeight?: number;
-}
 
 /** After these the call is over for us. */
 const OVER = new Set(["room-closed", "removed", "resumed-elsewhere"]);
@@ -59,9 +35,11 @@ export class Room extends Emitter<RoomEvents> {
   #mesh: Mesh;
   #canBeDirect: boolean;
   #wishes: Wishes;
+  #encryption: RoomEncryption;
   #token: string | undefined;
   #grants: readonly string[] = [];
   #pinned: string | null = null;
+  #handRaised = false;
   /** Seats of which `track` was told. */
   #arrived = new Set<string>();
   #mediaState: MediaState = "new";
@@ -71,14 +49,17 @@ export class Room extends Emitter<RoomEvents> {
   #renewedAt = -Infinity;
   #renewal: ReturnType<typeof setTimeout> | undefined;
 
-  constructor({ server, identity, keep, pictures, codec = null, mode = null, direct = true, open }: RoomOptions = {}) {
+  constructor({ server, identity, keep, pictures, codec = null, mode = null, direct = true, open, worker }: RoomOptions = {}) {
     super();
     this.#origin = new URL(server ?? location.href).origin;
     const address = `${this.#origin.replace(/^http/, "ws")}/ws`;
-    this.signaling = new Signaling({ open: () => open?.(address) ?? new WebSocket(address), identity, keep });
+    const encryption = new RoomEncryption({ worker });
+    this.#encryption = encryption;
+    const keyEpoch = () => encryption.keyEpoch;
+    this.signaling = new Signaling({ open: () => open?.(address) ?? new WebSocket(address), identity, keep, keyEpoch });
     const boxes = boxesFor({ ...DEFAULT_PICTURES, ...pictures });
     const [signaling, publications] = [this.signaling, this.#publications];
-    this.#media = new Media({ signaling, publications, boxes, codec, mode });
+    this.#media = new Media({ signaling, publications, boxes, codec, mode, encryption: () => encryption.engine });
     this.#canBeDirect = direct;
     this.#mesh = new Mesh({
       signaling,
@@ -86,6 +67,7 @@ export class Room extends Emitter<RoomEvents> {
       boxes,
       people: () => this.participants,
       viaServer: (id) => this.#viaServer(id),
+      encryption: () => encryption.engine,
     });
     this.#wishes = new Wishes((slot, maxHeight) =>
       this.signaling.send({ type: "update-quality", quality: "auto", slot, maxHeight }),
@@ -121,6 +103,11 @@ export class Room extends Emitter<RoomEvents> {
     return this.#people.speakers;
   }
 
+  /** Whether we ask to speak. */
+  get handRaised(): boolean {
+    return this.#handRaised;
+  }
+
   /** How the packets fare. */
   get mediaState(): MediaState {
     return this.#mediaState;
@@ -145,16 +132,23 @@ export class Room extends Emitter<RoomEvents> {
     return this.#media.pc;
   }
 
+  /** Whether the call is encrypted end to end, and whether we can open it. */
+  get privacy(): Privacy {
+    return this.#encryption.privacy;
+  }
+
   /**
    * Enters a room. Resolves when we are in, rejects with a {@link RoomError} when the server does not
-   * let us in; a server that does not answer is asked again until {@link leave}.
+   * let us in; a server that does not answer is asked again until {@link leave}. With a passphrase, which
+   * everybody needs and the server never gets, the call is encrypted end to end.
    */
-  join(wish: JoinWish): Promise<FromServer<"joined">> {
+  join({ passphrase = null, ...wish }: JoinWish & { passphrase?: string | null }): Promise<FromServer<"joined">> {
     this.#giveUp();
     this.#token = wish.token;
     this.#everWell = false;
     this.#enter("new");
     return new Promise((resolve, reject) => {
+      this.#encryption.enter(wish.roomId, passphrase);
       this.#asking = { resolve, reject };
       this.signaling.join(this.#canBeDirect ? { mode: "mesh", ...wish } : wish);
     });
@@ -170,7 +164,27 @@ export class Room extends Emitter<RoomEvents> {
     this.#wishes.forget();
     this.#arrived.clear();
     this.#pinned = null;
+    this.#encryption.close();
+    this.#handRaised = false;
     this.#giveUp();
+  }
+
+  /** Opens an encrypted room with this passphrase, or uses another one from now on, which all others need too. */
+  unlock(passphrase: string): void {
+    this.#encryption.unlock(passphrase);
+  }
+
+  /** Whether what arrives in a seat cannot be opened: it was sealed with another passphrase, or not at all. */
+  isLocked(seat: string): boolean {
+    if (this.privacy.locked) return true;
+    const direct = this.#mesh.receiverOf(seat);
+    if (direct === undefined) return this.#media.isLocked(seat);
+    return (direct && this.#encryption.engine?.isLocked(direct)) ?? false;
+  }
+
+  /** What became of encrypted frames; null: the room is not encrypted. */
+  async sealCounters(): Promise<SealCounters | null> {
+    return (await this.#encryption.engine?.counters()) ?? null;
   }
 
   /** Sends this from now on, or nothing. Works before joining as well, and without any negotiation. */
@@ -213,6 +227,19 @@ export class Room extends Emitter<RoomEvents> {
   /** Says something to the room. False: the server cannot hear it now. */
   chat(text: string): boolean {
     return this.signaling.send({ type: "chat", text });
+  }
+
+  /** Asks to speak, or no longer; the others are told, now or as soon as they can be. */
+  raiseHand(raised: boolean): void {
+    if (this.#handRaised === raised) return;
+    this.#handRaised = raised;
+    this.signaling.send({ type: "raise-hand", raised });
+    this.emit("change", undefined);
+  }
+
+  /** Makes room for so many pictures of others at once, where the server alone would ask for fewer. */
+  wantSeats(pairs: number): void {
+    this.#media.wantSeats(pairs);
   }
 
   /** Says how good a picture is of use. False: the server cannot hear it now. */
@@ -268,12 +295,14 @@ export class Room extends Emitter<RoomEvents> {
     this.#media.on("renewed", () => this.#begun());
     this.#media.on("negotiated", () => this.#seated());
     this.#mesh.on("change", () => this.#moved());
+    this.#encryption.on("change", () => this.#unsealed());
     this.#mesh.on("carried", (carried) => this.#media.rest(carried));
     this.#media.on("silenced", (source) => this.emit("silenced", source));
   }
 
   #hear(message: ServerMessage): void {
     const gone = message.type === "participant-left" ? this.#people.all.get(message.participantId) : undefined;
+    if (!this.#seals(message)) return;
     this.#media.hear(message);
     const changed = this.#people.hear(message);
     this.#mesh.hear(message);
@@ -311,10 +340,35 @@ export class Room extends Emitter<RoomEvents> {
 
   #entered(joined: FromServer<"joined">): void {
     this.#grants = joined.grants;
+    if (this.#handRaised) this.signaling.send({ type: "raise-hand", raised: true });
     if (this.#pinned !== null && this.#people.all.has(this.#pinned)) this.pin(this.#pinned);
     this.#asking?.resolve(joined);
     this.#asking = null;
     this.emit("joined", joined);
+  }
+
+  /** False: the room is encrypted, and this browser cannot take part. */
+  #seals(message: ServerMessage): boolean {
+    try {
+      this.#encryption.hear(message);
+      return true;
+    } catch (error) {
+      if (!(error instanceof RoomError)) throw error;
+      this.#end(error);
+      return false;
+    }
+  }
+
+  /** Keys, or what can be opened by them. */
+  #unsealed(): void {
+    this.#hide();
+    this.emit("privacy", this.privacy);
+  }
+
+  /** What cannot be opened need not come, and would make us ask for key frames. */
+  #hide(): void {
+    const pictures = this.#people.seats.filter(({ source }) => source === "camera" || source === "screen");
+    this.#wishes.hide(this.privacy.locked ? pictures.map(({ id }) => id) : null);
   }
 
   #complain({ code, message }: Refusal): void {
@@ -367,6 +421,7 @@ export class Room extends Emitter<RoomEvents> {
 
   /** Seats were given away, or their m-lines have just become real. */
   #seated(): void {
+    this.#hide();
     this.emit("seats", this.seats);
     for (const seat of this.seats) {
       const track = seat.participantId === null || this.#arrived.has(seat.id) ? null : this.trackOf(seat.id);

@@ -40,6 +40,8 @@ export interface SignalingOptions {
   keep?: ((identity: Identity | null) => void) | undefined;
   /** 0 to 1. */
   random?: () => number;
+  /** The epoch of the keys that our media is sealed with end to end; null: it is not. */
+  keyEpoch?: () => number | null;
 }
 
 export interface SignalingEvents {
@@ -67,6 +69,7 @@ export class Signaling extends Emitter<SignalingEvents> {
   #open;
   #keep;
   #random;
+  #keyEpoch;
   #identity: Identity | null;
   #wish: JoinWish | null = null;
   #socket: WebSocket | null = null;
@@ -74,12 +77,13 @@ export class Signaling extends Emitter<SignalingEvents> {
   #resuming = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor({ open, identity = null, keep = () => {}, random = Math.random }: SignalingOptions) {
+  constructor({ open, identity = null, keep = () => {}, random = Math.random, keyEpoch = () => null }: SignalingOptions) {
     super();
     this.#open = open;
     this.#identity = identity;
     this.#keep = keep;
     this.#random = random;
+    this.#keyEpoch = keyEpoch;
   }
 
   /** Who the server says we are, once joined. */
@@ -151,6 +155,7 @@ export class Signaling extends Emitter<SignalingEvents> {
     if (!this.#wish) return;
     const { roomId, participantName, token, mode } = this.#wish;
     const known = this.#identity;
+    const keyEpoch = this.#keyEpoch();
     this.#resuming = known !== null;
     const proof = known ? { participantId: known.participantId, resumeToken: known.resumeToken } : {};
     this.#enter("joining");
@@ -161,6 +166,7 @@ export class Signaling extends Emitter<SignalingEvents> {
       participantName,
       ...(token !== undefined && { token }),
       ...(mode !== undefined && { mode }),
+      ...(keyEpoch !== null && { e2ee: true, keyEpoch }),
       ...proof,
     };
     this.#socket?.send(JSON.stringify(message));

@@ -6,14 +6,23 @@
 /** Tiles move together and people drag windows: what holds for this long is told. */
 export const SETTLES_WITHIN_MS = 150;
 
+/** More at once would be taken for a flood, and refused: a server hears some twenty messages a second. */
+export const TOLD_AT_ONCE = 12;
+/** Until the next of them. */
+export const NEXT_AFTER_MS = 1000;
+
 /** Lines are told in steps, so that a tile that grows by a hair is no news. */
 const STEP = 60;
+/** As many lines as there are. */
+const ALL = 65_520;
 
 export class Wishes {
   #send;
   /** What the server was told. */
   #told = new Map<string, number>();
   #wanted = new Map<string, number>();
+  /** Of no use now, whatever is wanted. */
+  #hidden: readonly string[] | null = null;
   #timer: ReturnType<typeof setTimeout> | null = null;
 
   /** `send` tells the server of one seat; false: it cannot hear. */
@@ -27,19 +36,33 @@ export class Wishes {
     this.#timer ??= setTimeout(() => this.#tell(), SETTLES_WITHIN_MS);
   }
 
+  /** Wants nothing in these seats; null: again what was wanted, or all where nobody said. */
+  hide(seats: readonly string[] | null): void {
+    if (seats === null && this.#hidden === null) return;
+    const shown = seats === null ? (this.#hidden ?? []) : [];
+    this.#wanted = new Map([...shown.map((seat) => [seat, ALL] as const), ...this.#wanted]);
+    this.#hidden = seats;
+    this.#timer ??= setTimeout(() => this.#tell(), SETTLES_WITHIN_MS);
+  }
+
   /** The server knows nothing of us any more: there are new seats. */
   forget(): void {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
     this.#told.clear();
     this.#wanted.clear();
+    this.#hidden = null;
   }
 
   #tell(): void {
     this.#timer = null;
-    for (const [seat, height] of this.#wanted) {
-      if (this.#told.get(seat) !== height && this.#send(seat, height)) this.#told.set(seat, height);
+    const news = [...(this.#hidden?.map((seat) => [seat, 0] as const) ?? this.#wanted)].filter(([seat, height]) => this.#told.get(seat) !== height);
+    // What is to be seen first: to be rid of the rest is not urgent.
+    news.sort(([, one], [, other]) => Number(other > 0) - Number(one > 0));
+    for (const [seat, height] of news.slice(0, TOLD_AT_ONCE)) {
+      if (this.#send(seat, height)) this.#told.set(seat, height);
     }
+    if (news.length > TOLD_AT_ONCE) this.#timer = setTimeout(() => this.#tell(), NEXT_AFTER_MS);
   }
 }
 

@@ -69,6 +69,8 @@ export function joined(more: Partial<FromServer<"joined">> = {}): FromServer<"jo
     resumeToken: "secret",
     resumed: false,
     mode: "sfu",
+    e2ee: false,
+    keyEpoch: 0,
     iceServers: [],
     grants: ["publish", "subscribe", "record", "administer"],
     tracks: [],
@@ -127,6 +129,7 @@ class FakeTransceiver {
       track: track(kind),
       getSynchronizationSources: () => [{ audioLevel: 0.5 }],
       getStats: async () => report(),
+      getParameters: () => ({ codecs: [] }),
     };
   }
 }
@@ -142,6 +145,7 @@ export class FakePeer {
   remoteDescription: { type: string } | null = null;
   transceivers: FakeTransceiver[] = [];
   candidates: string[] = [];
+  configuration: RTCConfiguration;
   /** Pictures that were decoded of each m-line. */
   decoded = 0;
   onnegotiationneeded: (() => void) | null = null;
@@ -150,7 +154,8 @@ export class FakePeer {
   #offers = 0;
   #asked = false;
 
-  constructor() {
+  constructor(configuration: RTCConfiguration = {}) {
+    this.configuration = configuration;
     FakePeer.made.push(this);
   }
 
@@ -190,6 +195,10 @@ export class FakePeer {
 
   async addIceCandidate({ candidate }: { candidate: string }): Promise<void> {
     this.candidates.push(candidate);
+  }
+
+  setConfiguration(configuration: RTCConfiguration): void {
+    this.configuration = configuration;
   }
 
   restartIce(): void {

@@ -96,6 +96,26 @@ test("coming back tells an unanswered offer again and keeps the connection", asy
   expect(FakePeer.made.length).toBe(1);
 });
 
+test("whoever comes back reaches relays with the credentials of now, and keeps the connection", async () => {
+  const { media } = await start();
+  const peer = FakePeer.last;
+  const configured = vi.spyOn(peer, "setConfiguration");
+  media.hear(joined({ resumed: true, iceServers: [relay("old")] }));
+  media.hear(joined({ resumed: true, iceServers: [relay("new")] }));
+  expect(peer.configuration).toEqual({ iceServers: [relay("new")], bundlePolicy: "max-bundle" });
+  media.hear(joined({ resumed: true, iceServers: [relay("new")] }));
+  expect(configured).toHaveBeenCalledTimes(2);
+  expect(FakePeer.made.length).toBe(1);
+});
+
+test("credentials that are renewed during a call are used at once, and by the next connection", async () => {
+  const { media } = await start();
+  media.hear({ type: "ice-servers", iceServers: [relay("new")] });
+  expect(FakePeer.last.configuration.iceServers).toEqual([relay("new")]);
+  media.renew();
+  expect(FakePeer.made.map(({ configuration }) => configuration.iceServers)).toEqual([[relay("new")], [relay("new")]]);
+});
+
 test("media that ended for the server is broken, and starts over with all m-lines at once", async () => {
   const { media, offers } = await start();
   media.hear({ type: "request-offer", roomId: "room", receive: { audio: 2, video: 2 } });
@@ -109,6 +129,11 @@ test("media that ended for the server is broken, and starts over with all m-line
   expect(FakePeer.last.transceivers.length).toBe(4);
   expect(offers().at(-1)?.sdp).toBe("offer 1");
 });
+
+/** A server with these credentials. */
+function relay(username: string) {
+  return { urls: ["turn:turn.example.org"], username, credential: "secret" };
+}
 
 /** In the room, the first offer told. */
 async function start() {

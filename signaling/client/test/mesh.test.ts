@@ -116,7 +116,7 @@ test("what is switched on later goes out without negotiation", async () => {
 function inRoom(own: string, other: string) {
   const messages: ClientMessage[] = [];
   const people = new People();
-  const participants = [{ participantId: other, participantName: "Grace", hidden: false, tracks: [CAMERA] }];
+  const participants = [{ participantId: other, participantName: "Grace", hidden: false, handRaised: false, tracks: [CAMERA] }];
   people.hear(joined({ participantId: own, participants }));
   const server = { pictures: 5 };
   const publications = new Publications();

@@ -4,21 +4,32 @@ import { People } from "../src/people.ts";
 import { joined } from "./fakes.ts";
 
 const CAMERA: TrackView = { trackId: "c", kind: "video", source: "camera", muted: false };
-const GRACE = { participantId: "g", participantName: "Grace", hidden: false, tracks: [CAMERA] };
+const GRACE = { participantId: "g", participantName: "Grace", hidden: false, handRaised: false, tracks: [CAMERA] };
 
 test("whoever was there first is known with what they send", () => {
   const people = withGrace();
-  expect([...people.all.values()]).toEqual([{ id: "g", name: "Grace", hidden: false, tracks: new Map([["c", CAMERA]]) }]);
+  expect([...people.all.values()]).toEqual([{ id: "g", name: "Grace", hidden: false, handRaised: false, tracks: new Map([["c", CAMERA]]) }]);
 });
 
 test("people come, are lost sight of, and go", () => {
   const people = withGrace();
   expect(people.hear({ type: "participant-joined", participantId: "h", participantName: "Hedy" })).toBe(true);
-  expect(people.all.get("h")).toEqual({ id: "h", name: "Hedy", hidden: false, tracks: new Map() });
+  expect(people.all.get("h")).toEqual({ id: "h", name: "Hedy", hidden: false, handRaised: false, tracks: new Map() });
   people.hear({ type: "participant-hidden", participantId: "h", hidden: true });
   expect(people.all.get("h")?.hidden).toBe(true);
   people.hear({ type: "participant-left", participantId: "h" });
   expect([...people.all.keys()]).toEqual(["g"]);
+});
+
+test("a hand is raised and lowered", () => {
+  const people = withGrace();
+  const isUp = () => people.all.get("g")?.handRaised;
+  expect(people.hear({ type: "hand-raised", participantId: "g", raised: true })).toBe(true);
+  expect(isUp()).toBe(true);
+  people.hear({ type: "hand-raised", participantId: "g", raised: false });
+  expect(isUp()).toBe(false);
+  people.hear(joined({ participants: [{ ...GRACE, handRaised: true }] }));
+  expect(isUp()).toBe(true);
 });
 
 test("a track is muted where it is, and goes", () => {

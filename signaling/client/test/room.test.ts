@@ -5,7 +5,7 @@ import { Room } from "../src/room.ts";
 import { FakePeer, joined, settle, Sockets, track } from "./fakes.ts";
 
 const CAMERA: TrackView = { trackId: "c", kind: "video", source: "camera", muted: false };
-const GRACE = { participantId: "g", participantName: "Grace", hidden: false, tracks: [CAMERA] };
+const GRACE = { participantId: "g", participantName: "Grace", hidden: false, handRaised: false, tracks: [CAMERA] };
 const WISH = { roomId: "room", participantName: "Ada" };
 
 beforeEach(() => {
@@ -94,6 +94,7 @@ test("lines of tiles are told when they have settled", async () => {
 test("a dropped socket comes back as the same person, with the same connection, and pins again", async () => {
   const { room, sockets, says } = await inRoom();
   room.pin("g");
+  room.raiseHand(true);
   sockets.last.drops();
   expect(room.chat("lost"), "nobody hears it").toBe(false);
   vi.advanceTimersByTime(200);
@@ -101,6 +102,7 @@ test("a dropped socket comes back as the same person, with the same connection, 
   expect(sockets.last.sent[0]).toMatchObject({ participantId: "p1", resumeToken: "secret" });
   says(joined({ resumed: true, participants: [GRACE] }));
   expect(sockets.last.sent).toContainEqual({ type: "pin", participantId: "g" });
+  expect(sockets.last.sent).toContainEqual({ type: "raise-hand", raised: true });
   expect(FakePeer.made.length).toBe(1);
 });
 

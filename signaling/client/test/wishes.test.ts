@@ -1,5 +1,5 @@
 import { beforeEach, expect, test, vi } from "vitest";
-import { linesOf, SETTLES_WITHIN_MS, Wishes } from "../src/wishes.ts";
+import { linesOf, NEXT_AFTER_MS, SETTLES_WITHIN_MS, TOLD_AT_ONCE, Wishes } from "../src/wishes.ts";
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -30,6 +30,31 @@ test("what the server could not hear is told with the next change, and all of it
   heard.wishes.want(new Map([["1", 100]]));
   vi.advanceTimersByTime(SETTLES_WITHIN_MS);
   expect(heard.told.length).toBe(2);
+});
+
+test("what cannot be seen is not wanted, until it can be again", () => {
+  const { wishes, told } = start();
+  wishes.want(new Map([["1", 100]]));
+  wishes.hide(["1", "2"]);
+  vi.advanceTimersByTime(SETTLES_WITHIN_MS);
+  expect(told).toEqual([["1", 0], ["2", 0]]);
+  wishes.want(new Map([["1", 300]]));
+  vi.advanceTimersByTime(SETTLES_WITHIN_MS);
+  expect(told.length).toBe(2);
+  wishes.hide(null);
+  vi.advanceTimersByTime(SETTLES_WITHIN_MS);
+  expect(told.slice(2).sort()).toEqual([["1", 300], ["2", 65_520]]);
+});
+
+test("a room full of seats is told in parts, what is seen first", () => {
+  const { wishes, told } = start();
+  const seats = Array.from({ length: 49 }, (_, seat) => [String(seat), seat < 30 ? 0 : 180] as const);
+  wishes.want(new Map(seats));
+  vi.advanceTimersByTime(SETTLES_WITHIN_MS);
+  expect(told.length).toBe(TOLD_AT_ONCE);
+  expect(told.every(([, height]) => height === 180)).toBe(true);
+  vi.advanceTimersByTime(NEXT_AFTER_MS * 5);
+  expect(told.length).toBe(49);
 });
 
 test("a wide tile needs the lines of the picture that fills it", () => {

@@ -52,13 +52,23 @@ pub struct AddressLimits {
     pub sockets: usize,
     /// TLS handshakes at once.
     pub handshakes: usize,
+    /// Connections at once, WebSockets among them, whether anything was said over them or not.
+    pub connections: usize,
 }
 
 impl Default for AddressLimits {
     fn default() -> AddressLimits {
         // Each of fifty people may have a socket that is lost and one that takes its place; and while
-        // they all come at once after a restart, their handshakes take a few milliseconds each.
-        AddressLimits { rooms: 10, participants: 50, joins_per_second: 10, sockets: 100, handshakes: 32 }
+        // they all come at once after a restart, their handshakes take a few milliseconds each. A browser
+        // keeps six connections and its WebSocket.
+        AddressLimits {
+            rooms: 10,
+            participants: 50,
+            joins_per_second: 10,
+            sockets: 100,
+            handshakes: 32,
+            connections: 500,
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::http::problem::Problem;
 use crate::hub::Hub;
-use crate::metrics::{self, LOOK_EVERY, Recent, TEXT_FORMAT};
+use crate::metrics::{self, Census, LOOK_EVERY, Recent, TEXT_FORMAT};
 use axum::Router;
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
@@ -44,6 +44,7 @@ async fn show(State(sources): State<Sources>) -> Response {
     let Some(census) = sources.hub.call(|state, _| state.census()).await else {
         return Problem::stopping().into_response();
     };
+    let census = Census { spans: sources.hub.spans(), ..census };
     match metrics::render(&sources.workers, &census, &sources.recent()) {
         Ok(text) => ([(CONTENT_TYPE, TEXT_FORMAT)], text).into_response(),
         Err(error) => {

@@ -1,5 +1,6 @@
 //! HTTP: what is served where.
 
+mod acme;
 mod admin;
 mod answers;
 mod api;
@@ -20,18 +21,21 @@ mod settings;
 mod socket;
 mod whip;
 
+use crate::acme::Challenges;
 use crate::hub::Hub;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::get;
 use axum::{Router, middleware};
+use std::sync::Arc;
 
 /// Longest body taken: a session description of 64 KiB; a room's description is a hundred bytes.
 const MAX_BODY_BYTES: usize = 64 << 10;
 
 /// Everything that is served.
-pub(crate) fn router(hub: Hub) -> Router {
+pub(crate) fn router(hub: Hub, challenges: Arc<Challenges>) -> Router {
     api::router()
         .merge(whip::router())
+        .merge(acme::router(challenges))
         .route("/ws", get(socket::open))
         .route("/docs", get(docs::index))
         .route("/docs/", get(docs::swagger))

@@ -41,6 +41,10 @@ pub(crate) struct NewRoom {
     /// Whether it is recorded whenever somebody publishes in it.
     #[serde(default)]
     record: bool,
+    /// Whether what people send is encrypted end to end, with keys that the server does not have. WHIP and
+    /// WHEP are of no use there.
+    #[serde(default)]
+    e2ee: bool,
 }
 
 /// Which part of the list.
@@ -104,6 +108,9 @@ pub(crate) async fn create(
         .call(move |state, now| {
             let made = state.create_room_from(client, &room.name, room.max_participants, now)?;
             state.set_records_itself(&made.id, room.record);
+            if room.e2ee {
+                state.encrypt_room(&made.id);
+            }
             Ok::<_, RoomRefusal>(state.set_mode(&made.id, room.mode).unwrap_or(made))
         })
         .await;

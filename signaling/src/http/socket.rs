@@ -17,8 +17,8 @@ use futures_util::SinkExt as _;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
-/// Longest message taken: an offer of 64 KiB, and as much again for what JSON makes of it.
-const MAX_MESSAGE_BYTES: usize = 128 << 10;
+/// Longest message taken: an offer of 192 KiB, and what JSON makes of its line ends.
+const MAX_MESSAGE_BYTES: usize = 224 << 10;
 /// Longest message read at all, so that a longer one than is taken can still be answered.
 const MAX_READ_BYTES: usize = 1 << 20;
 /// Most messages fit, and an offer takes two or three reads. Each socket has such a buffer for as long
@@ -27,7 +27,7 @@ const READ_BUFFER: usize = 4 << 10;
 /// A page with 20 ICE candidates and 10 mutes sends 40 messages at once; a person then clicks.
 const MESSAGES: (u32, u32) = (100, 20);
 /// A longer message counts as several: what one page sends, another may have to take.
-const COUNTS_ONCE: usize = 2 << 10;
+const COUNTS_ONCE: usize = 4 << 10;
 /// Who goes on after so many refused messages is not a page with a mistake but a flood. More than
 /// the burst of messages, so that a flood is told that it is one before it is cut off.
 const MISTAKES: (u32, u32) = (200, 1);

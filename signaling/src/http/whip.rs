@@ -16,6 +16,11 @@ use axum::routing::post;
 use axum::{Extension, Router};
 use serde::Deserialize;
 use std::net::IpAddr;
+use std::time::Duration;
+
+/// How often is looked whether a worker has made a transport, and for how long.
+const LOOK_AGAIN: Duration = Duration::from_millis(2);
+const WORKER_WITHIN: Duration = Duration::from_millis(500);
 
 const SDP: &str = "application/sdp";
 const FRAGMENT: &str = "application/trickle-ice-sdpfrag";
@@ -91,6 +96,7 @@ impl Address {
         let opened =
             hub.call(move |state, now| state.open_bridge(&room, &name, role, caller, sdp, now)).await;
         let bridge = opened.ok_or_else(Problem::stopping)??;
+        self.wait_for_worker(hub, &bridge.key).await;
         let head = [
             (header::CONTENT_TYPE, SDP.to_owned()),
             (header::LOCATION, format!("{}/{}/{}", self.base, self.room, bridge.key)),
@@ -103,6 +109,22 @@ impl Address {
             response.headers_mut().append(header::LINK, link);
         }
         Ok(response)
+    }
+
+    /// ffmpeg checks once, as soon as it has the answer, and never again: until then the worker must know of
+    /// it. That takes microseconds, or on a machine that is busy some milliseconds.
+    async fn wait_for_worker(&self, hub: &Hub, key: &str) {
+        let placed = async {
+            loop {
+                let (room, key, role) = (self.room.clone(), key.to_owned(), self.role);
+                if hub.call(move |state, _| state.is_bridge_placed(&room, &key, role)).await != Some(false) {
+                    return;
+                }
+                tokio::time::sleep(LOOK_AGAIN).await;
+            }
+        };
+        // Whoever checks more often needs no more than the answer.
+        let _ = tokio::time::timeout(WORKER_WITHIN, placed).await;
     }
 
     async fn patch(
@@ -160,7 +182,7 @@ fn status_of(code: &str) -> StatusCode {
     match code {
         "too-large" => StatusCode::PAYLOAD_TOO_LARGE,
         "no-media" => StatusCode::UNPROCESSABLE_ENTITY,
-        "room-full" => StatusCode::CONFLICT,
+        "room-full" | "room-encrypted" => StatusCode::CONFLICT,
         "server-busy" | "server-draining" => StatusCode::SERVICE_UNAVAILABLE,
         "room-not-found" => StatusCode::NOT_FOUND,
         "too-fast" | "too-many-participants" | "too-many-rooms" => StatusCode::TOO_MANY_REQUESTS,

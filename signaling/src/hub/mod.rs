@@ -12,9 +12,10 @@ use crate::access::{AccessSettings, Held, Tally};
 use crate::clock::Clock;
 use crate::link::{MediaLink, Word};
 use crate::protocol::{ClientMessage, ServerMessage};
-use crate::settings::Settings;
+use crate::settings::{Settings, TraceSettings};
 use crate::state::{Origin, Output, SocketId, State};
 use crate::store::Store;
+use crate::traces::{SpanTally, Traces};
 use crate::webhooks::{self, Delivery, MAX_UNDER_WAY};
 use heart::Heart;
 use questions::Questions;
@@ -79,6 +80,7 @@ pub(crate) struct Hub {
     health: watch::Receiver<Health>,
     is_over: watch::Receiver<bool>,
     access: Arc<watch::Sender<Arc<AccessSettings>>>,
+    traces: Option<Arc<Traces>>,
 }
 
 impl Hub {
@@ -90,6 +92,7 @@ impl Hub {
         let (access, _) = watch::channel(Arc::new(state.config().access.clone()));
         // As many as are ever under way, so it is never full.
         let (post, letters) = mpsc::channel(MAX_UNDER_WAY);
+        let traces = state.config().traces.as_ref().and_then(start_traces);
         let core = Core {
             state,
             link,
@@ -100,6 +103,7 @@ impl Hub {
             heart,
             over,
             post,
+            traces: traces.clone(),
         };
         tokio::spawn(core.run(inbox));
         let hub = Hub {
@@ -110,6 +114,7 @@ impl Hub {
             health,
             is_over,
             access: Arc::new(access),
+            traces,
         };
         tokio::spawn(webhooks::deliver(hub.clone(), letters));
         hub
@@ -185,6 +190,19 @@ impl Hub {
         answer.await.ok().flatten()
     }
 
+    /// What became of traces.
+    pub(crate) fn spans(&self) -> SpanTally {
+        self.traces.as_ref().map(|traces| traces.tally()).unwrap_or_default()
+    }
+
+    /// Sends the last traces, for a moment.
+    pub(crate) async fn finish_traces(&self) {
+        if let Some(traces) = self.traces.clone() {
+            // It ends with the process whatever becomes of it.
+            let _ = tokio::task::spawn_blocking(move || traces.finish()).await;
+        }
+    }
+
     pub(crate) fn health(&self) -> Health {
         self.health.borrow().clone()
     }
@@ -226,6 +244,7 @@ struct Core {
     heart: Heart,
     over: watch::Sender<bool>,
     post: mpsc::Sender<Delivery>,
+    traces: Option<Arc<Traces>>,
 }
 
 impl Core {
@@ -300,6 +319,9 @@ impl Core {
                 tracing::error!("a webhook could not be handed on; it is sent after the next start");
             }
         }
+        if let Some(traces) = &self.traces {
+            output.journeys.iter().for_each(|journey| traces.tell(journey, self.clock.now()));
+        }
         for (worker, command) in output.commands {
             self.link.send(worker, command);
         }
@@ -327,6 +349,14 @@ impl Core {
         self.sockets.remove(&socket);
         self.state.socket_closed(socket, self.clock.now());
     }
+}
+
+/// Nothing else depends on traces.
+fn start_traces(settings: &TraceSettings) -> Option<Arc<Traces>> {
+    let started = Traces::start(settings).inspect_err(|error| {
+        tracing::error!(%error, endpoint = settings.endpoint, "joins are not traced; mend telemetry.otlp_endpoint");
+    });
+    started.ok().map(Arc::new)
 }
 
 /// The text of a message. What many are told stands in a row, and is written once for all of them.

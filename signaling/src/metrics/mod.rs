@@ -11,6 +11,7 @@ mod table;
 mod workers;
 
 use crate::state::Joins;
+use crate::traces::SpanTally;
 use crate::webhooks::Tally;
 use family::Family;
 use prometheus::TextEncoder;
@@ -43,6 +44,7 @@ pub(crate) struct Census {
     pub(crate) webhooks: Tally,
     /// Rooms that are recorded, those of them that cannot be written now, and their bytes.
     pub(crate) recordings: (usize, usize, u64),
+    pub(crate) spans: SpanTally,
 }
 
 /// Everything, in Prometheus' text format.

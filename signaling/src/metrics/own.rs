@@ -3,6 +3,7 @@
 use super::Census;
 use super::family::Family;
 use crate::state::CONNECT_BUCKETS_MS;
+use crate::traces::SpanTally;
 
 pub(super) fn families(census: &Census) -> Vec<Family> {
     let joins = Family::counter(
@@ -43,5 +44,16 @@ pub(super) fn families(census: &Census) -> Vec<Family> {
             "Webhooks that were never sent, since too many waited.",
         )
         .with(&[], letters.dropped as f64),
+        spans(census.spans),
     ]
+}
+
+fn spans(SpanTally { sent, failed, dropped }: SpanTally) -> Family {
+    let family = Family::counter(
+        "volley_trace_spans_total",
+        "Parts of traces, by what became of them: sent, failed when the collector did not take them, or dropped \
+         since too many waited.",
+    );
+    let results = [("sent", sent), ("failed", failed), ("dropped", dropped)];
+    results.iter().fold(family, |family, (result, count)| family.with(&[("result", result)], *count as f64))
 }

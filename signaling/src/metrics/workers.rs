@@ -40,7 +40,7 @@ const GAUGES: [Row; 8] = [
     ),
 ];
 
-const COUNTS: [Row; 24] = [
+const COUNTS: [Row; 26] = [
     ("turns", "turns_total", "Turns of the worker's loop."),
     ("io-datagrams-in", "datagrams_received_total", "Datagrams received, by UDP or TCP."),
     ("io-datagrams-out", "datagrams_sent_total", "Datagrams sent, by UDP or TCP."),
@@ -53,6 +53,8 @@ const COUNTS: [Row; 24] = [
     ("resent", "packets_resent_total", "Retransmissions sealed for a receiver."),
     ("healed", "sounds_healed_total", "Lost sounds found in front of the next (RFC 2198)."),
     ("redundant", "sounds_sent_twice_total", "Sounds sent in front of the next, on links that lose packets."),
+    ("fec-in", "fec_packets_total", "Packets of forward error correction received (RFC 5109)."),
+    ("restored", "pictures_restored_total", "Lost packets of pictures that those restored."),
     ("crossed-out", "packets_crossed_out_total", "Packets handed to other workers."),
     ("crossed-in", "packets_crossed_in_total", "Packets taken from other workers."),
     (

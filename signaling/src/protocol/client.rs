@@ -30,6 +30,13 @@ pub enum ClientMessage {
         /// allows it. Without it, all of its room goes through the server.
         #[serde(default)]
         mode: MediaPath,
+        /// Your media is encrypted end to end, with keys that the server does not have. A room that is made
+        /// by this message is an encrypted one; in a room that is not, you are refused (`not-encrypted`).
+        #[serde(default)]
+        e2ee: bool,
+        /// With `e2ee`: the epoch that your keys have reached already. 0 for who comes for the first time.
+        #[serde(default)]
+        key_epoch: u32,
     },
     /// Publish, add receiving m-lines, restart ICE. The page always offers; answered by `answer`.
     #[serde(rename_all = "camelCase")]
@@ -89,6 +96,11 @@ pub enum ClientMessage {
         /// 1 to 2000 characters.
         text: String,
     },
+    /// Ask to speak, or no longer. Told again by `participants` to whoever comes later.
+    RaiseHand {
+        /// Whether the hand is up now.
+        raised: bool,
+    },
     /// Tell one other person what it takes to talk directly, in a room whose mode allows it. Passed on as
     /// it is, as `signal`.
     #[serde(rename_all = "camelCase")]
@@ -136,7 +148,7 @@ pub enum Quality {
 }
 
 /// All of them, to tell an unknown type from a known one with a mistake in it.
-pub(crate) const TYPES: [&str; 12] = [
+pub(crate) const TYPES: [&str; 13] = [
     "join",
     "offer",
     "start-screen-share",
@@ -146,6 +158,7 @@ pub(crate) const TYPES: [&str; 12] = [
     "unmute",
     "pin",
     "chat",
+    "raise-hand",
     "signal",
     "update-quality",
     "leave",
@@ -210,6 +223,7 @@ mod tests {
             r#"{"type":"stop-screen-share","roomId":"room-123"}"#,
             r#"{"type":"leave"}"#,
             r#"{"type":"pin","participantId":null}"#,
+            r#"{"type":"raise-hand","raised":true}"#,
         ];
         for text in texts {
             assert!(ClientMessage::parse(text).is_ok(), "{text}: {:?}", ClientMessage::parse(text));

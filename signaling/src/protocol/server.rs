@@ -26,8 +26,12 @@ pub enum ServerMessage {
         resumed: bool,
         /// How media goes in the room now.
         mode: MediaPath,
+        /// Whether what people send in this room is encrypted end to end: what is not, nobody shows.
+        e2ee: bool,
+        /// With `e2ee`: the epoch of the keys that are used now.
+        key_epoch: u32,
         /// For the page's RTCPeerConnection. Credentials may be yours alone and last for some hours; you
-        /// get new ones when you come back.
+        /// get new ones when you come back, and with `ice-servers` before they end.
         ice_servers: Vec<IceServerView>,
         /// What you may do here: of `publish`, `subscribe`, `record`, `administer`.
         #[schema(value_type = Vec<String>)]
@@ -68,6 +72,13 @@ pub enum ServerMessage {
     ParticipantLeft {
         /// Who.
         participant_id: String,
+    },
+    /// Somebody left a room that is encrypted end to end: whoever stays turns their keys on to this epoch
+    /// and erases those before, which the server has never known.
+    #[serde(rename_all = "camelCase")]
+    KeyEpoch {
+        /// Never less than before.
+        key_epoch: u32,
     },
     /// Somebody gave no sign of life for a while, or is back.
     #[serde(rename_all = "camelCase")]
@@ -148,6 +159,14 @@ pub enum ServerMessage {
         /// What they said.
         text: String,
     },
+    /// Somebody asks to speak, or no longer.
+    #[serde(rename_all = "camelCase")]
+    HandRaised {
+        /// Who.
+        participant_id: String,
+        /// Whether the hand is up now.
+        raised: bool,
+    },
     /// The wish for a quality was heard; its fields are repeated.
     #[serde(rename_all = "camelCase")]
     Quality {
@@ -162,6 +181,13 @@ pub enum ServerMessage {
         /// As wished.
         #[serde(skip_serializing_if = "Option::is_none")]
         max_height: Option<u32>,
+    },
+    /// Fresh credentials, before those you have end: for `setConfiguration` of the page's
+    /// RTCPeerConnection. What flows already goes on by itself.
+    #[serde(rename_all = "camelCase")]
+    IceServers {
+        /// All of them, as in `joined`.
+        ice_servers: Vec<IceServerView>,
     },
     /// Media goes another way from now on: people came, or went, and the room's mode is `mesh` or `auto`.
     /// Keep what you have until the other way carries: the one to the server stays open all the while.

@@ -149,6 +149,8 @@ pub struct ParticipantView {
     pub participant_name: String,
     /// Whether they have given no sign of life for a while.
     pub hidden: bool,
+    /// Whether they ask to speak.
+    pub hand_raised: bool,
     /// What they publish.
     pub tracks: Vec<TrackView>,
 }

@@ -5,7 +5,7 @@ use crate::sdp::simulcast;
 use crate::sdp::{Candidate, LocalIce, OfferedCodec, RtpSection, Section};
 use sdp_types::{Attribute, Bandwidth, Connection, Media, Origin, Session, Time};
 use std::net::{IpAddr, Ipv4Addr};
-use volley::control::types::{Fingerprint, Kind};
+use volley::control::types::{Correction, DtlsRole, Fingerprint, Kind};
 
 /// Everything an answer says.
 #[derive(Clone, Debug)]
@@ -20,6 +20,8 @@ pub struct Answer<'a> {
     pub is_bundle: bool,
     /// Our credentials.
     pub ice: &'a LocalIce,
+    /// What we are in DTLS.
+    pub role: DtlsRole,
     /// Our certificate's.
     pub fingerprint: &'a Fingerprint,
     /// Where we are reached, best first.
@@ -122,6 +124,8 @@ impl Answer<'_> {
             lines.flag("rtcp-rsize");
         }
         offered.codecs.iter().for_each(|codec| write_codec(&mut lines, codec, seat.is_some()));
+        let correction = offered.correction.filter(|_| receives);
+        correction.iter().for_each(|correction| write_correction(&mut lines, correction));
         if receives {
             simulcast::answer(&offered.encodings).iter().for_each(|(name, value)| lines.value(name, value));
         }
@@ -134,7 +138,7 @@ impl Answer<'_> {
             port: 9,
             num_ports: None,
             proto: "UDP/TLS/RTP/SAVPF".to_owned(),
-            fmt: payload_types(&offered.codecs),
+            fmt: payload_types(&offered.codecs, correction),
             media_title: None,
             connections: vec![nowhere()],
             bandwidths: self.bandwidth(offered, receives),
@@ -154,8 +158,14 @@ impl Answer<'_> {
         lines.value("ice-ufrag", &self.ice.ufrag);
         lines.value("ice-pwd", &self.ice.password);
         lines.value("fingerprint", fingerprint_text(self.fingerprint));
-        // RFC 8842 §5.3: to actpass or active we answer passive, always.
-        lines.value("setup", "passive");
+        // RFC 8842 §5.3: to actpass or active we answer passive; a peer that insists on that is answered active.
+        lines.value(
+            "setup",
+            match self.role {
+                DtlsRole::Server => "passive",
+                DtlsRole::Client => "active",
+            },
+        );
         // RFC 8843 §7.1.3: candidates stand in the tagged m-line only.
         if tagged {
             for (index, candidate) in self.candidates.iter().enumerate() {
@@ -226,13 +236,17 @@ fn nowhere() -> Connection {
     Connection::from_ip_addr(IpAddr::V4(Ipv4Addr::UNSPECIFIED))
 }
 
-fn payload_types(codecs: &[OfferedCodec]) -> String {
+fn payload_types(codecs: &[OfferedCodec], correction: Option<Correction>) -> String {
     let each = codecs.iter().flat_map(|codec| {
         let parameters = &codec.parameters;
         // In front of its codec: what comes first in an answer is what publishers send.
         parameters.red.into_iter().chain([parameters.payload_type]).chain(parameters.rtx)
     });
-    each.map(|payload_type| payload_type.0.to_string()).collect::<Vec<_>>().join(" ")
+    let corrects = correction.into_iter().flat_map(|correction| {
+        let Correction { red, red_rtx, ulpfec } = correction;
+        [Some(red), red_rtx, Some(ulpfec)].into_iter().flatten()
+    });
+    each.chain(corrects).map(|payload_type| payload_type.0.to_string()).collect::<Vec<_>>().join(" ")
 }
 
 fn write_codec(lines: &mut Lines, codec: &OfferedCodec, sends: bool) {
@@ -261,6 +275,17 @@ fn write_codec(lines: &mut Lines, codec: &OfferedCodec, sends: bool) {
         lines.value("rtpmap", format!("{} rtx/{clock}", rtx.0));
         lines.value("fmtp", format!("{} apt={pt}", rtx.0));
     }
+}
+
+/// RFC 5109 §14.1, as browsers write it: RED without format parameters.
+fn write_correction(lines: &mut Lines, correction: &Correction) {
+    let Correction { red, red_rtx, ulpfec } = correction;
+    lines.value("rtpmap", format!("{} red/90000", red.0));
+    if let Some(rtx) = red_rtx {
+        lines.value("rtpmap", format!("{} rtx/90000", rtx.0));
+        lines.value("fmtp", format!("{} apt={}", rtx.0, red.0));
+    }
+    lines.value("rtpmap", format!("{} ulpfec/90000", ulpfec.0));
 }
 
 /// RFC 8122 §5: upper-case hexadecimal pairs with colons.

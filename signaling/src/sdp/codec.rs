@@ -3,7 +3,7 @@
 use crate::sdp::h264;
 use sdp_types::{Fmtp, Media, RtcpFb, RtcpFbCcm, RtcpFbNack, RtcpFbPt, RtcpFbVal, RtpMap};
 use volley::base::id::PayloadType;
-use volley::control::types::{Codec, CodecParameters, Kind, MAX_CODECS};
+use volley::control::types::{Codec, CodecParameters, Correction, Kind, MAX_CODECS};
 
 /// How `a=rtcp-fb` names the receiver's own estimate (draft-alvestrand-rmcat-remb-03 §2.3).
 pub(super) const REMB: &str = "goog-remb";
@@ -51,7 +51,7 @@ pub(super) fn read(media: &Media, kind: Kind) -> Vec<OfferedCodec> {
         let remb = read_feedback(&mut parameters, &feedback) && !parameters.transport_cc;
         codecs.push(OfferedCodec { parameters, name: map.encoding_name.clone(), answer_fmtp, remb });
     }
-    h264::drop_shadowed_baseline(&mut codecs);
+    h264::settle_baseline(&mut codecs);
     codecs.truncate(MAX_CODECS);
     codecs
 }
@@ -129,7 +129,7 @@ fn find_rtx(maps: &[RtpMap], formats: &[Fmtp], codec: &RtpMap) -> Option<Payload
 }
 
 /// RFC 2198 §5: the payload type whose format parameters list the codec's own and nothing else, at the
-/// same clock rate. Only for sound: browsers' `red` for pictures is another thing, meant for ULPFEC.
+/// same clock rate. Only for sound: browsers' `red` for pictures is another thing, see [`correction`].
 fn find_red(maps: &[RtpMap], formats: &[Fmtp], codec: &RtpMap) -> Option<PayloadType> {
     let own = codec.payload_type.to_string();
     let of_codec = |map: &&RtpMap| {
@@ -144,6 +144,27 @@ fn find_red(maps: &[RtpMap], formats: &[Fmtp], codec: &RtpMap) -> Option<Payload
             && formats.iter().any(|fmtp| fmtp.fmt == map.payload_type && only_own(fmtp))
     };
     maps.iter().find(of_codec).map(|map| PayloadType(map.payload_type))
+}
+
+/// What the peer offers to restore its pictures with (RFC 5109 §14.1), as browsers do it: ULPFEC and every
+/// picture in packets of RED, whatever the codec. FlexFEC is behind a trial in Chromium, and in no other
+/// browser.
+pub(super) fn correction(media: &Media) -> Option<Correction> {
+    let maps: Vec<RtpMap> = media.attributes_typed::<RtpMap>().filter_map(Result::ok).collect();
+    let formats: Vec<Fmtp> = media.attributes_typed::<Fmtp>().filter_map(Result::ok).collect();
+    let named = |name: &str| {
+        maps.iter().find(|map| {
+            map.encoding_name.eq_ignore_ascii_case(name)
+                && map.clock_rate == 90_000
+                && is_dynamic(map.payload_type)
+        })
+    };
+    let (red, ulpfec) = (named("red")?, named("ulpfec")?);
+    Some(Correction {
+        red: PayloadType(red.payload_type),
+        red_rtx: find_rtx(&maps, &formats, red),
+        ulpfec: PayloadType(ulpfec.payload_type),
+    })
 }
 
 /// Whether REMB is offered is returned: the media process reads it wherever it comes.

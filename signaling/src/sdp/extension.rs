@@ -31,6 +31,8 @@ type Field = fn(&mut ExtensionIds) -> &mut Option<u8>;
 
 const TRANSPORT_CC: &str = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
 
+const ABS_SEND_TIME: &str = "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time";
+
 const RID: &str = "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id";
 const REPAIRED_RID: &str = "urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id";
 
@@ -40,7 +42,7 @@ const KNOWN: [(&str, Field); 12] = [
     (RID, |ids| &mut ids.rid),
     (REPAIRED_RID, |ids| &mut ids.repaired_rid),
     (TRANSPORT_CC, |ids| &mut ids.transport_cc),
-    ("http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time", |ids| &mut ids.abs_send_time),
+    (ABS_SEND_TIME, |ids| &mut ids.abs_send_time),
     ("urn:ietf:params:rtp-hdrext:ssrc-audio-level", |ids| &mut ids.audio_level),
     ("urn:3gpp:video-orientation", |ids| &mut ids.video_orientation),
     ("http://www.webrtc.org/experiments/rtp-hdrext/playout-delay", |ids| &mut ids.playout_delay),
@@ -83,6 +85,11 @@ pub(super) fn read(session: &Session, media: &Media) -> Vec<OfferedExtension> {
         }
         let (in_sent, in_received, answer_direction) = turn_around(map.direction);
         found.push(OfferedExtension { uri, id: map.id, in_sent, in_received, answer_direction });
+    }
+    // Numbers tell more than times do, and a time that is written after FEC was made of a packet spoils what
+    // that restores.
+    if found.iter().any(|extension| extension.uri == TRANSPORT_CC) {
+        found.retain(|extension| extension.uri != ABS_SEND_TIME);
     }
     found
 }

@@ -71,10 +71,11 @@ impl Format {
     }
 }
 
-/// Leaves Baseline out where Constrained Baseline is offered in the same mode. No browser encodes
-/// the tools that are only in the former, but Chromium lists it first and Firefox does not know it:
-/// answered, it would be chosen and Firefox could not be shown the picture.
-pub(super) fn drop_shadowed_baseline(codecs: &mut Vec<OfferedCodec>) {
+/// Leaves Baseline out where Constrained Baseline is offered in the same mode, and takes it for that where
+/// it is not. Nobody encodes the tools that are only in the former, but Chromium lists it first and Firefox
+/// does not know it: answered, it would be chosen and Firefox could not be shown the picture. ffmpeg says
+/// Baseline of what x264 makes, which is the constrained one, and no browser would have been shown that.
+pub(super) fn settle_baseline(codecs: &mut Vec<OfferedCodec>) {
     let number =
         |codec: &OfferedCodec| (codec.parameters.codec == Codec::H264).then_some(codec.parameters.format);
     let constrained: Vec<u32> =
@@ -83,6 +84,11 @@ pub(super) fn drop_shadowed_baseline(codecs: &mut Vec<OfferedCodec>) {
         Some(n) if n >> 8 == Profile::Baseline as u32 => !constrained.iter().any(|c| c & 0xff == n & 0xff),
         _ => true,
     });
+    for codec in codecs.iter_mut() {
+        if let Some(n) = number(codec).filter(|n| n >> 8 == Profile::Baseline as u32) {
+            codec.parameters.format = (Profile::ConstrainedBaseline as u32) << 8 | n & 0xff;
+        }
+    }
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use crate::sdp::OfferError;
 use sdp_types::{HashFunc, Media, Session};
 use serde::{Deserialize, Serialize};
 use volley::control::types::{
-    Fingerprint, FingerprintHash, IceCredentials, MAX_PASSWORD, MAX_UFRAG, Password,
+    DtlsRole, Fingerprint, FingerprintHash, IceCredentials, MAX_PASSWORD, MAX_UFRAG, Password,
 };
 
 /// ICE credentials as they stand in SDP and in the records.
@@ -47,6 +47,8 @@ pub struct Peer {
     pub ice: RemoteIce,
     /// The certificate it will show.
     pub fingerprint: Fingerprint,
+    /// What that leaves us in DTLS.
+    pub role: DtlsRole,
 }
 
 /// Reads what the tagged m-line (RFC 8843 §7.2) or the whole session says of the transport.
@@ -54,7 +56,7 @@ pub(super) fn read_peer(session: &Session, media: &Media) -> Result<Peer, OfferE
     if session.has_attribute("ice-lite") {
         return Err(OfferError::IceLite);
     }
-    check_setup(session, media)?;
+    let role = read_role(session, media)?;
     let value = |name| value(session, media, name).map(str::to_owned);
     let ice = match (value("ice-ufrag"), value("ice-pwd")) {
         (Some(ufrag), Some(password)) => RemoteIce { ufrag, password },
@@ -64,7 +66,7 @@ pub(super) fn read_peer(session: &Session, media: &Media) -> Result<Peer, OfferE
         return Err(OfferError::NoIce);
     }
     let fingerprint = read_fingerprint(session, media).ok_or(OfferError::NoFingerprint)?;
-    Ok(Peer { ice, fingerprint })
+    Ok(Peer { ice, fingerprint, role })
 }
 
 /// An m-line's own value, else the session's (RFC 8839 §5.4, RFC 8122 §5, RFC 8842 §5.2).
@@ -73,12 +75,14 @@ fn value<'a>(session: &'a Session, media: &'a Media, name: &'a str) -> Option<&'
     own.or_else(|| session.get_first_attribute_value(name).flatten())
 }
 
-/// RFC 8842 §5.2: an offer says actpass; `active` suits us too, without it RFC 4145 §4 means active.
-fn check_setup(session: &Session, media: &Media) -> Result<(), OfferError> {
-    match value(session, media, "setup") {
-        None => Ok(()),
-        Some(role) if role.eq_ignore_ascii_case("actpass") || role.eq_ignore_ascii_case("active") => Ok(()),
-        Some(role) => Err(OfferError::Setup(role.chars().take(16).collect())),
+/// RFC 8842 §5.2: an offer says actpass, and without it RFC 4145 §4 means active. `passive` is what ffmpeg says.
+fn read_role(session: &Session, media: &Media) -> Result<DtlsRole, OfferError> {
+    let Some(offered) = value(session, media, "setup") else { return Ok(DtlsRole::Server) };
+    let is = |role: &str| offered.eq_ignore_ascii_case(role);
+    match () {
+        () if is("actpass") || is("active") => Ok(DtlsRole::Server),
+        () if is("passive") => Ok(DtlsRole::Client),
+        () => Err(OfferError::Setup(offered.chars().take(16).collect())),
     }
 }
 

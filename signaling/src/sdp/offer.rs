@@ -4,11 +4,11 @@ use crate::sdp::Section;
 use crate::sdp::ice::{self, Peer};
 use sdp_types::{Group, Session};
 
-/// Longest session description taken. A page with 64 m-lines of Chromium's 6 KB would pass it, but
-/// no page of ours grows beyond 20 m-lines, and every byte is parsed before anybody is authorised.
-const MAX_SDP_BYTES: usize = 64 << 10;
-/// Most m-lines of an offer: nine pairs of seats, six published tracks, and as many stopped ones.
-const MAX_SECTIONS: usize = 64;
+/// Longest session description taken. With 49 pairs of seats Chromium's has 145 KiB, of which our page keeps
+/// all but the first nine pairs short; two screens and what stopped fit beside them.
+const MAX_SDP_BYTES: usize = 192 << 10;
+/// Most m-lines of an offer: 49 pairs of seats, six published tracks, and as many stopped ones.
+const MAX_SECTIONS: usize = 128;
 
 /// Why an offer cannot be answered. The sentences are for the developer of the page.
 #[derive(thiserror::Error, Clone, PartialEq, Eq, Debug)]
@@ -27,8 +27,8 @@ pub enum OfferError {
     /// Two m-lines share an identification tag.
     #[error("a=mid:{0} stands on two m-lines; each needs its own (RFC 8843 §7.1)")]
     DuplicateMid(String),
-    /// The peer wants to be the DTLS server.
-    #[error("a=setup:{0} was offered; Volley is always the DTLS server, so offer actpass or active")]
+    /// Nobody would begin the handshake.
+    #[error("a=setup:{0} was offered; offer actpass, active or passive (RFC 8842 §5.2)")]
     Setup(String),
     /// No usable ICE credentials.
     #[error("the offer has no usable a=ice-ufrag and a=ice-pwd (RFC 8839 §5.4)")]

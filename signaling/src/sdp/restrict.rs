@@ -23,6 +23,13 @@ fn restrict(section: &mut RtpSection, settings: &CodecSettings) {
     section.codecs.retain(|codec| priority(codec).is_some());
     // Stable: among equals the peer's order holds (RFC 3264 §6.1).
     section.codecs.sort_by_key(|codec| std::cmp::Reverse(priority(codec)));
+    // libwebrtc corrects nothing that has no picture numbers, where packets are sent again as well.
+    let is_numbered = |codec: &OfferedCodec| matches!(codec.parameters.codec, Codec::Vp8 | Codec::Vp9);
+    let corrects = settings.fec && section.codecs.iter().any(is_numbered);
+    section.correction.take_if(|_| !corrects);
+    if let Some(correction) = section.correction.as_mut().filter(|_| !settings.nack) {
+        correction.red_rtx = None;
+    }
     for codec in &mut section.codecs {
         if !settings.nack {
             codec.parameters.nack = false;

@@ -6,7 +6,7 @@ use crate::sdp::simulcast;
 use arrayvec::ArrayVec;
 use sdp_types::{Direction, GroupSemantics, Media, Session, SsrcGroup};
 use volley::base::id::Ssrc;
-use volley::control::types::{Encoding, Kind, MAX_ENCODINGS, MAX_MID, Mid};
+use volley::control::types::{Correction, Encoding, Kind, MAX_ENCODINGS, MAX_MID, Mid};
 
 /// One m-line of an offer.
 #[derive(Clone, Debug)]
@@ -36,6 +36,9 @@ pub struct RtpSection {
     pub receives: bool,
     /// Those of its codecs that we forward, in the peer's order; never empty.
     pub codecs: Vec<OfferedCodec>,
+    /// What the peer restores its pictures with, on an m-line on which it does nothing but send: as a
+    /// receiver it would wait less for what is sent again, and we restore nothing on its way.
+    pub correction: Option<Correction>,
     /// Those of its header extensions that we know.
     pub extensions: Vec<OfferedExtension>,
     /// The encodings the peer will send, the lowest quality first; one at least. Those of simulcast
@@ -86,6 +89,7 @@ impl RtpSection {
             sends,
             receives,
             codecs,
+            correction: codec::correction(media).filter(|_| kind == Kind::Video && sends && !receives),
             extensions: extension::read(session, media),
             encodings: if layers.is_empty() { sources(media) } else { layers },
             reduced_size: media.has_attribute("rtcp-rsize"),

@@ -89,12 +89,14 @@ impl State {
         self.check_arrival(caller.from.address, now)?;
         let mut offer = self.read_offer(&sdp).map_err(|error| (error.code(), error.to_string()))?;
         restrict(&mut offer, role)?;
+        self.check_open(room)?;
         let request = JoinRequest {
             room_id: room.to_owned(),
             name: name.to_owned(),
             participant_id: None,
             resume_token: None,
             mode: MediaPath::Sfu,
+            key_epoch: None,
             caller,
         };
         let entered = self.enter(None, &request);
@@ -118,6 +120,13 @@ impl State {
                 Err(refusal.into())
             }
         }
+    }
+
+    /// Whether the worker answers checks to it already. One that is over needs no waiting for.
+    pub fn is_bridge_placed(&self, room: &str, key: &str, role: BridgeRole) -> bool {
+        let transport =
+            self.bridged(room, key, role).and_then(|id| self.participants.get(&id)?.transport.as_ref());
+        transport.is_none_or(|transport| transport.is_placed)
     }
 
     /// Candidates, which are of no use here, or new ICE credentials.

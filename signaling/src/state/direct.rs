@@ -49,7 +49,11 @@ impl State {
         };
         let mut members = room.members.iter().filter_map(|id| self.participants.get(id));
         let fits = (2..=most).contains(&room.members.len());
-        if fits && members.all(Participant::may_be_direct) { MediaPath::Mesh } else { MediaPath::Sfu }
+        if fits && members.all(|one| one.may_be_direct() && !one.is_silenced()) {
+            MediaPath::Mesh
+        } else {
+            MediaPath::Sfu
+        }
     }
 
     /// Passes on what one page has to tell another.
@@ -87,5 +91,10 @@ impl Participant {
     /// Nobody here could hold somebody to a grant that they do not have.
     fn may_be_direct(&self) -> bool {
         self.mode == MediaPath::Mesh && self.pass.may(Grant::Publish) && self.pass.may(Grant::Subscribe)
+    }
+
+    /// Nor could anybody but the server see to it that what is muted is not heard.
+    fn is_silenced(&self) -> bool {
+        self.tracks().any(|(_, track)| track.silenced)
     }
 }

@@ -14,7 +14,7 @@ use volley::base::Time;
 /// Pages try again within seconds, and find either this server again or another one.
 const OVER: &str = "the server is stopping, and this call is over; join again in a moment";
 
-/// So long webhooks get at the end: the supervisor waits a little more than a second.
+/// So long webhooks get when the time is over: the supervisor waits a little more than a second.
 const LAST_LETTERS: Duration = Duration::from_millis(400);
 
 impl State {
@@ -57,7 +57,8 @@ impl State {
             }
         };
         let is_told = self.dirty.happenings.is_empty() && self.outbox.tally().waiting == 0;
-        if is_told || now.since(since) >= LAST_LETTERS {
+        let is_late = self.time_left().is_zero() && now.since(since) >= LAST_LETTERS;
+        if is_told || is_late {
             (self.is_over, self.out.is_over) = (true, true);
         }
     }

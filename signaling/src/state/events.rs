@@ -2,6 +2,7 @@
 
 use crate::protocol::ServerMessage;
 use crate::state::State;
+use crate::state::journeys::Waypoint;
 use crate::state::model::{Participant, Phase};
 use crate::state::plan::all_commands;
 use std::collections::BTreeSet;
@@ -48,6 +49,11 @@ impl State {
             Event::Speaks { participant, speaks } => self.note_speaker(participant, speaks),
             Event::Load { pictures, busy } => self.note_load(worker, pictures, busy),
             Event::Layers { track, wanted } => self.layers_changed(track, wanted),
+            Event::Media { transport } => {
+                if let Some(id) = self.owners.get(&transport.0).copied() {
+                    self.passes(id, Waypoint::Heard, now);
+                }
+            }
             Event::Ready { .. } | Event::TrackStats { .. } | Event::LinkStats { .. } => {}
         }
     }
@@ -141,12 +147,19 @@ impl State {
             self.out.command(worker, Command::CloseTransport { transport });
             return;
         };
-        if matches!(state, TransportState::Connected { .. }) {
-            self.media_connected(id, now);
+        match state {
+            TransportState::New => self.passes(id, Waypoint::Placed, now),
+            TransportState::Connecting => self.passes(id, Waypoint::Reached, now),
+            TransportState::Connected { .. } => {
+                self.media_connected(id, now);
+                self.passes(id, Waypoint::Secured, now);
+            }
+            TransportState::Hidden | TransportState::Ended { .. } => {}
         }
         let Some(transport) = self.participants.get_mut(&id).and_then(|p| p.transport.as_mut()) else {
             return;
         };
+        transport.is_placed = true;
         let before = std::mem::replace(&mut transport.phase, phase);
         if before == phase {
             return;

@@ -38,17 +38,35 @@ impl State {
     /// Numbers what happened and puts it into the outbox. The numbers must be reserved before the letters
     /// are in the records.
     pub(super) fn number_happenings(&mut self) -> Vec<Letter> {
-        let mut letters = Vec::new();
+        let mut letters = std::mem::take(&mut self.dirty.taken_up);
         for happening in std::mem::take(&mut self.dirty.happenings) {
             if !self.outbox.has_room(&happening.room.id) {
                 tracing::error!(room = happening.room.id, "too many webhooks wait; this one is never sent");
                 continue;
             }
             let number = self.ids.take();
-            let body = happening.to_json(number);
-            letters.push(Letter { number, room: happening.room.id, body });
+            let id = format!("{}-{number}", self.born);
+            let body = happening.to_json(&id);
+            letters.push(Letter { number, id, room: happening.room.id, body });
         }
         letters
+    }
+
+    /// What did not arrive before Volley was stopped the last time: it goes on waiting here, under the id
+    /// that its receiver may know.
+    pub(crate) fn take_up(&mut self, letters: Vec<Letter>) {
+        let mut taken = Vec::new();
+        for letter in letters {
+            if self.outbox.has_room(&letter.room) {
+                taken.push(Letter { number: self.ids.take(), ..letter });
+            }
+        }
+        self.dirty.taken_up.extend(taken);
+    }
+
+    /// All that has not arrived.
+    pub(crate) fn letters_left(&self) -> Vec<Letter> {
+        self.outbox.letters()
     }
 
     pub(super) fn keep_letters(&mut self, letters: Vec<Letter>) {

@@ -1,9 +1,10 @@
 //! Coming, coming back and going.
 
-use crate::access::{counted_as, unix_now};
-use crate::protocol::{IceServerView, MediaPath, ServerMessage};
+use crate::access::counted_as;
+use crate::protocol::{MediaPath, ServerMessage};
 use crate::state::admission::Caller;
 use crate::state::ids::Raw;
+use crate::state::journeys::Outcome;
 use crate::state::model::{Participant, Room};
 use crate::state::{Origin, SocketId, State, growth::Growth, pairs, secret};
 use crate::webhooks::What;
@@ -23,6 +24,8 @@ pub(super) struct JoinRequest {
     pub participant_id: Option<String>,
     pub resume_token: Option<String>,
     pub mode: MediaPath,
+    /// The epoch that their keys have reached; `None`: what they send is not encrypted end to end.
+    pub key_epoch: Option<u32>,
     pub caller: Caller,
 }
 
@@ -100,12 +103,14 @@ impl State {
         let pass = self.pass_for_joining(&request.caller, &request.room_id)?;
         let address = request.caller.from.address;
         self.check_people(address)?;
+        self.check_encryption(request)?;
         // Before a room is made for it, which nobody would ever leave.
         let Some(worker) = self.place(self.rooms.get(&request.room_id)) else {
             let text = "this server has more to forward than it can carry; try again in a few seconds";
             return Err(("server-busy", text.to_owned()));
         };
         self.find_or_make_room(&request.room_id, address)?;
+        self.settle_encryption(request);
         let id = ParticipantId(self.ids.take());
         let participant = Participant {
             id: Raw(id),
@@ -122,11 +127,14 @@ impl State {
             dialogue: None,
             transport: None,
             quality: Default::default(),
+            hand_raised: false,
             bridge: None,
             ended: None,
             socket,
             alone_since: None,
             joined_at: None,
+            underway: None,
+            relays_told: None,
             growth: Growth::default(),
         };
         self.participants.insert(id, participant);
@@ -177,6 +185,7 @@ impl State {
         };
         let participant = self.participants.get_mut(&id).filter(known).ok_or_else(refusal)?;
         let before = participant.socket.replace(socket);
+        participant.relays_told = None;
         participant.reached = self.sockets.origin(socket).reached;
         let pairs = pairs(participant);
         participant.growth.restart(pairs);
@@ -214,6 +223,8 @@ impl State {
             resume_token: participant.resume_token.clone(),
             resumed,
             mode: self.rooms[&participant.room].path,
+            e2ee: self.rooms[&participant.room].e2ee,
+            key_epoch: self.rooms[&participant.room].key_epoch,
             ice_servers: self.ice_servers_for(id),
             grants: participant.pass.grants.clone(),
             recording: self.rooms[&participant.room].recording.as_ref().map(|recording| recording.id.clone()),
@@ -233,15 +244,10 @@ impl State {
         }
     }
 
-    /// What somebody is told of STUN and TURN servers now.
-    pub(super) fn ice_servers_for(&self, id: ParticipantId) -> Vec<IceServerView> {
-        let (name, expires) = (id.0.to_string(), unix_now() + self.config.turn_ttl.as_secs());
-        self.config.ice_servers.iter().map(|server| server.told_to(&name, expires)).collect()
-    }
-
     /// Takes somebody out, with all that is theirs.
     pub(super) fn remove_participant(&mut self, id: ParticipantId, now: Time) {
         let worker = self.worker_of(id);
+        self.way_ends(id, Outcome::Left, now);
         self.tell_others(id, &ServerMessage::ParticipantLeft { participant_id: id.0.to_string() });
         self.person_happened(What::ParticipantLeft, id, None);
         let Some(participant) = self.participants.remove(&id) else { return };
@@ -263,6 +269,7 @@ impl State {
             self.room_emptied(&participant.room, now);
         }
         self.settle_path(&participant.room, None);
+        self.renew_keys(&participant.room);
     }
 
     fn room_emptied(&mut self, key: &str, now: Time) {

@@ -45,6 +45,7 @@ impl State {
         if let Some(participant) = self.participants.get_mut(&id) {
             participant.joined_at = Some(now);
         }
+        self.sets_out(id, now);
     }
 
     /// Their media has a way; counted the first time.

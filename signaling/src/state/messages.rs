@@ -27,12 +27,22 @@ impl State {
     }
 
     fn dispatch(&mut self, socket: SocketId, message: ClientMessage, now: Time) -> Result<(), Refusal> {
-        if let ClientMessage::Join { room_id, participant_name, participant_id, resume_token, token, mode } =
-            message
+        if let ClientMessage::Join {
+            room_id,
+            participant_name,
+            participant_id,
+            resume_token,
+            token,
+            mode,
+            e2ee,
+            key_epoch,
+        } = message
         {
             let caller = Caller { token, from: self.sockets.origin(socket), is_trusted: false };
+            let key_epoch = e2ee.then_some(key_epoch);
+            let name = participant_name;
             let request =
-                JoinRequest { room_id, name: participant_name, participant_id, resume_token, mode, caller };
+                JoinRequest { room_id, name, participant_id, resume_token, mode, key_epoch, caller };
             return self.join(socket, request, now);
         }
         let id = self
@@ -56,6 +66,10 @@ impl State {
             ClientMessage::Unmute { track_id } => self.mute(id, &track_id, false),
             ClientMessage::Pin { participant_id } => self.pin(id, participant_id.as_deref()),
             ClientMessage::Chat { text } => self.chat(id, text),
+            ClientMessage::RaiseHand { raised } => {
+                self.raise_hand(id, raised);
+                Ok(())
+            }
             ClientMessage::Signal { participant_id, kind, data } => {
                 self.signal(id, &participant_id, kind, data)
             }
@@ -116,5 +130,16 @@ impl State {
         let (participant_id, participant_name) = (id.0.to_string(), participant.name.clone());
         self.tell_others(id, &ServerMessage::Chat { participant_id, participant_name, text });
         Ok(())
+    }
+
+    /// Said twice, it is told once.
+    fn raise_hand(&mut self, id: ParticipantId, raised: bool) {
+        let Some(participant) = self.participants.get_mut(&id) else { return };
+        if participant.hand_raised == raised {
+            return;
+        }
+        participant.hand_raised = raised;
+        self.dirty.participants.insert(id);
+        self.tell_others(id, &ServerMessage::HandRaised { participant_id: id.0.to_string(), raised });
     }
 }

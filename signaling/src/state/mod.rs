@@ -7,12 +7,14 @@ mod admission;
 mod bridge;
 mod direct;
 mod drain;
+mod encryption;
 mod events;
 pub(crate) mod growth;
 mod happenings;
 mod ids;
 mod join;
 mod joins;
+mod journeys;
 mod messages;
 pub(crate) mod model;
 mod moderation;
@@ -24,6 +26,7 @@ mod quality;
 mod reach;
 mod recording;
 mod records;
+mod relays;
 mod rooms;
 mod secret;
 mod socket;
@@ -31,6 +34,7 @@ mod socket;
 pub use admission::Caller;
 pub use bridge::{Bridge, BridgeError, BridgeRole, Patched};
 pub(crate) use joins::{CONNECT_BUCKETS_MS, Joins};
+pub use journeys::{Journey, Leg, Outcome};
 pub use moderation::{Missing, Selection};
 pub use output::{Output, Save};
 pub use recording::{RecordingRefusal, RecordingView};
@@ -43,7 +47,7 @@ use crate::metrics::Census;
 use crate::protocol::{MediaKind, Receive, ServerMessage, SlotView};
 use crate::sdp::{Offer, OfferError};
 use crate::settings::Settings;
-use crate::webhooks::{Happening, Outbox};
+use crate::webhooks::{Happening, Letter, Outbox};
 use admission::{Arrivals, Revocation};
 use events::Resync;
 use ids::Ids;
@@ -89,6 +93,8 @@ impl Deref for Config {
 pub struct State {
     config: Config,
     ids: Ids,
+    /// When Volley was started, in milliseconds since 1970: numbers begin anew with each start.
+    born: u64,
     /// By key.
     rooms: HashMap<String, Room>,
     participants: HashMap<ParticipantId, Participant>,
@@ -125,6 +131,8 @@ struct Dirty {
     recorded: BTreeSet<String>,
     /// What webhooks tell, in its order.
     happenings: Vec<Happening>,
+    /// What they had to tell before this start.
+    taken_up: Vec<Letter>,
 }
 
 impl State {
@@ -150,6 +158,8 @@ impl State {
         due.into_iter().for_each(|id| self.request_offer(id));
         self.forget_revocations(access::unix_now());
         self.outbox.tick(now);
+        self.renew_credentials(now);
+        self.end_long_ways(now);
         let is_over = |since: Option<Time>, after| since.is_some_and(|since| now.since(since) >= after);
         let gone: Vec<ParticipantId> = self
             .participants
@@ -196,6 +206,7 @@ impl State {
             joins: self.joins.clone(),
             webhooks: self.outbox.tally(),
             recordings: self.recording_figures(),
+            spans: Default::default(),
         }
     }
 

@@ -7,6 +7,7 @@ use crate::sdp::{LocalIce, RemoteIce};
 use crate::state::bridge::BridgeRole;
 use crate::state::growth::Growth;
 use crate::state::ids::Raw;
+use crate::state::journeys::Underway;
 use crate::state::quality::QualityWishes;
 use crate::state::recording::RoomRecording;
 use crate::state::socket::SocketId;
@@ -45,6 +46,12 @@ pub(crate) struct Room {
     /// … unless that was ended by hand, until the next one.
     #[serde(default)]
     pub declines_recording: bool,
+    /// Whether what people send is encrypted end to end.
+    #[serde(default)]
+    pub e2ee: bool,
+    /// The epoch of the keys in use: how often somebody has left.
+    #[serde(default)]
+    pub key_epoch: u32,
     /// What the media process knows it by while somebody is in it.
     pub media: Option<RoomMedia>,
     #[serde(skip)]
@@ -103,6 +110,9 @@ pub(crate) struct Participant {
     /// How good a picture its page wants.
     #[serde(default)]
     pub quality: QualityWishes,
+    /// Whether they ask to speak.
+    #[serde(default)]
+    pub hand_raised: bool,
     /// Here over HTTP, without a page.
     #[serde(default)]
     pub bridge: Option<BridgeRole>,
@@ -119,6 +129,12 @@ pub(crate) struct Participant {
     /// Since when their media is expected to find a way for the first time.
     #[serde(skip)]
     pub joined_at: Option<Time>,
+    /// Their way here, while it is not over and somebody wants to know.
+    #[serde(skip)]
+    pub underway: Option<Box<Underway>>,
+    /// Since when they have the credentials for relays that they have.
+    #[serde(skip)]
+    pub relays_told: Option<Time>,
     #[serde(skip)]
     pub growth: Growth,
 }
@@ -153,6 +169,12 @@ pub(crate) struct Transport {
     pub id: Raw<TransportId>,
     pub local: LocalIce,
     pub peer: PeerMark,
+    /// We begin DTLS; for the life of the association (RFC 8842 §5.5).
+    #[serde(default)]
+    pub is_dtls_client: bool,
+    /// The worker has said that it is there.
+    #[serde(skip)]
+    pub is_placed: bool,
     pub cname: String,
     /// The last offer answered: with the ids in `lines` everything the media process was told
     /// follows from it.
@@ -192,6 +214,9 @@ pub(crate) struct Track {
     pub stream: Raw<StreamId>,
     pub source: TrackSource,
     pub muted: bool,
+    /// It was somebody else who muted it.
+    #[serde(default)]
+    pub silenced: bool,
     /// A bit for each layer that somebody watches, the lowest first, once the media process has told;
     /// it tells again after a restart.
     #[serde(skip)]
@@ -254,6 +279,7 @@ impl Participant {
             participant_id: self.id.0.0.to_string(),
             participant_name: self.name.clone(),
             hidden: self.is_hidden(),
+            hand_raised: self.hand_raised,
             tracks: self.track_views(),
         }
     }

@@ -69,6 +69,9 @@ impl State {
             meant.filter(|(_, track)| track.muted != muted).map(|(_, track)| track.id.0).collect();
         for track in changed {
             self.set_muted(id, track, muted);
+            if muted {
+                self.silence(id, track);
+            }
             let (participant_id, track_id) = (id.0.to_string(), track.0.to_string());
             self.tell(id, ServerMessage::TrackMuted { participant_id, track_id, muted });
         }
@@ -80,12 +83,29 @@ impl State {
         let own = self.participants.get_mut(&id).and_then(|participant| participant.track_mut(track));
         let Some(own) = own.filter(|own| own.muted != muted) else { return };
         own.muted = muted;
+        let is_given_back = own.silenced && !muted;
+        own.silenced &= muted;
         self.dirty.participants.insert(id);
         if let Some(worker) = self.worker_of(id) {
             self.out.command(worker, Command::Mute { track, muted });
         }
         let (participant_id, track_id) = (id.0.to_string(), track.0.to_string());
         self.tell_others(id, &ServerMessage::TrackMuted { participant_id, track_id, muted });
+        if is_given_back {
+            let key = self.participants[&id].room.clone();
+            self.settle_path(&key, None);
+        }
+    }
+
+    /// Somebody else muted a track: until its owner unmutes it, all media of the room goes through the
+    /// server, which forwards nothing of it; a page that talks directly could only be asked.
+    fn silence(&mut self, id: ParticipantId, track: TrackId) {
+        let Some(participant) = self.participants.get_mut(&id) else { return };
+        if let Some(own) = participant.track_mut(track) {
+            own.silenced = true;
+        }
+        let key = participant.room.clone();
+        self.settle_path(&key, None);
     }
 
     fn member(&self, room: &str, id: &str) -> Result<ParticipantId, Missing> {

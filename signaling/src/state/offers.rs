@@ -5,6 +5,7 @@ use crate::protocol::ServerMessage;
 use crate::sdp::{Answer, AnswerSection, LocalIce, Offer, OfferError, Peer, Seat, Section};
 use crate::state::ids::Raw;
 use crate::state::join::Refusal;
+use crate::state::journeys::Waypoint;
 use crate::state::model::{Dialogue, Line, Participant, PeerMark, Phase, Transport};
 use crate::state::plan::{Changes, Planner, Wishes};
 use crate::state::{State, secret};
@@ -12,7 +13,7 @@ use crate::webhooks::What;
 use volley::base::{ParticipantId, Time, TransportId, WorkerId};
 use volley::control::Command;
 use volley::control::message::OpenTransport;
-use volley::control::types::IceCredentials;
+use volley::control::types::{DtlsRole, IceCredentials};
 
 /// A limit is told in answers below this, the sum of the layers that our page sends: Chromium takes a
 /// limit also as leave to send as much, and its own is 2.5 Mbit/s.
@@ -50,6 +51,7 @@ impl State {
     ) -> Result<String, Refusal> {
         if let Some(peer) = &offer.peer {
             self.prepare_transport(id, offer, peer, now)?;
+            self.passes(id, Waypoint::Offered, now);
         }
         self.plan(id, offer, request);
         let Some(participant) = self.participants.get_mut(&id) else { return Ok(String::new()) };
@@ -108,6 +110,7 @@ impl State {
             local: local_credentials,
             remote,
             fingerprint: peer.fingerprint.clone(),
+            role: peer.role,
             cname: cname.as_str().try_into().expect("16 characters fit"),
         }));
         self.out.command(worker, command);
@@ -118,6 +121,8 @@ impl State {
                 id: Raw(transport),
                 local,
                 peer: mark,
+                is_dtls_client: peer.role == DtlsRole::Client,
+                is_placed: false,
                 cname,
                 offer: String::new(),
                 lines: vec![],
@@ -214,6 +219,10 @@ impl State {
             extmap_allow_mixed: offer.extmap_allow_mixed,
             is_bundle: offer.is_bundle,
             ice: transport.map_or(&nothing, |transport| &transport.local),
+            role: match transport {
+                Some(transport) if transport.is_dtls_client => DtlsRole::Client,
+                _ => DtlsRole::Server,
+            },
             fingerprint: &self.config.fingerprint,
             candidates: &candidates,
             cname: transport.map_or("", |transport| &transport.cname),

@@ -2,6 +2,7 @@
 //! process, then told to pages; so a kill in between loses nothing that anybody was promised.
 
 use crate::protocol::ServerMessage;
+use crate::state::journeys::Journey;
 use crate::state::socket::SocketId;
 use crate::webhooks::Delivery;
 use volley::control::Command;
@@ -41,6 +42,8 @@ pub struct Output {
     pub desk: Vec<ToRecorder>,
     /// Webhooks to be sent, once they are remembered.
     pub deliveries: Vec<Delivery>,
+    /// Ways that are over, for traces.
+    pub journeys: Vec<Journey>,
     /// When the messages are out, the server ends.
     pub is_over: bool,
 }

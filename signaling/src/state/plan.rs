@@ -109,7 +109,8 @@ impl Planner<'_> {
         let source = wished.unwrap_or(TrackSource::default_for(kind, self.wishes.is_screen));
         let muted = self.wishes.muted.iter().any(|muted| muted == mid);
         let stream = self.stream_for(source, lines);
-        let track = Track { id: Raw(TrackId(self.ids.take())), stream, source, muted, wanted_layers: None };
+        let id = Raw(TrackId(self.ids.take()));
+        let track = Track { id, stream, source, muted, silenced: false, wanted_layers: None };
         changes.published.push(track.view(kind));
         changes.commands.push(publish(self.transport, section, &track));
         lines[index].track = Some(track);
@@ -230,6 +231,7 @@ fn publish(transport: TransportId, section: &RtpSection, track: &Track) -> Comma
         muted: track.muted,
         encodings: section.encodings.clone(),
         codecs: codecs(section),
+        correction: section.correction,
         extensions: extension_ids(&section.extensions, Toward::Server),
     }))
 }

@@ -1,5 +1,6 @@
 //! What survives the death of this process, and the state made from it again.
 
+use crate::access::unix_now_ms;
 use crate::state::admission::Arrivals;
 use crate::state::ids::Ids;
 use crate::state::model::{Participant, Room};
@@ -24,6 +25,7 @@ pub(super) const REVOCATION: u16 = 4;
 pub(super) const WEBHOOK: u16 = 5;
 const RESERVED_IDS: u64 = 0;
 const MEDIA_START: u64 = 1;
+const BORN: u64 = 2;
 
 /// A record as it was found.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -43,6 +45,7 @@ impl State {
     pub fn load(config: Config, records: &[Loaded], now: Time) -> State {
         let mut state = State {
             ids: Ids::after(number(records, RESERVED_IDS).unwrap_or(0)),
+            born: number(records, BORN).unwrap_or_else(unix_now_ms),
             rooms: HashMap::new(),
             participants: HashMap::new(),
             owners: HashMap::new(),
@@ -67,6 +70,7 @@ impl State {
         }
         let media_is_new = number(records, MEDIA_START) != Some(state.config.media_start);
         state.out.saves.push(put(SERVER, MEDIA_START, &state.config.media_start));
+        state.out.saves.push(put(SERVER, BORN, &state.born));
         state.settle_outbox();
         state.settle(media_is_new, now);
         state.say_all_recordings();

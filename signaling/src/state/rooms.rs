@@ -21,6 +21,8 @@ pub struct RoomView {
     pub max_participants: usize,
     /// How media may go.
     pub mode: RoomMode,
+    /// Whether what people send is encrypted end to end.
+    pub e2ee: bool,
     /// Milliseconds since 1970.
     pub created_at: u64,
     /// Whether it is recorded now.
@@ -163,6 +165,8 @@ impl State {
             recording: None,
             records_itself: false,
             declines_recording: false,
+            e2ee: false,
+            key_epoch: 0,
             media: None,
             members: Default::default(),
             speakers: Vec::new(),
@@ -191,6 +195,7 @@ impl State {
             name: room.name.clone(),
             max_participants: room.max_participants,
             mode: room.mode,
+            e2ee: room.e2ee,
             created_at: room.created_unix_ms,
             recording: room.recording.is_some(),
             participants: room

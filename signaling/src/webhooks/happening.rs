@@ -100,15 +100,15 @@ impl Happening {
         }
     }
 
-    /// As it is sent, under its number.
-    pub(crate) fn to_json(&self, number: u64) -> String {
+    /// As it is sent, under its id.
+    pub(crate) fn to_json(&self, id: &str) -> String {
         #[derive(Serialize)]
-        struct Numbered<'a> {
-            id: String,
+        struct Named<'a> {
+            id: &'a str,
             #[serde(flatten)]
             happening: &'a Happening,
         }
-        let numbered = Numbered { id: number.to_string(), happening: self };
-        serde_json::to_string(&numbered).expect("it has no map with keys that are not text")
+        serde_json::to_string(&Named { id, happening: self })
+            .expect("it has no map with keys that are not text")
     }
 }

@@ -8,10 +8,12 @@ mod deliver;
 mod happening;
 mod outbox;
 mod sign;
+mod spool;
 
 pub(crate) use deliver::deliver;
 pub(crate) use happening::{Happening, Person, RecordingTold, What};
 pub(crate) use outbox::{Letter, MAX_UNDER_WAY, Outbox, Tally};
+pub(crate) use spool::Spool;
 
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +24,9 @@ pub struct WebhookSettings {
     pub url: String,
     /// Each signs, so that one may follow another.
     pub secrets: Vec<String>,
+    /// The file that keeps what still waits when Volley stops, if there is one.
+    #[serde(default)]
+    pub spool: Option<String>,
 }
 
 impl std::fmt::Debug for WebhookSettings {
@@ -33,8 +38,10 @@ impl std::fmt::Debug for WebhookSettings {
 /// One letter on its way.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Delivery {
-    /// Names it for as long as it is tried: the `webhook-id`.
+    /// Names it here for as long as it is tried.
     pub number: u64,
+    /// Names it for ever and everywhere: the `webhook-id`.
+    pub id: String,
     /// The room it is about.
     pub room: String,
     /// JSON.

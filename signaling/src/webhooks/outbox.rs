@@ -23,6 +23,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(crate) struct Letter {
     pub(crate) number: u64,
+    pub(crate) id: String,
     pub(crate) room: String,
     pub(crate) body: String,
 }
@@ -93,9 +94,9 @@ impl Outbox {
             return None;
         }
         let room = self.ready.pop_front()?;
-        let Letter { number, body, .. } = self.lines.get(&room)?.letters.front()?.clone();
+        let Letter { number, id, body, .. } = self.lines.get(&room)?.letters.front()?.clone();
         self.under_way += 1;
-        Some(Delivery { number, room, body, to: to.clone() })
+        Some(Delivery { number, id, room, body, to: to.clone() })
     }
 
     /// What became of one that was under way: the number of the one that has arrived and can be forgotten.
@@ -139,6 +140,14 @@ impl Outbox {
         self.lines.drain().flat_map(|(_, line)| line.letters).map(|letter| letter.number).collect()
     }
 
+    /// All that waits, in the order of their numbers.
+    pub(crate) fn letters(&self) -> Vec<Letter> {
+        let mut letters: Vec<Letter> =
+            self.lines.values().flat_map(|line| line.letters.iter().cloned()).collect();
+        letters.sort_by_key(|letter| letter.number);
+        letters
+    }
+
     pub(crate) fn tally(&self) -> Tally {
         self.tally
     }
@@ -153,11 +162,11 @@ mod tests {
     use super::*;
 
     fn letter(number: u64, room: &str) -> Letter {
-        Letter { number, room: room.to_owned(), body: String::new() }
+        Letter { number, id: number.to_string(), room: room.to_owned(), body: String::new() }
     }
 
     fn target() -> WebhookSettings {
-        WebhookSettings { url: String::from("http://receiver"), secrets: vec![] }
+        WebhookSettings { url: String::from("http://receiver"), secrets: vec![], spool: None }
     }
 
     fn going(outbox: &mut Outbox) -> Vec<u64> {

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 const PREFIX: &str = "whsec_";
 
 /// What stands in `webhook-signature`: one signature for each secret, with spaces between.
-pub(super) fn signatures(secrets: &[String], id: u64, timestamp: u64, body: &str) -> String {
+pub(super) fn signatures(secrets: &[String], id: &str, timestamp: u64, body: &str) -> String {
     let signed = format!("{id}.{timestamp}.{body}");
     let signature = |secret: &String| {
         let key = hmac::Key::new(hmac::HMAC_SHA256, &key(secret));
@@ -34,7 +34,7 @@ mod tests {
         let plain = String::from("0123456789abcdef0123456789abcdef");
         let encoded = format!("whsec_{}", STANDARD.encode(&plain));
         let one = "v1,XhKQTN8yVx4osW+VrK7Oiv/mcvr3ZFDxz7vbDoDlFHk=";
-        assert_eq!(signatures(std::slice::from_ref(&plain), 7, 1_700_000_000, "{}"), one);
-        assert_eq!(signatures(&[plain, encoded], 7, 1_700_000_000, "{}"), format!("{one} {one}"));
+        assert_eq!(signatures(std::slice::from_ref(&plain), "7", 1_700_000_000, "{}"), one);
+        assert_eq!(signatures(&[plain, encoded], "7", 1_700_000_000, "{}"), format!("{one} {one}"));
     }
 }

@@ -12,7 +12,7 @@ use volley::control::{Command, Event};
 use volley_recorder::desk::ToRecorder;
 use volley_signaling::protocol::{ClientMessage, ServerMessage};
 use volley_signaling::settings::Settings;
-use volley_signaling::state::{Config, Origin, SocketId, State};
+use volley_signaling::state::{Config, Journey, Origin, SocketId, State};
 use volley_signaling::store::{MemoryStore, Store};
 use volley_signaling::webhooks::Delivery;
 
@@ -29,6 +29,8 @@ pub(crate) struct Lab {
     pub(crate) deliveries: Vec<Delivery>,
     /// What the recorder was told.
     pub(crate) desk: Vec<ToRecorder>,
+    /// Ways that are over.
+    pub(crate) journeys: Vec<Journey>,
 }
 
 pub(crate) fn config() -> Config {
@@ -63,6 +65,7 @@ impl Lab {
             is_over: false,
             deliveries: vec![],
             desk: vec![],
+            journeys: vec![],
         };
         lab.turn();
         lab
@@ -80,6 +83,7 @@ impl Lab {
         self.is_over |= output.is_over;
         self.deliveries.extend(output.deliveries);
         self.desk.extend(output.desk);
+        self.journeys.extend(output.journeys);
         self.commands.extend(output.commands);
         for (socket, message) in output.messages {
             match message {

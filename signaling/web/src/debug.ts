@@ -2,15 +2,20 @@
  * `window.volley`, for tests and for whoever looks into a call from the browser's console:
  *
  * - `volley.pc`: the RTCPeerConnection now in use, or null;
+ * - `volley.room`: the call itself, with its `privacy` and `sealCounters()`;
+ * - `volley.background`: `choose({ kind: "blur" })`, `choose(null)`, and `count()`;
  * - `volley.signaling`: the socket (its events, `reconnect()`, `participantId`);
  * - `volley.state()`: everything worth asserting on, as plain data.
  *
- * Timings are in `performance.getEntriesByType("mark")`: `volley-join` when Join is pressed, and
+ * Timings are in `performance.getEntriesByType("mark")`: `volley-ready` when the lobby can be used,
+ * `volley-join` when Join is pressed, and
  * `volley-first-frame` (with `detail.participantId`) whenever a tile shows its first picture.
  */
 import type { Room } from "volley-client";
-import type { Devices } from "./devices.ts";
-import type { Notices } from "./notices.ts";
+import type { Choice } from "./background/background.ts";
+import { backgroundChoice } from "./background/choice.ts";
+import type { Devices } from "./media/devices.ts";
+import type { Notices } from "./state/notices.ts";
 
 export interface Inside {
   room: Room;
@@ -31,6 +36,8 @@ export function exposeToTests({ room, devices, notices, phase }: Inside): void {
     camera: devices.isOn("camera"),
     screen: devices.screen !== null,
     people: [...room.participants.values()].map((person) => ({ ...person, tracks: [...person.tracks.values()] })),
+    handRaised: room.handRaised,
+    media: room.mediaState,
     mode: room.mode,
     direct: room.direct,
     slots: room.seats.map(({ id, ...rest }) => ({ mid: id, ...rest })),
@@ -42,6 +49,8 @@ export function exposeToTests({ room, devices, notices, phase }: Inside): void {
       get pc() {
         return room.pc;
       },
+      room,
+      background: { choose: (choice: Choice | null) => backgroundChoice.choose(devices, choice), count: () => backgroundChoice.count() },
       signaling: room.signaling,
       state,
     }),
@@ -58,5 +67,7 @@ function tileState(tile: HTMLElement) {
     live: classList.contains("live"),
     muted: classList.contains("muted"),
     speaking: classList.contains("speaking"),
+    hand: classList.contains("hand"),
+    large: classList.contains("large"),
   };
 }

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { type Area, arrange, GAP, type Rect } from "../src/layout.ts";
+import { type Area, arrange, capacity, GAP, type Rect } from "../src/state/layout.ts";
 
 const WINDOWS = [
   { name: "a laptop", width: 1256, height: 670 },
@@ -63,6 +63,21 @@ test("two people share a wide window side by side and a tall one above each othe
 test("five people on an upright phone stand in two columns", () => {
   const columns = new Set(arrange({ width: 374, height: 716 }, 4 + 1).slice(0, 4).map(({ x }) => x));
   expect(columns.size).toBe(2);
+});
+
+test("as many people stand on a page as have room for a face", () => {
+  const places = (area: Area, large = 0) => capacity(area, 49, large);
+  expect(places({ width: 1256, height: 670 })).toBe(49);
+  for (const area of WINDOWS) {
+    for (const large of [0, 1]) {
+      const count = places(area, large);
+      expect(count >= 1 && count <= 49).toBe(true);
+      const face = arrange(area, count, large).at(-1);
+      expect(count === 1 || ((face?.width ?? 0) >= 108 && (face?.height ?? 0) >= 81), `${area.name}: ${JSON.stringify(face)}`).toBe(true);
+    }
+  }
+  expect(places({ width: 374, height: 640 })).toBeLessThan(25);
+  expect(places({ width: 40, height: 40 })).toBe(1);
 });
 
 test("several shared screens share the stage", () => {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { pathOf, proposeRoom, readRoom } from "../src/rooms.ts";
+import { pathOf, proposeRoom, readRoom } from "../src/state/rooms.ts";
 
 test("a proposed room is readable and what the server takes", () => {
   for (let round = 0; round < 200; round += 1) {

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Participant, Seat, TrackSource, TrackView } from "volley-client";
-import { heard, pictures, tilesOf } from "../src/roster.ts";
+import { heard, pictures, tilesOf } from "../src/state/roster.ts";
 
 const MIC: TrackView = { trackId: "m", kind: "audio", source: "microphone", muted: false };
 const CAMERA: TrackView = { trackId: "c", kind: "video", source: "camera", muted: false };
@@ -38,7 +38,7 @@ test("a screen stands before the people, only while it has a seat", () => {
   expect(tilesOf(company).length).toBe(1);
   company.seats = [seat("1", "g", "s", "screen")];
   expect(tilesOf(company)).toMatchObject([
-    { screen: true, name: "Grace’s screen", seat: "1" },
+    { screen: true, name: "Grace", seat: "1" },
     { screen: false, name: "Grace" },
   ]);
 });
@@ -54,6 +54,11 @@ test("where there are more people than seats, those who are seen come first", ()
   expect(first()).toEqual(["i", "j", "Grace"]);
 });
 
+test("people stand in the order they are given, newcomers last", () => {
+  const company = room(person("a", "Ada"), person("b", "Ben"), person("c", "Cleo"));
+  expect(tilesOf(company, ["c", "a"]).map(({ name }) => name)).toEqual(["Cleo", "Ada", "Ben"]);
+});
+
 test("who is heard and where pictures are is known by seat", () => {
   const seats = [
     seat("0", "g", "m", "microphone"),
@@ -66,7 +71,7 @@ test("who is heard and where pictures are is known by seat", () => {
 });
 
 function person(id: string, name: string, ...tracks: TrackView[]): Participant {
-  return { id, name, hidden: false, tracks: new Map(tracks.map((track) => [track.trackId, track])) };
+  return { id, name, hidden: false, handRaised: false, tracks: new Map(tracks.map((track) => [track.trackId, track])) };
 }
 
 function seat(id: string, participantId: string, trackId: string, source: TrackSource): Seat {

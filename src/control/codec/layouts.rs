@@ -10,9 +10,9 @@ use crate::base::id::{
 use crate::control::message::{Command, Event, MAX_CNAME, OpenSlot, OpenTransport, Publish};
 use crate::control::tap::{TapWish, Tapped, TappedPacket};
 use crate::control::types::{
-    Codec, CodecParameters, DtlsVersion, Encoding, ExtensionIds, Fingerprint, FingerprintHash,
-    IceCredentials, Kind, LinkStats, MAX_CODECS, MAX_ENCODINGS, MAX_UFRAG, Mid, Password, Reason, Source,
-    SrtpProfile, TrackStats, TransportState,
+    Codec, CodecParameters, Correction, DtlsRole, DtlsVersion, Encoding, ExtensionIds, Fingerprint,
+    FingerprintHash, IceCredentials, Kind, LinkStats, MAX_CODECS, MAX_ENCODINGS, MAX_UFRAG, Mid, Password,
+    Reason, Source, SrtpProfile, TrackStats, TransportState,
 };
 use arrayvec::{ArrayString, ArrayVec};
 use std::net::SocketAddr;
@@ -108,6 +108,7 @@ variants!(Codec { 0 => Opus, 1 => Vp8, 2 => Vp9, 3 => H264, 4 => Av1 });
 variants!(Source { 0 => Microphone, 1 => Camera, 2 => Screen, 3 => ScreenAudio });
 variants!(SrtpProfile { 0 => AeadAes128Gcm, 1 => AeadAes256Gcm, 2 => Aes128CmSha1_80 });
 variants!(DtlsVersion { 0 => Dtls12, 1 => Dtls13 });
+variants!(DtlsRole { 0 => Server, 1 => Client });
 variants!(FingerprintHash { 0 => Sha256, 1 => Sha384, 2 => Sha512 });
 variants!(Reason {
     0 => Asked,
@@ -141,6 +142,7 @@ layout!(CodecParameters {
     fir: bool,
     transport_cc: bool,
 });
+layout!(Correction { red: PayloadType, red_rtx: Option<PayloadType>, ulpfec: PayloadType });
 layout!(ExtensionIds {
     mid: Option<u8>,
     rid: Option<u8>,
@@ -179,6 +181,7 @@ layout!(OpenTransport {
     local: IceCredentials,
     remote: IceCredentials,
     fingerprint: Fingerprint,
+    role: DtlsRole,
     cname: ArrayString<MAX_CNAME>,
 });
 layout!(Publish {
@@ -191,6 +194,7 @@ layout!(Publish {
     muted: bool,
     encodings: ArrayVec<Encoding, MAX_ENCODINGS>,
     codecs: ArrayVec<CodecParameters, MAX_CODECS>,
+    correction: Option<Correction>,
     extensions: ExtensionIds,
 });
 layout!(OpenSlot {
@@ -238,6 +242,7 @@ variants!(Event {
     8 => Speaks { participant: ParticipantId, speaks: bool },
     9 => Layers { track: TrackId, wanted: u8 },
     10 => LinkStats { request: u64, transport: TransportId, stats: LinkStats },
+    11 => Media { transport: TransportId },
 });
 
 layout!(TappedPacket {

@@ -29,13 +29,18 @@ impl StreamInbox {
         StreamInbox { events: Vec::with_capacity(LOOKED_AT), chunk: vec![0; READ_BYTES].into() }
     }
 
-    /// Shows what the connections hold.
+    /// Shows what the connections hold, up to some `most` datagrams: one connection's read may be in hand
+    /// when the limit is reached.
     pub(in super::super) fn receive(
         &mut self,
         trains: &mut Trains,
+        most: usize,
         mut visit: impl FnMut(Received<'_>, &mut Trains),
     ) {
-        while let Some(slot) = trains.streams.fresh.pop() {
+        let limit = trains.counters.datagrams_in + most as u64;
+        while trains.counters.datagrams_in < limit
+            && let Some(slot) = trains.streams.fresh.pop()
+        {
             let first = trains.streams.get_mut(slot).map(|stream| std::mem::take(&mut stream.partial));
             show(slot, &first.unwrap_or_default(), trains, &mut visit);
         }
@@ -52,7 +57,8 @@ impl StreamInbox {
             if flags.contains(epoll::EventFlags::OUT) {
                 trains.streams.note_due(slot);
             }
-            if flags != epoll::EventFlags::OUT {
+            // The kernel tells again, and after the others, of one that is not read now.
+            if flags != epoll::EventFlags::OUT && trains.counters.datagrams_in < limit {
                 self.read(slot, trains, &mut visit);
             }
         }

@@ -5,8 +5,8 @@ use std::net::{TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
 use crate::base::{Outbox, Path, Push, TrainId};
-use crate::io::IoChoice;
 use crate::io::framing::deframe;
+use crate::io::{IoChoice, IoConfig};
 
 use super::on_both_back_ends;
 use super::rig::{PATIENCE, Rig, datagram, payload, peer};
@@ -21,6 +21,7 @@ on_both_back_ends!(
     a_connection_that_the_peer_closed_takes_nothing_more,
     strangers_are_limited_and_make_room_when_they_go,
     a_peer_that_reads_nothing_loses_datagrams_and_holds_up_nobody,
+    a_turn_takes_so_many_datagrams_of_connections_and_the_next_goes_on,
 );
 
 /// A connection that `rig` serves from now on.
@@ -83,6 +84,24 @@ fn a_connection_is_a_path_like_another(choice: IoChoice) {
     let counters = rig.io.counters();
     assert_eq!((counters.streams, counters.datagrams_in, counters.datagrams_out), (1, 20, 2));
     assert_eq!(counters.bytes_out, 16);
+}
+
+fn a_turn_takes_so_many_datagrams_of_connections_and_the_next_goes_on(choice: IoChoice) {
+    let mut rig = Rig::with(choice, &IoConfig { datagrams_per_turn: 10, ..IoConfig::default() });
+    let mut peers: Vec<TcpStream> = (0..5).map(|_| connect(&mut rig, &[])).collect();
+    for peer in &mut peers {
+        let frames: Vec<u8> = (0..20).flat_map(|number| frame(&payload(number, 50))).collect();
+        peer.write_all(&frames).expect("it is taken");
+    }
+    let (mut seen, start) = (Vec::new(), Instant::now());
+    while seen.iter().sum::<u32>() < 100 {
+        rig.wait(Duration::from_millis(50));
+        let mut found = 0;
+        rig.io.receive(|_, _| found += 1);
+        seen.push(found);
+        assert!(start.elapsed() < PATIENCE, "got {seen:?}");
+    }
+    assert!(seen.iter().all(|&found| found < 10 + 20), "one read is in hand at most: {seen:?}");
 }
 
 fn what_was_read_before_is_shown_first_and_goes_on_where_it_ended(choice: IoChoice) {

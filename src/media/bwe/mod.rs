@@ -20,6 +20,7 @@ mod alr;
 mod delay;
 mod loss;
 mod probe;
+mod remote;
 mod sent;
 mod throughput;
 mod trend;
@@ -32,6 +33,7 @@ use delay::{Groups, Queue};
 use loss::Loss;
 use probe::{Found, Prober};
 pub use probe::{PADDING_PACKET, STEP as PROBE_STEP};
+use remote::Remote;
 use sent::SentLog;
 use std::time::Duration;
 use throughput::Throughput;
@@ -136,7 +138,7 @@ pub struct Estimator {
     prober: Prober,
     alr: AppLimited,
     /// What the receiver itself estimates (REMB).
-    remote: Option<Bitrate>,
+    remote: Option<Remote>,
     wanted: Bitrate,
     round_trip: Duration,
     heard: Option<Time>,
@@ -227,8 +229,11 @@ impl Estimator {
 
     /// The receiver's own estimate (draft-alvestrand-rmcat-remb-03): a bound, and all there is where
     /// transport-wide feedback was not agreed on.
-    pub fn on_remb(&mut self, bitrate: Bitrate) {
-        self.remote = Some(bitrate);
+    pub fn on_remb(&mut self, now: Time, bitrate: Bitrate) {
+        match &mut self.remote {
+            Some(remote) => remote.on_told(now, bitrate),
+            None => self.remote = Some(Remote::new(now, bitrate)),
+        }
     }
 
     /// How much could be used at most: nothing is probed for beyond it.
@@ -355,7 +360,7 @@ impl Estimator {
             None if self.remote.is_some() => BOUNDS.1,
             _ => self.aimd.rate(),
         };
-        let remote = self.remote.filter(|_| self.heard.is_none());
+        let remote = self.remote.filter(|_| self.heard.is_none()).map(|remote| remote.rate());
         let limits = [self.loss.limit(), remote];
         limits.into_iter().flatten().fold(own, Bitrate::min).max(BOUNDS.0)
     }

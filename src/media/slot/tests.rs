@@ -4,7 +4,10 @@ use super::*;
 use crate::base::TransportId;
 use crate::control::types::{Codec, ExtensionIds, Mid};
 use crate::media::frame::Frame;
+use crate::media::packet::{Extension, Packet};
 use crate::wire::rtp::RtpView;
+use arrayvec::ArrayVec;
+use std::time::Duration;
 
 fn vp8(payload_type: u8) -> CodecParameters {
     CodecParameters {
@@ -90,6 +93,19 @@ fn a_leap_of_the_publisher_is_none_of_the_receivers() {
     let leap = slot.admit(Time::ZERO, &packet(100_000, 90, false), || None);
     assert_eq!(leap.err(), Some(Withheld::WaitingForKeyFrame));
     assert_eq!(slot.admit(Time::ZERO, &packet(130_000, 180, true), || None).expect("key").index, first + 1);
+}
+
+#[test]
+fn what_carries_nothing_leaves_no_hole_and_late_ones_go_out_empty() {
+    let mut slot = slot();
+    show(&mut slot, 7, vp8(100));
+    let empty = |index| Packet { payload: b"", ..packet(index, 0, false) };
+    let first = slot.admit(Time::ZERO, &packet(70_000, 0, true), || None).expect("key").index;
+    assert_eq!(slot.admit(Time::ZERO, &empty(70_001), || None).err(), Some(Withheld::Empty));
+    assert_eq!(slot.admit(Time::ZERO, &packet(70_002, 0, false), || None).expect("it runs").index, first + 1);
+    assert_eq!(slot.admit(Time::ZERO, &packet(70_004, 0, false), || None).expect("it runs").index, first + 3);
+    let late = slot.admit(Time::ZERO, &empty(70_003), || None).expect("its number was kept for it");
+    assert_eq!((late.index, late.is_empty), (first + 2, true));
 }
 
 #[test]
@@ -236,6 +252,23 @@ fn temporal_layers_are_left_out_without_a_hole_in_any_number() {
     let packet = picture(104, 4, 0, &mut payload);
     let (outgoing, original) = slot.resend(&packet).expect("agreed on");
     assert_eq!((original, outgoing.head.bytes()[3]), (again as u16, 1), "with the numbers it had");
+}
+
+#[test]
+fn a_publisher_that_counts_its_pictures_anew_is_shown_on() {
+    let mut slot = slot();
+    show(&mut slot, 7, vp8(100));
+    let mut numbers = Vec::new();
+    // With 0 the helper makes a key frame; 20 pictures were lost before it.
+    for (index, number) in [(100, 0), (101, 1), (102, 2), (140, 0), (141, 1)] {
+        let mut payload = Vec::new();
+        let packet = picture(index, number, 0, &mut payload);
+        let outgoing = slot.admit(Time::ZERO, &packet, || None).expect("it is sent");
+        let mut out = outgoing.head.bytes().to_vec();
+        out.extend(&packet.payload[usize::from(outgoing.head.replaces)..]);
+        numbers.push(Frame::read(Codec::Vp8, &out, true).picture().expect("it has one").0);
+    }
+    assert_eq!(numbers, [0, 1, 2, 3, 4]);
 }
 
 #[test]

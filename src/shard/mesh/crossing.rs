@@ -13,6 +13,7 @@ use crate::media::nack::MAX_MISSING;
 use crate::media::track::{Layer, Watcher};
 use crate::shard::Shard;
 use crate::shard::counters::Drop;
+use crate::shard::ingress::Way;
 use crate::shard::link::Ingress;
 use arrayvec::ArrayVec;
 
@@ -234,7 +235,7 @@ impl Shard {
         layer.history.reserve(now)[..bytes.len()].copy_from_slice(bytes);
         self.counters.crossed_in += 1;
         let place = Ingress { ssrc: Ssrc(0), track, layer: crossed.layer, rtx: false, retired: false };
-        self.store(now, Some(crossed.received), place, (crossed.index, bytes.len()), out);
+        self.store(now, Way::Itself(crossed.received), place, (crossed.index, bytes.len()), out);
     }
 
     pub(super) fn on_restarted_there(

@@ -13,7 +13,7 @@ use crate::base::{Outbox, Path, Time, WorkerId};
 use crate::shard::counters::Drop;
 use crate::shard::{Datagram, Map, Shard};
 use crate::wire::demux::{Kind, classify};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 /// A thousand people who join within a second check some five times each until they are answered. A
@@ -22,6 +22,13 @@ const CHECK_INTERVAL: Duration = Duration::from_micros(200);
 
 /// What may come at once: the first checks of as many people.
 const CHECKS_AT_ONCE: Duration = CHECK_INTERVAL.saturating_mul(1_000);
+
+/// Of both, what one address may take, as a divisor: whoever floods from where they are leaves three
+/// quarters to the others. Where a check comes from can be forged, so this bounds no more than that.
+const SHARE_OF_SOURCE: u32 = 4;
+
+/// Addresses share these by their hash, so that remembering them costs nothing.
+const SOURCES: usize = 64;
 
 /// Checks are some 120 bytes. RFC 8489 §6.1 has requests fit 576 with all headers where nothing is known
 /// of the path, and what is longer has no place in a flood's bound.
@@ -59,7 +66,7 @@ pub(in crate::shard) struct Through {
 }
 
 /// A shard's side of it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(in crate::shard) struct Handing {
     news: Vec<Steer>,
     /// Addresses of other workers whose datagrams come here.
@@ -68,18 +75,45 @@ pub(in crate::shard) struct Handing {
     through: Map<Path, WorkerId>,
     /// When the checks of strangers that were handed on so far would all have had their interval.
     checks: Time,
+    /// The same of each source, which has a longer one.
+    of_sources: [Time; SOURCES],
+}
+
+impl Default for Handing {
+    fn default() -> Handing {
+        Handing {
+            news: Vec::new(),
+            elsewhere: Map::default(),
+            through: Map::default(),
+            checks: Time::ZERO,
+            of_sources: [Time::ZERO; SOURCES],
+        }
+    }
 }
 
 impl Handing {
-    /// Whether one more check of a stranger may be handed on.
-    fn may_check(&mut self, now: Time) -> bool {
+    /// Whether one more check of a stranger, who says to be at `from`, may be handed on.
+    fn may_check(&mut self, now: Time, from: IpAddr) -> bool {
+        let source = source_of(from);
+        let of_source = self.of_sources[source].max(now);
         let begins = self.checks.max(now);
-        let may = begins.since(now) < CHECKS_AT_ONCE;
+        let may = begins.since(now) < CHECKS_AT_ONCE && of_source.since(now) < CHECKS_AT_ONCE;
         if may {
             self.checks = begins + CHECK_INTERVAL;
+            self.of_sources[source] = of_source + CHECK_INTERVAL * SHARE_OF_SOURCE;
         }
         may
     }
+}
+
+/// Which of [`SOURCES`] an address counts as; of IPv6 its network, for whoever has one address there has
+/// all. Multiplying by 2^64 over the golden ratio spreads neighbours (Knuth, TAOCP vol. 3, §6.4).
+fn source_of(address: IpAddr) -> usize {
+    let bits = match address.to_canonical() {
+        IpAddr::V4(address) => u64::from(address.to_bits()),
+        IpAddr::V6(address) => (address.to_bits() >> 64) as u64,
+    };
+    (bits.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (u64::BITS - SOURCES.ilog2())) as usize
 }
 
 impl Mesh {
@@ -87,12 +121,13 @@ impl Mesh {
         worker != self.own && usize::from(worker.0) < self.outgoing.len()
     }
 
-    /// Puts a datagram into the batch of whom it is for. False when too much waits for it already.
+    /// Puts a datagram into the batch of whom it is for. False when too much waits for it already: half of
+    /// the room is for what rooms send across, which nobody would send again.
     fn hand(&mut self, to: WorkerId, datagram: Datagram<'_>, in_use: bool) -> bool {
         let Datagram { path, arrived, bytes } = datagram;
         let most = self.most_waiting;
         let (Some(batch), Ok(len)) = (self.batch(to), u16::try_from(bytes.len())) else { return false };
-        if batch.bytes.len() + bytes.len() > most {
+        if batch.bytes.len() + bytes.len() > most / 2 {
             return false;
         }
         batch.bytes.extend_from_slice(bytes);
@@ -117,7 +152,9 @@ impl Shard {
         let path = datagram.path;
         let known = self.handing.elsewhere.get(&path).copied();
         let is_stranger = known != Some(owner);
-        if datagram.bytes.len() > LONGEST_CHECK || (is_stranger && !self.handing.may_check(now)) {
+        if datagram.bytes.len() > LONGEST_CHECK
+            || (is_stranger && !self.handing.may_check(now, path.remote.ip()))
+        {
             return self.counters.drop(Drop::CheckFlood);
         }
         let is_ours = self.by_path.get(&path).is_some_and(|&link| self.is_in_use(now, link, &path));
@@ -233,12 +270,28 @@ mod tests {
     fn a_flood_of_strangers_checks_is_cut_to_a_rate_and_a_calm_second_is_not() {
         let mut handing = Handing::default();
         let second = |handing: &mut Handing, from: u64, per_milli: u64| {
-            let moments = (0..1_000).flat_map(|milli| (0..per_milli).map(move |_| from + milli));
-            moments.filter(|&at| handing.may_check(Time::from_millis(at))).count()
+            let moments =
+                (0..1_000).flat_map(|milli| (0..per_milli).map(move |number| (from + milli, number)));
+            let source = |number: u64| IpAddr::from([192, 0, 2, number as u8]);
+            moments.filter(|&(at, number)| handing.may_check(Time::from_millis(at), source(number))).count()
         };
         assert_eq!(second(&mut handing, 10_000, 4), 4_000);
         let of_flood = second(&mut handing, 20_000, 100);
         assert!((5_900..=6_100).contains(&of_flood), "a thousand at once and 5,000 a second: {of_flood}");
         assert_eq!(second(&mut handing, 30_000, 4), 4_000, "and then as before");
+    }
+
+    #[test]
+    fn whoever_floods_from_one_address_leaves_most_to_the_others() {
+        let mut handing = Handing::default();
+        let [flood, other] = [[192, 0, 2, 1], [192, 0, 2, 2]].map(IpAddr::from);
+        let (mut of_flood, mut of_other) = (0, 0);
+        for milli in 10_000..11_000 {
+            let now = Time::from_millis(milli);
+            of_flood += (0..100).filter(|_| handing.may_check(now, flood)).count();
+            of_other += usize::from(handing.may_check(now, other));
+        }
+        assert!((1_450..=1_550).contains(&of_flood), "a quarter of both: {of_flood}");
+        assert_eq!(of_other, 1_000, "the other address is not touched");
     }
 }

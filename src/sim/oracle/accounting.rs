@@ -16,7 +16,7 @@ pub struct Tally {
 }
 
 /// Why a packet × subscription may be withheld.
-const WITHHELD: [Drop; 12] = [
+const WITHHELD: [Drop; 13] = [
     Drop::Muted,
     Drop::WaitingForKeyFrame,
     Drop::BeforeTheStart,
@@ -29,6 +29,7 @@ const WITHHELD: [Drop; 12] = [
     Drop::Shed,
     Drop::OtherLayer,
     Drop::Sublayer,
+    Drop::Empty,
 ];
 
 /// Compares a shard's counters with what was seen of it.

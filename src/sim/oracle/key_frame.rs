@@ -14,11 +14,23 @@ pub struct KeyFrameOracle {
     runs: BTreeMap<SlotId, Run>,
 }
 
-/// Within a run the seat's numbers keep their distance from the published ones.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// Within a run the seat's numbers keep their distance from the published ones, unless packets of FEC are
+/// among those: they have numbers, which are left out or not.
+#[derive(Clone, Copy, Debug)]
 struct Run {
     source: (TrackId, u8),
     distance: u64,
+}
+
+impl Run {
+    fn goes_on(&self, heard: &Heard) -> bool {
+        let keeps = heard.tag.corrected || distance_of(heard) == self.distance;
+        self.source == heard.tag.source() && keeps
+    }
+}
+
+fn distance_of(heard: &Heard) -> u64 {
+    heard.index.wrapping_sub(heard.tag.index)
 }
 
 impl KeyFrameOracle {
@@ -27,11 +39,12 @@ impl KeyFrameOracle {
         if heard.tag.kind == Kind::Audio || heard.resent {
             return;
         }
-        let run = Run { source: heard.tag.source(), distance: heard.index.wrapping_sub(heard.tag.index) };
+        let run = Run { source: heard.tag.source(), distance: distance_of(heard) };
         let before = self.runs.insert(heard.slot, run);
         let starts = heard.tag.key && heard.tag.first;
-        if before != Some(run) && !starts {
-            violations.add(at, "key-frame", || format!("a run begins in the middle: {heard:?}"));
+        if !before.is_some_and(|before| before.goes_on(heard)) && !starts {
+            violations
+                .add(at, "key-frame", || format!("a run begins in the middle, after {before:?}: {heard:?}"));
         }
     }
 }

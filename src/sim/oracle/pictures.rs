@@ -65,6 +65,7 @@ mod tests {
                 first: true,
                 last: true,
                 kind: Kind::Video,
+                corrected: false,
                 layer,
             };
             let slot = SlotId(1);

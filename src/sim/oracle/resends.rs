@@ -71,6 +71,7 @@ mod tests {
                 first: true,
                 last: true,
                 kind: Kind::Video,
+                corrected: false,
                 layer: 0,
             };
             let heard = Heard { slot: SlotId(1), index, timestamp: 0, tag, picture: None, resent: true };

@@ -50,7 +50,7 @@ impl SequenceOracle {
         let sent = Sent {
             at,
             source: heard.tag.source(),
-            place: heard.tag.index,
+            place: place_of(heard),
             captured: heard.tag.captured,
             timestamp: heard.timestamp,
         };
@@ -116,11 +116,16 @@ impl Stream {
     fn check_resent(&self, at: Time, heard: &Heard, violations: &mut Violations) {
         let Some(original) = self.sent.get(&heard.index) else { return };
         let same = (original.source, original.place, original.timestamp)
-            == (heard.tag.source(), heard.tag.index, heard.timestamp);
+            == (heard.tag.source(), place_of(heard), heard.timestamp);
         if !same {
             violations.add(at, "sequence", || format!("resent as another packet: {heard:?}"));
         }
     }
+}
+
+/// Its place in the track; packets of FEC have numbers as well, and the shard may leave those out.
+fn place_of(heard: &Heard) -> u64 {
+    heard.tag.index + if heard.tag.corrected { u64::from(heard.tag.frame) } else { 0 }
 }
 
 /// What is wrong between two packets `apart` numbers apart, the earlier first.
@@ -164,6 +169,7 @@ mod tests {
             first: true,
             last: true,
             kind: Kind::Video,
+            corrected: false,
             layer: 0,
         };
         Heard { slot: SlotId(1), index, timestamp, tag, picture: None, resent: false }

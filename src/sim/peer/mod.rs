@@ -10,6 +10,7 @@ pub mod format;
 pub mod ice;
 pub mod misbehaviour;
 pub mod publisher;
+pub mod remb;
 pub mod rtcp;
 pub mod rtp;
 pub mod seat;
@@ -24,6 +25,7 @@ use arrivals::Arrivals;
 use dtls::{DtlsClient, Keys};
 use ice::IceAgent;
 use publisher::{Outgoing, Publisher, PublisherOptions};
+use remb::Remb;
 use rtcp::Message;
 use seat::{Heard, Seat, SeatOptions, Wrong};
 use srtp::Srtp;
@@ -54,6 +56,8 @@ pub struct PeerOptions {
     pub seed: u64,
     /// Whether its sound is never loud enough to be speech.
     pub quiet: bool,
+    /// Whether it tells its own estimate of what its link carries.
+    pub remb: bool,
 }
 
 /// Something that came out of the peer for whoever watches.
@@ -84,6 +88,7 @@ pub struct Peer {
     seats: Vec<Seat>,
     wide_sequence: u16,
     arrivals: Arrivals,
+    remb: Option<Remb>,
     next_report: Time,
     next_requests: Time,
     sealed: VecDeque<(Ssrc, u16, Vec<u8>)>,
@@ -107,6 +112,7 @@ impl Peer {
             seats: Vec::new(),
             wide_sequence: random.next_u32() as u16,
             arrivals: Arrivals::default(),
+            remb: options.remb.then(Remb::default),
             next_report: now + REPORT_INTERVAL,
             next_requests: Time::NEVER,
             sealed: VecDeque::new(),
@@ -288,6 +294,11 @@ impl Peer {
         if let Some(sequence) = wide.and_then(|wide| wide.try_into().ok()) {
             self.arrivals.on_packet(now, u16::from_be_bytes(sequence));
         }
+        if let Some(remb) = self.remb.as_mut().filter(|_| packet.header.ssrc == seat.options().ssrc) {
+            let clock_rate = if seat.options().kind == Kind::Audio { 48_000 } else { 90_000 };
+            let stream = (packet.header.ssrc, clock_rate);
+            remb.on_packet(now, stream, packet.header.timestamp, datagram.len());
+        }
         match seat.on_packet(now, &packet, index) {
             Ok(Some(heard)) => self.observed.push(Observed::Media(heard)),
             Ok(None) => {}
@@ -295,6 +306,10 @@ impl Peer {
         }
         if seat.is_impatient() && self.next_requests == Time::NEVER {
             self.next_requests = now + REQUEST_INTERVAL;
+        }
+        if let Some(bits_per_second) = self.remb.as_mut().and_then(|remb| remb.take(now)) {
+            let ssrcs = self.seats.iter().map(|seat| seat.options().ssrc).collect();
+            self.send_compound(&[Message::Remb { bits_per_second, ssrcs }]);
         }
     }
 
@@ -355,9 +370,9 @@ impl Peer {
         }
     }
 
-    fn send_packet(&mut self, now: Time, publisher: usize, mut packet: Outgoing) {
+    fn send_packet(&mut self, now: Time, at: usize, mut packet: Outgoing) {
         let Some(srtp) = &mut self.srtp else { return };
-        let publisher = &self.publishers[publisher];
+        let publisher = &self.publishers[at];
         let ids = publisher.options().extensions;
         let mut add = |id: Option<u8>, value: &[u8]| {
             packet.header.extensions.extend(id.map(|id| (id, value.to_vec())));
@@ -376,6 +391,8 @@ impl Peer {
         if ids.transport_cc.is_some() {
             self.wide_sequence = self.wide_sequence.wrapping_add(1);
         }
+        self.publishers[at].correct(&mut packet);
+        let publisher = &self.publishers[at];
         let sealed = srtp.seal_rtp(&packet.header, &packet.payload);
         if publisher.options().rtx_ssrc.is_none() {
             if self.sealed.len() == KEPT_SEALED {

@@ -1,13 +1,16 @@
 //! One published track: media at its pace, key frames and retransmissions on request.
 
-use super::format::{Shape, descriptor, descriptor_len};
+mod lies;
+
+use super::format::{Shape, descriptor};
 use super::rtcp::Message;
 use super::rtp::Header;
 use crate::base::id::{PayloadType, Ssrc};
 use crate::base::random::Random;
 use crate::base::{RoomId, Time, TrackId, WallClock};
-use crate::control::types::{Codec, ExtensionIds, Kind, Mid};
+use crate::control::types::{Codec, Correction, ExtensionIds, Kind, Mid};
 use crate::sim::payload::{self, TAG_LEN, Tag};
+use crate::wire::ulpfec::{MOST_PROTECTED, protect};
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -17,10 +20,12 @@ const AUDIO_INTERVAL: Duration = Duration::from_millis(20);
 const DTX_INTERVAL: Duration = Duration::from_millis(400);
 /// Fewer frames than a camera gives, so that a second of a call is cheap.
 const VIDEO_INTERVAL: Duration = Duration::from_micros(66_667);
+/// The body of a packet that does not end its picture.
+const FULL: usize = 1_000;
+/// A key frame has so many times the bytes of another picture.
+const KEY_FRAME: usize = 4;
 /// How much is kept for retransmission: some seconds of either kind.
 const KEPT: usize = 400;
-/// No server keeps packets as long as this.
-const LONG_AGO: Duration = Duration::from_millis(1_500);
 
 /// What a track is published with.
 #[derive(Clone, Debug)]
@@ -43,14 +48,27 @@ pub struct PublisherOptions {
     pub rtx_payload_type: Option<PayloadType>,
     /// The payload type of packets that carry the one before once more (RFC 2198).
     pub red_payload_type: Option<PayloadType>,
+    /// What its pictures come with that restores lost packets (RFC 5109).
+    pub correction: Option<Correction>,
     /// Ids of its header extensions.
     pub extensions: ExtensionIds,
+    /// How much it sends; otherwise little, so that a second of a call is cheap.
+    pub rate: Option<Rate>,
     /// Which of the track's encodings it is.
     pub layer: u8,
     /// Whether the track has several.
     pub is_layered: bool,
     /// The encoding's name, when it is known by that.
     pub rid: Option<Mid>,
+}
+
+/// How much an encoding of a picture sends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Rate {
+    /// Bits a second of payload.
+    pub bits_per_second: u64,
+    /// Pictures a second.
+    pub pictures: u64,
 }
 
 /// A packet to be sent: everything but the extensions that are written at the last moment.
@@ -82,6 +100,8 @@ pub struct Publisher {
     kept: VecDeque<Outgoing>,
     /// The SSRC before the present one and its next sequence number, when both are sent under.
     before: Option<(Ssrc, u16)>,
+    /// Packets of the present picture, as they were sent, for what restores them.
+    protected: Vec<Vec<u8>>,
     packets: u32,
     bytes: u32,
 }
@@ -106,6 +126,7 @@ impl Publisher {
             paused: (false, false),
             kept: VecDeque::new(),
             before: None,
+            protected: Vec::new(),
             packets: 0,
             bytes: 0,
             options,
@@ -194,49 +215,24 @@ impl Publisher {
         again
     }
 
-    /// RFC 4588 §4: the original sequence number before the original payload.
+    /// RFC 4588 §4: the original sequence number before the original payload, which has the header of
+    /// redundancy where it came with one.
     fn wrap(&mut self, mut kept: Outgoing) -> Outgoing {
         let (Some(ssrc), Some(payload_type)) = (self.options.rtx_ssrc, self.options.rtx_payload_type) else {
             return kept;
         };
+        let mut payload_type = payload_type;
+        if let Some((correction, red_rtx)) = self.options.correction.and_then(|it| Some((it, it.red_rtx?))) {
+            debug_assert_ne!(correction.ulpfec, kept.header.payload_type, "FEC is not kept");
+            kept.payload.insert(0, kept.header.payload_type.0);
+            payload_type = red_rtx;
+        }
         kept.payload.splice(0..0, kept.header.sequence.to_be_bytes());
         self.rtx_sequence = self.rtx_sequence.wrapping_add(1);
         kept.header.sequence = self.rtx_sequence;
         kept.header.ssrc = ssrc;
         kept.header.payload_type = payload_type;
         kept
-    }
-
-    /// The header of a packet that will never be: a sequence number is given away.
-    pub fn skip(&mut self, now: Time) -> Header {
-        let sequence = self.sequence;
-        self.sequence = self.sequence.wrapping_add(1);
-        self.index += 1;
-        let (payload_type, ssrc) = (self.options.payload_type, self.options.ssrc);
-        Header { sequence, payload_type, ssrc, timestamp: self.timestamp(now), ..Header::default() }
-    }
-
-    /// The header of a retransmission that will never be, when they were agreed on.
-    pub fn skip_rtx(&mut self, now: Time) -> Option<Header> {
-        let (ssrc, payload_type) = (self.options.rtx_ssrc?, self.options.rtx_payload_type?);
-        self.rtx_sequence = self.rtx_sequence.wrapping_add(1);
-        let (sequence, timestamp) = (self.rtx_sequence, self.timestamp(now));
-        Some(Header { sequence, payload_type, ssrc, timestamp, ..Header::default() })
-    }
-
-    /// Leaves out `by` sequence numbers.
-    pub fn leap(&mut self, by: u16) {
-        self.sequence = self.sequence.wrapping_add(by);
-    }
-
-    /// Goes over to another SSRC, and goes on under the present one as well.
-    pub fn take_second_ssrc(&mut self) {
-        self.before = Some((self.options.ssrc, self.sequence));
-        self.options.ssrc = Ssrc(self.random.next_u32());
-        self.options.rtx_ssrc = self.options.rtx_ssrc.map(|_| Ssrc(self.random.next_u32()));
-        // Far from the first wrap, as browsers begin: the first packets may be lost.
-        self.sequence = self.random.below(1 << 15) as u16;
-        self.kept.clear();
     }
 
     fn under_the_ssrc_before(&mut self, packets: &[Outgoing]) -> Vec<Outgoing> {
@@ -249,20 +245,24 @@ impl Publisher {
         again
     }
 
-    /// A retransmission of a packet sent long ago that has another body than it had, when
-    /// retransmissions were agreed on.
-    pub fn old_with_other_content(&mut self, now: Time) -> Option<Outgoing> {
-        self.options.rtx_ssrc?;
-        let codec = self.options.codec;
-        let (mut packet, header, tag) = self.kept.iter().rev().find_map(|kept| {
-            let header = descriptor_len(codec, &kept.payload)?;
-            let tag = payload::read(&kept.payload, header).ok()?;
-            (now.since(tag.captured) > LONG_AGO).then(|| (kept.clone(), header, tag))
-        })?;
-        let body = packet.payload.len() - header - TAG_LEN;
-        packet.payload.truncate(header);
-        payload::write(&mut packet.payload, &tag, body.checked_sub(8).unwrap_or(body + 8));
-        Some(self.wrap(packet))
+    /// Puts a packet whose header is complete into one of redundancy, when that was agreed on; the packet of
+    /// FEC that ends a picture is made here, over what was sent before it.
+    pub fn correct(&mut self, packet: &mut Outgoing) {
+        let is_again = Some(packet.header.ssrc) == self.options.rtx_ssrc;
+        let Some(correction) = self.options.correction.filter(|_| !is_again) else { return };
+        let plain = packet.header.payload_type;
+        if plain == correction.ulpfec {
+            let protected = std::mem::take(&mut self.protected);
+            let first = protected.len().saturating_sub(MOST_PROTECTED as usize);
+            let packets: Vec<&[u8]> = protected[first..].iter().map(Vec::as_slice).collect();
+            packet.payload = protect(&packets);
+        } else {
+            let mut bytes = packet.header.to_bytes();
+            bytes.extend(&packet.payload);
+            self.protected.push(bytes);
+        }
+        packet.payload.insert(0, plain.0);
+        packet.header.payload_type = correction.red;
     }
 
     /// A sender report (RFC 3550 §6.4.1), once something was sent.
@@ -301,22 +301,54 @@ impl Publisher {
     }
 
     fn capture_picture(&mut self, at: Time, out: &mut Vec<Outgoing>) {
-        self.next_at = at + VIDEO_INTERVAL;
+        let interval = self.options.rate.map(|rate| Duration::from_secs(1) / rate.pictures as u32);
+        self.next_at = at + interval.unwrap_or(VIDEO_INTERVAL);
         if self.muted || self.is_paused() {
             return;
         }
         let key = std::mem::take(&mut self.wants_key);
+        let bytes = self.picture_bytes(key);
+        let packets = bytes / FULL + 1;
+        for n in 0..packets {
+            let (first, last) = (n == 0, n + 1 == packets);
+            let shape = Shape { frame: self.frame, key, first, last };
+            let body = if last { bytes - n * FULL } else { FULL };
+            self.emit(at, &shape, last, body, out);
+        }
+        self.frame += 1;
+        if let Some(correction) = self.options.correction {
+            // What is in it is known when the headers of the others are.
+            let header = Header { payload_type: correction.ulpfec, ..self.header(at) };
+            out.push(Outgoing { header, payload: Vec::new() });
+        }
+    }
+
+    /// How large the next picture is.
+    fn picture_bytes(&mut self, key: bool) -> usize {
+        if let Some(rate) = self.options.rate {
+            let mean = (rate.bits_per_second / 8 / rate.pictures) as usize;
+            let luck = 750 + self.random.below(500) as usize;
+            return mean * luck / 1_000 * if key { KEY_FRAME } else { 1 };
+        }
         let packets = if key { 3 + self.random.below(4) } else { 1 + self.random.below(3) };
         // The lowest of several encodings is a small one.
         let is_small = self.options.layer == 0 && self.options.is_layered;
         let packets = if is_small { packets.div_ceil(3) } else { packets };
-        for n in 0..packets {
-            let (first, last) = (n == 0, n + 1 == packets);
-            let shape = Shape { frame: self.frame, key, first, last };
-            let body = if last { self.random.below(900) as usize } else { 1_000 };
-            self.emit(at, &shape, last, body, out);
-        }
-        self.frame += 1;
+        (packets - 1) as usize * FULL + self.random.below(900) as usize
+    }
+
+    /// The header of the next packet.
+    fn header(&mut self, at: Time) -> Header {
+        let header = Header {
+            marker: false,
+            payload_type: self.options.payload_type,
+            sequence: self.sequence,
+            timestamp: self.timestamp(at),
+            ssrc: self.options.ssrc,
+            extensions: Vec::new(),
+        };
+        self.sequence = self.sequence.wrapping_add(1);
+        header
     }
 
     fn emit(&mut self, at: Time, shape: &Shape, marker: bool, body: usize, out: &mut Vec<Outgoing>) {
@@ -330,20 +362,13 @@ impl Publisher {
             first: shape.first,
             last: shape.last,
             kind: self.kind(),
+            corrected: self.options.correction.is_some(),
             layer: self.options.layer,
         };
         let mut payload = descriptor(self.options.codec, shape);
         payload::write(&mut payload, &tag, body);
-        let header = Header {
-            marker,
-            payload_type: self.options.payload_type,
-            sequence: self.sequence,
-            timestamp: self.timestamp(at),
-            ssrc: self.options.ssrc,
-            extensions: Vec::new(),
-        };
+        let header = Header { marker, ..self.header(at) };
         self.index += 1;
-        self.sequence = self.sequence.wrapping_add(1);
         self.packets = self.packets.wrapping_add(1);
         self.bytes = self.bytes.wrapping_add(payload.len() as u32);
         if self.kept.len() == KEPT {
@@ -377,4 +402,4 @@ impl Publisher {
     }
 }
 
-const _: () = assert!(1_000 + TAG_LEN + 16 + 60 + 16 <= 1_200, "a full packet passes every path");
+const _: () = assert!(FULL + TAG_LEN + 16 + 60 + 16 <= 1_200, "a full packet passes every path");

@@ -92,6 +92,13 @@ pub enum Message {
         /// The whole packet.
         packet: Vec<u8>,
     },
+    /// What the peer thinks its link carries (draft-alvestrand-rmcat-remb-03 §2.2).
+    Remb {
+        /// Bits a second.
+        bits_per_second: u64,
+        /// The streams it speaks of.
+        ssrcs: Vec<Ssrc>,
+    },
     /// Anything else that is well-formed.
     Other {
         /// Packet type.
@@ -156,6 +163,14 @@ fn write_body(message: &Message, sender: Ssrc, out: &mut Vec<u8>) -> (u8, u8) {
         Message::TransportWide { packet } => {
             out.extend(&packet[4..]);
             (TRANSPORT_FEEDBACK, 15)
+        }
+        Message::Remb { bits_per_second, ssrcs } => {
+            [sender.0, 0, u32::from_be_bytes(*b"REMB")].iter().for_each(|value| word(out, *value));
+            let exponent = (64 - bits_per_second.leading_zeros()).saturating_sub(18);
+            let rate = exponent << 18 | (bits_per_second >> exponent) as u32;
+            word(out, (ssrcs.len() as u32) << 24 | rate);
+            ssrcs.iter().for_each(|ssrc| word(out, ssrc.0));
+            (PAYLOAD_FEEDBACK, 15)
         }
         Message::Other { kind, format } => {
             word(out, sender.0);

@@ -79,7 +79,7 @@ impl Plan {
         }
     }
 
-    fn stepping(name: &'static str, steps: &[(u64, u64)]) -> Plan {
+    pub(super) fn stepping(name: &'static str, steps: &[(u64, u64)]) -> Plan {
         Plan { capacity: stretches(steps), ..Plan::steady(name, 0) }
     }
 
@@ -121,7 +121,7 @@ fn value_at(stretches: &[Stretch], at: Time) -> Option<Bitrate> {
     stretches.iter().rev().find(|stretch| stretch.from <= at).map(|stretch| stretch.capacity)
 }
 
-fn stretches(steps: &[(u64, u64)]) -> Vec<Stretch> {
+pub(super) fn stretches(steps: &[(u64, u64)]) -> Vec<Stretch> {
     let stretch = |&(s, kbps): &(u64, u64)| Stretch {
         from: Time::from_millis(s * 1_000),
         capacity: Bitrate::from_kbps(kbps),

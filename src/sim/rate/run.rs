@@ -2,7 +2,7 @@
 
 use super::flow::{Flow, Kind, Packet};
 use super::plan::Plan;
-use super::score::{Score, Watch};
+use super::score::{Score, Seen, Watch};
 use super::source::{SOUND_INTERVAL, interval};
 use crate::base::Time;
 use crate::base::random::Random;
@@ -82,7 +82,13 @@ pub fn run_watched(plan: &Plan, seed: u64, mut watch: impl FnMut(Time, &[&Estima
         }
         run.happen(now, event);
     }
-    run.watch.score(plan, &run.flows.iter().flatten().collect::<Vec<_>>())
+    let seen = run.flows.iter().flatten().map(|flow| Seen {
+        longest_gap: flow.viewer.longest_gap(),
+        switches: flow.source.switches(),
+        stops: 0,
+    });
+    let seen: Vec<Seen> = seen.collect();
+    run.watch.score(plan, &seen)
 }
 
 impl Run<'_> {

@@ -1,7 +1,7 @@
 //! What a row is judged by.
 
-use super::flow::Flow;
 use super::plan::Plan;
+use super::source::wanted;
 use crate::base::{Bitrate, Time};
 use std::fmt;
 use std::time::Duration;
@@ -37,8 +37,21 @@ pub struct Score {
     pub drained: Option<Duration>,
     /// Until the top layer was shown for good after the link had come back.
     pub back: Option<Duration>,
+    /// How often a picture stood still for 100 ms and more, where the publisher's link loses packets.
+    pub stops: Option<u32>,
     /// The least and the most that one of several receivers got, by their mean, in the last half.
     pub shares: Option<(f64, f64)>,
+}
+
+/// What one receiver saw.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Seen {
+    /// The longest time its picture stood still.
+    pub(super) longest_gap: Duration,
+    /// Changes of layer.
+    pub(super) switches: u32,
+    /// How often its picture stood still for longer than anybody fails to see.
+    pub(super) stops: u32,
 }
 
 /// Watches a row.
@@ -81,7 +94,7 @@ impl Watch {
         }
     }
 
-    pub(super) fn score(mut self, plan: &Plan, flows: &[&Flow]) -> Score {
+    pub(super) fn score(mut self, plan: &Plan, seen: &[Seen]) -> Score {
         let (shrinks, returns) = turning_points(plan);
         let after = |at: Option<Time>, last: Option<Time>| {
             at.map(|at| last.map_or(Duration::ZERO, |last| last.since(at)))
@@ -93,22 +106,23 @@ impl Watch {
         let queue_p95 = percentile(&mut self.waits, 0.95);
         Score {
             name: plan.name,
-            used: self.used(plan, flows),
-            reached: self.reached(plan, flows),
+            used: self.used(plan),
+            reached: self.reached(plan),
             queue_p95,
-            longest_gap: flows.iter().map(|flow| flow.viewer.longest_gap()).max().unwrap_or_default(),
-            switches: flows.iter().map(|flow| flow.source.switches()).sum(),
+            longest_gap: seen.iter().map(|seen| seen.longest_gap).max().unwrap_or_default(),
+            switches: seen.iter().map(|seen| seen.switches).sum(),
             loss: self.lost as f64 / self.sent.max(1) as f64,
             drained,
             back: after(returns.filter(|_| layers), self.below_top),
+            stops: None,
             shares: self.shares(),
         }
     }
 
     /// What could have been had in the bin that begins at `at`.
-    fn possible(plan: &Plan, flows: &[&Flow], at: Time) -> Bitrate {
-        let here = plan.joins.iter().zip(flows).filter(|(joins, _)| **joins <= at);
-        let wanted = here.map(|(_, flow)| flow.source.wanted(plan.publisher_at(at)));
+    fn possible(plan: &Plan, at: Time) -> Bitrate {
+        let here = plan.joins.iter().filter(|joins| **joins <= at);
+        let wanted = here.map(|_| wanted(plan.content, plan.publisher_at(at)));
         let wanted = wanted.fold(Bitrate::ZERO, Bitrate::plus);
         let others = plan.cross.filter(|cross| at.as_millis() / cross.period.as_millis() as u64 % 2 == 1);
         plan.capacity_at(at).less(others.map_or(Bitrate::ZERO, |cross| cross.rate)).min(wanted)
@@ -118,21 +132,21 @@ impl Watch {
         self.arrived.iter().map(|flow| flow[bin]).sum()
     }
 
-    fn used(&self, plan: &Plan, flows: &[&Flow]) -> f64 {
+    fn used(&self, plan: &Plan) -> f64 {
         let bins = SETTLED.as_millis() / BIN_MS..plan.length.as_millis() as u64 / BIN_MS;
         let (arrived, possible) = bins.fold((0, 0), |sum, bin| {
-            let possible = Watch::possible(plan, flows, Time::from_millis(bin * BIN_MS));
+            let possible = Watch::possible(plan, Time::from_millis(bin * BIN_MS));
             (sum.0 + self.arrived_at(bin as usize), sum.1 + possible.bytes_in(Duration::from_millis(BIN_MS)))
         });
         arrived as f64 / possible.max(1) as f64
     }
 
-    fn reached(&self, plan: &Plan, flows: &[&Flow]) -> Option<Duration> {
+    fn reached(&self, plan: &Plan) -> Option<Duration> {
         let window = LOOKED_AT_MS / BIN_MS;
         let last = plan.length.as_millis() as u64 / BIN_MS;
         let reaches = |&end: &u64| {
             let arrived: u64 = (end - window..end).map(|bin| self.arrived_at(bin as usize)).sum();
-            let possible = Watch::possible(plan, flows, Time::from_millis((end - 1) * BIN_MS));
+            let possible = Watch::possible(plan, Time::from_millis((end - 1) * BIN_MS));
             let possible = possible.bytes_in(Duration::from_millis(LOOKED_AT_MS));
             arrived as f64 >= REACHED * possible as f64
         };
@@ -182,6 +196,7 @@ impl fmt::Display for Score {
         let mut notes = Vec::new();
         notes.extend(self.drained.map(|time| format!("queue short after {}", seconds(time))));
         notes.extend(self.back.map(|time| format!("top layer back after {}", seconds(time))));
+        notes.extend(self.stops.map(|stops| format!("{stops} stops of 100 ms")));
         notes.extend(self.shares.map(|(least, most)| format!("shares {least:.2} to {most:.2} of the mean")));
         if notes.is_empty() { Ok(()) } else { write!(f, "  {}", notes.join(", ")) }
     }

@@ -48,11 +48,7 @@ impl Source {
 
     /// What it can use at most, sound included.
     pub(super) fn wanted(&self, publisher: Option<Bitrate>) -> Bitrate {
-        let most = match self.content {
-            Content::Following(most) => most,
-            Content::Layers => LAYERS[2].0.times(HEADROOM / SHARE),
-        };
-        publisher.map_or(most, |publisher| publisher.min(most)).plus(sound())
+        wanted(self.content, publisher)
     }
 
     pub(super) fn want_key(&mut self) {
@@ -117,6 +113,15 @@ impl Source {
         self.wants_key = true;
         self.switches += 1;
     }
+}
+
+/// What one receiver of this can use at most, sound included.
+pub(super) fn wanted(content: Content, publisher: Option<Bitrate>) -> Bitrate {
+    let most = match content {
+        Content::Following(most) => most,
+        Content::Layers => LAYERS[2].0.times(HEADROOM / SHARE),
+    };
+    publisher.map_or(most, |publisher| publisher.min(most)).plus(sound())
 }
 
 /// The rate of sound.

@@ -11,12 +11,13 @@ const MAX_MATERIAL: usize = 2 * 32 + 2 * 12;
 pub struct SrtpKeys {
     #[zeroize(skip)]
     profile: SrtpProfile,
-    /// RFC 5764 §4.2: the client's key, the server's key, the client's salt, the server's salt.
+    /// The peer's key, our key, the peer's salt, our salt.
     material: [u8; MAX_MATERIAL],
 }
 
 impl SrtpKeys {
-    /// Keys as the DTLS exporter lays them out (RFC 5764 §4.2); `None` when their length is wrong.
+    /// Keys as the DTLS exporter lays them out for a server (RFC 5764 §4.2: the client's key, the server's,
+    /// the client's salt, the server's); `None` when their length is wrong.
     pub fn new(profile: SrtpProfile, exported: &[u8]) -> Option<SrtpKeys> {
         let (key, salt) = lengths(profile);
         if exported.len() != 2 * (key + salt) {
@@ -27,14 +28,30 @@ impl SrtpKeys {
         Some(keys)
     }
 
-    pub(super) fn from_dtls(profile: dimpl::SrtpProfile, exported: &[u8]) -> Option<SrtpKeys> {
+    /// `is_client`: we were.
+    pub(super) fn from_dtls(
+        profile: dimpl::SrtpProfile,
+        exported: &[u8],
+        is_client: bool,
+    ) -> Option<SrtpKeys> {
         let profile = match profile {
             dimpl::SrtpProfile::AEAD_AES_128_GCM => SrtpProfile::AeadAes128Gcm,
             dimpl::SrtpProfile::AEAD_AES_256_GCM => SrtpProfile::AeadAes256Gcm,
             dimpl::SrtpProfile::AES128_CM_SHA1_80 => SrtpProfile::Aes128CmSha1_80,
             _ => return None,
         };
-        SrtpKeys::new(profile, exported)
+        let mut keys = SrtpKeys::new(profile, exported)?;
+        if is_client {
+            keys.swap_sides();
+        }
+        Some(keys)
+    }
+
+    fn swap_sides(&mut self) {
+        let (key, salt) = lengths(self.profile);
+        let (keys, salts) = self.material[..2 * (key + salt)].split_at_mut(2 * key);
+        keys.rotate_left(key);
+        salts.rotate_left(salt);
     }
 
     /// What they are for.
@@ -42,17 +59,17 @@ impl SrtpKeys {
         self.profile
     }
 
-    /// Master key and salt of what the peer sends: the DTLS client's.
+    /// Master key and salt of what the peer sends.
     pub fn inbound(&self) -> (&[u8], &[u8]) {
         self.side(0)
     }
 
-    /// Master key and salt of what we send: the DTLS server's.
+    /// Master key and salt of what we send.
     pub fn outbound(&self) -> (&[u8], &[u8]) {
         self.side(1)
     }
 
-    /// All of it, as the exporter lays it out.
+    /// All of it, as the exporter lays it out for a server.
     pub fn exported(&self) -> &[u8] {
         let (key, salt) = lengths(self.profile);
         &self.material[..2 * (key + salt)]
@@ -92,5 +109,9 @@ mod tests {
         assert_eq!(keys.outbound(), (&exported[16..32], &exported[46..60]));
         assert_eq!(keys.exported(), exported);
         assert!(SrtpKeys::new(SrtpProfile::AeadAes128Gcm, &exported).is_none());
+        let of_client = SrtpKeys::from_dtls(dimpl::SrtpProfile::AES128_CM_SHA1_80, &exported, true);
+        let of_client = of_client.expect("60 bytes");
+        assert_eq!(of_client.inbound(), keys.outbound(), "the server's is what the peer sends");
+        assert_eq!(of_client.outbound(), keys.inbound());
     }
 }

@@ -1,5 +1,6 @@
 //! The DTLS server of one transport (RFC 5764, RFC 8827 §6.5): datagrams and time go in, datagrams,
-//! a deadline and at last the SRTP keys come out.
+//! a deadline and at last the SRTP keys come out. Where the peer insists on being the server, it becomes the
+//! client.
 //!
 //! It does not know where datagrams come from; ICE has decided that before. Version, ciphers and
 //! retransmission are dimpl's; here are the limits, the fingerprint and the clock.
@@ -73,6 +74,14 @@ impl DtlsServer {
         }
     }
 
+    /// Becomes the client, and begins: what it says comes out of `poll`. Before anything of the peer's came.
+    pub fn begin(&mut self, now: Time) {
+        if let Some(dtls) = &mut self.dtls {
+            dtls.set_active(true);
+        }
+        self.on_timeout(now);
+    }
+
     /// Takes a datagram. What cannot be read is dropped; what breaks the handshake shows in `poll`.
     pub fn handle(&mut self, now: Time, datagram: &[u8]) {
         self.on_timeout(now);
@@ -144,11 +153,12 @@ impl DtlsServer {
     }
 
     fn connect(&mut self, material: &[u8], profile: dimpl::SrtpProfile) -> Option<Output> {
-        let version = match self.dtls.as_ref()?.protocol_version()? {
+        let dtls = self.dtls.as_ref()?;
+        let version = match dtls.protocol_version()? {
             ProtocolVersion::DTLS1_3 => DtlsVersion::Dtls13,
             _ => DtlsVersion::Dtls12,
         };
-        match SrtpKeys::from_dtls(profile, material) {
+        match SrtpKeys::from_dtls(profile, material, dtls.is_active()) {
             Some(keys) if self.certified => {
                 self.connected = true;
                 Some(Output::Connected(version, keys))
@@ -179,5 +189,7 @@ impl std::fmt::Debug for DtlsServer {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_client;
 #[cfg(test)]
 mod tests_rsa;

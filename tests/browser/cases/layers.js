@@ -37,13 +37,18 @@ async function layers(context, { codec, mode }) {
   const frames = await framesOf(picky);
   const gap = longestGapMs(frames, began, frames.at(-1)[0]);
   const others = heightsSince(await framesOf(other), othersFrom);
-  const paused = mode ? null : await pausedWhenAllAskForLow([other, picky], publisher);
+  const paused = mode ? null : await pausedWhenAllAskFor({ quality: 'low' }, [other, picky], publisher, 2);
+  const hides = codec === 'vp8';
+  const pausedWhenHidden = hides ? await pausedWhenAllAskFor({ quality: 'auto', maxHeight: 0 }, [other, picky], publisher, 3) : null;
+  const back = hides ? await step(picky, 'high') : null;
   return {
-    codec, mode: mode ?? 'simulcast', steps, longestGapMs: Math.round(gap), otherHeights: others, paused,
+    codec, mode: mode ?? 'simulcast', steps, longestGapMs: Math.round(gap), otherHeights: others, paused, pausedWhenHidden, back,
     failures: [
       ...steps.flatMap((one) => brokenByStep(context.limits, one)),
       gap <= context.limits.mostGapOverSwitchMs || `a gap of ${Math.round(gap)} ms`,
       String(others) === String(LINES.high) || `the other receiver saw heights ${others}`,
+      pausedWhenHidden === null || String(pausedWhenHidden) === 'l,m,h' || `layers ${pausedWhenHidden} were paused when nobody watched`,
+      ...(back ? brokenByStep(context.limits, back) : []),
       paused === null || String(paused) === 'm,h' || `layers ${paused} were paused when all asked for low`,
     ].filter((failure) => failure !== true),
   };
@@ -51,7 +56,7 @@ async function layers(context, { codec, mode }) {
 
 async function step(person, quality) {
   const from = await now(person);
-  await ask(person, quality);
+  await ask(person, { quality });
   const at = await reached(person, LINES[quality], from).catch(() => null);
   if (at === null) return { quality, afterMs: null, held: false };
   await sleep(HOLD_MS);
@@ -67,17 +72,17 @@ function brokenByStep({ mostSwitchMs }, { quality, afterMs, held }) {
   ].filter((failure) => failure !== true);
 }
 
-async function pausedWhenAllAskForLow(people, publisher) {
-  for (const person of people) await ask(person, 'low');
+async function pausedWhenAllAskFor(wish, people, publisher, count) {
+  for (const person of people) await ask(person, wish);
   const paused = () => publisher.page.evaluate(() => {
     const senders = volley.pc.getSenders().map((sender) => sender.getParameters().encodings ?? []);
     return senders.flat().filter(({ rid, active }) => rid && !active).map(({ rid }) => rid);
   });
-  await until('layers are paused', async () => (await paused()).length === 2, { timeoutMs: UNWATCHED_MS }).catch(() => null);
+  await until('layers are paused', async () => (await paused()).length === count, { timeoutMs: UNWATCHED_MS }).catch(() => null);
   return paused();
 }
 
-const ask = ({ page }, quality) => page.evaluate((quality) => volley.signaling.send({ type: 'update-quality', quality }), quality);
+const ask = ({ page }, wish) => page.evaluate((wish) => volley.signaling.send({ type: 'update-quality', ...wish }), wish);
 
 // When the first picture of this height was shown of those that are shown now without a break.
 function reached(person, height, from) {

@@ -69,9 +69,12 @@ async function startSound() {
   return `unix:${socket}`;
 }
 
-const SCRIPTS = ['format', 'sound', 'painters', 'source', 'meter', 'yardstick']
+const SCRIPTS = ['format', 'sound', 'painters', 'portrait', 'source', 'meter', 'yardstick', 'detour']
   .map((name) => fs.readFileSync(new URL(`../page/${name}.js`, import.meta.url), 'utf8'))
   .join('\n');
+
+// Chromium as it was before it had script transforms.
+const OLDER = 'delete globalThis.RTCRtpScriptTransform;\n';
 
 // A window of its own for each page, since a tab behind another one paints nothing.
 // `config.id` is what the page's picture and tone say about their origin.
@@ -79,7 +82,7 @@ export async function openPage(browser, url, config, onConsole = () => {}) {
   const page = await browser.newPage({ type: 'window' });
   page.on('console', (message) => onConsole(message.text()));
   page.on('pageerror', (error) => onConsole(`uncaught: ${error.message}`));
-  await page.evaluateOnNewDocument(`globalThis.volleyTest = { config: ${JSON.stringify(config)} };\n${SCRIPTS}`);
+  await page.evaluateOnNewDocument(`globalThis.volleyTest = { config: ${JSON.stringify(config)} };\n${config.oldStreams ? OLDER : ''}${SCRIPTS}`);
   await page.goto(url, { waitUntil: 'domcontentloaded' });
   await until('test scripts in the page', () => page.evaluate(() => Boolean(globalThis.volleyTest?.yardstick)));
   return page;

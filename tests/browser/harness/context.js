@@ -18,8 +18,8 @@ export class CaseContext {
   #capture = null;
   #fixtures = null;
 
-  constructor({ name, seconds, limits, keep, server }) {
-    Object.assign(this, { name, seconds, limits, server });
+  constructor({ name, seconds, limits, keep, screens, server }) {
+    Object.assign(this, { name, seconds, limits, screens, server });
     if (keep) this.#beginEvidence(path.join(keep, name));
   }
 

@@ -15,6 +15,8 @@ export const BROWSER_ADDRESS = '10.77.0.2';
 export const SERVER_SPACE = 'server';
 const PORT = 8080;
 const RELAY = new URL('./relay.js', import.meta.url).pathname;
+const DETOUR = new URL('./detour.js', import.meta.url).pathname;
+const MEDIA_PORT = 50_000;
 
 export function buildNetwork() {
   if (process.pid !== 1) throw new Error('start the browser tests with ./scripts/e2e, which makes the namespaces');
@@ -61,6 +63,15 @@ export function addIpv6(server, own) {
   const ends = [[`ip -n ${SERVER_SPACE}`, server], ['ip', own]];
   for (const [ip, address] of ends) sh(`${ip} addr add ${address}/64 dev wire nodad`);
   return () => ends.forEach(([ip, address]) => sh(`${ip} addr del ${address}/64 dev wire`, { optional: true }));
+}
+
+// A port of the server whose datagrams take `ms` longer each way; returns port and how to end it.
+export async function addDetour(ms) {
+  const port = MEDIA_PORT + 50;
+  const words = [DETOUR, SERVER_ADDRESS, port, MEDIA_PORT, ms].map(String);
+  const detour = spawn('ip', ['netns', 'exec', SERVER_SPACE, process.execPath, ...words], { stdio: ['ignore', 'pipe', 'inherit'] });
+  await new Promise((done, fail) => detour.once('error', fail).stdout.once('data', done));
+  return { port, end: () => detour.kill() };
 }
 
 // A place for browsers behind a wire of their own, whose link can be made thin or lossy without

@@ -7,11 +7,15 @@ const ORIGIN = 'http://localhost:8080';
 const METRICS = `http://${SERVER_ADDRESS}:9090/metrics`;
 const NAMES = ['', 'Ada', 'Ben', 'Cleo', 'Dora', 'Emil', 'Fay', 'Gus'];
 
+// The page of a room; it waits in its lobby.
+export const joinUrl = (room, query) => `${ORIGIN}/r/${room}?${new URLSearchParams(query)}`;
+
 // Joins through Volley's own page; `id` is painted into the picture and sets the tone. The windows of the
 // tests are small, so pictures are asked for at their best whatever their tiles need, unless `lines` says so.
-export async function join(context, kind, id, room, { codec, mode, lines = 'all', ...config } = {}) {
+// `secret` encrypts the call end to end.
+export async function join(context, kind, id, room, { codec, mode, secret, lines = 'all', ...config } = {}) {
   const query = new URLSearchParams({ name: NAMES[id], autojoin: '1', lines, ...(codec && { codec }), ...(mode && { mode }) });
-  const page = await context.open(kind, { id, ...config }, `${ORIGIN}/r/${room}?${query}`);
+  const page = await context.open(kind, { id, ...config }, `${ORIGIN}/r/${room}?${query}${secret ? `#e2ee=${secret}` : ''}`);
   const person = { id, kind, page, name: NAMES[id] };
   await until(`${person.name} is connected`, () => isConnected(page), { timeoutMs: 15_000 });
   return person;
@@ -53,6 +57,14 @@ export async function slowestScrapeMs() {
     times.push(performance.now() - began);
   }
   return Math.ceil(Math.max(...times));
+}
+
+// A counter of the server's, all workers together.
+export async function metric(name) {
+  const text = await (await fetch(METRICS)).text();
+  const rows = text.split('\n').filter((row) => row.startsWith(`${name}{`) || row.startsWith(`${name} `));
+  if (rows.length === 0) throw new Error(`there is no metric ${name}`);
+  return rows.reduce((sum, row) => sum + Number(row.split(' ').at(-1)), 0);
 }
 
 // The server's REST interface.

@@ -4,6 +4,8 @@
 volleyTest.source = (() => {
   const format = volleyTest.format;
   let started = null;
+  // What the page has asked for.
+  const asked = [];
 
   function start() {
     started ??= { video: startPicture(), audio: startTone() };
@@ -63,13 +65,25 @@ volleyTest.source = (() => {
   }
 
   async function getUserMedia(constraints = {}) {
+    asked.push(constraints);
     // Somebody without camera and microphone, who only listens.
     if (volleyTest.config.listens) throw new DOMException('there is no such device', 'NotFoundError');
+    const refusal = volleyTest.config.refuses;
+    if (refusal && (refusal.only === undefined || constraints[refusal.only])) throw new DOMException('as the test asks', refusal.name);
+    if (volleyTest.config.portrait) return portrayed(constraints);
     const { video, audio } = start();
     if (volleyTest.config.delayCameraMs) await new Promise((done) => setTimeout(done, volleyTest.config.delayCameraMs));
     const tracks = [];
     if (constraints.audio) tracks.push(audio.track.clone());
     if (constraints.video) tracks.push(video.track.clone());
+    return new MediaStream(tracks);
+  }
+
+  // For pictures of the page: a face instead of the blocks that the meter reads.
+  function portrayed({ audio, video }) {
+    const tracks = [];
+    if (audio) tracks.push(start().audio.track.clone());
+    if (video) tracks.push(volleyTest.portrait.film(volleyTest.config.portrait, { width: 960, height: 540, fps: 12 }).track);
     return new MediaStream(tracks);
   }
 
@@ -81,6 +95,9 @@ volleyTest.source = (() => {
     return { getReceivers: () => mirrored.map(({ receiver }) => receiver), getTransceivers: () => mirrored };
   }
 
-  if (navigator.mediaDevices) navigator.mediaDevices.getUserMedia = getUserMedia;
-  return { start, stall, speak, mirror, getUserMedia };
+  if (navigator.mediaDevices) {
+    navigator.mediaDevices.getUserMedia = getUserMedia;
+    navigator.mediaDevices.getDisplayMedia = async () => new MediaStream([volleyTest.portrait.slide().track]);
+  }
+  return { asked, start, stall, speak, mirror, getUserMedia };
 })();

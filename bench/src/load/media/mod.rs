@@ -3,12 +3,14 @@
 //! Knows no RTP and no network: a source says when its next packet is due and how large it is.
 
 mod audio;
+mod layers;
 mod video;
 
 pub(super) use audio::AudioSource;
+pub(crate) use layers::size;
 pub(super) use video::VideoSource;
 
-use crate::signal::Kind;
+use crate::signal::{Kind, Layer};
 use std::time::Duration;
 use volley::base::Time;
 use volley::base::random::Random;
@@ -18,7 +20,7 @@ use volley::base::random::Random;
 pub(crate) struct MediaModel {
     /// Its sound.
     pub(crate) audio: AudioModel,
-    /// Its picture.
+    /// Its picture, where it is sent in one encoding; how its layers are is settled.
     pub(crate) video: VideoModel,
 }
 
@@ -111,18 +113,35 @@ pub(super) enum Source {
     Video(VideoSource),
 }
 
+/// What a source's chance follows from.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Seeds {
+    /// Its sizes and pauses.
+    pub(super) own: u64,
+    /// When its camera takes pictures: the same for all layers of one.
+    pub(super) camera: u64,
+}
+
 impl Source {
     /// A source that begins at a random phase, so that no two publishers are in step.
-    pub(super) fn new(kind: Kind, model: &MediaModel, seed: u64, now: Time) -> Source {
-        let mut random = Random::new(seed);
+    pub(super) fn new(
+        kind: Kind,
+        layer: Option<Layer>,
+        model: &MediaModel,
+        seeds: Seeds,
+        now: Time,
+    ) -> Source {
+        let mut random = Random::new(seeds.own);
         match kind {
             Kind::Audio => {
                 let start = now + random_below(&mut random, audio::FRAME);
                 Source::Audio(AudioSource::new(model.audio, random, start))
             }
             Kind::Video => {
-                let start = now + random_below(&mut random, video::interval(&model.video));
-                Source::Video(VideoSource::new(model.video, random, start))
+                let mut camera = Random::new(seeds.camera);
+                let between = video::interval(&layers::camera(layer, &model.video));
+                let start = now + random_below(&mut camera, between);
+                Source::Video(VideoSource::new(layers::model(layer, &model.video), random, start))
             }
         }
     }
@@ -147,6 +166,15 @@ impl Source {
     pub(super) fn want_key_frame(&mut self) {
         if let Source::Video(source) = self {
             source.want_key_frame();
+        }
+    }
+
+    /// A picture stops behind the frame that is under way, or goes on with a key frame. True when that
+    /// is new.
+    pub(super) fn pause(&mut self, paused: bool, now: Time) -> bool {
+        match self {
+            Source::Audio(_) => false,
+            Source::Video(source) => source.pause(paused, now),
         }
     }
 }

@@ -40,6 +40,7 @@ pub(in crate::load) struct VideoSource {
     mean: f64,
     next_frame: Time,
     frames: u32,
+    paused: bool,
     key_wanted: bool,
     last_key: Option<Time>,
     /// Bytes that key frames were over their share.
@@ -71,6 +72,7 @@ impl VideoSource {
             mean: bytes_per_second * interval.as_secs_f64(),
             next_frame: start,
             frames: 0,
+            paused: false,
             key_wanted: true,
             last_key: None,
             debt: 0.0,
@@ -85,16 +87,28 @@ impl VideoSource {
         self.key_wanted = true;
     }
 
+    pub(super) fn pause(&mut self, paused: bool, now: Time) -> bool {
+        if std::mem::replace(&mut self.paused, paused) == paused {
+            return false;
+        }
+        if !paused {
+            self.skip_to(now);
+            (self.key_wanted, self.last_key, self.debt) = (true, None, 0.0);
+        }
+        true
+    }
+
     pub(super) fn next_deadline(&self) -> Time {
+        let next_frame = if self.paused { Time::NEVER } else { self.next_frame };
         match self.queue.front() {
             Some(_) if self.allowance > 0 => Time::ZERO,
-            Some(_) => self.next_burst.min(self.next_frame),
-            None => self.next_frame,
+            Some(_) => self.next_burst.min(next_frame),
+            None => next_frame,
         }
     }
 
     pub(super) fn poll(&mut self, now: Time) -> Option<Outline> {
-        while self.next_frame <= now {
+        while !self.paused && self.next_frame <= now {
             self.capture(now);
         }
         if self.allowance == 0 {
@@ -118,7 +132,7 @@ impl VideoSource {
 
     fn capture(&mut self, now: Time) {
         if now.since(self.next_frame) > LATEST {
-            self.next_frame = now;
+            return self.skip_to(now);
         }
         let captured = self.next_frame;
         self.next_frame += self.interval;
@@ -128,6 +142,12 @@ impl VideoSource {
         let packets = bytes.div_ceil(MAX_PAYLOAD) as u16;
         self.queue.push_back(Frame { number: self.frames, captured, key, bytes, packets, sent: 0 });
         self.frames = self.frames.wrapping_add(1);
+    }
+
+    /// Passes over what the camera took before `now`, and keeps its beat: layers stay in step.
+    fn skip_to(&mut self, now: Time) {
+        let missed = now.since(self.next_frame).as_nanos().div_ceil(self.interval.as_nanos().max(1));
+        self.next_frame += self.interval * missed as u32;
     }
 
     fn key_frame_bytes(&mut self, captured: Time) -> f64 {
@@ -256,6 +276,35 @@ mod tests {
             sent.iter().filter(|(_, outline)| outline.first && outline.key_frame).count()
         };
         assert_eq!((keys(&first), keys(&second), keys(&later)), (1, 0, 1));
+    }
+
+    #[test]
+    fn a_paused_picture_ends_with_a_whole_frame_and_goes_on_with_a_key_frame_on_the_beat() {
+        let mut source = source(1_200_000);
+        let before = run(&mut source, Time::from_millis(1_002));
+        assert!(!before.last().expect("it was sending").1.marker, "a frame is under way");
+        assert!(
+            source.pause(true, Time::from_millis(1_002)) && !source.pause(true, Time::from_millis(1_002))
+        );
+        let rest = run(&mut source, Time::from_millis(60_000));
+        assert!(rest.last().is_some_and(|(at, last)| last.marker && *at < Time::from_millis(1_050)));
+        assert_eq!(rest.iter().filter(|(_, outline)| outline.first).count(), 0);
+        assert_eq!(source.next_deadline(), Time::NEVER);
+        assert!(source.pause(false, Time::from_millis(60_010)));
+        let after = run(&mut source, Time::from_millis(61_000));
+        let (at, first) = after[0];
+        assert!(first.first && first.key_frame && first.frame == before.last().unwrap().1.frame + 1);
+        assert_eq!(first.captured.as_nanos() % interval(&VideoModel::default()).as_nanos() as u64, 0);
+        assert!((60_010..60_044).contains(&at.as_millis()), "{at:?}");
+    }
+
+    #[test]
+    fn a_source_that_is_far_too_late_goes_on_from_now_and_on_the_beat() {
+        let mut source = source(1_200_000);
+        assert_eq!(source.poll(Time::from_millis(10_000)), None, "it waits for the next picture");
+        let due = source.next_deadline();
+        assert!(due >= Time::from_millis(10_000) && due < Time::from_millis(10_034), "{due:?}");
+        assert_eq!(due.as_nanos() % interval(&VideoModel::default()).as_nanos() as u64, 0);
     }
 
     #[test]

@@ -74,6 +74,7 @@ fn sending(&publish: &Publish) -> Sending {
         mid: None,
         transport_cc: None,
         audio_level: None,
+        rids: None,
     }
 }
 

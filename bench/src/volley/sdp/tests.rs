@@ -13,8 +13,8 @@ fn local() -> Credentials {
 
 fn wish(watch: u32, publishes: bool) -> Wish {
     let publish = [
-        Publish { kind: Kind::Audio, ssrc: 11, rtx_ssrc: None },
-        Publish { kind: Kind::Video, ssrc: 12, rtx_ssrc: Some(13) },
+        Publish { kind: Kind::Audio, layer: None, ssrc: 11, rtx_ssrc: None },
+        Publish { kind: Kind::Video, layer: None, ssrc: 12, rtx_ssrc: Some(13) },
     ];
     Wish {
         person: Person { room: 3, number: 4 },
@@ -93,6 +93,7 @@ fn answer(offer: &server::Offer) -> String {
         is_bundle: true,
         ice: &ice,
         fingerprint: &fingerprint,
+        role: volley::control::types::DtlsRole::Server,
         candidates: &candidates,
         cname: "cname",
         max_bitrate: None,
@@ -133,4 +134,49 @@ fn a_rejected_line_is_an_error_that_names_it() {
     let error = Answer::parse(&text).and_then(|answer| answer.agree(&offer, reached)).err();
     assert!(error.is_some_and(|error| error.to_string().contains("m-line 1")));
     assert!(Answer::parse("v=0\r\n").is_err());
+}
+
+/// Who publishes a picture in layers, and sound.
+fn layered() -> Wish {
+    let layers = Layer::ALL.map(|layer| {
+        let ssrc = 20 + 2 * layer.place() as u32;
+        Publish { kind: Kind::Video, layer: Some(layer), ssrc, rtx_ssrc: Some(ssrc + 1) }
+    });
+    let sound = Publish { kind: Kind::Audio, layer: None, ssrc: 11, rtx_ssrc: None };
+    Wish { publish: [&[sound], &layers[..]].concat(), ..wish(0, false) }
+}
+
+#[test]
+fn layers_are_offered_by_name_and_without_sources() {
+    let offer = read(&layered());
+    assert_eq!(offer.sections.len(), 2);
+    let picture = offer.sections[1].rtp.as_ref().expect("it can take part");
+    let rids: Vec<_> =
+        picture.encodings.iter().map(|one| one.rid.map(|rid| rid.to_string()).unwrap_or_default()).collect();
+    assert_eq!(rids, ["l", "m", "h"]);
+    assert!(picture.encodings.iter().all(|one| one.ssrc.is_none() && one.rtx_ssrc.is_none()));
+    let uris: Vec<&str> = picture.extensions.iter().map(|extension| extension.uri).collect();
+    assert!(uris.contains(&RID.1) && uris.contains(&REPAIRED_RID.1), "{uris:?}");
+    assert_eq!(offer.sections[0].rtp.as_ref().map(|sound| sound.extensions.len()), Some(2));
+}
+
+#[test]
+fn an_answer_to_layers_says_under_which_ids_they_are_told_apart() {
+    let (wish, local) = (layered(), local());
+    let offer = Offer::new(&wish, &local).expect("it is small enough");
+    let text = answer(&read(&wish));
+    let agree = |text: &str| {
+        let reached = "10.0.0.1:8080".parse().expect("an address");
+        Answer::parse(text).and_then(|answer| answer.agree(&offer, reached))
+    };
+    let agreed = agree(&text).expect(&text);
+    let [sound, layers @ ..] = &agreed.sends[..] else { panic!("{:?}", agreed.sends) };
+    assert_eq!(sound.rids, None);
+    assert_eq!(layers.len(), 3);
+    for (layer, sending) in Layer::ALL.into_iter().zip(layers) {
+        assert_eq!((sending.publish.layer, sending.rids), (Some(layer), Some((RID.0, REPAIRED_RID.0))));
+        assert_eq!(sending.mid, Some((MID.0, "1".to_owned())));
+    }
+    let refusal = agree(&text.replace("recv l;m;h", "recv l;m")).err().map(|error| error.to_string());
+    assert!(refusal.is_some_and(|why| why.contains("\"h\"")));
 }

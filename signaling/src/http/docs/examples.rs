@@ -3,11 +3,11 @@
 
 use crate::access::Pass;
 use crate::protocol::{
-    LayerView, MediaKind, MediaPath, ParticipantView, Quality, Receive, ServerMessage, SignalKind, SlotView,
-    TrackSource, TrackView,
+    IceServerView, LayerView, MediaKind, MediaPath, ParticipantView, Quality, Receive, ServerMessage,
+    SignalKind, SlotView, TrackSource, TrackView,
 };
 
-pub(super) const FROM_PAGES: [&str; 12] = [
+pub(super) const FROM_PAGES: [&str; 13] = [
     r#"{"type":"join","roomId":"room-123","participantName":"John Doe"}"#,
     r#"{"type":"offer","roomId":"room-123","sdp":"v=0…","sources":{"0":"microphone","1":"camera"},"muted":["0"]}"#,
     r#"{"type":"start-screen-share","roomId":"room-123","sdp":"v=0…"}"#,
@@ -17,6 +17,7 @@ pub(super) const FROM_PAGES: [&str; 12] = [
     r#"{"type":"unmute","trackId":"17"}"#,
     r#"{"type":"pin","participantId":"12"}"#,
     r#"{"type":"chat","text":"Good morning"}"#,
+    r#"{"type":"raise-hand","raised":true}"#,
     r#"{"type":"signal","participantId":"12","kind":"offer","data":"v=0…"}"#,
     r#"{"type":"update-quality","quality":"high","slot":"3","maxHeight":360}"#,
     r#"{"type":"leave"}"#,
@@ -34,6 +35,7 @@ pub(super) fn from_server() -> Vec<ServerMessage> {
         participant_id: text("12"),
         participant_name: text("Jane"),
         hidden: false,
+        hand_raised: false,
         tracks: vec![microphone.clone()],
     };
     vec![
@@ -44,6 +46,8 @@ pub(super) fn from_server() -> Vec<ServerMessage> {
             resume_token: text("x5mE0fKqTR2…"),
             resumed: false,
             mode: MediaPath::Sfu,
+            e2ee: false,
+            key_epoch: 0,
             ice_servers: vec![],
             grants: Pass::default().grants,
             recording: Some(text("1767225600000-42")),
@@ -54,6 +58,7 @@ pub(super) fn from_server() -> Vec<ServerMessage> {
         ServerMessage::Answer { sdp: text("v=0…"), tracks: vec![microphone.clone()] },
         ServerMessage::ParticipantJoined { participant_id: text("12"), participant_name: text("Jane") },
         ServerMessage::ParticipantLeft { participant_id: text("12") },
+        ServerMessage::KeyEpoch { key_epoch: 3 },
         ServerMessage::ParticipantHidden { participant_id: text("12"), hidden: true },
         ServerMessage::ActiveSpeakers { participant_ids: vec![text("12"), text("20")] },
         ServerMessage::TrackPublished { participant_id: text("12"), track: microphone },
@@ -71,12 +76,14 @@ pub(super) fn from_server() -> Vec<ServerMessage> {
             participant_name: text("Jane"),
             text: text("Good morning"),
         },
+        ServerMessage::HandRaised { participant_id: text("12"), raised: true },
         ServerMessage::Quality {
             quality: Quality::High,
             track_id: None,
             slot: Some(text("3")),
             max_height: Some(360),
         },
+        ServerMessage::IceServers { ice_servers: vec![relay()] },
         ServerMessage::ModeChanged { mode: MediaPath::Mesh },
         ServerMessage::Signal {
             participant_id: text("12"),
@@ -89,6 +96,12 @@ pub(super) fn from_server() -> Vec<ServerMessage> {
         },
         ServerMessage::error("room-full", "5 people are in this room, and it takes no more; try again later"),
     ]
+}
+
+fn relay() -> IceServerView {
+    let [url, username, credential] =
+        ["turn:turn.example.org:3478", "1767225600:20", "3QkDAyvPZ…"].map(str::to_owned);
+    IceServerView { urls: vec![url], username: Some(username), credential: Some(credential) }
 }
 
 fn slots() -> Vec<SlotView> {

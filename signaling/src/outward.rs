@@ -1,0 +1,62 @@
+//! HTTP to others: webhooks, certificates, traces. One way to trust, and one way to tell what went wrong.
+
+use axum::body::{Bytes, HttpBody};
+use axum::http::Response;
+use http_body_util::{BodyExt as _, Limited};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use std::error::Error;
+use tokio_rustls::rustls::crypto::aws_lc_rs;
+use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+
+/// Speaks HTTP/1.1 with whoever a URL names, over TLS where it says so.
+pub(crate) type Client<B> = legacy::Client<HttpsConnector<HttpConnector>, B>;
+
+/// What is read of an answer: whoever sends more has nothing that concerns us.
+const MOST_READ: usize = 1 << 20;
+
+/// TLS trusts what the machine trusts. Reading its certificates takes a while: once for each use.
+pub(crate) fn client<B>() -> Client<B>
+where
+    B: HttpBody + Send,
+    B::Data: Send,
+{
+    let provider = aws_lc_rs::default_provider();
+    let builder = match HttpsConnectorBuilder::new().with_provider_and_native_roots(provider.clone()) {
+        Ok(builder) => builder,
+        Err(error) => {
+            tracing::error!(%error, "this machine has no certificates to trust: requests over https will fail");
+            let config = ClientConfig::builder_with_provider(provider.into())
+                .with_safe_default_protocol_versions()
+                .expect("the provider knows TLS 1.2 and 1.3")
+                .with_root_certificates(RootCertStore::empty())
+                .with_no_client_auth();
+            HttpsConnectorBuilder::new().with_tls_config(config)
+        }
+    };
+    legacy::Client::builder(TokioExecutor::new()).build(builder.https_or_http().enable_http1().build())
+}
+
+/// The whole of an answer.
+pub(crate) async fn whole<B>(answer: Response<B>) -> Result<Response<Bytes>, String>
+where
+    B: HttpBody,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    let (head, body) = answer.into_parts();
+    let body = Limited::new(body, MOST_READ).collect().await.map_err(|error| chain(&*error))?;
+    Ok(Response::from_parts(head, body.to_bytes()))
+}
+
+/// The library's own words are "client error (Connect)"; the cause stands behind.
+pub(crate) fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text = format!("{text}: {cause}");
+        next = cause.source();
+    }
+    text
+}

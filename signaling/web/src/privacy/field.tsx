@@ -1,0 +1,29 @@
+/** In the lobby: whether the call is to be encrypted. What it is encrypted with stands in the link. */
+import { useState } from "preact/hooks";
+import { generatePassphrase, transformWay } from "volley-client";
+import { useApp, useChanges } from "../view/app.ts";
+import { t } from "../words.ts";
+import { keepSecret, readSecret } from "./secret.ts";
+
+export function PrivacyField() {
+  const { call } = useApp();
+  useChanges(call);
+  const [isOn, turn] = useState(() => readSecret(location.hash) !== null);
+  if (call.phase !== "lobby") return null;
+  const change = ({ currentTarget }: { currentTarget: HTMLInputElement }) => {
+    keepSecret(currentTarget.checked ? generatePassphrase() : null);
+    turn(currentTarget.checked);
+    // The link to copy is another one now.
+    call.changed();
+  };
+  const canEncrypt = transformWay() !== null;
+  return (
+    <label class="check">
+      <input type="checkbox" checked={isOn} disabled={!canEncrypt} onChange={change} />
+      <span>
+        {t("e2ee.field")}
+        <span class="dim">{t(canEncrypt ? "e2ee.field-about" : "e2ee.unsupported")}</span>
+      </span>
+    </label>
+  );
+}

@@ -1,0 +1,132 @@
+/**
+ * Who is where on the stage: the order of people, who is pinned, who speaks, which page is open; and what
+ * of it is received. Tiles out of sight are not.
+ */
+import { linesOf, type Room } from "volley-client";
+import type { Speakers } from "../media/speakers.ts";
+import type { Call } from "./call.ts";
+import { Changes } from "./changes.ts";
+import type { Preferences } from "./preferences.ts";
+import { heard, pictures, type TileModel, tilesOf } from "./roster.ts";
+import { inOrder, type Scene } from "./scene.ts";
+
+/** How often loudness is looked at: fast enough for a ring around a tile to feel alive. */
+const LISTEN_EVERY_MS = 200;
+/** Loudness (0 to 1) of a voice near a microphone, above a room's noise. */
+const VOICE = 0.01;
+/** So many pairs of seats are made at once: each step costs a negotiation, each seat some memory. */
+const SEAT_STEPS = [9, 16, 25, 49];
+
+export interface StageParts {
+  room: Room;
+  call: Call;
+  preferences: Preferences;
+  speakers: Speakers;
+  ownTile: () => TileModel;
+  /** Without, every picture is sent at its best, and nobody asks for further seats. */
+  saves: boolean;
+}
+
+export class Stage extends Changes {
+  /** The key of the tile that is large, whatever happens. */
+  pinned: string | null = null;
+  page = 0;
+  /** How many there are. */
+  pages = 1;
+  speaking: ReadonlySet<string> = new Set();
+  /** Of the others, who spoke last. */
+  speaker: string | null = null;
+  #parts;
+  #order: string[] = [];
+  /** How many people the first page has. */
+  #places = Infinity;
+  #listening: ReturnType<typeof setInterval> | null = null;
+
+  constructor(parts: StageParts) {
+    super();
+    this.#parts = parts;
+    parts.call.onChange(() => this.#update());
+  }
+
+  /** All there are, screens first, then this person. */
+  get tiles(): TileModel[] {
+    const others = tilesOf(this.#parts.room, this.#order);
+    const people = others.findIndex(({ screen }) => !screen);
+    others.splice(people < 0 ? others.length : people, 0, this.#parts.ownTile());
+    return others;
+  }
+
+  /** Pins a tile, or frees it. */
+  pin(key: string | null): void {
+    const { room } = this.#parts;
+    this.pinned = this.pinned === key ? null : key;
+    const tile = this.tiles.find((one) => one.key === this.pinned);
+    room.pin(tile && !tile.self ? tile.participantId : null);
+    this.changed();
+  }
+
+  turn(pages: number): void {
+    this.page = Math.max(0, this.page + pages);
+    this.changed();
+  }
+
+  /** This is on the stage now, and so large. Asks for as much of each picture, and for nothing else. */
+  shows({ placed, page, pages }: Scene): void {
+    const { room, preferences, saves } = this.#parts;
+    const isNews = page !== this.page || pages !== this.pages;
+    [this.page, this.pages] = [page, pages];
+    if (isNews) this.changed();
+    if (page === 0) this.#places = pages > 1 ? placed.filter(({ tile }) => !tile.self && !tile.screen).length : Infinity;
+    if (!saves) return;
+    const isSilentFilm = preferences.all.received === "sound";
+    const lines = new Map(pictures(room.seats).map((seat) => [seat, 0]));
+    for (const { tile, rect } of placed) {
+      if (tile.seat !== null && !isSilentFilm) lines.set(tile.seat, linesOf(rect, window.devicePixelRatio));
+    }
+    room.setLines(lines);
+    const others = placed.filter(({ tile }) => !tile.self).length;
+    // On other pages are people, too, and a picture needs a seat to come back to.
+    const useful = page > 0 ? room.participants.size : others;
+    const step = SEAT_STEPS.find((seats) => seats >= useful) ?? SEAT_STEPS.at(-1) ?? 0;
+    if (!isSilentFilm && room.mode === "sfu") room.wantSeats(step);
+  }
+
+  /** Sees to it that everybody who is heard is heard. */
+  #update(): void {
+    const { room, call, speakers } = this.#parts;
+    if (call.phase !== "call") return this.#close();
+    this.#listening ??= setInterval(() => this.#listen(), LISTEN_EVERY_MS);
+    this.#order = inOrder(this.#order, [...room.participants.keys()], room.speakers, this.#places);
+    this.speaker = room.speakers.find((id) => room.participants.has(id)) ?? this.speaker;
+    speakers.keep(new Set(room.seats.map(({ id }) => id)));
+    for (const { id, participantId } of room.seats) {
+      const track = participantId === null ? null : room.trackOf(id);
+      if (track?.kind === "audio") speakers.play(id, track);
+    }
+    this.changed();
+  }
+
+  #close(): void {
+    if (this.#listening === null) return;
+    clearInterval(this.#listening);
+    this.#listening = null;
+    this.#parts.speakers.close();
+    this.#order = [];
+    this.#places = Infinity;
+    this.pinned = this.speaker = null;
+    this.page = 0;
+    this.pages = 1;
+    this.changed();
+  }
+
+  #listen(): void {
+    const { room, call } = this.#parts;
+    const loud = [...heard(room.seats)].filter(([seat]) => room.loudnessOf(seat) > VOICE).map(([, id]) => id);
+    const speaking = new Set(loud);
+    if (room.speakers.includes(call.self.id)) speaking.add(call.self.id);
+    const isSame = speaking.size === this.speaking.size && [...speaking].every((id) => this.speaking.has(id));
+    if (isSame) return;
+    this.speaking = speaking;
+    this.changed();
+  }
+}

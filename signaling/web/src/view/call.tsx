@@ -1,0 +1,76 @@
+/** The call: the stage, and everything within a thumb's reach around it. */
+import { useLayoutEffect, useRef } from "preact/hooks";
+import { linkOf } from "../state/link.ts";
+import { t } from "../words.ts";
+import { useApp, useChanges } from "./app.ts";
+import { Bar } from "./bar.tsx";
+import { CopyButton } from "./buttons.tsx";
+import { ChatPanel } from "./chat.tsx";
+import { EXTRAS } from "./extras.ts";
+import { Icon } from "./icon.tsx";
+import { InsidePanel } from "./inside.tsx";
+import { Pages } from "./pages.tsx";
+import { PeoplePanel } from "./people.tsx";
+import { StageView } from "./stage.tsx";
+import { Tools } from "./tools.tsx";
+
+const PANELS = { chat: ChatPanel, people: PeoplePanel, inside: InsidePanel };
+
+export function CallView({ most }: { most: number | null }) {
+  const { screen } = useApp();
+  useChanges(screen);
+  const Panel = screen.panel && PANELS[screen.panel];
+  return (
+    <main id="call" class={screen.panel ? "with-panel" : ""}>
+      <Header />
+      <StageView most={most} />
+      <Bar />
+      <Tools />
+      {Panel && (
+        <aside class="panel" aria-label={t(screen.panel ?? "chat")}>
+          <Panel />
+        </aside>
+      )}
+    </main>
+  );
+}
+
+function Header() {
+  const { room, call } = useApp();
+  useChanges(call);
+  const title = useRef<HTMLHeadingElement>(null);
+  useLayoutEffect(() => title.current?.focus(), []);
+  return (
+    <header>
+      <h1 tabIndex={-1} ref={title}>
+        <Icon name="volley" />
+        <span class="visually-hidden">{t("room")}</span> <span id="room-name">{room.roomId}</span>
+      </h1>
+      <CopyButton link={linkOf(room.roomId ?? "")} />
+      {EXTRAS.header.map((Extra, index) => <Extra key={index} />)}
+      {call.isRecording && (
+        <span class="recording" role="status">
+          <i aria-hidden="true" />
+          {t("recording")}
+        </span>
+      )}
+      <Pages class="narrow-only" />
+    </header>
+  );
+}
+
+/** What stands at the head of every panel. */
+export function PanelHead({ title, count }: { title: string; count?: number }) {
+  const { screen } = useApp();
+  return (
+    <div class="panel-head">
+      <h2>
+        {title}
+        {count !== undefined && <span class="dim"> {count}</span>}
+      </h2>
+      <button type="button" class="quiet square" aria-label={t("close")} title={t("close")} onClick={() => screen.closePanel()}>
+        <Icon name="close" />
+      </button>
+    </div>
+  );
+}

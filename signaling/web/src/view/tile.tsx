@@ -1,0 +1,104 @@
+/** One tile: a picture or initials, a name, and marks. */
+import { useState } from "preact/hooks";
+import type { Mark } from "../inside/marks.ts";
+import type { Rect } from "../state/layout.ts";
+import { hueOf, initialsOf } from "../state/names.ts";
+import type { TileModel } from "../state/roster.ts";
+import { t } from "../words.ts";
+import { EXTRAS } from "./extras.ts";
+import { Icon } from "./icon.tsx";
+import { Video } from "./video.tsx";
+
+/** Tiles with a side shorter than this, in CSS pixels, have no room for large letters. */
+const SMALL = 120;
+
+export interface TileProps {
+  tile: TileModel;
+  rect: Rect;
+  track: MediaStreamTrack | null;
+  large: boolean;
+  pinned: boolean;
+  speaking: boolean;
+  mirrored: boolean;
+  mark: Mark;
+  onPin: () => void;
+}
+
+export function Tile({ tile, rect, track, large, pinned, speaking, mirrored, mark, onPin }: TileProps) {
+  const [live, setLive] = useState(false);
+  const seen = (isSeen: boolean) => {
+    setLive(isSeen);
+    const { participantId, screen } = tile;
+    if (isSeen && !tile.self) performance.mark("volley-first-frame", { detail: { participantId, screen } });
+  };
+  const { x, y, width, height } = rect;
+  const isLive = live && track !== null;
+  const states = {
+    tile: true,
+    self: tile.self,
+    screen: tile.screen,
+    live: isLive,
+    muted: tile.muted,
+    away: tile.hidden,
+    hand: tile.hand,
+    large,
+    pinned,
+    speaking,
+    mirrored: tile.self && mirrored,
+    small: Math.min(width, height) < SMALL,
+  };
+  const name = nameOf(tile);
+  const place = { transform: `translate(${x}px, ${y}px)`, width: `${width}px`, height: `${height}px`, "--hue": String(hueOf(tile.name)) };
+  return (
+    <li class={classesOf(states)} data-participant={tile.participantId} aria-label={describe(tile, isLive, mark, pinned)} style={place}>
+      <div class="avatar" aria-hidden="true">{initialsOf(tile.name)}</div>
+      <Video track={track} onSeen={seen} />
+      {!tile.self && EXTRAS.tile.map((Extra, index) => <Extra key={index} participantId={tile.participantId} />)}
+      <div class="plate" aria-hidden="true">
+        {tile.muted && <span class="mic-mark"><Icon name="mic-off" /></span>}
+        {tile.screen && <Icon name="share" />}
+        <span class="name">{name}</span>
+        {mark !== "good" && <Bars mark={mark} />}
+      </div>
+      {tile.hand && <span class="raised" aria-hidden="true"><Icon name="hand" /></span>}
+      {tile.hidden && <span class="lost" aria-hidden="true">{t("tile.lost")}</span>}
+      <button type="button" class="pin" aria-label={t(pinned ? "unpin" : "pin", { name })} title={t(pinned ? "unpin" : "pin", { name })} aria-pressed={pinned} onClick={onPin}>
+        <Icon name={pinned ? "pin-off" : "pin"} />
+      </button>
+    </li>
+  );
+}
+
+export function Bars({ mark }: { mark: Mark }) {
+  return (
+    <span class={`bars ${mark}`}>
+      <i />
+      <i />
+      <i />
+    </span>
+  );
+}
+
+export function nameOf({ name, self, screen }: TileModel): string {
+  if (screen) return t("screen-of", { name });
+  return self ? t("you", { name }) : name;
+}
+
+function describe(tile: TileModel, isLive: boolean, mark: Mark, pinned: boolean): string {
+  const { name, self, screen, muted, hidden, hand } = tile;
+  if (screen) return nameOf(tile);
+  const marks = [
+    self && t("tile.you"),
+    hand && t("tile.hand"),
+    muted && t("tile.muted"),
+    !isLive && t("tile.no-picture"),
+    hidden && t("tile.lost"),
+    mark !== "good" && t(`tile.${mark}`),
+    pinned && t("tile.pinned"),
+  ];
+  return [name, ...marks.filter(Boolean)].join(", ");
+}
+
+function classesOf(states: Record<string, boolean>): string {
+  return Object.keys(states).filter((name) => states[name]).join(" ");
+}

@@ -1,0 +1,209 @@
+// Every screen of the page as a picture, for people to look at: with drawn faces in the tiles, in both
+// themes, on a laptop and on a phone held both ways, and with everything that can go wrong.
+import fs from 'node:fs';
+import path from 'node:path';
+import { Company } from '../../harness/company.js';
+import { SERVER_ADDRESS } from '../../harness/network.js';
+import { choose, count, has, LAPTOP, ORIGIN, press, state } from '../../harness/pages.js';
+import { log, sleep, until } from '../../harness/shell.js';
+import { cutOff } from './trouble.js';
+
+const PHONE = { width: 390, height: 844, deviceScaleFactor: 2, isMobile: true, hasTouch: true };
+const SIDEWAYS = { ...PHONE, width: 844, height: 390, isLandscape: true };
+const SETTLES_MS = 900;
+
+export async function photograph(context) {
+  const album = new Album(context);
+  await lobby(album);
+  await problems(album);
+  await alone(album);
+  const company = await Company.open(context, context.room);
+  await few(album, company);
+  await crowds(album, company);
+  return { pictures: album.taken.length, folder: album.folder, failures: [] };
+}
+
+class Album {
+  taken = [];
+
+  constructor(context) {
+    this.context = context;
+    this.folder = context.screens;
+    fs.mkdirSync(this.folder, { recursive: true });
+  }
+
+  // `dark` where not said otherwise.
+  async open(where, { size = LAPTOP, dark = true, address, ...config } = {}) {
+    const page = await this.context.open('chromium', { id: 1, portrait: 'Vera Rubin', ...config });
+    await page.setViewport(size);
+    await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: dark ? 'dark' : 'light' }]);
+    await page.goto(address ?? `${ORIGIN}${where}`);
+    return page;
+  }
+
+  async take(page, name) {
+    await sleep(SETTLES_MS);
+    const file = path.join(this.folder, `${name}.png`);
+    await page.screenshot({ path: file });
+    this.taken.push(name);
+    log(`took ${name}`);
+  }
+
+  // The same screen in light and dark.
+  async both(page, name) {
+    await this.take(page, name);
+    await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: 'light' }]);
+    await this.take(page, `${name}-light`);
+    await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: 'dark' }]);
+  }
+}
+
+async function lobby(album) {
+  const page = await album.open('/r/clear-maple-w4kt');
+  await until('the mirror', () => page.evaluate(() => document.querySelector('.preview video')?.videoWidth > 0));
+  await page.type('#name', 'Vera Rubin');
+  await album.both(page, 'lobby');
+  await press(page, 'Settings');
+  await album.both(page, 'settings');
+  await page.keyboard.press('Escape');
+  await page.click('[data-device=camera]');
+  await page.click('[data-device=microphone]');
+  await album.take(page, 'lobby-camera-off');
+  await page.setViewport(PHONE);
+  await until('the lobby', () => has(page, '#name'));
+  await page.type('#name', 'Vera Rubin');
+  await album.both(page, 'lobby-phone');
+  await page.setViewport(SIDEWAYS);
+  await album.take(page, 'lobby-phone-sideways');
+  await page.close();
+}
+
+async function problems(album) {
+  for (const [name, refuses] of [['refused', 'NotAllowedError'], ['missing', 'NotFoundError'], ['in-use', 'NotReadableError']]) {
+    const page = await album.open('/', { refuses: { name: refuses } });
+    await album.take(page, `error-${name}`);
+    if (name === 'refused') {
+      await page.setViewport(PHONE);
+      await album.take(page, 'error-refused-phone');
+    }
+    await page.close();
+  }
+  const insecure = await album.open('/', { address: `http://${SERVER_ADDRESS}:8080/` });
+  await album.take(insecure, 'error-insecure');
+  await insecure.close();
+}
+
+async function alone(album) {
+  const page = await album.open('/r/alone?name=Vera%20Rubin&autojoin=1');
+  await until('the call', () => has(page, '#stage .tile.live'));
+  await album.both(page, 'call-1');
+  await page.setViewport(PHONE);
+  await album.take(page, 'call-1-phone');
+  await page.setViewport(LAPTOP);
+  await cutOff(page, true);
+  await album.take(page, 'error-reconnecting');
+  await cutOff(page, false);
+  await page.evaluate(() => window.dispatchEvent(new Event('offline')));
+  await album.take(page, 'error-offline');
+  await page.evaluate(() => window.dispatchEvent(new Event('online')));
+  const { roomId, participantId } = await state(page);
+  await fetch(`${ORIGIN}/api/rooms/${roomId}/participants/${participantId}`, { method: 'DELETE' });
+  await until('the lobby', () => has(page, '#lobby'));
+  await album.both(page, 'error-removed');
+  await cutOff(page, true);
+  await page.evaluate(() => document.querySelector('#lobby form').requestSubmit());
+  await album.take(page, 'error-server-away');
+  await page.close();
+}
+
+async function few(album, company) {
+  await company.grow(1);
+  const page = await album.open(`/r/${company.room}?name=Vera%20Rubin&autojoin=1`);
+  await seen(page, 2);
+  await album.both(page, 'call-2');
+  await company.grow(4);
+  await seen(page, 5);
+  await company.do('hand', 'Grace Hopper', true);
+  await album.both(page, 'call-5');
+  await choose(page, 'Speaker view');
+  await album.take(page, 'speaker-view');
+  await choose(page, 'Grid view');
+  await conversation(page, company);
+  await album.both(page, 'chat');
+  await press(page, 'People', '.tools');
+  await album.both(page, 'people');
+  await choose(page, 'Look inside');
+  await sleep(12_000);
+  await album.both(page, 'inside');
+  await press(page, 'Close', '.panel');
+  await press(page, 'More', '#call');
+  await album.take(page, 'menu');
+  await page.keyboard.press('Escape');
+  await page.keyboard.press('?');
+  await album.take(page, 'shortcuts');
+  await page.keyboard.press('Escape');
+  await page.evaluate(() => volley.signaling.dispatchEvent(new CustomEvent('message', { detail: { type: 'recording-started' } })));
+  await company.do('share', 'Ada Lovelace');
+  await until('the screen', () => has(page, '.tile.screen.live'), { timeoutMs: 15_000 });
+  await album.both(page, 'screen-share');
+  await phones(album, page, 'screen-share', () => has(page, '.tile.screen.live'));
+  await company.do('stopSharing', 'Ada Lovelace');
+  await until('no screen', async () => !(await has(page, '.tile.screen')));
+  await phones(album, page, 'call-5', async () => (await count(page, '#stage .tile.live')) === 5);
+  // Between a laptop and a phone a page is loaded anew.
+  await page.setViewport(PHONE);
+  await seen(page, 5);
+  await press(page, 'More', '#call');
+  await album.take(page, 'menu-phone');
+  await page.keyboard.press('Escape');
+  await conversation(page, company, '.bar');
+  await album.both(page, 'chat-phone');
+  await page.close();
+}
+
+async function conversation(page, company, within = '.tools') {
+  await press(page, 'Chat', within);
+  await company.do('chat', 'Ada Lovelace', 'Good morning! The notes are at https://example.org/notes');
+  await sleep(300);
+  await company.do('chat', 'Grace Hopper', 'Thank you, Ada.');
+  await company.do('chat', 'Grace Hopper', 'I have found the bug, by the way. It was a moth.');
+  await page.type('.write textarea', 'Then we can begin.');
+  await page.keyboard.press('Enter');
+}
+
+async function phones(album, page, name, ready) {
+  for (const [size, how] of [[PHONE, 'phone'], [SIDEWAYS, 'phone-sideways']]) {
+    await page.setViewport(size);
+    await until('the call', ready);
+    await sleep(1500);
+    await album.take(page, `${name}-${how}`);
+  }
+  await page.setViewport(LAPTOP);
+  await until('the call', ready);
+}
+
+async function crowds(album, company) {
+  const page = await album.open(`/r/${company.room}?name=Vera%20Rubin&autojoin=1`);
+  for (const people of [9, 25, 49]) {
+    await company.grow(people - 1);
+    await seen(page, people);
+    await sleep(people > 9 ? 8000 : 2000);
+    await album.both(page, `call-${people}`);
+  }
+  await page.setViewport(PHONE);
+  await until('pictures', async () => (await count(page, '#stage .tile.live')) >= 12, { timeoutMs: 60_000, everyMs: 500 }).catch(() => log('not all show a picture'));
+  await album.take(page, 'call-49-phone');
+  await page.setViewport(LAPTOP);
+  await until('the call', () => has(page, '#stage .tile'));
+  await choose(page, 'Speaker view');
+  await until('pictures', async () => (await count(page, '#stage .tile.live')) >= 24, { timeoutMs: 60_000, everyMs: 500 }).catch(() => log('not all show a picture'));
+  await album.take(page, 'speaker-view-49');
+  await page.close();
+}
+
+// All tiles are there, and show what they can.
+async function seen(page, people) {
+  await until(`${people} tiles`, async () => (await count(page, '#stage .tile')) === people, { timeoutMs: 30_000 });
+  const withCamera = people - Math.floor((people + 3) / 11);
+  await until('pictures', async () => (await count(page, '#stage .tile.live')) >= withCamera, { timeoutMs: 45_000, everyMs: 500 }).catch(() => log(`not all of ${people} show a picture`));
+}
