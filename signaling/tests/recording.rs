@@ -216,3 +216,19 @@ fn how_it_goes_is_shown_and_webhooks_tell_of_it() {
     }
     assert_eq!(types, ["recording-started", "recording-failed", "recording-stopped", "recording-ready"]);
 }
+
+#[test]
+fn a_room_that_is_encrypted_end_to_end_is_not_recorded_and_says_why() {
+    let mut lab = lab();
+    let now = lab.now;
+    let room = lab.state.create_room("Sealed", None, now).unwrap().id;
+    lab.state.set_records_itself(&room, true);
+    let begun = lab.state.start_recording(&room).expect("nobody encrypts yet").recording_id;
+    assert!(lab.state.encrypt_room(&room));
+    lab.turn();
+    let ended =
+        |message: &ToRecorder| matches!(message, ToRecorder::Stop { recording_id } if *recording_id == begun);
+    assert!(told(&mut lab).iter().any(ended), "what had begun ends");
+    assert_eq!(lab.state.start_recording(&room).unwrap_err(), RecordingRefusal::Encrypted);
+    assert!(!lab.state.view_of_room(&room).unwrap().recording);
+}

@@ -3,6 +3,7 @@
 use super::*;
 use serde_json::json;
 use std::path::Path;
+use volley_signaling::settings::{RecordingSettings, Settings};
 
 fn file(name: &str, text: &str) -> Sources {
     Sources { files: vec![(name.to_owned(), text.to_owned())], ..Sources::default() }
@@ -24,7 +25,8 @@ fn shipped(name: &str) -> (String, String) {
 #[test]
 fn every_default_is_allowed_and_every_type_can_hold_it() {
     let config = Config::build(&Sources::default()).unwrap();
-    assert_eq!(config.signaling(), volley_signaling::settings::Settings::default());
+    let recording = RecordingSettings { path: "recordings".into(), video_bitrate: 2_500_000 };
+    assert_eq!(config.signaling(), Settings { recording: Some(recording), ..Settings::default() });
 }
 
 #[test]

@@ -19,6 +19,7 @@ impl State {
         let Some(room) = self.rooms.get_mut(key).filter(|room| room.members.is_empty()) else { return false };
         room.e2ee = true;
         self.dirty.rooms.insert(key.to_owned());
+        self.end_recording(key);
         true
     }
 

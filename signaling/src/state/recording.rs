@@ -64,6 +64,9 @@ pub enum RecordingRefusal {
     /// Nothing may be recorded.
     #[error("this server does not record: recording.enabled is false")]
     Off,
+    /// What people send there can be opened by them alone.
+    #[error("this room is encrypted end to end: there is nothing that this server could record")]
+    Encrypted,
     /// It is recorded already.
     #[error("this room is recorded already")]
     Already,
@@ -80,6 +83,9 @@ impl State {
         }
         let number = self.ids.take();
         let room = self.rooms.get_mut(key).ok_or(RecordingRefusal::NoRoom)?;
+        if room.e2ee {
+            return Err(RecordingRefusal::Encrypted);
+        }
         if room.recording.is_some() {
             return Err(RecordingRefusal::Already);
         }
@@ -209,9 +215,10 @@ impl State {
             if room.recording.is_some() {
                 self.settle_recording(&key);
             } else if room.records_itself && !room.declines_recording && self.has_tracks(room) {
-                // Refused only where nothing is recorded at all.
-                let _ = self.start_recording(&key);
-                self.settle_recording(&key);
+                // Refused where nothing is recorded at all, and in encrypted rooms.
+                if self.start_recording(&key).is_ok() {
+                    self.settle_recording(&key);
+                }
             }
         }
         self.dirty.recorded.clear();
