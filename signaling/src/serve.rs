@@ -187,7 +187,9 @@ pub async fn serve(
     let (stop, stopping) = tokio::sync::watch::channel(());
     tokio::spawn(async move {
         tokio::select! {
-            () = ended => {}
+            () = ended => {
+                tokio::join!(keep_letters(&drained), drained.finish_traces());
+            }
             () = drained.over() => {
                 tokio::join!(keep_letters(&drained), drained.finish_traces());
                 drop(tokio::time::timeout(LAST_SOCKETS, drained.sockets_closed()).await);

@@ -17,9 +17,9 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::Ordering::{Acquire, Release};
 
-/// Memory for records unless told otherwise. Only what is used takes memory. A room of 1,000 with
-/// 16 KiB of SDP each is 16 MiB; three eighths of the size can be in use at once.
-pub const DEFAULT_BYTES: usize = 64 << 20;
+/// Memory for records unless told otherwise. Only what is used takes memory. 1,000 people whose offers are
+/// as long as any may be, 192 KiB, are 188 MiB; three eighths of the size can be in use at once.
+pub const DEFAULT_BYTES: usize = 512 << 20;
 
 /// One thing remembered.
 #[derive(Clone, PartialEq, Eq, Debug)]

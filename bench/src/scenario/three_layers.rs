@@ -15,8 +15,6 @@ use std::time::{Duration, Instant};
 const RECEIVERS: u32 = LAYERS as u32;
 /// Of what came in so long one sees what everybody is shown: the smallest layer has some 15 frames.
 const LOOK: Duration = Duration::from_secs(1);
-/// On a machine whose threads wait for longer, sockets overflow, and workers shed pictures.
-const SOCKETS_HOLD: Duration = Duration::from_millis(50);
 /// The server lets five seconds pass before it pauses a layer, and machines are busy building.
 const PATIENCE: Duration = Duration::from_secs(40);
 
@@ -106,16 +104,17 @@ impl Call {
         self.crowd.load().snapshot().expect("the load runs")
     }
 
-    /// What was chosen not to be sent is not lost; nor is anything else, if the machine had time.
+    /// What was chosen not to be sent is not lost; nor is anything else, but what a busy machine loses.
     fn check_packets(&self) {
         let Snapshot { total, population, problems, .. } = self.snapshot();
         assert_eq!(population.streams, self.shape.size(self.shape.people).streams as usize);
         assert_eq!((total.foreign_room, total.echoes), (0, 0));
         let video = total.video;
         assert!(video.lost() * 4 < video.skipped, "what was not shown is not lost: {video:?}");
-        if total.lateness.max() < SOCKETS_HOLD.as_micros() as u64 {
-            assert_eq!(total.lost(), 0, "{video:?}");
-        }
+        assert!(
+            video.lost() * 100 < video.packets,
+            "nor is anything else, but a few by a busy machine: {video:?}"
+        );
         assert_eq!((total.not_authentic, total.replayed, total.malformed, total.failures), (0, 0, 0, 0));
         assert_eq!(total.first_frame.len(), u64::from(RECEIVERS), "everybody sees a whole key frame");
         let layers = total.layers;

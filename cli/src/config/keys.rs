@@ -144,7 +144,7 @@ pub(crate) const KEYS: &[Key] = &[
     key("rooms.auto_create", Kind::Bool, "true", AtOnce, "Whether joining makes the room; else only REST does"),
     key("rooms.idle_timeout", COUNT, "3600", AtOnce, "Seconds after which an empty room made over REST ends"),
 
-    key("recording.enabled", Kind::Bool, "true", AtStart, "Whether rooms may be recorded"),
+    key("recording.enabled", Kind::Bool, "false", AtStart, "Whether rooms may be recorded; without security.require_auth by anybody"),
     key("recording.path", Kind::Text, "recordings", AtStart, "The folder"),
     key("recording.format", Kind::Word(&["webm"]), "webm", AtStart, "The container; H.264 is written as Matroska"),
     key("recording.video_bitrate", BITRATE, "2500000", AtOnce, "Of several layers the best that takes no more is recorded, bit/s"),

@@ -25,8 +25,12 @@ fn shipped(name: &str) -> (String, String) {
 #[test]
 fn every_default_is_allowed_and_every_type_can_hold_it() {
     let config = Config::build(&Sources::default()).unwrap();
+    assert_eq!(config.signaling(), Settings::default());
+    let sources =
+        Sources { variables: vec![variable("VOLLEY_RECORDING__ENABLED", "true")], ..Sources::default() };
     let recording = RecordingSettings { path: "recordings".into(), video_bitrate: 2_500_000 };
-    assert_eq!(config.signaling(), Settings { recording: Some(recording), ..Settings::default() });
+    let recording_settings = Settings { recording: Some(recording), ..Settings::default() };
+    assert_eq!(Config::build(&sources).unwrap().signaling(), recording_settings);
 }
 
 #[test]

@@ -24,7 +24,7 @@ const LIBRARY: &str = "client.js";
 /// Nothing but what we serve ourselves: a script that somebody smuggles into a name or a chat does
 /// not run. `blob:` and `mediastream:` are for pictures of cameras.
 pub(crate) const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; \
-    media-src 'self' blob: mediastream:; connect-src 'self'; font-src 'self'; manifest-src 'self'; \
+    media-src 'self' blob: mediastream:; connect-src 'self'; font-src 'self'; manifest-src 'self'; worker-src 'self'; child-src 'self'; \
     base-uri 'none'; form-action 'self'; frame-ancestors 'self'";
 
 /// The page itself; which room it opens it reads from its address.

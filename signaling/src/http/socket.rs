@@ -28,6 +28,8 @@ const READ_BUFFER: usize = 4 << 10;
 const MESSAGES: (u32, u32) = (100, 20);
 /// A longer message counts as several: what one page sends, another may have to take.
 const COUNTS_ONCE: usize = 4 << 10;
+/// A raised hand counts as so many more: twenty a second would be more than any hand.
+const HAND_COUNTS: u32 = 9;
 /// Who goes on after so many refused messages is not a page with a mistake but a flood. More than
 /// the burst of messages, so that a flood is told that it is one before it is cut off.
 const MISTAKES: (u32, u32) = (200, 1);
@@ -186,6 +188,11 @@ impl Talk {
             Ok(message) => {
                 if matches!(message, ClientMessage::Join { .. }) {
                     self.join_by = None;
+                }
+                // It is told to everybody and stored, with all that is stored of a person.
+                let is_hand = matches!(message, ClientMessage::RaiseHand { .. });
+                if is_hand && !self.messages.take_some(now, HAND_COUNTS) {
+                    return self.refuse("too-fast", TOO_FAST.into(), now).await;
                 }
                 self.hub.message(self.id, message).await;
                 Ok(())
