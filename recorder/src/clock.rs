@@ -13,6 +13,9 @@ const MAX_SLEW: f64 = 0.02;
 /// Beyond this the publisher's clock was set, and following slowly would take minutes.
 const CLOCK_WAS_SET: i64 = 1_000_000_000;
 
+/// No packet is under way for so long, and no clock drifts by as much within days.
+const MOST_AWAY: i64 = 60_000_000_000;
+
 /// A time stamp without its wraps, in ticks.
 pub type Ticks = i64;
 
@@ -81,7 +84,7 @@ impl MediaClock {
 
     /// The moment of a time stamp; `None` before anything came. To be asked in order.
     pub fn moment(&mut self, ticks: Ticks) -> Option<i64> {
-        let target = self.by_report.or(self.by_arrival)?;
+        let target = self.by_report.filter(|&zero| self.is_likely(zero)).or(self.by_arrival)?;
         let zero = match self.in_use {
             None => target,
             Some((_, zero)) if (target - zero).abs() > CLOCK_WAS_SET => target,
@@ -92,6 +95,12 @@ impl MediaClock {
         };
         self.in_use = Some((ticks, zero));
         Some(zero + self.nanos(ticks))
+    }
+
+    /// A report that says a packet was taken long before it came, or after, is wrong: its pictures would
+    /// wait for sound of another hour.
+    fn is_likely(&self, zero: i64) -> bool {
+        self.by_arrival.is_none_or(|by_arrival| (zero - by_arrival).abs() <= MOST_AWAY)
     }
 
     fn nanos(&self, ticks: Ticks) -> i64 {
@@ -105,6 +114,18 @@ mod tests {
 
     const SECOND: i64 = 1_000_000_000;
     const START: i64 = 1_700_000_000 * SECOND;
+
+    #[test]
+    fn a_report_of_another_hour_is_not_believed() {
+        let mut clock = MediaClock::new(90_000);
+        let first = clock.unwrap(1_000);
+        clock.on_arrival(first, START);
+        let usual = clock.moment(first);
+        clock.on_report(1_000, START + 3_600 * SECOND);
+        assert_eq!(clock.moment(first), usual);
+        clock.on_report(1_000, START + SECOND / 10);
+        assert!(clock.moment(first + 90_000) > usual, "a likely one is followed");
+    }
 
     #[test]
     fn time_stamps_go_on_over_their_wrap_and_late_ones_lie_before() {

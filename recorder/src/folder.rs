@@ -172,6 +172,11 @@ impl Recording {
         Ok(())
     }
 
+    /// Gives a file another name, in place of what had it.
+    pub fn rename(&self, from: &Name, to: &Name) -> io::Result<()> {
+        Ok(renameat(&self.folder, from.as_str(), &self.folder, to.as_str())?)
+    }
+
     /// The names of its files.
     pub fn list(&self) -> io::Result<Vec<Name>> {
         let mut names = Vec::new();

@@ -8,6 +8,9 @@ use std::io;
 /// What the manifest is called.
 pub const FILE: &str = "manifest.json";
 
+/// The name of one that could not be read.
+const UNREADABLE: &str = "manifest.unreadable";
+
 /// Rises when the meaning of a field changes.
 pub const VERSION: u32 = 1;
 
@@ -209,6 +212,12 @@ impl Manifest {
     pub fn load(from: &Recording) -> io::Result<Manifest> {
         let bytes = from.read_small(&file_name())?;
         Ok(serde_json::from_slice(&bytes)?)
+    }
+
+    /// Keeps one that cannot be read from being overwritten.
+    pub fn set_aside(folder: &Recording) -> io::Result<()> {
+        let aside = Name::new(UNREADABLE).expect("it is a name");
+        folder.rename(&file_name(), &aside)
     }
 
     /// Puts it into the recording's folder.

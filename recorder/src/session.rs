@@ -173,8 +173,8 @@ impl Session {
 
     /// So many packets of some recordings found no room.
     pub fn on_dropped(&mut self, packets: u64) {
+        // Saved with the next refresh: who is behind is not to write more.
         self.manifest.dropped_packets += packets;
-        self.is_changed = true;
     }
 
     /// Nothing comes of these tracks any more.
@@ -273,7 +273,12 @@ impl Session {
     fn make_folder(&mut self) {
         match self.around.folder.make(&self.name) {
             Ok(folder) => {
-                if let Ok(before) = Manifest::load(&folder) {
+                let before = Manifest::load(&folder).or_else(|error| match error.kind() {
+                    io::ErrorKind::NotFound => Err(error),
+                    // What it tells of may still be read by somebody.
+                    _ => Manifest::set_aside(&folder).and(Err(error)),
+                });
+                if let Ok(before) = before {
                     let participants = std::mem::take(&mut self.manifest.participants);
                     let is_new = !before.files.is_empty() || !before.participants.is_empty();
                     let state = State::Recording;
