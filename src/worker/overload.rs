@@ -80,6 +80,8 @@ pub(super) struct Overload {
     spare: u32,
     late: u32,
     prompt: u32,
+    /// Intervals since that was asked last, and those of them in which something was not prompt.
+    intervals: (u32, u32),
 }
 
 impl Overload {
@@ -98,6 +100,7 @@ impl Overload {
             spare: 0,
             late: 0,
             prompt: 0,
+            intervals: (0, 0),
         }
     }
 
@@ -116,6 +119,13 @@ impl Overload {
         self.worst.max(self.before) > PROMPT
     }
 
+    /// Whether the core has been short of time since this was asked last: packets waited in half of all
+    /// intervals, or pictures are shed.
+    pub(super) fn was_short(&mut self) -> bool {
+        let (all, late) = std::mem::take(&mut self.intervals);
+        self.share < ALL || late > 0 && late * 2 >= all
+    }
+
     /// The share in sixteenths, when it has just changed.
     pub(super) fn adapt(&mut self, now: Time) -> Option<u8> {
         let passed = now.since(self.since);
@@ -127,6 +137,8 @@ impl Overload {
         self.spare = if self.has_spare(slept, passed) { self.spare + 1 } else { 0 };
         let worst = std::mem::take(&mut self.worst);
         let drains = worst + DRAINS < std::mem::replace(&mut self.before, worst);
+        self.intervals.0 += 1;
+        self.intervals.1 += u32::from(worst > PROMPT);
         self.late = if worst > LATE { self.late + 1 } else { 0 };
         self.prompt = if worst < PROMPT { self.prompt + 1 } else { 0 };
         let before = self.share;
@@ -285,6 +297,22 @@ mod tests {
                 assert!(mean / f64::from(ALL) > least, "{mean} of 16, {capacity} {key_frames:?}");
             }
         }
+    }
+
+    #[test]
+    fn a_core_is_short_of_time_when_packets_wait_often_or_pictures_are_shed() {
+        let (mut overload, mut now) = (Overload::new(), Time::ZERO);
+        assert!(!overload.was_short(), "nothing was seen yet");
+        pass(&mut overload, &mut now, 25, Duration::from_millis(2));
+        pass(&mut overload, &mut now, 15, Duration::from_millis(25));
+        assert!(!overload.was_short(), "less than half of the time");
+        pass(&mut overload, &mut now, 15, Duration::from_millis(2));
+        pass(&mut overload, &mut now, 25, Duration::from_millis(25));
+        assert!(overload.was_short() && overload.share == ALL);
+        pass(&mut overload, &mut now, 20, Duration::from_millis(60));
+        overload.was_short();
+        pass(&mut overload, &mut now, 1, Duration::from_millis(2));
+        assert!(overload.was_short(), "it is prompt because pictures are shed");
     }
 
     #[test]

@@ -154,6 +154,7 @@ const EN = {
   "the.screen": "screen",
 
   "room-full": "This room is full. Wait until somebody leaves and try again, or open another room.",
+  "room-limit": "This room takes all that one room may take on this server. Try again when somebody has left, or open another room.",
   "room-not-found": "This room does not exist. Check the link, or open another room.",
   "room-closed": "This room was closed.",
   "resumed-elsewhere": "This call goes on in another tab or window.",
@@ -366,6 +367,7 @@ const DE: Record<Word, string> = {
   "the.screen": "Bildschirm",
 
   "room-full": "Dieser Raum ist voll. Warten Sie, bis jemand geht, oder öffnen Sie einen anderen.",
+  "room-limit": "Dieser Raum braucht so viel, wie ein Raum auf diesem Server darf. Versuchen Sie es, wenn jemand gegangen ist, oder öffnen Sie einen anderen.",
   "room-not-found": "Diesen Raum gibt es nicht. Prüfen Sie den Link, oder öffnen Sie einen anderen Raum.",
   "room-closed": "Dieser Raum wurde geschlossen.",
   "resumed-elsewhere": "Dieser Anruf läuft in einem anderen Tab oder Fenster weiter.",
