@@ -7,9 +7,6 @@ use std::time::Duration;
 /// key frames with which pictures come back.
 const FITS: f64 = 0.85;
 
-/// Less than this of what the core was seen to carry, with all pictures, is another load than before.
-const SPARE: f64 = 0.75;
-
 /// Share of the old value in packets a second: pictures come in bursts, which a tenth of a second evens out.
 const SMOOTHING: f64 = 0.8;
 
@@ -37,28 +34,27 @@ pub(super) struct Load {
 }
 
 impl Load {
-    pub(super) fn note(&mut self, done: Forwarded, passed: Duration, is_late: bool) {
+    /// Takes in what was done since the last time. Where packets were late it shows what the core carries,
+    /// and the more so the larger the `share` of the pictures was: without them trains are shorter.
+    pub(super) fn note(&mut self, done: Forwarded, passed: Duration, late_with_share: Option<u8>) {
         let before = std::mem::replace(&mut self.before, done);
         let a_second = |now: u64, before: u64| now.wrapping_sub(before) as f64 / passed.as_secs_f64();
         let sent = a_second(done.sent, before.sent);
         let pictures = a_second(done.pictures, before.pictures);
         self.pictures = smooth(self.pictures, pictures + a_second(done.shed, before.shed));
         self.rest = smooth(self.rest, (sent - pictures).max(0.0));
-        if is_late {
-            self.carried = if self.carried == 0.0 { sent } else { smooth(self.carried, sent) };
+        if let Some(share) = late_with_share {
+            let weight = (1.0 - SMOOTHING) * f64::from(share) / f64::from(ALL);
+            self.carried =
+                if self.carried == 0.0 { sent } else { self.carried + weight * (sent - self.carried) };
         }
     }
 
-    /// How many sixteenths of the pictures fit the core.
+    /// How many sixteenths of the pictures fit the core, also where that is more than there are.
     pub(super) fn fits(&self) -> u8 {
         let sixteenth = self.pictures / f64::from(ALL);
         let room = FITS * self.carried - self.rest;
-        if room <= 0.0 || sixteenth <= 0.0 { 0 } else { (room / sixteenth).min(f64::from(ALL)) as u8 }
-    }
-
-    /// Whether all there is to forward is little beside what the core carries.
-    pub(super) fn is_little(&self) -> bool {
-        self.rest + self.pictures < SPARE * self.carried
+        if room <= 0.0 || sixteenth <= 0.0 { 0 } else { (room / sixteenth) as u8 }
     }
 }
 
@@ -73,7 +69,7 @@ mod tests {
     const INTERVAL: Duration = Duration::from_millis(25);
 
     /// Intervals in which `rest` packets are forwarded, `pictures` of pictures besides, and `shed` are shed.
-    fn settle(load: &mut Load, [rest, pictures, shed]: [u64; 3], is_late: bool) {
+    fn settle(load: &mut Load, [rest, pictures, shed]: [u64; 3], late_with_share: Option<u8>) {
         for _ in 0..100 {
             let before = load.before;
             let done = Forwarded {
@@ -81,17 +77,19 @@ mod tests {
                 pictures: before.pictures + pictures,
                 shed: before.shed + shed,
             };
-            load.note(done, INTERVAL, is_late);
+            load.note(done, INTERVAL, late_with_share);
         }
     }
 
     #[test]
     fn what_fits_leaves_sound_alone() {
         let mut load = Load::default();
-        settle(&mut load, [1_000, 800, 800], true);
+        settle(&mut load, [1_000, 800, 800], Some(8));
         // It carries 1,800, and of 0.85 times as many 530 are left for 1,600 of pictures.
         assert_eq!(load.fits(), 5);
-        settle(&mut load, [1_000, 0, 1_600], true);
+        settle(&mut load, [1_000, 0, 1_600], Some(0));
+        assert_eq!(load.fits(), 5, "without pictures nothing is learned");
+        settle(&mut load, [1_600, 0, 1_600], None);
         assert_eq!(load.fits(), 0);
     }
 
@@ -101,12 +99,10 @@ mod tests {
     }
 
     #[test]
-    fn a_load_is_little_when_it_is_with_all_pictures() {
+    fn what_is_to_be_forwarded_changes_what_fits_at_once_and_lateness_alone_what_is_carried() {
         let mut load = Load::default();
-        settle(&mut load, [1_000, 800, 800], true);
-        settle(&mut load, [500, 0, 900], false);
-        assert!(!load.is_little());
-        settle(&mut load, [500, 0, 800], false);
-        assert!(load.is_little());
+        settle(&mut load, [1_000, 800, 800], Some(8));
+        settle(&mut load, [500, 0, 800], None);
+        assert_eq!(load.fits(), 20);
     }
 }

@@ -4,8 +4,8 @@
 //! The sign is how long a datagram lay in the socket before it was looked at. While that is long,
 //! pictures are shed, an eighth at a time, down to what the core was seen to carry; when it is short they
 //! come back the same way, up to an eighth less than what proved too much. That is tried again after
-//! seconds, more of them each time. Where what there is to forward is little beside what the core carried,
-//! the load is another one, and all comes back. Sound is never shed.
+//! seconds, more of them each time, and at once where by what the core was seen to carry more fits: then it
+//! is another load. Sound is never shed.
 
 use super::load::{Forwarded, Load};
 use crate::base::Time;
@@ -41,7 +41,10 @@ const PATIENCE_BELOW: u32 = 5;
 const DRAINS: Duration = Duration::from_millis(2);
 
 /// Intervals in a row in which there was little to forward before it is taken for another load: who leaves does not leave all at once.
-const SPARE_INTERVALS: u32 = 8;
+const SPARE_INTERVALS: u32 = 4;
+
+/// The margin's limit: pictures that take half as much again while they come back.
+const MOST_MARGIN: u8 = ALL / 4;
 
 /// Prompt intervals in a row before something comes back: all of it within a second.
 const PROMPT_INTERVALS: u32 = 3;
@@ -78,8 +81,11 @@ pub(super) struct Overload {
     before: Duration,
     since: Time,
     load: Load,
-    /// Intervals in a row in which there was little to do.
+    /// Intervals in a row in which more fits than the ceiling.
     spare: u32,
+    /// Sixteenths that what fits is less than it is reckoned to be: the key frames with which pictures come
+    /// back may cost more than there is room for.
+    margin: u8,
     late: u32,
     prompt: u32,
 }
@@ -99,6 +105,7 @@ impl Overload {
             since: Time::ZERO,
             load: Load::default(),
             spare: 0,
+            margin: 0,
             late: 0,
             prompt: 0,
         }
@@ -123,8 +130,9 @@ impl Overload {
         self.since = now;
         let worst = std::mem::take(&mut self.worst);
         let drains = worst + DRAINS < std::mem::replace(&mut self.before, worst);
-        self.load.note(done, passed, worst > LATE);
-        self.spare = if self.load.is_little() { self.spare + 1 } else { 0 };
+        self.load.note(done, passed, (worst > LATE).then_some(self.share));
+        let fits_more = self.could_come_back() >= self.ceiling + STEP;
+        self.spare = if fits_more { self.spare + 1 } else { 0 };
         self.late = if worst > LATE { self.late + 1 } else { 0 };
         self.prompt = if worst < PROMPT { self.prompt + 1 } else { 0 };
         let before = self.share;
@@ -134,6 +142,11 @@ impl Overload {
             self.rise();
         }
         (self.share != before).then_some(self.share)
+    }
+
+    /// The ceiling that what is known of the load allows.
+    fn could_come_back(&self) -> u8 {
+        self.load.fits().saturating_sub(self.margin).min(ALL)
     }
 
     fn shed(&mut self) {
@@ -157,6 +170,7 @@ impl Overload {
         }
         if self.held < HARMLESS_INTERVALS {
             self.hold = (self.hold * 2).min(HOLD.1);
+            self.margin = (self.margin + 2 * STEP).min(MOST_MARGIN);
         }
         self.ceiling = self.share.saturating_sub(STEP);
         self.held = 0;
@@ -166,7 +180,8 @@ impl Overload {
     fn rise(&mut self) {
         self.below = 0;
         if self.spare >= SPARE_INTERVALS {
-            (self.ceiling, self.patience) = (ALL, PROMPT_INTERVALS);
+            self.ceiling = self.could_come_back() / STEP * STEP;
+            (self.spare, self.patience) = (0, PROMPT_INTERVALS);
         }
         if self.share < self.ceiling {
             if self.prompt >= self.patience {
@@ -181,7 +196,9 @@ impl Overload {
             self.patience = PROMPT_INTERVALS;
         }
         if self.ceiling == ALL {
-            self.hold = if self.held >= HARMLESS_INTERVALS { HOLD.0 } else { self.hold };
+            if self.held >= HARMLESS_INTERVALS {
+                (self.hold, self.margin) = (HOLD.0, 0);
+            }
         } else if self.held >= self.hold {
             (self.ceiling, self.held) = (self.ceiling + STEP, 0);
         }
@@ -345,7 +362,7 @@ mod tests {
             let mut core = Core::that_carries(carried, (0.25, 8));
             core.shares(&mut overload, &mut now, 1_200);
             assert!(overload.share < ALL);
-            let left = core.carries / (core.sound + core.pictures) * 0.7;
+            let left = core.carries / (core.sound + core.pictures) * 0.6;
             (core.sound, core.pictures) = (core.sound * left, core.pictures * left);
             let gone = now;
             while overload.share < ALL {
