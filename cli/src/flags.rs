@@ -1,6 +1,7 @@
 //! The command line. Its options are those keys of the configuration that have a flag.
 
 use crate::config::{KEYS, Key, Kind};
+use crate::recordings::command as recordings;
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{Arg, ArgMatches, Command, value_parser};
 use std::ffi::OsString;
@@ -26,6 +27,8 @@ pub(crate) enum Deed {
     CheckConfig,
     /// Make a room token.
     CreateToken(TokenWish),
+    /// Do something with recordings.
+    Recordings(recordings::Deed),
 }
 
 /// The token that is wanted.
@@ -74,6 +77,7 @@ impl Cli {
             Some(("signaling", _)) => Deed::Child(Role::Signaling),
             Some(("recorder", _)) => Deed::Child(Role::Recorder),
             Some(("token", _)) => Deed::CreateToken(TokenWish::read(innermost)),
+            Some(("recording", matches)) => Deed::Recordings(recordings::Deed::read(matches)),
             Some(_) => Deed::CheckConfig,
             None => Deed::Serve,
         };
@@ -129,6 +133,7 @@ fn command() -> Command {
         .args(KEYS.iter().filter_map(argument))
         .subcommand(config_deeds)
         .subcommand(token_deeds())
+        .subcommand(recordings::command())
         .subcommand(Command::new("media").about("The process that forwards packets; started by `volley`, not by hand"))
         .subcommand(
             Command::new("signaling")

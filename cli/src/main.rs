@@ -9,6 +9,7 @@ mod logging;
 mod privileges;
 mod process;
 mod recording;
+mod recordings;
 mod sockets;
 mod steering;
 mod supervisor;
@@ -26,14 +27,16 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let Cli { deed, flags } = Cli::parse();
+    let done = |outcome: anyhow::Result<()>| outcome.map(|()| ExitCode::SUCCESS);
     let outcome = match deed {
-        Deed::Serve => serve(&flags),
-        Deed::Child(role) => be_child(role),
-        Deed::CheckConfig => check_config(&flags),
-        Deed::CreateToken(wish) => create_token(&flags, wish),
+        Deed::Serve => done(serve(&flags)),
+        Deed::Child(role) => done(be_child(role)),
+        Deed::CheckConfig => done(check_config(&flags)),
+        Deed::CreateToken(wish) => done(create_token(&flags, wish)),
+        Deed::Recordings(deed) => load(&flags).and_then(|config| recordings::run(&config, &deed)),
     };
     match outcome {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("volley: {error:#}");
             ExitCode::FAILURE
