@@ -3,6 +3,7 @@
 mod addresses;
 mod child;
 mod config;
+mod doctor;
 mod flags;
 mod identity;
 mod logging;
@@ -27,13 +28,14 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let Cli { deed, flags } = Cli::parse();
-    let done = |outcome: anyhow::Result<()>| outcome.map(|()| ExitCode::SUCCESS);
+    let well = |()| ExitCode::SUCCESS;
     let outcome = match deed {
-        Deed::Serve => done(serve(&flags)),
-        Deed::Child(role) => done(be_child(role)),
-        Deed::CheckConfig => done(check_config(&flags)),
-        Deed::CreateToken(wish) => done(create_token(&flags, wish)),
+        Deed::Serve => serve(&flags).map(well),
+        Deed::Child(role) => be_child(role).map(well),
+        Deed::CheckConfig => check_config(&flags).map(well),
+        Deed::CreateToken(wish) => create_token(&flags, wish).map(well),
         Deed::Recordings(deed) => load(&flags).and_then(|config| recordings::run(&config, &deed)),
+        Deed::Examine(wish) => doctor::run(&flags, &wish),
     };
     match outcome {
         Ok(code) => code,
