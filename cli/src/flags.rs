@@ -2,6 +2,7 @@
 
 use crate::config::{KEYS, Key, Kind};
 use crate::doctor::DoctorWish;
+use crate::recordings::command as recordings;
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use std::ffi::OsString;
@@ -27,6 +28,8 @@ pub(crate) enum Deed {
     CheckConfig,
     /// Make a room token.
     CreateToken(TokenWish),
+    /// Do something with recordings.
+    Recordings(recordings::Deed),
     /// Say what will hurt.
     Examine(DoctorWish),
 }
@@ -77,6 +80,7 @@ impl Cli {
             Some(("signaling", _)) => Deed::Child(Role::Signaling),
             Some(("recorder", _)) => Deed::Child(Role::Recorder),
             Some(("token", _)) => Deed::CreateToken(TokenWish::read(innermost)),
+            Some(("recording", matches)) => Deed::Recordings(recordings::Deed::read(matches)),
             Some(("doctor", _)) => Deed::Examine(DoctorWish {
                 json: innermost.get_flag("json"),
                 stun: innermost.get_one("stun").cloned(),
@@ -137,6 +141,7 @@ fn command() -> Command {
         .args(KEYS.iter().filter_map(argument))
         .subcommand(config_deeds)
         .subcommand(token_deeds())
+        .subcommand(recordings::command())
         .subcommand(doctor())
         .subcommand(Command::new("media").about("The process that forwards packets; started by `volley`, not by hand"))
         .subcommand(

@@ -10,6 +10,7 @@ mod logging;
 mod privileges;
 mod process;
 mod recording;
+mod recordings;
 mod sockets;
 mod steering;
 mod supervisor;
@@ -33,6 +34,7 @@ fn main() -> ExitCode {
         Deed::Child(role) => be_child(role).map(well),
         Deed::CheckConfig => check_config(&flags).map(well),
         Deed::CreateToken(wish) => create_token(&flags, wish).map(well),
+        Deed::Recordings(deed) => load(&flags).and_then(|config| recordings::run(&config, &deed)),
         Deed::Examine(wish) => doctor::run(&flags, &wish),
     };
     match outcome {

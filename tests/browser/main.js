@@ -103,7 +103,7 @@ async function runAttempts(one, server) {
 }
 
 async function runCase(one, server) {
-  const context = new CaseContext({ name: one.name, seconds: options.seconds, limits: options.works ? WORKS : FIGURES, keep: options.keep, screens: options.screens, server });
+  const context = new CaseContext({ name: one.name, seconds: options.seconds, limits: options.works ? WORKS : FIGURES, isMeasured: !options.works, keep: options.keep, screens: options.screens, server });
   cleanup.add(one.name, () => context.close());
   try {
     const { failures, ...figures } = await one.run(context);
