@@ -1,11 +1,8 @@
 //! The command line. Its options are those keys of the configuration that have a flag.
 
 use crate::config::{KEYS, Key, Kind};
-<<<<<<< HEAD
-use crate::recordings::command as recordings;
-=======
 use crate::doctor::DoctorWish;
->>>>>>> guide
+use crate::recordings::command as recordings;
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use std::ffi::OsString;
@@ -31,13 +28,10 @@ pub(crate) enum Deed {
     CheckConfig,
     /// Make a room token.
     CreateToken(TokenWish),
-<<<<<<< HEAD
     /// Do something with recordings.
     Recordings(recordings::Deed),
-=======
     /// Say what will hurt.
     Examine(DoctorWish),
->>>>>>> guide
 }
 
 /// The token that is wanted.
@@ -86,15 +80,12 @@ impl Cli {
             Some(("signaling", _)) => Deed::Child(Role::Signaling),
             Some(("recorder", _)) => Deed::Child(Role::Recorder),
             Some(("token", _)) => Deed::CreateToken(TokenWish::read(innermost)),
-<<<<<<< HEAD
             Some(("recording", matches)) => Deed::Recordings(recordings::Deed::read(matches)),
-=======
             Some(("doctor", _)) => Deed::Examine(DoctorWish {
                 json: innermost.get_flag("json"),
                 stun: innermost.get_one("stun").cloned(),
                 ntp: innermost.get_one("ntp").cloned(),
             }),
->>>>>>> guide
             Some(_) => Deed::CheckConfig,
             None => Deed::Serve,
         };
@@ -150,11 +141,8 @@ fn command() -> Command {
         .args(KEYS.iter().filter_map(argument))
         .subcommand(config_deeds)
         .subcommand(token_deeds())
-<<<<<<< HEAD
         .subcommand(recordings::command())
-=======
         .subcommand(doctor())
->>>>>>> guide
         .subcommand(Command::new("media").about("The process that forwards packets; started by `volley`, not by hand"))
         .subcommand(
             Command::new("signaling")

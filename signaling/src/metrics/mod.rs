@@ -8,6 +8,8 @@ mod own;
 mod recent;
 #[cfg(test)]
 mod table;
+#[cfg(test)]
+mod watching;
 mod workers;
 
 use crate::state::{Joins, ServerMemory};
