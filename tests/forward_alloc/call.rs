@@ -2,7 +2,7 @@
 
 use crate::source::Source;
 use crate::train::Trains;
-use allocation_counter::measure;
+use allocation_counter::{AllocationInfo, measure};
 use std::collections::VecDeque;
 use std::ops::Sub;
 use std::time::Duration;
@@ -98,6 +98,8 @@ pub(crate) struct Call {
     pub(crate) out: Trains,
     /// What the shard allocated so far.
     pub(crate) allocated: Allocated,
+    /// Bytes of it that it has not freed.
+    pub(crate) kept: i64,
     /// What happened so far.
     pub(crate) tally: Tally,
     members: Vec<Member>,
@@ -112,21 +114,27 @@ pub(crate) struct Call {
 impl Call {
     /// A call whose members have all shaken hands.
     pub(crate) fn connected(subscribers: usize) -> Call {
-        Call::on_shards(1, subscribers)
+        Call::on_shards(1, subscribers, 1)
+    }
+
+    /// The same, and each who watches has so many pairs of seats.
+    pub(crate) fn with_seats(subscribers: usize, pairs: usize) -> Call {
+        Call::on_shards(1, subscribers, pairs)
     }
 
     /// The same, but those who watch are on another shard than who publishes.
     pub(crate) fn connected_across(subscribers: usize) -> Call {
-        Call::on_shards(2, subscribers)
+        Call::on_shards(2, subscribers, 1)
     }
 
-    fn on_shards(shards: usize, subscribers: usize) -> Call {
+    fn on_shards(shards: usize, subscribers: usize, pairs: usize) -> Call {
         let identity = Identity::generate().expect("a P-256 key and its certificate can be made");
         let mut call = Call {
             shards: (0..shards).map(|number| shard(number, &identity)).collect(),
             batch: MeshBatch::default(),
             out: Trains::new(),
             allocated: Allocated::default(),
+            kept: 0,
             tally: Tally::default(),
             members: Vec::new(),
             sources: Vec::new(),
@@ -136,12 +144,17 @@ impl Call {
             step: 0,
             now: Time::ZERO,
         };
-        call.join(subscribers);
+        call.join(subscribers, pairs);
         for _ in 0..4_000 {
             call.pass_time();
         }
         assert!(call.members.iter().all(|member| member.srtp.is_some()), "all handshakes are done");
         call
+    }
+
+    /// Lets the packets of each who watches wait for one another.
+    pub(crate) fn gather(&mut self, window: Duration) {
+        self.shards.iter_mut().for_each(|shard| shard.set_gathering_window(window));
     }
 
     /// Hands all that is published to a recorder.
@@ -171,7 +184,7 @@ impl Call {
         }
     }
 
-    fn join(&mut self, subscribers: usize) {
+    fn join(&mut self, subscribers: usize, pairs: usize) {
         let room = RoomId(1);
         for (number, shard) in self.shards.iter_mut().enumerate() {
             shard.on_command(self.now, Command::OpenRoom { room }, &mut self.out);
@@ -184,7 +197,7 @@ impl Call {
             let publishes = who == 0;
             let shard = if publishes { 0 } else { self.shards.len() - 1 };
             let address = ([10, 0, 0, 1 + who as u8], 4_000).into();
-            let plan = plan(publishes);
+            let plan = plan(if publishes { 0 } else { pairs });
             let (mut person, commands) =
                 Person::join((who, &plan), (0, address), &mut ids, &mut ledger, &mut random, self.now);
             let published: Vec<_> = person.peer.publishers().iter().map(|it| it.options().clone()).collect();
@@ -196,7 +209,8 @@ impl Call {
             }
             for command in commands {
                 if publishes || !matches!(command, Command::Publish(_)) {
-                    self.shards[shard].on_command(self.now, command, &mut self.out);
+                    let (shard, now, out) = (&mut self.shards[shard], self.now, &mut self.out);
+                    count(measure(|| shard.on_command(now, command, out)), &mut self.kept);
                 }
             }
             let path = Path { socket: SocketIndex(0), remote: address };
@@ -225,25 +239,25 @@ impl Call {
         for number in 0..self.shards.len() {
             let (shard, now, out) = (&mut self.shards[number], self.now, &mut self.out);
             if shard.next_deadline().is_some_and(|at| at <= now) {
-                self.allocated.ticks += measure(|| {
+                let turn = measure(|| {
                     shard.on_timeout(now, out);
                     shard.depart(now, out);
                     shard.steering().for_each(drop);
-                })
-                .count_total;
+                });
+                self.allocated.ticks += count(turn, &mut self.kept);
                 self.tally.ticks += 1;
             }
             self.allocated.ticks += self.cross(number);
         }
         self.deliver();
         for shard in &mut self.shards {
-            while shard.poll_event().is_some() {}
+            count(measure(|| while shard.poll_event().is_some() {}), &mut self.kept);
         }
     }
 
     /// Lets the other shard take what waits for it at this one, and answer; what both allocated.
     fn cross(&mut self, from: usize) -> u64 {
-        let Call { shards, batch, out, now, .. } = self;
+        let Call { shards, batch, out, now, kept, .. } = self;
         let mut crosses = |from: usize| {
             let mut to = None;
             shards[from].cross(*now, |other, waiting| {
@@ -255,12 +269,12 @@ impl Call {
             shards[to].depart(*now, out);
             true
         };
-        measure(|| {
+        let crossing = measure(|| {
             if crosses(from) {
                 crosses(1 - from);
             }
-        })
-        .count_total
+        });
+        count(crossing, kept)
     }
 
     fn after_peer(&mut self, who: usize) {
@@ -287,9 +301,8 @@ impl Call {
             });
             shard.depart(now, out);
             shard.steering().for_each(drop);
-        })
-        .count_total;
-        let allocated = allocated + self.cross(number);
+        });
+        let allocated = count(allocated, &mut self.kept) + self.cross(number);
         let place = match bytes[0] {
             0..=3 => &mut self.allocated.stun,
             128..=191 if rtp::is_rtcp(bytes) => &mut self.allocated.rtcp,
@@ -496,23 +509,31 @@ impl Member {
     }
 }
 
+/// How often something was allocated; notes what was kept of it.
+fn count(allocated: AllocationInfo, kept: &mut i64) -> u64 {
+    *kept += allocated.bytes_current;
+    allocated.count_total
+}
+
 fn shard(number: usize, identity: &Identity) -> Shard {
     let mut shard = Shard::new(ShardConfig {
         identity: identity.clone(),
         wall: WALL,
         seed: 1 + number as u64,
         deterministic_dtls: true,
-        max_transports: 10,
+        max_transports: 100,
     });
     shard.join_mesh(WorkerId(number as u16), 2);
     shard
 }
 
-fn plan(publishes: bool) -> PersonPlan {
+/// Somebody with so many pairs of seats, or who publishes.
+fn plan(pairs: usize) -> PersonPlan {
+    let publishes = pairs == 0;
     let clean = LinkOptions::clean(Duration::ZERO);
     PersonPlan {
         room: 0,
-        pairs: if publishes { 0 } else { 1 },
+        pairs,
         audio_seats: 0,
         video: publishes.then_some(Codec::Vp8),
         layers: 1,
