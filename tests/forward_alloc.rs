@@ -17,7 +17,7 @@ const SUBSCRIBERS: usize = 3;
 
 /// What somebody who watches may take in the media process, with one pair of seats and with the nine that
 /// a page has in a large room. By the memory table of `src/ARCHITECTURE.md`.
-const MOST_KEPT: [(usize, i64); 2] = [(1, 20 << 10), (9, 40 << 10)];
+const MOST_HELD: [(usize, i64); 2] = [(1, 20 << 10), (9, 40 << 10)];
 
 /// The history holds a second; bookkeeping of losses and reports has gone round by then too.
 const WARM_UP: Duration = Duration::from_secs(4);
@@ -82,24 +82,33 @@ fn a_recorded_call_is_handed_over_without_allocating() {
     assert_eq!((allocated.rtp, allocated.rtcp, allocated.ticks), (0, 0, 0));
 }
 
-/// Bytes that a shard keeps of a call with so many who watch, who lose packets, ask for them, and are
+/// Bytes that a shard holds for a call with so many who watch, who lose packets, ask for them, and are
 /// gathered for.
-fn kept(subscribers: usize, pairs: usize) -> i64 {
+fn held_by_call(subscribers: usize, pairs: usize) -> i64 {
     let mut call = Call::with_seats(subscribers, pairs);
     call.gather(Duration::from_millis(10));
     call.run(Duration::from_secs(5));
     assert!(call.tally.video_out > 500 * subscribers as u64 && call.tally.resent > 0, "{:?}", call.tally);
-    call.kept
+    call.held
 }
 
 #[test]
 fn somebody_who_watches_takes_little_memory() {
     // Tables double: both numbers just fill theirs.
     let (few, many) = (7, 31);
-    for (pairs, most) in MOST_KEPT {
-        let each = (kept(many, pairs) - kept(few, pairs)) / (many - few) as i64;
+    for (pairs, most) in MOST_HELD {
+        let each = (held_by_call(many, pairs) - held_by_call(few, pairs)) / (many - few) as i64;
         assert!((1 << 10..most).contains(&each), "{each} bytes for each with {pairs} pairs of seats");
     }
+}
+
+#[test]
+fn what_a_room_is_said_to_take_is_about_what_is_allocated_for_it() {
+    // One more publishes: eight, so that tables are as full as they get.
+    let mut call = Call::connected(7);
+    call.run(WARM_UP);
+    let (held, told) = (call.held as f64, call.told_memory() as f64);
+    assert!((0.85..1.15).contains(&(told / held)), "{told} bytes are told of {held}");
 }
 
 #[test]

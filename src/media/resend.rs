@@ -29,6 +29,11 @@ pub struct Resends {
 }
 
 impl Resends {
+    /// Bytes on the heap.
+    pub fn memory(&self) -> usize {
+        self.last.as_ref().map_or(0, |_| size_of::<[Place; PLACES]>())
+    }
+
     /// Whether the packet `index` may be sent again now; takes note if so. Allocates once, at the first.
     pub fn allow(&mut self, now: Time, index: u64) -> bool {
         let last = self.last.get_or_insert_with(|| Box::new([(0, 0); PLACES]));

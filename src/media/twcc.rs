@@ -42,6 +42,11 @@ pub struct Feedback<'a> {
 }
 
 impl Arrivals {
+    /// Bytes on the heap.
+    pub fn memory(&self) -> usize {
+        self.arrived.as_ref().map_or(0, |_| size_of::<[Option<Time>; WINDOW]>())
+    }
+
     /// A packet with this transport-wide sequence number arrived.
     ///
     /// Returns false when the window is full: feedback must be taken now, and the packet offered

@@ -2,16 +2,16 @@
 
 use crate::source::Source;
 use crate::train::Trains;
-use allocation_counter::{AllocationInfo, measure};
+use allocation_counter::measure;
 use std::collections::VecDeque;
 use std::ops::Sub;
 use std::time::Duration;
 use volley::base::id::Ssrc;
 use volley::base::random::Random;
 use volley::base::{Path, RoomId, SocketIndex, Time, WallClock, WorkerId};
-use volley::control::Command;
 use volley::control::tap::Tapped;
 use volley::control::types::{Codec, Kind};
+use volley::control::{Command, Event};
 use volley::shard::{Datagram, MeshBatch, Shard, ShardConfig};
 use volley::sim::ledger::Ledger;
 use volley::sim::link::LinkOptions;
@@ -98,8 +98,8 @@ pub(crate) struct Call {
     pub(crate) out: Trains,
     /// What the shard allocated so far.
     pub(crate) allocated: Allocated,
-    /// Bytes of it that it has not freed.
-    pub(crate) kept: i64,
+    /// Bytes that the shard has allocated and not given back.
+    pub(crate) held: i64,
     /// What happened so far.
     pub(crate) tally: Tally,
     members: Vec<Member>,
@@ -134,7 +134,7 @@ impl Call {
             batch: MeshBatch::default(),
             out: Trains::new(),
             allocated: Allocated::default(),
-            kept: 0,
+            held: 0,
             tally: Tally::default(),
             members: Vec::new(),
             sources: Vec::new(),
@@ -163,6 +163,19 @@ impl Call {
             let record = Command::Record { track: source.options.track, most_bps: Some(2_500_000) };
             self.shards[0].on_command(self.now, record, &mut self.out);
         }
+    }
+
+    /// What the shard says that the room takes, in bytes.
+    pub(crate) fn told_memory(&mut self) -> u64 {
+        let query = Command::QueryRoom { request: 1, room: RoomId(1) };
+        self.shards[0].on_command(self.now, query, &mut self.out);
+        let mut told = None;
+        while let Some(event) = self.shards[0].poll_event() {
+            if let Event::RoomLoad { load, .. } = event {
+                told = Some(load.memory_bytes);
+            }
+        }
+        told.expect("it was asked")
     }
 
     /// Lets the call go on.
@@ -210,7 +223,8 @@ impl Call {
             for command in commands {
                 if publishes || !matches!(command, Command::Publish(_)) {
                     let (shard, now, out) = (&mut self.shards[shard], self.now, &mut self.out);
-                    count(measure(|| shard.on_command(now, command, out)), &mut self.kept);
+                    // What comes in a box becomes the shard's.
+                    self.held += measure(|| shard.on_command(now, command.clone(), out)).bytes_current;
                 }
             }
             let path = Path { socket: SocketIndex(0), remote: address };
@@ -239,25 +253,26 @@ impl Call {
         for number in 0..self.shards.len() {
             let (shard, now, out) = (&mut self.shards[number], self.now, &mut self.out);
             if shard.next_deadline().is_some_and(|at| at <= now) {
-                let turn = measure(|| {
+                let allocated = measure(|| {
                     shard.on_timeout(now, out);
                     shard.depart(now, out);
                     shard.steering().for_each(drop);
                 });
-                self.allocated.ticks += count(turn, &mut self.kept);
+                self.allocated.ticks += allocated.count_total;
+                self.held += allocated.bytes_current;
                 self.tally.ticks += 1;
             }
             self.allocated.ticks += self.cross(number);
         }
         self.deliver();
         for shard in &mut self.shards {
-            count(measure(|| while shard.poll_event().is_some() {}), &mut self.kept);
+            self.held += measure(|| while shard.poll_event().is_some() {}).bytes_current;
         }
     }
 
     /// Lets the other shard take what waits for it at this one, and answer; what both allocated.
     fn cross(&mut self, from: usize) -> u64 {
-        let Call { shards, batch, out, now, kept, .. } = self;
+        let Call { shards, batch, out, now, held, .. } = self;
         let mut crosses = |from: usize| {
             let mut to = None;
             shards[from].cross(*now, |other, waiting| {
@@ -274,7 +289,8 @@ impl Call {
                 crosses(1 - from);
             }
         });
-        count(crossing, kept)
+        *held += crossing.bytes_current;
+        crossing.count_total
     }
 
     fn after_peer(&mut self, who: usize) {
@@ -302,7 +318,8 @@ impl Call {
             shard.depart(now, out);
             shard.steering().for_each(drop);
         });
-        let allocated = count(allocated, &mut self.kept) + self.cross(number);
+        self.held += allocated.bytes_current;
+        let allocated = allocated.count_total + self.cross(number);
         let place = match bytes[0] {
             0..=3 => &mut self.allocated.stun,
             128..=191 if rtp::is_rtcp(bytes) => &mut self.allocated.rtcp,
@@ -507,12 +524,6 @@ impl Member {
         let seat = seats.find(|seat| seat.kind == kind).expect("he has one of each");
         (seat.ssrc, seat.rtx_ssrc)
     }
-}
-
-/// How often something was allocated; notes what was kept of it.
-fn count(allocated: AllocationInfo, kept: &mut i64) -> u64 {
-    *kept += allocated.bytes_current;
-    allocated.count_total
 }
 
 fn shard(number: usize, identity: &Identity) -> Shard {
