@@ -6,9 +6,11 @@ mod config;
 mod flags;
 mod identity;
 mod logging;
+mod manual;
 mod privileges;
 mod process;
 mod recording;
+mod service;
 mod sockets;
 mod steering;
 mod supervisor;
@@ -31,6 +33,11 @@ fn main() -> ExitCode {
         Deed::Child(role) => be_child(role),
         Deed::CheckConfig => check_config(&flags),
         Deed::CreateToken(wish) => create_token(&flags, wish),
+        Deed::Completions(shell) => {
+            manual::print_completions(shell);
+            Ok(())
+        }
+        Deed::Man(folder) => manual::write_pages(folder.as_deref()),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -170,7 +170,7 @@ read_notrack() {
         printf 'nft is not installed'
         return 1
     fi
-    if run nft list tables 2>/dev/null | grep -qx 'table inet volley_tune'; then echo on; else echo off; fi
+    if [[ $(run nft list tables 2>/dev/null) == *'table inet volley_tune'* ]]; then echo on; else echo off; fi
 }
 write_notrack() {
     run nft delete table inet volley_tune 2>/dev/null
@@ -193,6 +193,6 @@ END
 instances_look() { echo "$1"; }
 read_look() { "look_at_$1"; }
 
-# --- A file of ours that --persist wrote. Its value is there or gone.
-read_made() { if [[ -e $root$1 || -L $root$1 ]]; then echo there; else echo gone; fi; }
-write_made() { [[ $2 != gone ]] || rm -f "$root$1"; }
+# --- A file of ours that --persist wrote, or was about to (.new). Its value is there or gone.
+read_made() { if [[ -e $root$1 || -L $root$1 || -e $root$1.new ]]; then echo there; else echo gone; fi; }
+write_made() { [[ $2 != gone ]] || rm -f "$root$1" "$root$1.new"; }

@@ -11,8 +11,9 @@ make_persistent() {
     make_file "$sysctl_file" "$(sysctl_lines)"
     make_file "$unit_file" "$(unit_lines)"
     if [[ ! -L $root$unit_link ]]; then
-        note_down made "$unit_link" gone && mkdir -p "$root${unit_link%/*}" && ln -s "$unit_file" "$root$unit_link" \
-            || refused+=("$unit_link")
+        if ! { note_down made "$unit_link" gone && mkdir -p "$root${unit_link%/*}" && ln -s "$unit_file" "$root$unit_link"; }; then
+            refused+=("$unit_link")
+        fi
     fi
     tell_systemd
     echo "persists $sysctl_file and $unit_file"
@@ -25,8 +26,10 @@ make_file() {
         refused+=("$1, which is not of tune's making,")
         return
     fi
-    note_down made "$1" gone && mkdir -p "${path%/*}" && printf '%s\n%s\n' "$mark" "$2" >"$path.new" \
-        && mv "$path.new" "$path" || refused+=("$1")
+    if ! { note_down made "$1" gone && mkdir -p "${path%/*}" && printf '%s\n%s\n' "$mark" "$2" >"$path.new" \
+        && mv "$path.new" "$path"; }; then
+        refused+=("$1")
+    fi
 }
 
 sysctl_lines() {
