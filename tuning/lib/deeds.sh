@@ -75,18 +75,19 @@ set_knob() {
     kind=$(of "$1" kind)
     for place in "${!at[@]}"; do
         [[ ${status[place]} == differs ]] || continue
-        set_instance "$1" "$kind" "${at[place]}" "${current[place]}" "${goal[place]}"
+        set_instance "$1" "$kind" "${at[place]}" "${current[place]}" "${goal[place]}" "${wishes[place]}"
     done
 }
 
-# set_instance KNOB KIND INSTANCE NOW WANTED
+# set_instance KNOB KIND INSTANCE NOW GOAL WISH. The kernel may write the goal in its own way (49999,50000 is 49999-50000
+# then), so what it tells is held against the wish.
 set_instance() {
     local now
     if ! note_down "$2" "$3" "$4"; then
         echo "tune: $journal cannot be written, so nothing more is changed" >&2
         exit 1
     fi
-    if "write_$2" "$3" "$5" && now=$("read_$2" "$3") && judge "$now" "=$5" "$(of "$1" as)"; then
+    if "write_$2" "$3" "$5" && now=$("read_$2" "$3") && judge "$now" "$6" "$(of "$1" as)"; then
         changed=$((changed + 1))
         echo "set      $1: $3 = $5 (was ${4:-nothing})"
     else

@@ -170,6 +170,10 @@ read_notrack() {
         printf 'nft is not installed'
         return 1
     fi
+    if [[ $EUID -ne 0 ]]; then
+        printf 'it takes root to see'
+        return 1
+    fi
     if [[ $(run nft list tables 2>/dev/null) == *'table inet volley_tune'* ]]; then echo on; else echo off; fi
 }
 write_notrack() {
