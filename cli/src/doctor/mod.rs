@@ -90,7 +90,7 @@ const CHECKS: [fn(&Case<'_>) -> Vec<Finding>; 14] = [
 impl Case<'_> {
     /// Whose limits hold: those of the server that runs, or what a server started from here would have.
     fn pid(&self) -> Option<u32> {
-        self.running?.pid
+        Some(self.running?.holder.as_ref()?.pid)
     }
 
     fn has_https(&self) -> bool {

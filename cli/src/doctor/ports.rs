@@ -2,7 +2,8 @@
 
 use super::Case;
 use super::finding::Finding;
-use super::holders::{Protocol, holder};
+use super::holders::{Holder, Protocol, holder};
+use super::running::Running;
 use crate::sockets::{MetricsPort, UdpPorts};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -83,12 +84,11 @@ fn look(case: &Case<'_>, wanted: Wanted) -> Option<Finding> {
 
 fn taken(case: &Case<'_>, Wanted { protocol, port, flag, without }: Wanted) -> Option<Finding> {
     let holder = holder(case.host, protocol, port);
-    let is_ours = match &holder {
-        Some(holder) => holder.name == "volley",
-        // Another user's processes cannot be looked into; the server that answers is most likely it.
-        None => case.running.is_some(),
+    // Another user's processes cannot be looked into; the server that answers is most likely it.
+    let known = |holder: &Holder, running: &Running| {
+        running.holder.as_ref().is_none_or(|ours| ours.name == holder.name)
     };
-    if is_ours && case.running.is_some() {
+    if case.running.is_some_and(|running| holder.as_ref().is_none_or(|holder| known(holder, running))) {
         return None;
     }
     let by = holder.as_ref().map_or_else(
@@ -130,7 +130,6 @@ fn forbidden(Wanted { protocol, port, flag, .. }: Wanted) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::super::finding::Level;
-    use super::super::running::Running;
     use super::super::testing::Patient;
     use super::*;
     use std::net::{TcpListener, UdpSocket};

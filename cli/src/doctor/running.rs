@@ -2,7 +2,7 @@
 
 use super::Case;
 use super::finding::Finding;
-use super::holders::{Protocol, holder, lost_datagrams};
+use super::holders::{Holder, Protocol, holder, lost_datagrams};
 use super::host::Host;
 use crate::config::Config;
 use crate::sockets::{METRICS_PORT, MetricsPort, UdpPorts};
@@ -27,7 +27,7 @@ const ENOUGH: f64 = 10_000.0;
 #[derive(Clone, PartialEq, Debug, Default)]
 pub(super) struct Running {
     /// Its eldest process, where that can be seen.
-    pub(super) pid: Option<u32>,
+    pub(super) holder: Option<Holder>,
     /// `None` where it has none, or tells them to nobody.
     pub(super) metrics: Option<Metrics>,
 }
@@ -36,14 +36,9 @@ pub(super) struct Running {
 pub(super) async fn find(host: &Host, config: &Config) -> Option<Running> {
     let port = config.get("server.port");
     let holder = holder(host, Protocol::Tcp, port);
-    let is_volley = match &holder {
-        Some(holder) => holder.name == "volley",
-        None => {
-            let health = get(config, port, "/health").await.ok();
-            health.is_some_and(|text| text.contains("\"max_participants_per_room\""))
-        }
-    };
-    if !is_volley {
+    // Whatever the file is called, it says by its health what it is; one that hangs says nothing.
+    let is_called_so = holder.as_ref().is_some_and(|holder| holder.name == "volley");
+    if !is_called_so && !is_healthy_volley(config, port).await {
         return None;
     }
     let metrics = match config.metrics_port() {
@@ -52,7 +47,12 @@ pub(super) async fn find(host: &Host, config: &Config) -> Option<Running> {
         MetricsPort::Usual => get(config, METRICS_PORT, "/metrics").await.ok(),
     };
     let metrics = metrics.map(|text| Metrics::read(&text)).filter(|metrics| !metrics.0.is_empty());
-    Some(Running { pid: holder.map(|holder| holder.pid), metrics })
+    Some(Running { holder, metrics })
+}
+
+async fn is_healthy_volley(config: &Config, port: u16) -> bool {
+    let health = get(config, port, "/health").await.unwrap_or_default();
+    health.contains("\"max_participants_per_room\"")
 }
 
 async fn get(config: &Config, port: u16, path: &str) -> io::Result<String> {
@@ -234,7 +234,7 @@ mod tests {
              volley_udp_steered{{worker=\"1\"}} 1\nvolley_io_troubles_total{{worker=\"0\",kind=\"ring-overflows\"}} 3\n\
              volley_datagrams_sent_total{{worker=\"0\"}} 200000\n{more}"
         );
-        patient.running = Some(Running { pid: None, metrics: Some(Metrics::read(&text)) });
+        patient.running = Some(Running { holder: None, metrics: Some(Metrics::read(&text)) });
         patient
     }
 
@@ -287,7 +287,7 @@ mod tests {
     fn workers_that_nobody_steers_to_and_metrics_that_nobody_tells_are_said() {
         let text = "volley_udp_steered{worker=\"0\"} 0\nvolley_udp_steered{worker=\"1\"} 0\n";
         let mut patient = server("");
-        patient.running = Some(Running { pid: None, metrics: Some(Metrics::read(text)) });
+        patient.running = Some(Running { holder: None, metrics: Some(Metrics::read(text)) });
         assert_eq!(found(&patient), [(Level::Notice, "not-steered")]);
         patient.running = Some(Running::default());
         assert_eq!(found(&patient), [(Level::Skipped, "metrics-unseen")]);

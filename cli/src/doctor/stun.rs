@@ -309,7 +309,7 @@ async fn ask_by_stream(
 fn answer_to(transaction: &TransactionId, bytes: Vec<u8>) -> Option<Answer> {
     let view = StunView::parse(&bytes).ok()?;
     let is_answer = matches!(view.class(), Class::Success | Class::Error);
-    (is_answer && view.transaction_id() == *transaction).then(|| Answer(bytes))
+    (is_answer && view.transaction_id() == *transaction).then_some(Answer(bytes))
 }
 
 #[cfg(test)]
