@@ -10,6 +10,7 @@ use super::load::Forwarded;
 use super::mesh::MeshEnd;
 use super::overload::Overload;
 use super::page;
+use super::resident::Resident;
 use super::steering::Steering;
 use crate::base::Time;
 use crate::control::message::ALL_PICTURES;
@@ -62,6 +63,7 @@ pub(super) struct Worker {
     /// Connections may wait to be taken over.
     has_connections: bool,
     clock: Clock,
+    resident: Resident,
     busy: Busy,
     gathering: GatheringControl,
     overload: Overload,
@@ -88,7 +90,7 @@ impl Worker {
         mut shard: Shard,
         io: Io,
         (channel, mesh, steering, connections, tap): Ends,
-        clock: Clock,
+        (clock, resident): (Clock, Resident),
         gathering: GatheringControl,
     ) -> Worker {
         shard.set_gathering_window(gathering.window());
@@ -102,6 +104,7 @@ impl Worker {
             tap,
             has_connections: true,
             clock,
+            resident,
             busy: Busy::default(),
             gathering,
             overload: Overload::new(),
@@ -237,8 +240,11 @@ impl Worker {
             tracing::warn!(share, of = ALL_PICTURES, "the core's load changes what pictures are forwarded");
             self.shard.set_picture_share(share, self.io.trains());
         }
-        if let Some(busy) = self.busy.news(now) {
-            self.shard.set_busy(busy);
+        if let Some(share) = self.busy.look(now) {
+            self.shard.note_busy(share.percent, self.overload.was_short());
+            if share.is_news {
+                self.shard.tell_load();
+            }
         }
         if self.turns.is_multiple_of(SAMPLED_TURNS) {
             self.shard.note_departures(std::mem::take(&mut self.notes));
@@ -268,6 +274,7 @@ impl Worker {
                 turns: self.turns,
                 gathering: self.gathering.window(),
                 steering: &self.steering,
+                resident: self.resident.bytes(),
                 delays: &self.delays,
                 turn_lengths: &self.turn_lengths,
                 batches: &self.batches,
