@@ -1,9 +1,11 @@
 //! The command line. Its options are those keys of the configuration that have a flag.
 
 use crate::config::{KEYS, Key, Kind};
+use crate::doctor::DoctorWish;
 use crate::recordings::command as recordings;
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
-use clap::{Arg, ArgMatches, Command, value_parser};
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use clap_complete::Shell;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -29,6 +31,12 @@ pub(crate) enum Deed {
     CreateToken(TokenWish),
     /// Do something with recordings.
     Recordings(recordings::Deed),
+    /// Say what will hurt.
+    Examine(DoctorWish),
+    /// Print what a shell completes by.
+    Completions(Shell),
+    /// Make man pages, in a folder or printed.
+    Man(Option<PathBuf>),
 }
 
 /// The token that is wanted.
@@ -78,6 +86,15 @@ impl Cli {
             Some(("recorder", _)) => Deed::Child(Role::Recorder),
             Some(("token", _)) => Deed::CreateToken(TokenWish::read(innermost)),
             Some(("recording", matches)) => Deed::Recordings(recordings::Deed::read(matches)),
+            Some(("doctor", _)) => Deed::Examine(DoctorWish {
+                json: innermost.get_flag("json"),
+                stun: innermost.get_one("stun").cloned(),
+                ntp: innermost.get_one("ntp").cloned(),
+            }),
+            Some(("completions", shell)) => {
+                Deed::Completions(*shell.get_one("shell").expect("it is required"))
+            }
+            Some(("man", man)) => Deed::Man(man.get_one("into").cloned()),
             Some(_) => Deed::CheckConfig,
             None => Deed::Serve,
         };
@@ -108,7 +125,8 @@ impl Flags {
     }
 }
 
-fn command() -> Command {
+/// The command line as clap has it.
+pub(crate) fn command() -> Command {
     let config = Arg::new("config")
         .long("config")
         .value_name("DIR|FILE")
@@ -134,6 +152,8 @@ fn command() -> Command {
         .subcommand(config_deeds)
         .subcommand(token_deeds())
         .subcommand(recordings::command())
+        .subcommand(doctor())
+        .subcommands(own_descriptions())
         .subcommand(Command::new("media").about("The process that forwards packets; started by `volley`, not by hand"))
         .subcommand(
             Command::new("signaling")
@@ -142,6 +162,20 @@ fn command() -> Command {
         .subcommand(
             Command::new("recorder").about("The process that writes recordings; started by `volley`, not by hand"),
         )
+}
+
+/// What packagers make of the command line.
+fn own_descriptions() -> [Command; 2] {
+    let shell = Arg::new("shell").value_name("SHELL").required(true).value_parser(value_parser!(Shell));
+    let into = Arg::new("into").long("into").value_name("DIR").value_parser(value_parser!(PathBuf));
+    [
+        Command::new("completions")
+            .about("Print what a shell completes this command line by")
+            .arg(shell.help("Which shell")),
+        Command::new("man")
+            .about("Print the man page")
+            .arg(into.help("Write pages of all commands into this folder instead")),
+    ]
 }
 
 fn token_deeds() -> Command {
@@ -168,6 +202,16 @@ fn token_deeds() -> Command {
                 .value_parser(value_parser!(u64).range(1..)),
         );
     Command::new("token").about("Room tokens").subcommand_required(true).subcommand(create)
+}
+
+fn doctor() -> Command {
+    let server =
+        |name: &'static str, help: &'static str| Arg::new(name).long(name).value_name("HOST:PORT").help(help);
+    Command::new("doctor")
+        .about("Say, worst first, what here will hurt and what mends it; ends with 2 for an error, 1 for a warning")
+        .arg(Arg::new("json").long("json").action(ArgAction::SetTrue).help("Say it for programs"))
+        .arg(server("stun", "A STUN server that tells under which address the world sees this machine"))
+        .arg(server("ntp", "A time server to compare the clock with [default: the one this machine uses]"))
 }
 
 fn argument(key: &'static Key) -> Option<Arg> {
@@ -231,9 +275,19 @@ mod tests {
     }
 
     #[test]
+    fn the_doctor_is_asked_with_servers_of_ones_own() {
+        let arguments = ["doctor", "--json", "--stun", "stun.example.org:3478", "--port", "9"];
+        let stun = Some(String::from("stun.example.org:3478"));
+        let cli = parse(&arguments).unwrap();
+        assert_eq!(cli.deed, Deed::Examine(DoctorWish { json: true, stun, ntp: None }));
+        assert_eq!(cli.flags.values, [("port", String::from("9"))]);
+    }
+
+    #[test]
     fn what_is_no_option_is_refused() {
         assert!(parse(&["--prot", "9"]).is_err());
         assert!(parse(&["config"]).is_err());
         assert_eq!(parse(&["media"]).unwrap().deed, Deed::Child(Role::Media));
+        assert!(parse(&["completions"]).is_err() && parse(&["completions", "abacus"]).is_err());
     }
 }

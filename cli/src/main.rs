@@ -3,13 +3,16 @@
 mod addresses;
 mod child;
 mod config;
+mod doctor;
 mod flags;
 mod identity;
 mod logging;
+mod manual;
 mod privileges;
 mod process;
 mod recording;
 mod recordings;
+mod service;
 mod sockets;
 mod steering;
 mod supervisor;
@@ -27,13 +30,19 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let Cli { deed, flags } = Cli::parse();
-    let done = |outcome: anyhow::Result<()>| outcome.map(|()| ExitCode::SUCCESS);
+    let well = |()| ExitCode::SUCCESS;
     let outcome = match deed {
-        Deed::Serve => done(serve(&flags)),
-        Deed::Child(role) => done(be_child(role)),
-        Deed::CheckConfig => done(check_config(&flags)),
-        Deed::CreateToken(wish) => done(create_token(&flags, wish)),
+        Deed::Serve => serve(&flags).map(well),
+        Deed::Child(role) => be_child(role).map(well),
+        Deed::CheckConfig => check_config(&flags).map(well),
+        Deed::CreateToken(wish) => create_token(&flags, wish).map(well),
         Deed::Recordings(deed) => load(&flags).and_then(|config| recordings::run(&config, &deed)),
+        Deed::Examine(wish) => doctor::run(&flags, &wish),
+        Deed::Completions(shell) => {
+            manual::print_completions(shell);
+            Ok(ExitCode::SUCCESS)
+        }
+        Deed::Man(folder) => manual::write_pages(folder.as_deref()).map(well),
     };
     match outcome {
         Ok(code) => code,

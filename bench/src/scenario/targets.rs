@@ -205,6 +205,14 @@ const TARGETS: &[Target] = &[
         held_back: "pictures come back with the next key frame",
     },
     Target {
+        command: "overload",
+        name: "pictures forwarded a second after",
+        figure: |figures| figures["videoShownAfter"].as_f64(),
+        bound: Bound::AtLeast(0.99),
+        unit: percent,
+        held_back: "pictures come back an eighth at a time, each with a key frame",
+    },
+    Target {
         command: "arrivals",
         name: "key frames asked of a layer within a second",
         figure: |figures| figures["keyFrameRequestsPerSecond"].as_f64(),

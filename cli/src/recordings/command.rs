@@ -185,7 +185,7 @@ fn compose() -> Command {
 fn size(text: &str) -> Result<(usize, usize), String> {
     let sides =
         text.split_once('x').and_then(|(width, height)| Some((width.parse().ok()?, height.parse().ok()?)));
-    let is_one = |side: &usize| SIZES.contains(side) && side % 2 == 0;
+    let is_one = |side: &usize| SIZES.contains(side) && side.is_multiple_of(2);
     sides.filter(|(width, height)| is_one(width) && is_one(height)).ok_or_else(|| {
         format!("it is two even numbers from {} to {}, such as 1280x720", SIZES.start(), SIZES.end())
     })

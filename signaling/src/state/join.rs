@@ -104,6 +104,7 @@ impl State {
         let address = request.caller.from.address;
         self.check_people(address)?;
         self.check_encryption(request)?;
+        self.check_limits(&request.room_id)?;
         // Before a room is made for it, which nobody would ever leave.
         let Some(worker) = self.place(self.rooms.get(&request.room_id)) else {
             let text = "this server has more to forward than it can carry; try again in a few seconds";
@@ -278,6 +279,7 @@ impl State {
         self.room_happened(What::RoomEnded, key);
         let room = self.room_mut(key);
         room.declines_recording = false;
+        room.restraints.clear();
         room.empty_since = Some(now);
         let is_declared = room.declared;
         if let Some(media) = room.media.take() {

@@ -230,6 +230,7 @@ pub(crate) fn names(commands: &[Command]) -> Vec<&'static str> {
         Command::Resync { .. } => "resync",
         Command::Limit { .. } => "limit",
         Command::Record { .. } => "record",
+        Command::LimitRooms { .. } => "limit-rooms",
     };
     commands.iter().map(name).collect()
 }

@@ -174,6 +174,7 @@ export const DE: Record<Word, string> = {
   "the.screen": "Bildschirm",
 
   "room-full": "Dieser Raum ist voll. Warten Sie, bis jemand geht, oder öffnen Sie einen anderen.",
+  "room-limit": "Dieser Raum braucht so viel, wie ein Raum auf diesem Server darf. Versuchen Sie es, wenn jemand gegangen ist, oder öffnen Sie einen anderen.",
   "room-not-found": "Diesen Raum gibt es nicht. Prüfen Sie den Link, oder öffnen Sie einen anderen Raum.",
   "room-closed": "Dieser Raum wurde geschlossen.",
   "resumed-elsewhere": "Dieser Anruf läuft in einem anderen Tab oder Fenster weiter.",

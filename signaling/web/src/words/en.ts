@@ -173,6 +173,7 @@ export const EN = {
   "the.screen": "screen",
 
   "room-full": "This room is full. Wait until somebody leaves and try again, or open another room.",
+  "room-limit": "This room takes all that one room may take on this server. Try again when somebody has left, or open another room.",
   "room-not-found": "This room does not exist. Check the link, or open another room.",
   "room-closed": "This room was closed.",
   "resumed-elsewhere": "This call goes on in another tab or window.",
