@@ -8,6 +8,7 @@ use crate::state::bridge::BridgeRole;
 use crate::state::growth::Growth;
 use crate::state::ids::Raw;
 use crate::state::journeys::Underway;
+use crate::state::packed::Packed;
 use crate::state::quality::QualityWishes;
 use crate::state::recording::RoomRecording;
 use crate::state::socket::SocketId;
@@ -182,7 +183,7 @@ pub(crate) struct Transport {
     pub cname: String,
     /// The last offer answered: with the ids in `lines` everything the media process was told
     /// follows from it.
-    pub offer: String,
+    pub offer: Packed,
     pub lines: Vec<Line>,
     pub phase: Phase,
 }
