@@ -4,7 +4,7 @@
 mod common;
 
 use common::config;
-use common::server::Server;
+use common::server::{Server, media_process};
 use serde_json::{Value, json};
 use std::os::unix::fs::symlink;
 use volley_signaling::access::{AccessSettings, Claims, Grant, sign, unix_now};
@@ -41,7 +41,8 @@ impl Place {
         let path = root.path().join("recordings");
         let recording = Some(RecordingSettings { path, video_bitrate: 1_000_000 });
         let settings = Settings { recording, access, ..config().settings };
-        let (link, _carrier) = MediaLink::new(1);
+        let (link, carrier) = MediaLink::new(2);
+        tokio::spawn(media_process(carrier));
         let config = Config { settings, ..config() };
         let server = Server::configured(MemoryStore::default(), link, config).await;
         Place { root, server }
