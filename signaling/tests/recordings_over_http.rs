@@ -7,6 +7,7 @@ use common::config;
 use common::server::{Server, media_process};
 use serde_json::{Value, json};
 use std::os::unix::fs::symlink;
+use volley_recorder::settings::Segments;
 use volley_signaling::access::{AccessSettings, Claims, Grant, sign, unix_now};
 use volley_signaling::link::MediaLink;
 use volley_signaling::settings::{RecordingSettings, Settings};
@@ -39,7 +40,12 @@ impl Place {
         symlink(root.path().join("secret.webm"), recording.join("link.webm")).unwrap();
         symlink(&outside, root.path().join("recordings/planted")).unwrap();
         let path = root.path().join("recordings");
-        let recording = Some(RecordingSettings { path, video_bitrate: 1_000_000 });
+        let recording = Some(RecordingSettings {
+            path,
+            video_bitrate: 1_000_000,
+            segments: Segments::default(),
+            has_store: false,
+        });
         let settings = Settings { recording, access, ..config().settings };
         let (link, carrier) = MediaLink::new(2);
         tokio::spawn(media_process(carrier));

@@ -64,6 +64,7 @@ use std::ops::Deref;
 use std::time::Duration;
 use volley::base::{ParticipantId, Time, TrackId};
 use volley::control::types::Fingerprint;
+use volley_recorder::desk::StoreFigures;
 
 /// A participant without a socket and without live media is taken out after this long: a reload or
 /// a change of network takes a page a few seconds, and nobody wants to look at a ghost.
@@ -112,6 +113,8 @@ pub struct State {
     arrivals: Arrivals,
     /// By the worker's number.
     loads: Vec<WorkerLoad>,
+    /// As the recorder told last.
+    recording_store: StoreFigures,
     /// What all of it takes.
     memory: ServerMemory,
     /// When everybody was told goodbye.
@@ -214,6 +217,7 @@ impl State {
             spans: Default::default(),
             memory: self.memory,
             recordings: self.recording_figures(),
+            recording_store: self.store_figures(),
         }
     }
 
