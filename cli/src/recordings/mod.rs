@@ -54,6 +54,7 @@ fn line(manifest: &Manifest) -> String {
     let state = match manifest.state {
         State::Recording => "recording",
         State::Complete => "complete",
+        State::Failed => "failed",
     };
     format!(
         "{:<22} {:<20} {:<20} {length:>9} {:>5} {:>6} MB  {state}\n",

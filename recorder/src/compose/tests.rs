@@ -314,7 +314,11 @@ fn tiles_stay_inside_and_apart_however_many_there_are() {
                 is_finished: true,
                 video: Some(Video { codec: "VP8".to_owned(), width: 320, height: 180, frames: 1 }),
                 audio: None,
+                continues: false,
+                failure: None,
+                upload: None,
                 gaps: Vec::new(),
+                gaps_left_out: 0,
             });
         }
         let timeline = Timeline::of(&bench.manifest);

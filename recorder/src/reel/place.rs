@@ -64,7 +64,7 @@ impl Reel {
         let waits = || self.queue.values().any(|queued| queued.role == Role::Video);
         match queued.role {
             Role::Video => queued.timed.frame.is_key,
-            Role::Audio => !self.video.as_ref().is_some_and(|track| !track.muted) && !waits(),
+            Role::Audio => self.video.as_ref().is_none_or(|track| track.muted) && !waits(),
         }
     }
 
