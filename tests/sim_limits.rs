@@ -16,9 +16,9 @@ const CROWD: usize = 6;
 /// The large one, as shards know it.
 const LARGE: RoomId = RoomId(2);
 
-/// More than the small room takes, which is half a megabyte, and less than what is left of the large one
-/// with its lowest layers only, which is more than one.
-const SMALL_MEMORY: u64 = 800_000;
+/// More than the small room takes, which is about half a megabyte, and less than what is left of the large
+/// one with its lowest layers only.
+const SMALL_MEMORY: u64 = 650_000;
 const MUCH: u64 = 100_000_000;
 
 #[test]
