@@ -33,6 +33,7 @@ mod ticks;
 mod train;
 mod voices;
 mod waiting;
+mod wishes;
 
 use crate::base::random::Random;
 use crate::base::slab::Slab;

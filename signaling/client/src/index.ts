@@ -18,7 +18,7 @@ export type * from "./messages.ts";
 export type { Selection } from "./moderation.ts";
 export type { Participant, Seat } from "./people.ts";
 export type { Input } from "./publications.ts";
-export type { QualityOf, RoomOptions } from "./options.ts";
+export type { QualityOf, RoomOptions, SubscriptionOf } from "./options.ts";
 export { Room } from "./room.ts";
 export type { Identity, JoinWish, Refusal, Signaling, SignalingState } from "./signaling.ts";
 export { linesOf } from "./wishes.ts";

@@ -7,12 +7,14 @@ use crate::base::Time;
 use crate::base::id::{
     ParticipantId, PayloadType, RoomId, SlotId, Ssrc, StreamId, TrackId, TransportId, WorkerId,
 };
-use crate::control::message::{Command, Event, MAX_CNAME, OpenSlot, OpenTransport, Publish};
+use crate::control::message::{
+    Command, Event, MAX_CNAME, MAX_WISHES_AT_ONCE, OpenSlot, OpenTransport, Publish, Want,
+};
 use crate::control::tap::{TapWish, Tapped, TappedPacket};
 use crate::control::types::{
     Codec, CodecParameters, Correction, DtlsRole, DtlsVersion, Encoding, ExtensionIds, Fingerprint,
     FingerprintHash, IceCredentials, Kind, LinkStats, MAX_CODECS, MAX_ENCODINGS, MAX_UFRAG, Mid, Password,
-    Reason, Source, SrtpProfile, TrackStats, TransportState,
+    Reason, Source, SrtpProfile, TrackStats, TransportState, Wish,
 };
 use arrayvec::{ArrayString, ArrayVec};
 use std::net::SocketAddr;
@@ -208,6 +210,8 @@ layout!(OpenSlot {
     codecs: ArrayVec<CodecParameters, MAX_CODECS>,
     extensions: ExtensionIds,
 });
+layout!(Wish { participant: Option<ParticipantId>, track: Option<TrackId>, wanted: Option<bool> });
+layout!(Want { viewer: ParticipantId, wishes: ArrayVec<Wish, MAX_WISHES_AT_ONCE> });
 
 variants!(Command {
     0 => OpenRoom { room: RoomId },
@@ -229,6 +233,7 @@ variants!(Command {
     16 => SpanRoom { room: RoomId, worker: WorkerId },
     17 => Limit { slot: SlotId, max_height: Option<u16> },
     18 => Record { track: TrackId, most_bps: Option<u32> },
+    19 => Want(want: Box<Want>),
 });
 variants!(Event {
     0 => Ready { worker: u16 },
