@@ -79,6 +79,15 @@ fn a_recorded_call_is_handed_over_without_allocating() {
 }
 
 #[test]
+fn what_a_room_is_said_to_take_is_about_what_is_allocated_for_it() {
+    // One more publishes: eight, so that tables are as full as they get.
+    let mut call = Call::connected(7);
+    call.run(WARM_UP);
+    let (held, told) = (call.held as f64, call.told_memory() as f64);
+    assert!((0.85..1.15).contains(&(told / held)), "{told} bytes are told of {held}");
+}
+
+#[test]
 fn a_planted_allocation_per_datagram_is_counted() {
     let mut call = Call::connected(SUBSCRIBERS);
     call.run(WARM_UP);

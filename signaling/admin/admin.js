@@ -1,6 +1,6 @@
 // @ts-check
 /** Live rooms, out of REST, twice every five seconds. Whoever may not read that may not read this. */
-import { Rates, bitrate, lossOf, milliseconds, percent, roomOf } from "./figures.js";
+import { Rates, bitrate, heldBack, lossOf, megabytes, milliseconds, percent, roomOf } from "./figures.js";
 
 const EVERY_MS = 2500;
 /** Where the key stays while this tab is open. */
@@ -64,7 +64,8 @@ async function round() {
 async function section(room) {
   const stats = room.participants.length > 0 ? await ask(`/api/rooms/${encodeURIComponent(room.id)}/stats`) : null;
   const title = element("h2", room.name === room.id ? room.id : `${room.name} (${room.id})`);
-  const count = element("p", `${room.participants.length} of ${room.maxParticipants} people`);
+  const taken = stats ? `, ${megabytes(stats.memoryBytes)}, ${stats.cpuPercent} % of a core` : "";
+  const count = element("p", `${room.participants.length} of ${room.maxParticipants} people${taken}${heldBack(room.restraint)}`);
   count.className = "dim";
   const section = element("section", "");
   section.append(title, count);

@@ -46,6 +46,26 @@ export function milliseconds(ms) {
   return ms === null ? "–" : `${Math.round(ms)} ms`;
 }
 
+/** @param {number} bytes */
+export function megabytes(bytes) {
+  return `${(bytes / 1e6).toFixed(1)} MB`;
+}
+
+/**
+ * What is held back of a room that takes more than it may.
+ *
+ * @param {{layersCut: number, picturesPercent: number, full: string | null} | null} restraint
+ */
+export function heldBack(restraint) {
+  if (!restraint) return "";
+  const { layersCut, picturesPercent, full } = restraint;
+  const parts = [];
+  if (layersCut > 0) parts.push(`without its ${layersCut === 1 ? "highest layer" : `${layersCut} highest layers`}`);
+  if (picturesPercent < 100) parts.push(`${picturesPercent} % of its pictures`);
+  if (full) parts.push(`nobody else is let in (${full})`);
+  return ` – held to its limits: ${parts.join(", ")}`;
+}
+
 /**
  * The share that was lost of what grew, from two rates.
  *

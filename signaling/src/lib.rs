@@ -12,7 +12,7 @@
 //! - [`webhooks`]: what others are told of rooms.
 //! - `traces`: what a collector is told of joins.
 //! - `outward`: HTTP to others.
-//! - `metrics`: what Prometheus is told.
+//! - `metrics`: what Prometheus is told; `memory`: what all of it takes.
 //! - `hub`: the one task that owns the state; `http`: everything that is served.
 
 mod accepting;
@@ -23,6 +23,7 @@ mod http;
 mod hub;
 pub mod link;
 mod media_tcp;
+mod memory;
 mod metrics;
 mod outward;
 mod plain;

@@ -7,6 +7,7 @@ use crate::http;
 use crate::hub::Hub;
 use crate::link::MediaLink;
 use crate::media_tcp::MediaDoor;
+use crate::memory;
 use crate::metrics::MetricsPort;
 use crate::plain;
 use crate::settings::Settings;
@@ -53,6 +54,8 @@ pub struct Ports {
     pub media: Option<MediaPort>,
     /// What is configured anew meanwhile.
     pub updates: Updates,
+    /// Where the media process tells what memory it takes.
+    pub memory: Option<CounterView>,
 }
 
 /// What it takes to let media come over TCP.
@@ -67,7 +70,7 @@ pub struct MediaPort {
 impl Ports {
     /// Nothing but HTTP, and no updates.
     pub fn http(http: TcpListener) -> Ports {
-        Ports { http, https: None, metrics: None, media: None, updates: mpsc::channel(1).1 }
+        Ports { http, https: None, metrics: None, media: None, updates: mpsc::channel(1).1, memory: None }
     }
 }
 
@@ -89,6 +92,8 @@ async fn serve_handover(handover: SignalingHandover, updates: Updates) -> anyhow
     let mut channels = Vec::new();
     let mut counters = Vec::new();
     let mut connections = Vec::new();
+    let first = handover.workers.first().map(|worker| CounterView::attach(&worker.channel));
+    let memory = first.transpose().context("the first worker's counters")?;
     for worker in handover.workers {
         candidates.push(worker.candidates);
         connections.push(worker.connections);
@@ -119,7 +124,7 @@ async fn serve_handover(handover: SignalingHandover, updates: Updates) -> anyhow
     let ended = async move {
         terminate.recv().await;
     };
-    let ports = Ports { http, https, metrics, media, updates };
+    let ports = Ports { http, https, metrics, media, updates, memory };
     serve(config, &loaded, link, Box::new(records), ports, ended).await
 }
 
@@ -150,7 +155,7 @@ pub async fn serve(
     loaded: &[Loaded],
     link: MediaLink,
     store: Box<dyn Store>,
-    Ports { http, https, metrics, media, updates }: Ports,
+    Ports { http, https, metrics, media, updates, memory }: Ports,
     ended: impl Future<Output = ()> + Send + 'static,
 ) -> anyhow::Result<()> {
     let challenges = Arc::<Challenges>::default();
@@ -171,6 +176,9 @@ pub async fn serve(
         spool.clear();
     }
     tokio::spawn(take_updates(hub.clone(), updates, certificates.clone()));
+    if let Some(media) = memory {
+        tokio::spawn(memory::watch(hub.clone(), media));
+    }
     if let Some(MetricsPort { listener, workers }) = metrics {
         // Ends with the process: nobody misses the rest of a scrape.
         let router = http::metrics::router(hub.clone(), workers);

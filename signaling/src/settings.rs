@@ -26,6 +26,9 @@ pub struct Settings {
     /// From how many people of a room on one worker the next ones go to another. Meetings of nine
     /// pictures each with a hundred people are about half a core.
     pub spread_rooms_over: usize,
+    /// What rooms, and the server as a whole, may take.
+    #[serde(default)]
+    pub limits: Limits,
     /// Whether a join makes the room.
     pub auto_create: bool,
     /// A room made over REST ends when nobody was in it for so long.
@@ -60,6 +63,18 @@ pub struct Settings {
     /// when nobody is left, the end.
     #[serde(default)]
     pub drain_until: Option<u64>,
+}
+
+/// What rooms, and the server as a whole, may take.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Limits {
+    /// Percent of a core that a room may use while that is short of time and others share it.
+    pub cpu_per_room: u8,
+    /// Megabytes that a room may take on one worker. A hundred people of whom nine are seen well take about
+    /// as much.
+    pub memory_per_room: u64,
+    /// Megabytes that media and signaling may take together.
+    pub memory_total: u64,
 }
 
 /// Where traces go.
@@ -199,6 +214,7 @@ impl Default for Settings {
             max_rooms: 1000,
             max_participants: 100,
             spread_rooms_over: 100,
+            limits: Limits::default(),
             auto_create: true,
             idle_timeout: Duration::from_secs(3600),
             ice_servers: vec![],
@@ -214,6 +230,12 @@ impl Default for Settings {
             recording: None,
             drain_until: None,
         }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits { cpu_per_room: 25, memory_per_room: 100, memory_total: 8192 }
     }
 }
 

@@ -5,7 +5,8 @@
 
 use super::types::{
     CodecParameters, Correction, DtlsRole, Encoding, ExtensionIds, Fingerprint, IceCredentials, Kind,
-    LinkStats, MAX_CODECS, MAX_ENCODINGS, Mid, Reason, Source, TrackStats, TransportState, Wish,
+    LinkStats, MAX_CODECS, MAX_ENCODINGS, Mid, Reason, Restraint, RoomLimits, RoomLoad, Source, TrackStats,
+    TransportState, Wish,
 };
 use crate::base::id::{ParticipantId, RoomId, SlotId, Ssrc, StreamId, TrackId, TransportId, WorkerId};
 use arrayvec::{ArrayString, ArrayVec};
@@ -53,12 +54,14 @@ pub enum Command {
     Want(Box<Want>),
     /// A seat needs no more lines than `max_height`, whatever it shows; 0: nothing is to be seen of it.
     Limit { slot: SlotId, max_height: Option<u16> },
-    /// Asks for one [`Event::TrackStats`] per track of the room, one [`Event::LinkStats`] per transport, and
-    /// an [`Event::Answered`].
+    /// Asks for one [`Event::TrackStats`] per track of the room, one [`Event::LinkStats`] per transport, an
+    /// [`Event::RoomLoad`] and an [`Event::Answered`].
     QueryRoom { request: u64, room: RoomId },
     /// Hands a track to the recorder, in the encoding that needs no more than `most_bps`; `None`: no longer.
     /// Said twice it changes nothing.
     Record { track: TrackId, most_bps: Option<u32> },
+    /// What each room may take of the worker from now on.
+    LimitRooms { limits: RoomLimits },
     /// Asks for the state of everything, as events, then an [`Event::Answered`]: sent by a
     /// signaling process that has just come back.
     Resync { request: u64 },
@@ -178,4 +181,9 @@ pub enum Event {
     Layers { track: TrackId, wanted: u8 },
     /// The first authentic packet of media came over a transport.
     Media { transport: TransportId },
+    /// What is held back of a room has changed, since it takes more of the worker than it may, or no
+    /// longer does.
+    Restrained { room: RoomId, restraint: Restraint },
+    /// What a room takes of the worker, as an answer to [`Command::QueryRoom`].
+    RoomLoad { request: u64, load: RoomLoad },
 }

@@ -332,3 +332,45 @@ pub struct TrackStats {
     /// Key frames asked for.
     pub key_frame_requests: u64,
 }
+
+/// What one room may take of a worker before it is restrained.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct RoomLimits {
+    /// Bytes of memory on this worker.
+    pub memory_bytes: u64,
+    /// Percent of a core. Holds only while the core is short of time and other rooms share it.
+    pub cpu_percent: u8,
+    /// The server as a whole takes more memory than it may: the largest rooms are to give some up.
+    pub is_pressed: bool,
+}
+
+/// One of the limits that a room can come up against. Stable: the names stand in metrics and over REST.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum RoomLimit {
+    /// The memory of one room.
+    Memory,
+    /// One room's share of a core.
+    Cpu,
+    /// The memory of the server as a whole.
+    Total,
+}
+
+/// What is held back of a room that takes more than it may.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Restraint {
+    /// So many of the highest layers of each picture are neither shown nor asked for.
+    pub layers_cut: u8,
+    /// Of the pictures that its viewers are shown, so many sixteenths are forwarded.
+    pub pictures: u8,
+    /// Nobody else should be let in, for the sake of this limit.
+    pub full: Option<RoomLimit>,
+}
+
+/// What a room takes of one worker.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct RoomLoad {
+    /// Bytes of memory.
+    pub memory_bytes: u64,
+    /// Percent of a core, over the last second.
+    pub cpu_percent: u8,
+}

@@ -47,6 +47,11 @@ enum State {
 }
 
 impl Fec {
+    /// Bytes it occupies.
+    pub fn memory(&self) -> usize {
+        self.kept.capacity() * size_of::<Kept>()
+    }
+
     /// Keeps a packet of FEC that came under `carrier`.
     pub fn keep(&mut self, carrier: u64, bytes: &[u8]) -> Result<(), BadFec> {
         let view = FecView::parse(bytes).ok_or(BadFec)?;

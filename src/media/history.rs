@@ -131,6 +131,16 @@ impl History {
         Some((&self.bytes[start..start + usize::from(stored.len)], stored))
     }
 
+    /// Forgets everything and gives the memory back that it grew to. False: it has not grown, and nothing
+    /// is done.
+    pub fn give_back(&mut self) -> bool {
+        let has_grown = self.bytes.len() > FIRST_BYTES || self.table.len() > FIRST_PACKETS;
+        if has_grown {
+            *self = History::default();
+        }
+        has_grown
+    }
+
     /// Bytes the history occupies.
     pub fn memory(&self) -> usize {
         self.bytes.len() + self.table.len() * size_of::<Option<Stored>>() + self.order.capacity() * 8

@@ -31,7 +31,8 @@ const ASKED_FOR: [u64; 3] = [150_000, 500_000, 2_500_000];
 const HEIGHTS: [u16; 3] = [240, 480, 720];
 
 /// The ways to show `track` on a seat that needs no more lines than `max_height`; 0 needs none.
-/// With `only_flowing` those of encodings that come now, otherwise of all that could come.
+/// With `only_flowing` those of encodings that come now, otherwise of all that could come. What is cut
+/// off the top is shown only where nothing lower comes.
 pub fn ladder(track: &Track, max_height: Option<u16>, only_flowing: bool) -> Ladder {
     let mut ladder = Ladder::new();
     if max_height == Some(0) {
@@ -43,8 +44,10 @@ pub fn ladder(track: &Track, max_height: Option<u16>, only_flowing: bool) -> Lad
     let any = (0..count).any(flows);
     for place in (0..count).filter(|&place| if any { flows(place) } else { place == 0 }) {
         let (spatial, temporal) = track.layers[place].meter.layers();
+        let top = (count - 1 + usize::from(spatial) - 1).saturating_sub(track.layers_cut.into());
         for level in 0..spatial {
-            let enough = is_enough(below(count, place, spatial, level), max_height);
+            let is_cut = place + usize::from(level) > top;
+            let enough = is_cut || is_enough(below(count, place, spatial, level), max_height);
             if enough && !ladder.is_empty() {
                 return ladder;
             }
@@ -164,6 +167,20 @@ mod tests {
         assert_eq!(costs(&ladder(&track, Some(300), true)), [(0, 150)], "nothing above what is needed");
         track.layers[0].flows = false;
         assert_eq!(costs(&ladder(&track, Some(200), true)), [(2, 2_000)], "better too much than nothing");
+    }
+
+    #[test]
+    fn what_is_cut_off_the_top_is_shown_only_until_something_lower_comes() {
+        let mut track = track_of(3, Source::Camera);
+        let best = |track: &Track, flowing| ladder(track, None, flowing).last().map(|rung| rung.choice.layer);
+        track.layers_cut = 1;
+        assert_eq!(best(&track, false), Some(1));
+        track.layers_cut = 9;
+        assert_eq!(best(&track, false), Some(0), "the lowest stays");
+        measured(&mut track, 2, 1, 2_000);
+        assert_eq!((best(&track, true), best(&track, false)), (Some(2), Some(0)));
+        measured(&mut track, 0, 1, 150);
+        assert_eq!(best(&track, true), Some(0));
     }
 
     #[test]

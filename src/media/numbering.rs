@@ -47,6 +47,11 @@ impl Numbering {
         self.stretches.reserve_exact(REMEMBERED - self.stretches.len());
     }
 
+    /// Bytes it occupies beyond its own.
+    pub fn memory(&self) -> usize {
+        self.stretches.capacity() * size_of::<Stretch>()
+    }
+
     /// Begins anew: `member` has the number `start`. Allocates nothing.
     pub fn begin(&mut self, member: u64, start: u64) {
         self.stretches.clear();

@@ -72,6 +72,11 @@ impl Pictures {
         self.counted
     }
 
+    /// Bytes they occupy beyond their own.
+    pub fn memory(&self) -> usize {
+        self.numbering.memory()
+    }
+
     /// Goes on from these.
     pub fn import(&mut self, counted: Counted) {
         self.counted = counted;

@@ -30,6 +30,9 @@ impl Default for Resends {
 }
 
 impl Resends {
+    /// Bytes they occupy, wherever they stand.
+    pub const MEMORY: usize = size_of::<Resends>() + size_of::<[(u64, Time); PLACES]>();
+
     /// Whether the packet `index` may be sent again now; takes note if so.
     pub fn allow(&mut self, now: Time, index: u64) -> bool {
         let place = &mut self.last[index as usize % PLACES];

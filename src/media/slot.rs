@@ -147,6 +147,12 @@ impl Slot {
         self.playout = Some(delay.write());
     }
 
+    /// Bytes it occupies.
+    pub fn memory(&self) -> usize {
+        let numberings = self.numbering.memory() + self.pictures.memory();
+        size_of::<Slot>() + size_of::<OpenSlot>() + Resends::MEMORY + numberings
+    }
+
     /// The seat's id.
     pub fn id(&self) -> SlotId {
         self.open.slot

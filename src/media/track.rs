@@ -126,6 +126,12 @@ impl Layer {
         }
     }
 
+    /// Bytes it occupies beyond those of the track.
+    fn memory(&self) -> usize {
+        let structure = self.structure.as_ref().map_or(0, |_| size_of::<Structure>());
+        self.history.memory() + self.fec.memory() + structure
+    }
+
     /// Whether a packet is from before the end of a mute.
     pub fn is_hushed(&self, index: u64) -> bool {
         self.hushed.is_some_and(|last| index <= last)
@@ -249,6 +255,8 @@ pub struct Track {
     pub next_look: Time,
     /// The layers that somebody watches, a bit each, as its publisher was told, or its home.
     pub told_wanted: u8,
+    /// So many of its highest layers are neither shown nor asked for: its room takes more than it may.
+    pub layers_cut: u8,
     /// How it is recorded, if it is.
     pub taping: Option<Box<Taping>>,
     /// The layers that somebody watches on other workers, as those have told.
@@ -286,6 +294,7 @@ impl Track {
             counters: TrackCounters::default(),
             next_look: Time::ZERO,
             told_wanted: EVERYTHING,
+            layers_cut: 0,
             taping: None,
             wanted_there: Vec::new(),
             extensions,
@@ -295,6 +304,47 @@ impl Track {
     /// A track as it was published on another worker.
     pub fn published_there(publish: Publish, participant: ParticipantId, home: Home) -> Track {
         Track { home: Some(home), ..Track::new(publish, participant, u32::MAX) }
+    }
+
+    /// Cuts so many of the highest layers off; a screen, which people read, keeps one more. True: it has
+    /// that many.
+    pub fn cut(&mut self, layers: u8) -> bool {
+        let cut = if self.source == Source::Screen { layers.saturating_sub(1) } else { layers };
+        std::mem::replace(&mut self.layers_cut, cut) != cut
+    }
+
+    /// How many layers can be cut off it before only the lowest is left.
+    pub fn most_cut(&self) -> u8 {
+        let encodings = self.layers.len().saturating_sub(1) as u8;
+        let spatial = self.layers.last().map_or(1, |layer| layer.meter.layers().0);
+        match encodings + spatial.saturating_sub(1) {
+            0 => 0,
+            most => most + u8::from(self.source == Source::Screen),
+        }
+    }
+
+    /// The encodings that are not cut off, a bit each.
+    pub fn uncut(&self) -> u8 {
+        let left = self.layers.len().saturating_sub(self.layers_cut.into()).max(1);
+        (1 << left) - 1
+    }
+
+    /// Bytes it occupies.
+    pub fn memory(&self) -> usize {
+        size_of::<Track>() + self.layers.iter().map(Layer::memory).sum::<usize>()
+    }
+
+    /// Gives back what is kept of layers that nobody wants and that have not come for so long: what was
+    /// is of no use to who wants them again.
+    pub fn give_back(&mut self, now: Time, after: Duration) {
+        let wanted = self.told_wanted;
+        for (place, layer) in self.layers.iter_mut().enumerate() {
+            let is_idle = layer.last_came.is_some_and(|last| now.since(last) >= after);
+            if wanted >> place & 1 == 0 && is_idle && !layer.is_shown() && layer.history.give_back() {
+                layer.fec = Fec::default();
+                layer.last_key_frame = None;
+            }
+        }
     }
 
     /// Whether it is published on that other worker.
@@ -410,6 +460,45 @@ pub(crate) mod testing {
 mod tests {
     use super::testing::track_of;
     use super::*;
+    use crate::media::history::About;
+
+    #[test]
+    fn of_a_screen_one_layer_fewer_is_cut_and_the_lowest_is_never() {
+        for (source, cut, uncut, most) in [
+            (Source::Camera, 0, 0b111, 2),
+            (Source::Camera, 1, 0b011, 2),
+            (Source::Camera, 7, 0b001, 2),
+            (Source::Screen, 1, 0b111, 3),
+            (Source::Screen, 3, 0b001, 3),
+        ] {
+            let mut track = track_of(3, source);
+            track.cut(cut);
+            assert_eq!((track.uncut(), track.most_cut()), (uncut, most), "{source:?} {cut}");
+        }
+        assert_eq!(track_of(1, Source::Screen).most_cut(), 0, "of one layer nothing can be cut");
+    }
+
+    #[test]
+    fn a_layer_that_nobody_wants_gives_its_memory_back_and_one_that_rests_does_not() {
+        let mut track = track_of(2, Source::Camera);
+        for layer in &mut track.layers {
+            for index in 0..400 {
+                let now = Time::from_millis(index);
+                layer.history.reserve(now);
+                let about = About { received: now, starts_key_frame: index == 0, is_as_sent: true };
+                layer.history.commit(index, 1_200, about);
+            }
+            (layer.last_came, layer.last_key_frame) = (Some(Time::from_millis(400)), Some((0, 0)));
+        }
+        let full = track.memory();
+        track.told_wanted = 0b01;
+        track.give_back(Time::from_millis(3_000), Duration::from_secs(3));
+        assert_eq!(track.memory(), full, "not yet");
+        track.give_back(Time::from_millis(3_400), Duration::from_secs(3));
+        assert!(track.memory() < full * 6 / 10, "{} of {full}", track.memory());
+        assert_eq!(track.layers[1].last_key_frame, None, "nobody is shown what is not kept");
+        assert!(track.layers[0].history.get(399).is_some(), "a still picture is wanted all the same");
+    }
 
     #[test]
     fn a_layer_is_silent_only_while_others_are_not() {

@@ -252,7 +252,9 @@ impl Shard {
         }
         let there = wanted_there.iter().fold(0, |wanted, (_, layers)| wanted | layers);
         let recorded = taping.as_ref().map_or(0, |taping| taping.wanted());
-        let wanted = u8::from(self.may_be_shown(key)) | there | recorded | self.wanted_here(key);
+        // What is cut off is not asked for, whoever would like it.
+        let liked = (there | recorded | self.wanted_here(key)) & self.tracks[key].uncut();
+        let wanted = u8::from(self.may_be_shown(key)) | liked;
         let track = &mut self.tracks[key];
         let mut told = 0;
         for (number, layer) in track.layers.iter_mut().enumerate() {

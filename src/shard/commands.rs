@@ -39,6 +39,10 @@ impl Shard {
             Command::Want(want) => self.want(&want, out),
             Command::Limit { slot, max_height } => self.limit(slot, max_height),
             Command::Record { track, most_bps } => self.record(track, most_bps),
+            Command::LimitRooms { limits } => {
+                self.limit_rooms(now, limits);
+                Ok(())
+            }
             Command::QueryRoom { request, room } => self.query_room(request, room),
             Command::Resync { request } => self.resync(request),
         };
@@ -63,6 +67,7 @@ impl Shard {
             self.leave(participant, out)?;
         }
         self.unspan(key, out);
+        self.keeper.forget(key);
         self.rooms.remove(key);
         self.room_keys.remove(&room);
         Ok(())
@@ -173,6 +178,7 @@ impl Shard {
             }
         }
         self.rooms[room].publish((participant, stream), (kind, source), id);
+        self.cut_like_others(key, room);
         self.tell_published(room, key);
         self.schedule(link);
         self.reseat(room, out);
@@ -303,6 +309,7 @@ impl Shard {
         });
         let links: Vec<_> = links.collect();
         events.into_iter().chain(links).for_each(|event| self.tell(event));
+        self.tell(Event::RoomLoad { request, load: self.room_load(key) });
         self.tell_load();
         self.tell(Event::Answered { request });
         Ok(())
@@ -317,7 +324,8 @@ impl Shard {
             slot: slot.id(),
             track: slot.track().map(|track| self.tracks[track].id),
         });
-        let events: Vec<_> = transports.chain(slots).chain(self.wanted_layers()).collect();
+        let events: Vec<_> =
+            transports.chain(slots).chain(self.wanted_layers()).chain(self.restraints()).collect();
         events.into_iter().for_each(|event| self.tell(event));
         self.tell_load();
         self.tell(Event::Answered { request });

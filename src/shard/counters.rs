@@ -168,6 +168,8 @@ pub struct Counters {
     pub owed: u64,
     /// Of those, sealed into a train.
     pub forwarded: u64,
+    /// Packets of pictures put on the lists of their receivers.
+    pub pictures: u64,
     /// Packets that wait now for their train to leave.
     pub waiting: u64,
     /// Bytes of padding that made packets equal.
@@ -214,6 +216,15 @@ pub struct Counters {
     pub reported_lost: u64,
     /// The jitter found each time, added up, in microseconds.
     pub reported_jitter_us: u64,
+    /// Steps by which rooms were restrained, by the limit they came up against: memory, CPU, the server's
+    /// memory.
+    pub restrained: [u64; 3],
+    /// Rooms of which something is held back now.
+    pub rooms_restrained: u64,
+    /// Rooms now into which nobody else should be let.
+    pub rooms_full: u64,
+    /// Bytes that rooms take.
+    pub room_memory: u64,
 }
 
 impl Default for Counters {
@@ -224,6 +235,7 @@ impl Default for Counters {
             packets_in: 0,
             owed: 0,
             forwarded: 0,
+            pictures: 0,
             waiting: 0,
             padding: 0,
             resent: 0,
@@ -247,6 +259,10 @@ impl Default for Counters {
             reported_expected: 0,
             reported_lost: 0,
             reported_jitter_us: 0,
+            restrained: [0; 3],
+            rooms_restrained: 0,
+            rooms_full: 0,
+            room_memory: 0,
         }
     }
 }

@@ -142,6 +142,8 @@ pub(super) struct Link {
     /// What its receiver's link carries, once a seat has transport-wide numbers or the receiver told.
     pub(super) rate: Option<Box<Rate>>,
     pub(super) sent: Sent,
+    /// Packets that went through it, both ways, until its room was looked at last.
+    pub(super) packets_looked_at: u64,
     /// Media has come over it.
     pub(super) has_heard: bool,
     /// The one path over which all of its handshake went so far, both ways.
@@ -185,6 +187,7 @@ impl Link {
             next_report: now + REPORT_INTERVAL,
             rate: None,
             sent: Sent::default(),
+            packets_looked_at: 0,
             has_heard: false,
             handshake: Handshake::None,
             waiting: None,

@@ -6,8 +6,9 @@
 //! the list of every seat that shows the layer; [`gather`] lets a receiver's list wait and [`train`]
 //! seals it. To the shards of other cores packets go through the [`mesh`]. Everything else is off that
 //! way: [`aside`] for what DTLS has to do, [`commands`] from signaling, [`feedback`] from peers,
-//! [`reports`] to peers, [`ticks`] of the clock, [`allocate`] of what each receiver is shown, what the
-//! recorder is handed by the [`tap`], and [`export`] of the whole for a process that takes over.
+//! [`reports`] to peers, [`ticks`] of the clock, [`allocate`] of what each receiver is shown, what
+//! rooms may take at most ([`room_limits`]), what the recorder is handed by the [`tap`], and [`export`] of
+//! the whole for a process that takes over.
 
 mod allocate;
 mod aside;
@@ -26,6 +27,7 @@ mod rate;
 mod redundancy;
 mod removal;
 mod reports;
+mod room_limits;
 mod seating;
 mod shedding;
 mod tap;
@@ -124,6 +126,7 @@ pub struct Shard {
     playout: Option<PlayoutDelay>,
     /// Percent of its core that the worker uses.
     busy: u8,
+    keeper: room_limits::RoomKeeper,
     events: VecDeque<Event>,
     events_lost: u64,
     counters: Counters,
@@ -161,6 +164,7 @@ impl Shard {
             picture_share: ALL_PICTURES,
             playout: None,
             busy: 0,
+            keeper: room_limits::RoomKeeper::default(),
             events: VecDeque::new(),
             events_lost: 0,
             counters: Counters::default(),
@@ -176,8 +180,8 @@ impl Shard {
     /// When [`on_timeout`](Self::on_timeout) wants to be called; `None` when nothing is pending.
     pub fn next_deadline(&self) -> Option<Time> {
         let (departs, aside) = (self.gathering.next_deadline(), self.aside.next_deadline());
-        let asks = self.mesh.timers.next();
-        self.timers.next().into_iter().chain(departs).chain(asks).chain(aside).min()
+        let (asks, looks) = (self.mesh.timers.next(), self.keeper.next_deadline());
+        self.timers.next().into_iter().chain(departs).chain(asks).chain(aside).chain(looks).min()
     }
 
     /// The oldest event signaling has not been told yet.

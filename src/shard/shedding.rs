@@ -1,5 +1,5 @@
-//! What is let go when a core cannot carry everything: pictures before sound, and of the pictures
-//! those worth least to their viewers first.
+//! What is let go when a core cannot carry everything, or a room takes more of it than it may: pictures
+//! before sound, and of the pictures those worth least to their viewers first.
 
 use super::Shard;
 use crate::base::{Outbox, ParticipantId};
@@ -20,21 +20,25 @@ impl Shard {
         self.tell_load();
     }
 
-    /// Notes what share of its core the worker uses, in percent, and tells signaling.
-    pub fn set_busy(&mut self, busy: u8) {
-        self.busy = busy;
-        self.tell_load();
-    }
-
-    pub(super) fn tell_load(&mut self) {
+    /// Tells signaling what the worker has to do.
+    pub fn tell_load(&mut self) {
         self.tell(Event::Load { pictures: self.picture_share, busy: self.busy });
     }
 
     /// Decides anew what is shed in a room whose seats have changed.
     pub(super) fn shed_in(&mut self, room: u32, out: &mut impl Outbox) {
-        if self.picture_share == ALL_PICTURES {
-            return;
+        if self.share_of(room) < ALL_PICTURES {
+            self.shed_room(room, out);
         }
+    }
+
+    /// Sixteenths of the pictures that viewers of a room are left with.
+    fn share_of(&self, room: u32) -> u8 {
+        self.picture_share.min(self.keeper.pictures(room))
+    }
+
+    /// Decides anew what is shed in a room.
+    pub(super) fn shed_room(&mut self, room: u32, out: &mut impl Outbox) {
         let here = self.links.iter().filter(|(_, link)| link.room == room);
         let links: Vec<u32> = here.map(|(key, _)| key).collect();
         for link in links {
@@ -44,14 +48,14 @@ impl Shard {
 
     /// Decides anew which pictures of the receiver `link` are shed.
     fn shed_on(&mut self, link: u32, out: &mut impl Outbox) {
-        let viewer = self.links[link].participant;
-        let pinned = self.rooms[self.links[link].room].pinned_by(viewer);
+        let (viewer, room) = (self.links[link].participant, self.links[link].room);
+        let pinned = self.rooms[room].pinned_by(viewer);
         let shows_picture =
             |&slot: &u32| self.slots[slot].kind() == Kind::Video && self.slots[slot].track().is_some();
         let mut pictures: Vec<u32> = self.links[link].slots.iter().copied().filter(shows_picture).collect();
         // Stable: seats that were opened first stay before the others of their value.
         pictures.sort_by_cached_key(|&slot| !self.is_dear(slot, pinned));
-        let kept = kept(pictures.len(), self.picture_share, viewer);
+        let kept = kept(pictures.len(), self.share_of(room), viewer);
         for (place, slot) in pictures.into_iter().enumerate() {
             if self.slots[slot].set_shed(place >= kept) {
                 self.begin(slot, out);

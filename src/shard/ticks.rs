@@ -13,6 +13,7 @@ impl Shard {
                 self.tick(now, link, out);
             }
         }
+        self.look_at_rooms(now, out);
         self.ask_homes(now);
         self.work_aside(now, out);
     }

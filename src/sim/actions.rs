@@ -52,6 +52,13 @@ impl World {
                     host.shard.set_picture_share(share, &mut host.outbox);
                 }
             }
+            Action::LimitRooms(limits) => {
+                let shards = 0..self.hosts.len();
+                shards.for_each(|shard| self.command(now, shard, Command::LimitRooms { limits }));
+            }
+            Action::Busy { percent, is_short } => {
+                self.hosts.iter_mut().for_each(|host| host.shard.note_busy(percent, is_short));
+            }
             Action::Heal => self.heal(now),
         }
     }

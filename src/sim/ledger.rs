@@ -1,7 +1,7 @@
 //! What signaling has asked for and been told: the truth that oracles compare packets with.
 
 use crate::base::{ParticipantId, RoomId, SlotId, StreamId, Time, TrackId, TransportId};
-use crate::control::types::{Codec, Kind, TransportState};
+use crate::control::types::{Codec, Kind, Restraint, TransportState};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A value over time.
@@ -102,6 +102,8 @@ pub struct Ledger {
     pub is_spread: bool,
     /// What signaling was told of transports, in order.
     pub told: Vec<(Time, TransportId, TransportState)>,
+    /// What it was told of rooms that are held to their limits, in order.
+    pub restrained: Vec<(Time, RoomId, Restraint)>,
 }
 
 impl Ledger {

@@ -6,7 +6,7 @@ use super::peer::misbehaviour::Lie;
 use super::peer::publisher::Rate;
 use crate::base::Time;
 use crate::base::random::Random;
-use crate::control::types::{Codec, Kind, Reason};
+use crate::control::types::{Codec, Kind, Reason, RoomLimits};
 use std::time::Duration;
 
 /// Joins, leaves and troubles happen until now.
@@ -161,6 +161,16 @@ pub enum Action {
     Renew(usize),
     /// All shards forward so many sixteenths of the pictures, as when there is too much to do.
     Shed(u8),
+    /// All shards hold rooms to these limits from now on.
+    LimitRooms(RoomLimits),
+    /// All shards are told that they use so much of their cores, in percent, and whether they are short of
+    /// time.
+    Busy {
+        /// How much.
+        percent: u8,
+        /// Whether packets wait.
+        is_short: bool,
+    },
     /// All troubles of the network end.
     Heal,
 }

@@ -2,8 +2,8 @@
 
 use super::oracle::{Violation, liveness, seats};
 use super::world::World;
-use crate::base::{ParticipantId, SlotId, Time, TrackId, TransportId};
-use crate::control::types::TransportState;
+use crate::base::{ParticipantId, RoomId, SlotId, Time, TrackId, TransportId};
+use crate::control::types::{Restraint, TransportState};
 use crate::shard::counters::Drop;
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{Hash, Hasher};
@@ -39,6 +39,11 @@ pub struct Verdict {
     pub holes: BTreeMap<usize, u64>,
     /// Packets of media that reached somebody.
     pub media_heard: u64,
+    /// How many of them reached each of the scenario's people, and a hash of what they were and of when they
+    /// came.
+    pub heard: BTreeMap<usize, (u64, u64)>,
+    /// What was held back of rooms, whenever that changed.
+    pub restrained: Vec<(Time, RoomId, Restraint)>,
     /// How often each of the scenario's people was switched from one layer of a track to another.
     pub switches: BTreeMap<usize, u64>,
     /// The last layer each of the scenario's people was sent of each track.
@@ -92,6 +97,8 @@ impl World {
             layers: self.people.iter().map(|one| (one.who, one.wiretap.layers().clone())).collect(),
             hash: self.hasher.finish(),
             told: self.ledger.told,
+            restrained: self.ledger.restrained,
+            heard: self.heard.iter().map(|(who, (count, hash))| (*who, (*count, hash.finish()))).collect(),
             stays: self
                 .people
                 .iter()

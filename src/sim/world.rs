@@ -89,6 +89,8 @@ pub struct World {
     pub(super) addresses: u32,
     pub(super) uplink_lost: u64,
     pub(super) media_heard: u64,
+    /// By the scenario's people: how many packets they heard, and a hash of them and of when they came.
+    pub(super) heard: BTreeMap<usize, (u64, DefaultHasher)>,
     pub(super) drops: BTreeMap<&'static str, u64>,
     pub(super) healed: u64,
     pub(super) redundant: u64,
@@ -127,6 +129,7 @@ impl World {
             addresses: 0,
             uplink_lost: 0,
             media_heard: 0,
+            heard: BTreeMap::new(),
             drops: BTreeMap::new(),
             healed: 0,
             redundant: 0,
@@ -387,6 +390,10 @@ impl World {
             Observed::Media(heard) => {
                 (person, now, "heard").hash(&mut self.hasher);
                 hash_heard(&heard, &mut self.hasher);
+                let (packets, hasher) = self.heard.entry(entry.who).or_default();
+                *packets += 1;
+                now.hash(hasher);
+                hash_heard(&heard, hasher);
                 self.media_heard += 1;
                 if let Some(watch) = &mut self.watch {
                     watch.on_heard(now, entry.who, entry.peer.seats(), heard.slot);
@@ -470,9 +477,11 @@ fn note_event(now: Time, event: Event, ends: &[Reason], ledger: &mut Ledger, vio
         Event::Refused { id, reason } => {
             violations.add(now, "events", || format!("a command about {id} is refused: {reason:?}"));
         }
+        Event::Restrained { room, restraint } => ledger.restrained.push((now, room, restraint)),
         Event::Ready { .. }
         | Event::TrackStats { .. }
         | Event::LinkStats { .. }
+        | Event::RoomLoad { .. }
         | Event::Answered { .. }
         | Event::Lost { .. }
         | Event::Load { .. }

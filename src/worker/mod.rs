@@ -8,9 +8,11 @@ pub mod clock;
 pub mod delay;
 mod gathering;
 pub mod histogram;
+mod load;
 mod mesh;
 mod overload;
 pub mod page;
+mod resident;
 mod steering;
 mod turn;
 
@@ -27,6 +29,7 @@ use clock::Clock;
 use core_affinity::CoreId;
 use gathering::GatheringControl;
 use mesh::MeshEnd;
+use resident::Resident;
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::net::UnixStream;
@@ -86,17 +89,19 @@ pub fn run_media(handover: MediaHandover, supervisor: &UnixStream) -> Result<(),
     let wall = WallClock::new(handover.unix_nanos_at_zero);
     let cores = core_affinity::get_core_ids().unwrap_or_default();
     let mesh = mesh::connect(handover.workers.len()).map_err(MediaError::Mesh)?;
+    let resident = Resident::watch()?;
     for (number, (fds, mesh)) in handover.workers.into_iter().zip(mesh).enumerate() {
         let (ready, is_ready) = crossbeam::channel::bounded(1);
         let identity = handover.identity.clone();
         let core = cores.get(number % cores.len().max(1)).copied();
         let how = (handover.io, handover.gathering, handover.playout);
+        let seen = (wall, clock, resident.clone());
         let sources = handover.sources.as_ref().map(OwnedFd::try_clone).transpose();
         let sources = sources.map_err(MediaError::Sources)?.map(Sources::adopt);
         thread::Builder::new().name(format!("worker-{number}")).spawn(move || {
             pin(number, core);
             // Made on its own thread: a ring takes submissions from the thread that made it only.
-            match set_up((number, fds, mesh), sources, how, identity, (wall, clock)) {
+            match set_up((number, fds, mesh), sources, how, identity, seen) {
                 Ok(worker) => {
                     let _ = ready.send(Ok(()));
                     run(number, worker);
@@ -131,7 +136,7 @@ fn set_up(
     sources: Option<Sources>,
     (choice, gathering, playout): (handover::IoChoice, GatheringRange, PlayoutBounds),
     identity: IdentityDer,
-    (wall, clock): (WallClock, Clock),
+    (wall, clock, resident): (WallClock, Clock, Resident),
 ) -> Result<Worker, MediaError> {
     let channel_error = |error| MediaError::Channel { worker: number, error };
     let io_error = |error| MediaError::Io { worker: number, error };
@@ -154,7 +159,7 @@ fn set_up(
     tracing::info!(worker = number, io = io.name(), "worker ready");
     channel.send_event(&Event::Ready { worker: number as u16 });
     let ends = (channel, mesh, Steering::new(own, sources), fds.connections, tap);
-    Ok(Worker::new(shard, io, ends, clock, GatheringControl::new(gathering)))
+    Ok(Worker::new(shard, io, ends, (clock, resident), GatheringControl::new(gathering)))
 }
 
 fn io_choice(choice: handover::IoChoice) -> IoChoice {

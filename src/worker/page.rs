@@ -7,13 +7,14 @@ use super::delay::{DELAY_BUCKETS_US, DelayHistogram};
 use super::histogram::{BATCH_BUCKETS, Histogram, TURN_BUCKETS_US};
 use super::steering::Steering;
 use crate::control::channel::{COUNTERS, WorkerChannel};
+use crate::control::types::RoomLimit;
 use crate::io::{Io, IoCounters, TRAIN_LENGTH_BUCKETS};
 use crate::shard::Shard;
 use crate::shard::counters::Drop;
 use std::time::Duration;
 
 /// The figures before the drops, in their order.
-pub const FIGURES: [&str; 36] = [
+pub const FIGURES: [&str; 43] = [
     "turns",
     "rooms",
     "participants",
@@ -50,6 +51,13 @@ pub const FIGURES: [&str; 36] = [
     "steered",
     "steering-failures",
     "tapped",
+    "restrained-memory",
+    "restrained-cpu",
+    "restrained-total",
+    "rooms-restrained",
+    "rooms-full",
+    "room-memory-bytes",
+    "resident-bytes",
 ];
 
 /// The figures of the back end, behind the drops.
@@ -89,6 +97,8 @@ pub(super) struct Own<'a> {
     pub(super) gathering: Duration,
     /// Whether the kernel is told whose addresses are.
     pub(super) steering: &'a Steering,
+    /// What all workers together have resident, in bytes.
+    pub(super) resident: u64,
     /// What packets have been delayed by.
     pub(super) delays: &'a DelayHistogram,
     /// What turns have taken, in microseconds.
@@ -153,6 +163,13 @@ pub(super) fn write(channel: &WorkerChannel, shard: &Shard, io: &Io, own: &Own<'
         u64::from(own.steering.is_on()),
         own.steering.failures(),
         counters.tapped,
+        counters.restrained[RoomLimit::Memory as usize],
+        counters.restrained[RoomLimit::Cpu as usize],
+        counters.restrained[RoomLimit::Total as usize],
+        counters.rooms_restrained,
+        counters.rooms_full,
+        counters.room_memory,
+        own.resident,
     ];
     channel.set_counters(&figures);
     for &cause in Drop::ALL {

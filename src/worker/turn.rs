@@ -6,15 +6,18 @@ use super::clock::Clock;
 use super::delay::{DelayHistogram, SAMPLED_TURNS};
 use super::gathering::{GatheringControl, Work};
 use super::histogram::{BATCH_BUCKETS, Histogram, TURN_BUCKETS_US};
+use super::load::Forwarded;
 use super::mesh::MeshEnd;
 use super::overload::Overload;
 use super::page;
+use super::resident::Resident;
 use super::steering::Steering;
 use crate::base::Time;
 use crate::control::message::ALL_PICTURES;
 use crate::control::tap::TapWriter;
 use crate::control::{Corrupt, WorkerChannel, connections};
 use crate::io::Io;
+use crate::shard::counters::Drop;
 use crate::shard::{Came, Datagram, Shard};
 use std::os::fd::OwnedFd;
 use std::time::Duration;
@@ -60,6 +63,7 @@ pub(super) struct Worker {
     /// Connections may wait to be taken over.
     has_connections: bool,
     clock: Clock,
+    resident: Resident,
     busy: Busy,
     gathering: GatheringControl,
     overload: Overload,
@@ -86,7 +90,7 @@ impl Worker {
         mut shard: Shard,
         io: Io,
         (channel, mesh, steering, connections, tap): Ends,
-        clock: Clock,
+        (clock, resident): (Clock, Resident),
         gathering: GatheringControl,
     ) -> Worker {
         shard.set_gathering_window(gathering.window());
@@ -100,6 +104,7 @@ impl Worker {
             tap,
             has_connections: true,
             clock,
+            resident,
             busy: Busy::default(),
             gathering,
             overload: Overload::new(),
@@ -228,12 +233,18 @@ impl Worker {
         if self.gathering.adapt(now, work) {
             self.shard.set_gathering_window(self.gathering.window());
         }
-        if let Some(share) = self.overload.adapt(now) {
+        let counters = self.shard.counters();
+        let forwarded =
+            Forwarded { sent: work.sent, pictures: counters.pictures, shed: counters.dropped(Drop::Shed) };
+        if let Some(share) = self.overload.adapt(now, forwarded) {
             tracing::warn!(share, of = ALL_PICTURES, "the core's load changes what pictures are forwarded");
             self.shard.set_picture_share(share, self.io.trains());
         }
-        if let Some(busy) = self.busy.news(now) {
-            self.shard.set_busy(busy);
+        if let Some(share) = self.busy.look(now) {
+            self.shard.note_busy(share.percent, self.overload.was_short());
+            if share.is_news {
+                self.shard.tell_load();
+            }
         }
         if self.turns.is_multiple_of(SAMPLED_TURNS) {
             self.shard.note_departures(std::mem::take(&mut self.notes));
@@ -263,6 +274,7 @@ impl Worker {
                 turns: self.turns,
                 gathering: self.gathering.window(),
                 steering: &self.steering,
+                resident: self.resident.bytes(),
                 delays: &self.delays,
                 turn_lengths: &self.turn_lengths,
                 batches: &self.batches,
@@ -303,7 +315,6 @@ impl Worker {
         self.woke = Some(woke);
         let slept = woke.since(now);
         self.gathering.note_sleep(slept);
-        self.overload.note_sleep(slept);
         self.busy.note_sleep(slept);
         self.channel.awake();
         self.mesh.awake();

@@ -9,9 +9,9 @@ use std::time::Duration;
 use volley::base::id::Ssrc;
 use volley::base::random::Random;
 use volley::base::{Path, RoomId, SocketIndex, Time, WallClock, WorkerId};
-use volley::control::Command;
 use volley::control::tap::Tapped;
 use volley::control::types::{Codec, Kind};
+use volley::control::{Command, Event};
 use volley::shard::{Datagram, MeshBatch, Shard, ShardConfig};
 use volley::sim::ledger::Ledger;
 use volley::sim::link::LinkOptions;
@@ -98,6 +98,8 @@ pub(crate) struct Call {
     pub(crate) out: Trains,
     /// What the shard allocated so far.
     pub(crate) allocated: Allocated,
+    /// Bytes that the shard has allocated and not given back.
+    pub(crate) held: i64,
     /// What happened so far.
     pub(crate) tally: Tally,
     members: Vec<Member>,
@@ -127,6 +129,7 @@ impl Call {
             batch: MeshBatch::default(),
             out: Trains::new(),
             allocated: Allocated::default(),
+            held: 0,
             tally: Tally::default(),
             members: Vec::new(),
             sources: Vec::new(),
@@ -150,6 +153,19 @@ impl Call {
             let record = Command::Record { track: source.options.track, most_bps: Some(2_500_000) };
             self.shards[0].on_command(self.now, record, &mut self.out);
         }
+    }
+
+    /// What the shard says that the room takes, in bytes.
+    pub(crate) fn told_memory(&mut self) -> u64 {
+        let query = Command::QueryRoom { request: 1, room: RoomId(1) };
+        self.shards[0].on_command(self.now, query, &mut self.out);
+        let mut told = None;
+        while let Some(event) = self.shards[0].poll_event() {
+            if let Event::RoomLoad { load, .. } = event {
+                told = Some(load.memory_bytes);
+            }
+        }
+        told.expect("it was asked")
     }
 
     /// Lets the call go on.
@@ -196,7 +212,9 @@ impl Call {
             }
             for command in commands {
                 if publishes || !matches!(command, Command::Publish(_)) {
-                    self.shards[shard].on_command(self.now, command, &mut self.out);
+                    let (shard, now, out) = (&mut self.shards[shard], self.now, &mut self.out);
+                    // What comes in a box becomes the shard's.
+                    self.held += measure(|| shard.on_command(now, command.clone(), out)).bytes_current;
                 }
             }
             let path = Path { socket: SocketIndex(0), remote: address };
@@ -225,12 +243,13 @@ impl Call {
         for number in 0..self.shards.len() {
             let (shard, now, out) = (&mut self.shards[number], self.now, &mut self.out);
             if shard.next_deadline().is_some_and(|at| at <= now) {
-                self.allocated.ticks += measure(|| {
+                let allocated = measure(|| {
                     shard.on_timeout(now, out);
                     shard.depart(now, out);
                     shard.steering().for_each(drop);
-                })
-                .count_total;
+                });
+                self.allocated.ticks += allocated.count_total;
+                self.held += allocated.bytes_current;
                 self.tally.ticks += 1;
             }
             self.allocated.ticks += self.cross(number);
@@ -287,9 +306,9 @@ impl Call {
             });
             shard.depart(now, out);
             shard.steering().for_each(drop);
-        })
-        .count_total;
-        let allocated = allocated + self.cross(number);
+        });
+        self.held += allocated.bytes_current;
+        let allocated = allocated.count_total + self.cross(number);
         let place = match bytes[0] {
             0..=3 => &mut self.allocated.stun,
             128..=191 if rtp::is_rtcp(bytes) => &mut self.allocated.rtcp,

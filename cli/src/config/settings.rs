@@ -4,7 +4,9 @@ use super::Config;
 use std::time::Duration;
 use volley_signaling::access::{AccessSettings, AddressLimits};
 use volley_signaling::acme::AcmeSettings;
-use volley_signaling::settings::{CodecSettings, PageSettings, RecordingSettings, Settings, TraceSettings};
+use volley_signaling::settings::{
+    CodecSettings, Limits, PageSettings, RecordingSettings, Settings, TraceSettings,
+};
 use volley_signaling::webhooks::WebhookSettings;
 
 impl Config {
@@ -14,6 +16,11 @@ impl Config {
             max_rooms: self.get("rooms.max_rooms"),
             max_participants: self.get("rooms.max_participants"),
             spread_rooms_over: self.get("performance.spread_rooms_over"),
+            limits: Limits {
+                cpu_per_room: self.get("performance.max_cpu_per_room"),
+                memory_per_room: self.get("performance.max_memory_per_room"),
+                memory_total: self.get("performance.max_memory_total"),
+            },
             auto_create: self.get("rooms.auto_create"),
             idle_timeout: Duration::from_secs(self.get("rooms.idle_timeout")),
             ice_servers: self.get("webrtc.ice_servers"),

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Rates, bitrate, lossOf, milliseconds, percent, roomOf } from "../figures.js";
+import { Rates, bitrate, heldBack, lossOf, megabytes, milliseconds, percent, roomOf } from "../figures.js";
 
 test("a counter that grows has a rate from the second look on", () => {
   const rates = new Rates();
@@ -19,6 +19,14 @@ test("figures are written for people", () => {
   assert.deepEqual([percent(null), percent(0.0123)], ["–", "1.2 %"]);
   assert.deepEqual([milliseconds(null), milliseconds(31.6)], ["–", "32 ms"]);
   assert.deepEqual([lossOf(null, 1), lossOf(0, 0), lossOf(1, 3)], [null, null, 0.25]);
+});
+
+test("what is held back of a room is told in words", () => {
+  assert.equal(megabytes(1_540_000), "1.5 MB");
+  assert.equal(heldBack(null), "");
+  assert.equal(heldBack({ layersCut: 1, picturesPercent: 100, full: null }), " – held to its limits: without its highest layer");
+  const most = { layersCut: 2, picturesPercent: 50, full: "cpu" };
+  assert.match(heldBack(most), /2 highest layers, 50 % of its pictures, nobody else is let in \(cpu\)$/);
 });
 
 test("a token tells its room, an API key none", () => {

@@ -76,7 +76,7 @@ impl From<RoomRefusal> for Problem {
     fn from(refusal: RoomRefusal) -> Problem {
         let (status, code) = match refusal {
             RoomRefusal::TooManyFromAddress => (StatusCode::TOO_MANY_REQUESTS, "too-many-rooms"),
-            RoomRefusal::TooMany => (StatusCode::SERVICE_UNAVAILABLE, "server-busy"),
+            RoomRefusal::TooMany | RoomRefusal::NoMemory => (StatusCode::SERVICE_UNAVAILABLE, "server-busy"),
             RoomRefusal::Draining => (StatusCode::SERVICE_UNAVAILABLE, "server-draining"),
             RoomRefusal::BadName | RoomRefusal::BadSize => (StatusCode::UNPROCESSABLE_ENTITY, "bad-room"),
         };

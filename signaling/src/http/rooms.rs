@@ -13,6 +13,7 @@ use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::{IntoParams, ToSchema};
+use volley::control::types::RoomLoad;
 
 /// Rooms in one answer, unless asked for fewer or more.
 const DEFAULT_LIMIT: u16 = 50;
@@ -64,11 +65,16 @@ pub(crate) struct Page {
 
 /// What comes of each track of a room, and what is forwarded of it.
 #[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct RoomStats {
     /// The room.
     id: String,
     /// How many people are in it.
     participants: usize,
+    /// Bytes of memory that it takes, of all workers it is on.
+    memory_bytes: u64,
+    /// What it uses of their cores, in percent of one, over the last second.
+    cpu_percent: u8,
     /// All that is published.
     tracks: Vec<TrackReport>,
     /// Everybody whose media has been agreed on, with what comes from them and what goes to them.
@@ -97,7 +103,7 @@ fn default_limit() -> u16 {
     WithBody, Guarded,
     (status = 201, description = "The room", body = RoomView, headers(("location" = String, description = "Its address"))),
     (status = 429, description = "As many rooms as one address may have were made from yours", body = Document, content_type = "application/problem+json"),
-    (status = 503, description = "The server has as many rooms as it takes, or is stopping", body = Document, content_type = "application/problem+json"),
+    (status = 503, description = "The server has as many rooms as it takes, or no memory for another one, or is stopping", body = Document, content_type = "application/problem+json"),
 ))]
 pub(crate) async fn create(
     State(hub): State<Hub>,
@@ -191,9 +197,10 @@ pub(crate) async fn stats(
     let key = id.clone();
     let view = hub.call(move |state, _| state.view_of_room(&key)).await.ok_or_else(Problem::stopping)?;
     let participants = view.ok_or(Missing::Room)?.participants.len();
-    let RoomReport { tracks, people } = hub.stats(id.clone()).await.ok_or_else(|| {
+    let RoomReport { tracks, people, load } = hub.stats(id.clone()).await.ok_or_else(|| {
         let text = "the media process did not answer; try again in a moment";
         Problem::new(StatusCode::SERVICE_UNAVAILABLE, "media-silent", text)
     })?;
-    Ok(Json(RoomStats { id, participants, tracks, people }))
+    let RoomLoad { memory_bytes, cpu_percent } = load;
+    Ok(Json(RoomStats { id, participants, memory_bytes, cpu_percent, tracks, people }))
 }

@@ -183,7 +183,7 @@ fn status_of(code: &str) -> StatusCode {
         "too-large" => StatusCode::PAYLOAD_TOO_LARGE,
         "no-media" => StatusCode::UNPROCESSABLE_ENTITY,
         "room-full" | "room-encrypted" => StatusCode::CONFLICT,
-        "server-busy" | "server-draining" => StatusCode::SERVICE_UNAVAILABLE,
+        "server-busy" | "server-draining" | "room-limit" => StatusCode::SERVICE_UNAVAILABLE,
         "room-not-found" => StatusCode::NOT_FOUND,
         "too-fast" | "too-many-participants" | "too-many-rooms" => StatusCode::TOO_MANY_REQUESTS,
         "token-room" | "token-grant" | "token-revoked" => StatusCode::FORBIDDEN,

@@ -250,6 +250,7 @@ struct Core {
 impl Core {
     async fn run(mut self, mut inbox: mpsc::Receiver<Work>) {
         let mut tick = tokio::time::interval(TICK);
+        self.state.tell_limits();
         self.finish();
         loop {
             tokio::select! {

@@ -62,6 +62,12 @@ impl Questions {
                 }
                 true
             }
+            Event::RoomLoad { request, load } => {
+                if let Some(question) = self.0.get_mut(request) {
+                    question.report.add_load(*load);
+                }
+                true
+            }
             Event::Answered { request } => {
                 let Some(question) = self.0.get_mut(request) else { return false };
                 question.awaited = question.awaited.saturating_sub(1);

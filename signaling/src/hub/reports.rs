@@ -5,7 +5,7 @@ use crate::state::State;
 use serde::Serialize;
 use utoipa::ToSchema;
 use volley::base::{TrackId, TransportId};
-use volley::control::types::{LinkStats, TrackStats};
+use volley::control::types::{LinkStats, RoomLoad, TrackStats};
 
 /// Everything about a room.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -14,6 +14,8 @@ pub(crate) struct RoomReport {
     pub(crate) tracks: Vec<TrackReport>,
     /// Everybody whose media has been agreed on.
     pub(crate) people: Vec<PersonReport>,
+    /// What it takes of all its workers.
+    pub(crate) load: RoomLoad,
 }
 
 /// The counters of one track.
@@ -106,6 +108,11 @@ impl RoomReport {
 
     pub(super) fn add_person(&mut self, report: PersonReport) {
         self.people.push(report);
+    }
+
+    pub(super) fn add_load(&mut self, load: RoomLoad) {
+        self.load.memory_bytes += load.memory_bytes;
+        self.load.cpu_percent = self.load.cpu_percent.saturating_add(load.cpu_percent);
     }
 
     /// When all have answered: what somebody publishes is what comes from them.

@@ -8,9 +8,11 @@ mod own;
 mod recent;
 #[cfg(test)]
 mod table;
+#[cfg(test)]
+mod watching;
 mod workers;
 
-use crate::state::Joins;
+use crate::state::{Joins, ServerMemory};
 use crate::traces::SpanTally;
 use crate::webhooks::Tally;
 use family::Family;
@@ -43,6 +45,7 @@ pub(crate) struct Census {
     pub(crate) joins: Joins,
     pub(crate) webhooks: Tally,
     pub(crate) spans: SpanTally,
+    pub(crate) memory: ServerMemory,
     /// Rooms that are recorded, those of them that cannot be written now, and their bytes.
     pub(crate) recordings: (usize, usize, u64),
 }
@@ -60,6 +63,11 @@ pub(crate) fn render(
 /// Takes note of how packets come.
 pub(crate) fn look(workers: &[CounterView], recent: &mut Recent) {
     recent.look(&pages(workers));
+}
+
+/// What the media process has resident, in bytes; 0 while it has not said.
+pub(crate) fn resident(worker: &CounterView) -> u64 {
+    Page::new(worker.read()).of("resident-bytes")
 }
 
 fn pages(workers: &[CounterView]) -> Vec<Page> {

@@ -28,6 +28,17 @@ pub(super) fn families(census: &Census) -> Vec<Family> {
             .with(&[], census.sockets as f64),
         Family::gauge("volley_draining", "1 while the server is stopping and takes no new rooms, else 0.")
             .with(&[], f64::from(u8::from(census.is_draining))),
+        Family::gauge(
+            "volley_memory_bytes",
+            "Memory that the media process has resident, and signaling beside what both share: what \
+             performance.max_memory_total limits.",
+        )
+        .with(&[], census.memory.bytes as f64),
+        Family::gauge(
+            "volley_memory_tight",
+            "1 while there are no new rooms for want of memory, 2 while nobody is let in, else 0.",
+        )
+        .with(&[], f64::from(u8::from(census.memory.is_tight) + u8::from(census.memory.is_full))),
         Family::gauge("volley_recordings", "Rooms that are recorded now.").with(&[], recordings as f64),
         Family::gauge("volley_recordings_failing", "Of those, rooms whose recording cannot be written now.")
             .with(&[], failing as f64),

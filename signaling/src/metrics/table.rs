@@ -8,7 +8,7 @@ use std::io::Write as _;
 use std::process::{Command, Stdio};
 
 /// The families of a server on which everything has happened.
-fn families() -> Vec<Family> {
+pub(super) fn families() -> Vec<Family> {
     let mut census = Census::default();
     census.joins.results.insert("joined", 1);
     all(&[page(&[])], &census, &Recent::default())

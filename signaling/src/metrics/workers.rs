@@ -20,7 +20,7 @@ const NANOSECONDS: f64 = 1e9;
 /// Figure, metric without its prefix, meaning.
 type Row = (&'static str, &'static str, &'static str);
 
-const GAUGES: [Row; 8] = [
+const GAUGES: [Row; 11] = [
     ("rooms", "worker_rooms", "Rooms with somebody in them."),
     ("participants", "worker_participants", "People with media."),
     ("transports", "worker_transports", "ICE, DTLS and SRTP associations."),
@@ -32,6 +32,13 @@ const GAUGES: [Row; 8] = [
     ),
     ("slots", "worker_seats", "Receiving m-lines."),
     ("waiting", "packets_waiting", "Packets that wait for their train to leave."),
+    ("room-memory-bytes", "room_memory_bytes", "Memory of all rooms together."),
+    (
+        "rooms-restrained",
+        "rooms_restrained",
+        "Rooms of which layers or pictures are held back, since they take more than they may.",
+    ),
+    ("rooms-full", "rooms_full", "Rooms into which nobody else is let, for the same reason."),
     (
         "steered",
         "udp_steered",
@@ -87,6 +94,10 @@ const HANDED: &str = "handed-";
 /// What was handed to other workers, by kind.
 const HANDED_KINDS: [&str; 3] = ["checks", "dtls", "media"];
 
+const RESTRAINED: &str = "restrained-";
+/// The limits that rooms come up against.
+const LIMITS: [&str; 3] = ["memory", "cpu", "total"];
+
 /// Figures of the back end that mean trouble.
 const TROUBLES: [&str; 12] = [
     "truncated",
@@ -129,6 +140,7 @@ pub(super) fn families(pages: &[Page]) -> Vec<Family> {
         window(pages),
         drops(pages),
         handed(pages),
+        restrained(pages),
         troubles(pages),
         trains(pages),
         delays(pages),
@@ -182,6 +194,21 @@ fn handed(pages: &[Page]) -> Family {
         for kind in HANDED_KINDS {
             let value = page.of(&format!("{HANDED}{kind}"));
             family = family.with(&[("worker", &worker), ("kind", kind)], value as f64);
+        }
+    }
+    family
+}
+
+fn restrained(pages: &[Page]) -> Family {
+    let mut family = Family::counter(
+        "volley_room_limit_steps_total",
+        "Steps by which something was held back of a room, by the limit it came up against: memory or cpu of \
+         one room, or the total memory of the server.",
+    );
+    for (worker, page) in numbered(pages) {
+        for limit in LIMITS {
+            let value = page.of(&format!("{RESTRAINED}{limit}"));
+            family = family.with(&[("worker", &worker), ("limit", limit)], value as f64);
         }
     }
     family
@@ -281,7 +308,8 @@ pub(super) mod tests {
         let rows = GAUGES.iter().chain(&COUNTS).map(|row| row.0.to_owned());
         let troubles = TROUBLES.iter().map(|kind| format!("io-{kind}"));
         let handed = HANDED_KINDS.iter().map(|kind| format!("{HANDED}{kind}"));
-        let shown: Vec<String> = rows.chain(troubles).chain(handed).collect();
+        let restrained = LIMITS.iter().map(|limit| format!("{RESTRAINED}{limit}"));
+        let shown: Vec<String> = rows.chain(troubles).chain(handed).chain(restrained).collect();
         // Datagrams are shown as the back end counts them, before the shard does.
         let others = [
             "datagrams-in",
@@ -295,6 +323,8 @@ pub(super) mod tests {
             "batch",
             "reports",
             "reported-jitter-us",
+            // Told with signaling's own.
+            "resident-bytes",
         ];
         for (_, name) in page::names() {
             let is_other = others.iter().any(|prefix| name.starts_with(prefix));

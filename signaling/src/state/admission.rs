@@ -180,6 +180,7 @@ impl State {
         }
         let refused = |refusal| match refusal {
             RoomRefusal::Draining => ("server-draining", RoomRefusal::Draining.to_string()),
+            RoomRefusal::NoMemory => ("server-busy", RoomRefusal::NoMemory.to_string()),
             _ => ("server-busy", "this server has as many rooms as it takes; try again later".to_owned()),
         };
         self.make_room(key, key, self.config.max_participants, false).map_err(refused)?;

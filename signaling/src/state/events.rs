@@ -54,7 +54,11 @@ impl State {
                     self.passes(id, Waypoint::Heard, now);
                 }
             }
-            Event::Ready { .. } | Event::TrackStats { .. } | Event::LinkStats { .. } => {}
+            Event::Restrained { room, restraint } => self.note_restraint(worker, room, restraint),
+            Event::Ready { .. }
+            | Event::TrackStats { .. }
+            | Event::LinkStats { .. }
+            | Event::RoomLoad { .. } => {}
         }
     }
 
@@ -92,6 +96,7 @@ impl State {
         let tells_again = tells_again || unfinished.is_some_and(|resync| resync.tells_again);
         self.resyncs.retain(|resync| resync.worker != worker);
         self.resyncs.push(Resync { worker, request, expected, seen: BTreeSet::new(), tells_again });
+        self.forget_restraints(worker);
         self.out.command(worker, Command::Resync { request });
     }
 

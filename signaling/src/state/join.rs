@@ -105,6 +105,7 @@ impl State {
         let address = request.caller.from.address;
         self.check_people(address)?;
         self.check_encryption(request)?;
+        self.check_limits(&request.room_id)?;
         // Before a room is made for it, which nobody would ever leave.
         let Some(worker) = self.place(self.rooms.get(&request.room_id)) else {
             let text = "this server has more to forward than it can carry; try again in a few seconds";
@@ -231,6 +232,7 @@ impl State {
             ice_servers: self.ice_servers_for(id),
             grants: participant.pass.grants.clone(),
             recording: self.rooms[&participant.room].recording.as_ref().map(|recording| recording.id.clone()),
+            recordable: self.recordable(participant),
             tracks: participant.track_views(),
             participants: others
                 .filter_map(|other| self.participants.get(other))
@@ -281,6 +283,7 @@ impl State {
         self.room_happened(What::RoomEnded, key);
         let room = self.room_mut(key);
         room.declines_recording = false;
+        room.restraints.clear();
         room.empty_since = Some(now);
         let is_declared = room.declared;
         if let Some(media) = room.media.take() {

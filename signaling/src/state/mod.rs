@@ -15,6 +15,7 @@ mod ids;
 mod join;
 mod joins;
 mod journeys;
+mod limits;
 mod messages;
 pub(crate) mod model;
 mod moderation;
@@ -36,6 +37,8 @@ pub use admission::Caller;
 pub use bridge::{Bridge, BridgeError, BridgeRole, Patched};
 pub(crate) use joins::{CONNECT_BUCKETS_MS, Joins};
 pub use journeys::{Journey, Leg, Outcome};
+pub(crate) use limits::ServerMemory;
+pub use limits::{LimitName, RestraintView};
 pub use moderation::{Missing, Selection};
 pub use output::{Output, Save};
 pub use recording::{RecordingRefusal, RecordingView};
@@ -109,6 +112,8 @@ pub struct State {
     arrivals: Arrivals,
     /// By the worker's number.
     loads: Vec<WorkerLoad>,
+    /// What all of it takes.
+    memory: ServerMemory,
     /// When everybody was told goodbye.
     goodbye_at: Option<Time>,
     /// There is nothing left to do.
@@ -210,6 +215,7 @@ impl State {
             joins: self.joins.clone(),
             webhooks: self.outbox.tally(),
             spans: Default::default(),
+            memory: self.memory,
             recordings: self.recording_figures(),
         }
     }
@@ -222,11 +228,13 @@ impl State {
     /// Other limits and ICE servers hold from now on. What was agreed on stays: codecs and the spread of
     /// rooms are those of the start.
     pub fn reconfigure(&mut self, settings: Settings) {
-        let Settings { spread_rooms_over, codecs, page, drain_until, .. } = self.config.settings.clone();
-        let relays = |settings: &Settings| (settings.ice_servers.clone(), settings.turn_ttl);
-        let before = relays(&self.config.settings);
+        let Settings { spread_rooms_over, codecs, page, drain_until, limits, ice_servers, turn_ttl, .. } =
+            self.config.settings.clone();
         self.config.settings = Settings { spread_rooms_over, codecs, page, ..settings };
-        if relays(&self.config.settings) != before {
+        if self.config.limits != limits {
+            self.tell_limits();
+        }
+        if (&self.config.ice_servers, self.config.turn_ttl) != (&ice_servers, turn_ttl) {
             self.tell_relays();
         }
         self.settle_outbox();

@@ -14,9 +14,10 @@ use crate::state::recording::RoomRecording;
 use crate::state::socket::SocketId;
 use crate::state::subscriptions::Subscriptions;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use volley::base::{ParticipantId, RoomId, SlotId, StreamId, Time, TrackId, TransportId};
+use volley::control::types::Restraint;
 
 /// A room, whether anybody is in it or not.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -66,6 +67,9 @@ pub(crate) struct Room {
     pub speakers: Vec<ParticipantId>,
     #[serde(skip)]
     pub empty_since: Option<Time>,
+    /// What workers hold back of it, by their numbers.
+    #[serde(skip)]
+    pub restraints: BTreeMap<usize, Restraint>,
 }
 
 /// A room's place in the media process.

@@ -57,6 +57,7 @@ impl State {
             outbox: Outbox::of(all(records, WEBHOOK)),
             arrivals: Arrivals::default(),
             loads: vec![WorkerLoad::default(); config.candidates.len().max(1)],
+            memory: Default::default(),
             goodbye_at: None,
             is_over: false,
             out: Output::default(),

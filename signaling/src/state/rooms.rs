@@ -4,7 +4,7 @@ use crate::access::unix_now_ms;
 use crate::protocol::{MediaKind, ParticipantView, RoomMode, ServerMessage, TrackSource};
 use crate::state::join::{check_name, check_room_id};
 use crate::state::model::Room;
-use crate::state::{State, secret};
+use crate::state::{RestraintView, State, secret};
 use serde::Serialize;
 use utoipa::ToSchema;
 use volley::base::{ParticipantId, RoomId, Time, TrackId, TransportId};
@@ -27,6 +27,9 @@ pub struct RoomView {
     pub created_at: u64,
     /// Whether it is recorded now.
     pub recording: bool,
+    /// What is held back of it, since it takes more of the server than it may; null: nothing.
+    #[schema(required)]
+    pub restraint: Option<RestraintView>,
     /// Who is in it.
     pub participants: Vec<ParticipantView>,
 }
@@ -61,6 +64,9 @@ pub enum RoomRefusal {
     /// The server has as many as it takes.
     #[error("this server has as many rooms as it takes")]
     TooMany,
+    /// Memory is nearly all taken.
+    #[error("this server's memory is nearly all taken (performance.max_memory_total); try again later")]
+    NoMemory,
     /// One address has made as many as it may.
     #[error("as many rooms as one address may have were made from yours; delete one, or let it end")]
     TooManyFromAddress,
@@ -151,6 +157,9 @@ impl State {
         if self.rooms.len() >= self.config.max_rooms {
             return Err(RoomRefusal::TooMany);
         }
+        if self.memory.is_tight {
+            return Err(RoomRefusal::NoMemory);
+        }
         debug_assert!(check_room_id(key).is_ok(), "a room's key can be joined");
         let room = Room {
             number: self.ids.take(),
@@ -172,6 +181,7 @@ impl State {
             members: Default::default(),
             speakers: Vec::new(),
             empty_since: None,
+            restraints: Default::default(),
         };
         self.rooms.insert(key.to_owned(), room);
         self.dirty.rooms.insert(key.to_owned());
@@ -199,6 +209,7 @@ impl State {
             e2ee: room.e2ee,
             created_at: room.created_unix_ms,
             recording: room.recording.is_some(),
+            restraint: room.restraint_view(),
             participants: room
                 .members
                 .iter()

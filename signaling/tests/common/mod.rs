@@ -231,6 +231,7 @@ pub(crate) fn names(commands: &[Command]) -> Vec<&'static str> {
         Command::Want(_) => "want",
         Command::Limit { .. } => "limit",
         Command::Record { .. } => "record",
+        Command::LimitRooms { .. } => "limit-rooms",
     };
     commands.iter().map(name).collect()
 }

@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 use volley::base::TransportId;
-use volley::control::types::{LinkStats, Reason, TrackStats};
+use volley::control::types::{LinkStats, Reason, RoomLoad, TrackStats};
 use volley::control::{Command, Event};
 use volley_signaling::Ports;
 use volley_signaling::link::{MediaCarrier, MediaLink};
@@ -144,7 +144,9 @@ fn react(command: &Command, transports: &mut Vec<TransportId>) -> Vec<Event> {
                 transport,
                 stats: link,
             });
-            each.chain(links).chain([Event::Answered { request: *request }]).collect()
+            let load = RoomLoad { memory_bytes: 1_500_000, cpu_percent: 12 };
+            let load = Event::RoomLoad { request: *request, load };
+            each.chain(links).chain([load, Event::Answered { request: *request }]).collect()
         }
         Command::Resync { request } => vec![Event::Answered { request: *request }],
         _ => vec![],

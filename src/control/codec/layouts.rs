@@ -14,7 +14,8 @@ use crate::control::tap::{TapWish, Tapped, TappedPacket};
 use crate::control::types::{
     Codec, CodecParameters, Correction, DtlsRole, DtlsVersion, Encoding, ExtensionIds, Fingerprint,
     FingerprintHash, IceCredentials, Kind, LinkStats, MAX_CODECS, MAX_ENCODINGS, MAX_UFRAG, Mid, Password,
-    Reason, Source, SrtpProfile, TrackStats, TransportState, Wish,
+    Reason, Restraint, RoomLimit, RoomLimits, RoomLoad, Source, SrtpProfile, TrackStats, TransportState,
+    Wish,
 };
 use arrayvec::{ArrayString, ArrayVec};
 use std::net::SocketAddr;
@@ -177,6 +178,10 @@ layout!(LinkStats {
     round_trip_us: u32,
     lost_of_10000: u16,
 });
+variants!(RoomLimit { 0 => Memory, 1 => Cpu, 2 => Total });
+layout!(RoomLimits { memory_bytes: u64, cpu_percent: u8, is_pressed: bool });
+layout!(Restraint { layers_cut: u8, pictures: u8, full: Option<RoomLimit> });
+layout!(RoomLoad { memory_bytes: u64, cpu_percent: u8 });
 layout!(OpenTransport {
     participant: ParticipantId,
     transport: TransportId,
@@ -233,7 +238,8 @@ variants!(Command {
     16 => SpanRoom { room: RoomId, worker: WorkerId },
     17 => Limit { slot: SlotId, max_height: Option<u16> },
     18 => Record { track: TrackId, most_bps: Option<u32> },
-    19 => Want(want: Box<Want>),
+    19 => LimitRooms { limits: RoomLimits },
+    20 => Want(want: Box<Want>),
 });
 variants!(Event {
     0 => Ready { worker: u16 },
@@ -248,6 +254,8 @@ variants!(Event {
     9 => Layers { track: TrackId, wanted: u8 },
     10 => LinkStats { request: u64, transport: TransportId, stats: LinkStats },
     11 => Media { transport: TransportId },
+    12 => Restrained { room: RoomId, restraint: Restraint },
+    13 => RoomLoad { request: u64, load: RoomLoad },
 });
 
 layout!(TappedPacket {

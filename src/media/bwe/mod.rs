@@ -173,6 +173,11 @@ impl Estimator {
         }
     }
 
+    /// Bytes it occupies beyond its own.
+    pub fn memory(&self) -> usize {
+        self.log.memory()
+    }
+
     /// The transport-wide sequence number of the next packet.
     pub fn next_sequence(&self) -> u16 {
         self.log.next_sequence()

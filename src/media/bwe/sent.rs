@@ -83,6 +83,11 @@ impl SentLog {
         }
     }
 
+    /// Bytes it occupies beyond its own.
+    pub(super) fn memory(&self) -> usize {
+        self.entries.capacity() * size_of::<Entry>()
+    }
+
     /// The sequence number of the next packet.
     pub(super) fn next_sequence(&self) -> u16 {
         self.next as u16

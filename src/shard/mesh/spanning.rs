@@ -211,6 +211,7 @@ impl Shard {
         self.track_keys.insert(id, key);
         self.mesh.remote_tracks += 1;
         self.rooms[room].publish((participant, stream), (kind, source), id);
+        self.cut_like_others(key, room);
         self.rooms[room].recall(participant, stream, voice);
         // After an import, seats may wait for it.
         let mut waiting = Vec::new();

@@ -26,8 +26,8 @@ const ALIKE: Record<string, Word> = { "token-algorithm": "token-invalid", "token
 
 /** Codes that have a sentence of their own. */
 const TOLD: readonly Word[] = [
-  "room-full", "room-not-found", "room-closed", "resumed-elsewhere", "removed", "token-missing", "token-invalid",
-  "token-expired", "token-room", "token-grant", "too-many-participants", "too-many-rooms",
+  "room-full", "room-limit", "room-not-found", "room-closed", "resumed-elsewhere", "removed", "token-missing",
+  "token-invalid", "token-expired", "token-room", "token-grant", "too-many-participants", "too-many-rooms",
 ];
 
 /** The server does not let us in, or has put us out. */

@@ -1,0 +1,34 @@
+// What stands in a page of Markdown: blocks of code, links, headings.
+
+// With the line on which each begins. A block in a list is as indented as the list's text.
+export function blocksOf(text) {
+  const blocks = [];
+  let open = null;
+  text.split('\n').forEach((line, index) => {
+    const fence = /^( *)```(\w*)/.exec(line);
+    if (fence && !open) open = { line: index + 1, language: fence[2], indent: fence[1].length, lines: [] };
+    else if (fence && open) {
+      const { indent, lines, ...rest } = open;
+      blocks.push({ ...rest, text: lines.map((one) => one.slice(Math.min(indent, one.search(/\S|$/)))).join('\n') });
+      open = null;
+    } else open?.lines.push(line);
+  });
+  if (open) throw new Error(`the block that begins on line ${open.line} has no end`);
+  return blocks;
+}
+
+// Of text alone: what looks like one in a block of code is none.
+export function linksOf(text) {
+  return [...withoutCode(text).matchAll(/\]\(([^()\s]+)\)/g)].map(([, link]) => link);
+}
+
+// As GitHub makes anchors of them.
+export function headingsOf(text) {
+  const headings = [...withoutCode(text, { spans: false }).matchAll(/^#+ (.+)$/gm)].map(([, heading]) => heading);
+  return new Set(headings.map((heading) => heading.toLowerCase().replace(/\[([^\]]*)\]\([^)]*\)/g, '$1').replace(/[^\p{L}\p{N} _-]/gu, '').replaceAll(' ', '-')));
+}
+
+function withoutCode(text, { spans = true } = {}) {
+  const plain = text.replace(/^ *```[\s\S]*?^ *```/gm, '');
+  return spans ? plain.replace(/`[^`\n]*`/g, '') : plain;
+}
