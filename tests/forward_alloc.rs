@@ -15,6 +15,10 @@ use std::time::Duration;
 
 const SUBSCRIBERS: usize = 3;
 
+/// What somebody who watches may take in the media process, with one pair of seats and with the nine that
+/// a page has in a large room. By the memory table of `src/ARCHITECTURE.md`.
+const MOST_HELD: [(usize, i64); 2] = [(1, 22 << 10), (9, 40 << 10)];
+
 /// The history holds a second; bookkeeping of losses and reports has gone round by then too.
 const WARM_UP: Duration = Duration::from_secs(4);
 
@@ -76,6 +80,26 @@ fn a_recorded_call_is_handed_over_without_allocating() {
     assert_eq!(tally.recorded, tally.video_in + tally.audio_in, "each packet once: {tally:?}");
     assert_eq!(tally.video_out, SUBSCRIBERS as u64 * tally.video_in, "and the call goes on: {tally:?}");
     assert_eq!((allocated.rtp, allocated.rtcp, allocated.ticks), (0, 0, 0));
+}
+
+/// Bytes that a shard holds for a call with so many who watch, who lose packets, ask for them, and are
+/// gathered for.
+fn held_by_call(subscribers: usize, pairs: usize) -> i64 {
+    let mut call = Call::with_seats(subscribers, pairs);
+    call.gather(Duration::from_millis(10));
+    call.run(Duration::from_secs(5));
+    assert!(call.tally.video_out > 500 * subscribers as u64 && call.tally.resent > 0, "{:?}", call.tally);
+    call.held
+}
+
+#[test]
+fn somebody_who_watches_takes_little_memory() {
+    // Tables double: both numbers just fill theirs.
+    let (few, many) = (7, 28);
+    for (pairs, most) in MOST_HELD {
+        let each = (held_by_call(many, pairs) - held_by_call(few, pairs)) / (many - few) as i64;
+        assert!((1 << 10..most).contains(&each), "{each} bytes for each with {pairs} pairs of seats");
+    }
 }
 
 #[test]

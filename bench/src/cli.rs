@@ -4,12 +4,14 @@ mod compare;
 mod limit;
 mod ports;
 mod swarm;
+mod tuning;
 mod volley;
 
 pub(crate) use compare::{Compare, Rooms, Scenario, SmallRooms};
 pub(crate) use limit::Limit;
 pub(crate) use ports::Ports;
 pub(crate) use swarm::{Over, People, Swarm};
+pub(crate) use tuning::Tuning;
 pub(crate) use volley::{Arrivals, Churn, Growth, JoinStorm, Overload, Recorded};
 
 use crate::scenario::contender::Name;
@@ -82,6 +84,8 @@ pub(crate) enum Command {
     Churn(Churn),
     /// Half as much again as a server carries
     Overload(Overload),
+    /// What each family of the tuning tool's knobs brings, before and after
+    Tuning(Tuning),
     /// What the kernel takes to find a datagram's socket where workers share a port
     Ports(Ports),
 }
@@ -99,7 +103,8 @@ impl Command {
             | Command::JoinStorm(_)
             | Command::Arrivals(_)
             | Command::Churn(_)
-            | Command::Overload(_) => true,
+            | Command::Overload(_)
+            | Command::Tuning(_) => true,
         }
     }
 }

@@ -111,6 +111,7 @@ fn run(command: &Command, common: &Common, place: &Place) -> anyhow::Result<Repo
             runtime.block_on(scenario::arrivals::run(arrivals, &volley, place, &progress))
         }
         Command::Churn(churn) => runtime.block_on(scenario::churn::run(churn, &volley, place, &progress)),
+        Command::Tuning(tuning) => runtime.block_on(scenario::tuning::run(tuning, &volley, place, &progress)),
         Command::Overload(overload) => {
             runtime.block_on(scenario::overload::run(overload, &volley, place, &progress))
         }

@@ -5,6 +5,7 @@ use crate::doctor::DoctorWish;
 use crate::recordings::command as recordings;
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use clap_complete::Shell;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -32,6 +33,10 @@ pub(crate) enum Deed {
     Recordings(recordings::Deed),
     /// Say what will hurt.
     Examine(DoctorWish),
+    /// Print what a shell completes by.
+    Completions(Shell),
+    /// Make man pages, in a folder or printed.
+    Man(Option<PathBuf>),
 }
 
 /// The token that is wanted.
@@ -86,6 +91,10 @@ impl Cli {
                 stun: innermost.get_one("stun").cloned(),
                 ntp: innermost.get_one("ntp").cloned(),
             }),
+            Some(("completions", shell)) => {
+                Deed::Completions(*shell.get_one("shell").expect("it is required"))
+            }
+            Some(("man", man)) => Deed::Man(man.get_one("into").cloned()),
             Some(_) => Deed::CheckConfig,
             None => Deed::Serve,
         };
@@ -116,7 +125,8 @@ impl Flags {
     }
 }
 
-fn command() -> Command {
+/// The command line as clap has it.
+pub(crate) fn command() -> Command {
     let config = Arg::new("config")
         .long("config")
         .value_name("DIR|FILE")
@@ -143,6 +153,7 @@ fn command() -> Command {
         .subcommand(token_deeds())
         .subcommand(recordings::command())
         .subcommand(doctor())
+        .subcommands(own_descriptions())
         .subcommand(Command::new("media").about("The process that forwards packets; started by `volley`, not by hand"))
         .subcommand(
             Command::new("signaling")
@@ -151,6 +162,20 @@ fn command() -> Command {
         .subcommand(
             Command::new("recorder").about("The process that writes recordings; started by `volley`, not by hand"),
         )
+}
+
+/// What packagers make of the command line.
+fn own_descriptions() -> [Command; 2] {
+    let shell = Arg::new("shell").value_name("SHELL").required(true).value_parser(value_parser!(Shell));
+    let into = Arg::new("into").long("into").value_name("DIR").value_parser(value_parser!(PathBuf));
+    [
+        Command::new("completions")
+            .about("Print what a shell completes this command line by")
+            .arg(shell.help("Which shell")),
+        Command::new("man")
+            .about("Print the man page")
+            .arg(into.help("Write pages of all commands into this folder instead")),
+    ]
 }
 
 fn token_deeds() -> Command {
@@ -263,5 +288,6 @@ mod tests {
         assert!(parse(&["--prot", "9"]).is_err());
         assert!(parse(&["config"]).is_err());
         assert_eq!(parse(&["media"]).unwrap().deed, Deed::Child(Role::Media));
+        assert!(parse(&["completions"]).is_err() && parse(&["completions", "abacus"]).is_err());
     }
 }

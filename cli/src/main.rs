@@ -7,10 +7,12 @@ mod doctor;
 mod flags;
 mod identity;
 mod logging;
+mod manual;
 mod privileges;
 mod process;
 mod recording;
 mod recordings;
+mod service;
 mod sockets;
 mod steering;
 mod supervisor;
@@ -36,6 +38,11 @@ fn main() -> ExitCode {
         Deed::CreateToken(wish) => create_token(&flags, wish).map(well),
         Deed::Recordings(deed) => load(&flags).and_then(|config| recordings::run(&config, &deed)),
         Deed::Examine(wish) => doctor::run(&flags, &wish),
+        Deed::Completions(shell) => {
+            manual::print_completions(shell);
+            Ok(ExitCode::SUCCESS)
+        }
+        Deed::Man(folder) => manual::write_pages(folder.as_deref()).map(well),
     };
     match outcome {
         Ok(code) => code,

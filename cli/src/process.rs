@@ -2,6 +2,7 @@
 
 use crate::flags::Role;
 use crate::logging::{FORMAT_VARIABLE, LEVEL_VARIABLE, Logging};
+use crate::service;
 use anyhow::Context as _;
 use rustix::process::{Pid, Signal, kill_process};
 use std::os::fd::OwnedFd;
@@ -62,6 +63,9 @@ impl Process {
         for (name, _) in
             std::env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"VOLLEY_"))
         {
+            command.env_remove(name);
+        }
+        for name in service::VARIABLES {
             command.env_remove(name);
         }
         let child = command

@@ -10,6 +10,7 @@ use crate::config::Config;
 use crate::flags::{Flags, Role};
 use crate::process::{Change, Process};
 use crate::recording::{self, Recording};
+use crate::service::Service;
 use crate::steering::Steering;
 use crate::tls::Certificate;
 use crate::{addresses, identity, privileges, sockets};
@@ -93,6 +94,7 @@ struct Supervisor {
     unix_nanos_at_zero: u64,
     ready: bool,
     drain: Option<Drain>,
+    service: Service,
 }
 
 /// No new rooms any more, and the end soon.
@@ -147,6 +149,7 @@ impl Supervisor {
             unix_nanos_at_zero: unix_nanos_at_zero(),
             ready: false,
             drain: None,
+            service: Service::from_environment(),
         })
     }
 
@@ -184,6 +187,7 @@ impl Supervisor {
                 }
                 _ = hang_up.recv() => self.reload(flags),
                 _ = look.tick() => self.look_at_certificate(),
+                () = self.service.beat() => self.service.tell_alive(),
                 () = &mut answering, if !self.ready => {
                     self.ready = true;
                     self.announce()?;
@@ -375,6 +379,7 @@ impl Supervisor {
 
     fn tell_end_in(&mut self, time: Duration) {
         let until_unix_ms = access::unix_now_ms().saturating_add(time.as_millis() as u64);
+        self.service.tell_stopping(time);
         self.drain = Some(Drain { until_unix_ms, over: Instant::now() + time + DRAIN_GRACE });
         self.signaling.tell(&self.settings().to_bytes());
     }
@@ -388,8 +393,10 @@ impl Supervisor {
             IpAddr::V6(ip) => format!("[{ip}]"),
         };
         use std::io::Write as _;
+        let address = format!("http://{host}:{}/", address.port());
+        self.service.tell_ready(&address);
         // Nobody may be listening (a closed pipe); that is no reason to end.
-        let _ = writeln!(std::io::stdout(), "Volley is ready: http://{host}:{}/", address.port());
+        let _ = writeln!(std::io::stdout(), "Volley is ready: {address}");
         Ok(())
     }
 

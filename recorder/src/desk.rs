@@ -19,6 +19,9 @@ pub enum ToRecorder {
         room_id: String,
         /// As people call it.
         room_name: String,
+        /// Whether people encrypt end to end what they send.
+        #[serde(default)]
+        e2ee: bool,
         /// Milliseconds since 1970.
         started_at: u64,
     },

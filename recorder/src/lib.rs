@@ -5,7 +5,7 @@
 //! [`mux`] → a file in the [`folder`]. [`session`] is one recording with its [`manifest`]; [`process`] is
 //! the shell around all of it, and the only one that asks the clock. Signaling says over a [`desk`] what
 //! to record. Nothing here is waited for by a worker. [`compose`] makes one picture of it all, afterwards and
-//! by hand.
+//! by hand, and [`sealed`] opens what pages have encrypted end to end.
 
 pub mod clock;
 mod closing;
@@ -20,6 +20,7 @@ pub mod output;
 pub mod process;
 pub mod reel;
 pub mod reorder;
+pub mod sealed;
 pub mod session;
 pub mod settings;
 pub mod track;

@@ -54,6 +54,10 @@ pub struct Room {
     pub id: String,
     /// As people call it.
     pub name: String,
+    /// Whether what people send is encrypted end to end: then files hold it as it came, sealed, and `volley
+    /// recording decrypt` makes files that play of it for who has the passphrase.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub e2ee: bool,
 }
 
 /// How far a recording is.

@@ -149,11 +149,11 @@ impl Recorder {
         }
         match message {
             ToRecorder::Begin => self.told = Told::Some(HashSet::new()),
-            ToRecorder::Record { recording_id, room_id, room_name, started_at } => {
+            ToRecorder::Record { recording_id, room_id, room_name, e2ee, started_at } => {
                 if let Told::Some(named) = &mut self.told {
                     named.insert(recording_id.clone());
                 }
-                self.record(now, &recording_id, Room { id: room_id, name: room_name }, started_at);
+                self.record(now, &recording_id, Room { id: room_id, name: room_name, e2ee }, started_at);
             }
             ToRecorder::Person { recording_id, person } => {
                 if let Some(session) = self.sessions.get_mut(&recording_id) {

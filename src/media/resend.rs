@@ -7,7 +7,8 @@ use std::time::Duration;
 /// and a forged or broken stream of them must not multiply traffic.
 const MIN_INTERVAL: Duration = Duration::from_millis(20);
 
-/// Places in the table: the packets one RTCP datagram may ask for.
+/// Places in the table: the packets one RTCP datagram may ask for. They are made when the first is asked
+/// for: of a thousand seats a few lose anything.
 const PLACES: usize = 256;
 
 /// Retransmissions of one seat in one [`WINDOW`] at most: 20 % loss of 10 Mbit/s has 200 a second.
@@ -16,27 +17,29 @@ const MAX_IN_WINDOW: u32 = 128;
 /// See [`MAX_IN_WINDOW`].
 const WINDOW: Duration = Duration::from_millis(100);
 
+/// One more than the index of a packet, so that nothing is 0, and microseconds on our clock; of both the
+/// last 32 bits, which come again when the packet is long gone.
+type Place = (u32, u32);
+
 /// Times of the last retransmissions of one seat, in a small table that newer ones overwrite.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Resends {
-    last: Box<[(u64, Time); PLACES]>,
+    last: Option<Box<[Place; PLACES]>>,
     window: (Time, u32),
 }
 
-impl Default for Resends {
-    fn default() -> Resends {
-        Resends { last: Box::new([(u64::MAX, Time::ZERO); PLACES]), window: (Time::ZERO, 0) }
-    }
-}
-
 impl Resends {
-    /// Bytes they occupy, wherever they stand.
-    pub const MEMORY: usize = size_of::<Resends>() + size_of::<[(u64, Time); PLACES]>();
+    /// Bytes on the heap.
+    pub fn memory(&self) -> usize {
+        self.last.as_ref().map_or(0, |_| size_of::<[Place; PLACES]>())
+    }
 
-    /// Whether the packet `index` may be sent again now; takes note if so.
+    /// Whether the packet `index` may be sent again now; takes note if so. Allocates once, at the first.
     pub fn allow(&mut self, now: Time, index: u64) -> bool {
-        let place = &mut self.last[index as usize % PLACES];
-        if place.0 == index && now.since(place.1) < MIN_INTERVAL {
+        let last = self.last.get_or_insert_with(|| Box::new([(0, 0); PLACES]));
+        let place = &mut last[index as usize % PLACES];
+        let (name, now_us) = ((index as u32).wrapping_add(1), now.as_micros() as u32);
+        if place.0 == name && u128::from(now_us.wrapping_sub(place.1)) < MIN_INTERVAL.as_micros() {
             return false;
         }
         if now.since(self.window.0) >= WINDOW {
@@ -46,7 +49,7 @@ impl Resends {
             return false;
         }
         self.window.1 += 1;
-        *place = (index, now);
+        *place = (name, now_us);
         true
     }
 }

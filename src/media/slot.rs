@@ -98,7 +98,7 @@ pub struct Slot {
     /// When it was given less for want of budget.
     lowered: Time,
     sent: Sent,
-    resends: Box<Resends>,
+    resends: Resends,
 }
 
 /// What the seat's last sender report said: this time stamp belongs to that moment.
@@ -138,7 +138,7 @@ impl Slot {
             desired: None,
             lowered: Time::ZERO,
             sent: Sent::default(),
-            resends: Box::default(),
+            resends: Resends::default(),
         }
     }
 
@@ -150,7 +150,7 @@ impl Slot {
     /// Bytes it occupies.
     pub fn memory(&self) -> usize {
         let numberings = self.numbering.memory() + self.pictures.memory();
-        size_of::<Slot>() + size_of::<OpenSlot>() + Resends::MEMORY + numberings
+        size_of::<Slot>() + size_of::<OpenSlot>() + self.resends.memory() + numberings
     }
 
     /// The seat's id.

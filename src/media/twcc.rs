@@ -17,20 +17,15 @@ pub const WINDOW: usize = 256;
 pub struct Arrivals {
     unwrapper: Unwrapper,
     base: Option<u64>,
-    arrived: Box<[Option<Time>; WINDOW]>,
+    /// Absent until the first packet came: most transports only receive.
+    arrived: Option<Box<[Option<Time>; WINDOW]>>,
     count: u8,
     due: Time,
 }
 
 impl Default for Arrivals {
     fn default() -> Arrivals {
-        Arrivals {
-            unwrapper: Unwrapper::default(),
-            base: None,
-            arrived: Box::new([None; WINDOW]),
-            count: 0,
-            due: Time::NEVER,
-        }
+        Arrivals { unwrapper: Unwrapper::default(), base: None, arrived: None, count: 0, due: Time::NEVER }
     }
 }
 
@@ -47,6 +42,11 @@ pub struct Feedback<'a> {
 }
 
 impl Arrivals {
+    /// Bytes on the heap.
+    pub fn memory(&self) -> usize {
+        self.arrived.as_ref().map_or(0, |_| size_of::<[Option<Time>; WINDOW]>())
+    }
+
     /// A packet with this transport-wide sequence number arrived.
     ///
     /// Returns false when the window is full: feedback must be taken now, and the packet offered
@@ -67,7 +67,7 @@ impl Arrivals {
             return false;
         }
         self.unwrapper.commit(index);
-        self.arrived[place as usize].get_or_insert(now);
+        self.arrived.get_or_insert_with(|| Box::new([None; WINDOW]))[place as usize].get_or_insert(now);
         if self.due == Time::NEVER {
             self.due = now + INTERVAL;
         }
@@ -82,11 +82,12 @@ impl Arrivals {
     /// Hands the arrivals so far to `send` and begins anew behind them.
     pub fn take(&mut self, send: impl FnOnce(Feedback<'_>)) {
         self.due = Time::NEVER;
-        let Some(base) = self.base else { return };
-        let Some(last) = self.arrived.iter().rposition(Option::is_some) else { return };
-        let count = self.next_count();
-        send(Feedback { base: base as u16, count, arrived: &self.arrived[..=last] });
-        self.arrived.fill(None);
+        let count = self.count;
+        let (Some(base), Some(arrived)) = (self.base, &mut self.arrived) else { return };
+        let Some(last) = arrived.iter().rposition(Option::is_some) else { return };
+        send(Feedback { base: base as u16, count, arrived: &arrived[..=last] });
+        arrived.fill(None);
+        self.count = count.wrapping_add(1);
         self.base = Some(base + last as u64 + 1);
     }
 
@@ -98,7 +99,7 @@ impl Arrivals {
     }
 
     fn is_empty(&self) -> bool {
-        self.arrived.iter().all(Option::is_none)
+        self.arrived.as_ref().is_none_or(|arrived| arrived.iter().all(Option::is_none))
     }
 }
 

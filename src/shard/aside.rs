@@ -138,6 +138,7 @@ impl Shard {
                 }
             }
             if link.pending.datagrams.is_empty() {
+                link.pending.datagrams = VecDeque::new();
                 link.transport.resume_dtls(now);
             } else {
                 self.aside.call(now, key, link);

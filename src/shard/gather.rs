@@ -23,7 +23,7 @@ const LEAST_HOLD: Duration = Duration::from_millis(1);
 const MOST_HOLD: Duration = Duration::from_millis(10);
 
 /// Lists are kept for as many receivers as waited at once in the last two of these: traffic repeats
-/// within seconds, and what a crowd took that has left, 13 KB for each, is given back.
+/// within seconds, and what a crowd took that has left, a kilobyte for each and more, is given back.
 const KEEP_LISTS: Duration = Duration::from_secs(10);
 
 /// What leaves.
@@ -102,7 +102,7 @@ pub(super) struct Yard<'a> {
 
 impl Yard<'_> {
     /// Puts one packet on the list of the receiver `link`. Allocates when more receivers wait at
-    /// once than in the last ten seconds.
+    /// once than in the last ten seconds, or one for more than its list has held since.
     pub(super) fn owe(
         &mut self,
         now: Time,

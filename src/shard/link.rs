@@ -35,10 +35,10 @@ pub(super) struct Ingress {
     pub(super) retired: bool,
 }
 
-/// The incoming SSRCs of one transport. A handful, searched in order: no hash.
+/// The incoming SSRCs of one transport. A handful, searched in order: no hash. Who only watches has none.
 #[derive(Debug, Default)]
 pub(super) struct IngressTable {
-    entries: ArrayVec<Ingress, MAX_INGRESS>,
+    entries: Vec<Ingress>,
 }
 
 impl IngressTable {
@@ -49,7 +49,7 @@ impl IngressTable {
     /// Adds or replaces what `ssrc` is; the oldest gives way when there are too many.
     pub(super) fn learn(&mut self, ingress: Ingress) {
         self.entries.retain(|entry| entry.ssrc != ingress.ssrc);
-        if self.entries.is_full() {
+        if self.entries.len() == MAX_INGRESS {
             self.entries.remove(0);
         }
         self.entries.push(ingress);

@@ -7,10 +7,14 @@ use crate::base::Time;
 use crate::media::pictures;
 use crate::media::train_plan::MAX_PLANNED;
 use crate::wire::extension::Stamp;
-use arrayvec::ArrayVec;
 
 /// Bytes of headers one receiver's packets may have in all; most have 20 to 40 each.
 const HEADER_BYTES: usize = 8 * 1024;
+
+/// What a list begins with; it grows with the longest it has been. A thousand receivers of one picture and
+/// one sound are owed two or three packets each at once, and what is made for [`MAX_PLANNED`] takes 18 KB.
+const FIRST_OWED: usize = 8;
+const FIRST_HEADER_BYTES: usize = 512;
 
 /// Room for an RTP header we write: 12 bytes, MID and what is carried.
 pub(super) const MAX_HEADER: usize = 320;
@@ -49,25 +53,26 @@ pub(super) struct Owed {
 /// What one receiver is owed, in the order it came.
 #[derive(Debug)]
 pub(super) struct Waiting {
-    pub(super) owed: ArrayVec<Owed, MAX_PLANNED>,
+    pub(super) owed: Vec<Owed>,
     /// Bytes of all of them, headers included.
     pub(super) bytes: u64,
     /// When it leaves.
     pub(super) due: Time,
     /// Since when some of it is held back for its link's sake.
     pub(super) held_since: Option<Time>,
-    headers: Box<[u8; HEADER_BYTES]>,
+    /// All of its room, of which `headers_len` bytes are taken.
+    headers: Vec<u8>,
     headers_len: usize,
 }
 
 impl Waiting {
     pub(super) fn new() -> Box<Waiting> {
         Box::new(Waiting {
-            owed: ArrayVec::new(),
+            owed: Vec::with_capacity(FIRST_OWED),
             bytes: 0,
             due: Time::ZERO,
             held_since: None,
-            headers: Box::new([0; HEADER_BYTES]),
+            headers: vec![0; FIRST_HEADER_BYTES],
             headers_len: 0,
         })
     }
@@ -79,13 +84,17 @@ impl Waiting {
     }
 
     pub(super) fn is_full(&self) -> bool {
-        self.owed.is_full() || self.headers_len + MAX_HEADER > HEADER_BYTES
+        self.owed.len() == MAX_PLANNED || self.headers_len + MAX_HEADER > HEADER_BYTES
     }
 
-    /// Keeps `owed` with the header that `write` writes; false when that is too long.
+    /// Keeps `owed` with the header that `write` writes; false when that is too long. Allocates when the
+    /// list is longer than it ever was.
     pub(super) fn push(&mut self, mut owed: Owed, write: impl FnOnce(&mut [u8]) -> Option<usize>) -> bool {
-        let room = &mut self.headers[self.headers_len..self.headers_len + MAX_HEADER];
-        let Some(len) = write(room) else { return false };
+        let end = self.headers_len + MAX_HEADER;
+        if end > self.headers.len() {
+            self.headers.resize(HEADER_BYTES.min(2 * self.headers.len()).max(end), 0);
+        }
+        let Some(len) = write(&mut self.headers[self.headers_len..end]) else { return false };
         (owed.header_start, owed.header_len) = (self.headers_len as u16, len as u16);
         self.headers_len += len;
         self.bytes += owed.size();
@@ -98,34 +107,34 @@ impl Waiting {
     pub(super) fn split(&mut self, grant: u64, staying: &mut Waiting) {
         let sound: u64 = self.owed.iter().filter(|owed| owed.is_sound).map(Owed::size).sum();
         let mut left = grant.saturating_sub(sound);
-        let mut leaving = ArrayVec::<Owed, MAX_PLANNED>::new();
-        for owed in &self.owed {
-            if owed.is_sound || left > 0 {
-                left = if owed.is_sound { left } else { left.saturating_sub(owed.size()) };
-                leaving.push(*owed);
-            } else {
-                let header = self.header(owed);
+        let headers = &self.headers;
+        self.owed.retain(|owed| {
+            let leaves = owed.is_sound || left > 0;
+            if !leaves {
+                let header = owed.header_in(headers);
                 staying.push(*owed, |room| {
                     room[..header.len()].copy_from_slice(header);
                     Some(header.len())
                 });
+            } else if !owed.is_sound {
+                left = left.saturating_sub(owed.size());
             }
-        }
-        self.keep(leaving);
-    }
-
-    fn keep(&mut self, kept: ArrayVec<Owed, MAX_PLANNED>) {
-        self.bytes = kept.iter().map(Owed::size).sum();
-        self.owed = kept;
+            leaves
+        });
+        self.bytes = self.owed.iter().map(Owed::size).sum();
     }
 
     pub(super) fn header(&self, owed: &Owed) -> &[u8] {
-        let start = usize::from(owed.header_start);
-        &self.headers[start..start + usize::from(owed.header_len)]
+        owed.header_in(&self.headers)
     }
 }
 
 impl Owed {
+    fn header_in<'a>(&self, headers: &'a [u8]) -> &'a [u8] {
+        let start = usize::from(self.header_start);
+        &headers[start..start + usize::from(self.header_len)]
+    }
+
     /// Bytes of header and payload.
     pub(super) fn size(&self) -> u64 {
         let front = self.head.bytes().len() as u16 + self.older.map_or(0, Older::len);

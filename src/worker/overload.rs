@@ -231,6 +231,22 @@ mod tests {
     }
 
     #[test]
+    fn a_core_is_short_of_time_when_packets_wait_often_or_pictures_are_shed() {
+        let (mut overload, mut now) = (Overload::new(), Time::ZERO);
+        assert!(!overload.was_short(), "nothing was seen yet");
+        pass(&mut overload, &mut now, 25, Duration::from_millis(2));
+        pass(&mut overload, &mut now, 15, Duration::from_millis(25));
+        assert!(!overload.was_short(), "less than half of the time");
+        pass(&mut overload, &mut now, 15, Duration::from_millis(2));
+        pass(&mut overload, &mut now, 25, Duration::from_millis(25));
+        assert!(overload.was_short() && overload.share == ALL);
+        pass(&mut overload, &mut now, 20, Duration::from_millis(60));
+        overload.was_short();
+        pass(&mut overload, &mut now, 1, Duration::from_millis(2));
+        assert!(overload.was_short(), "it is prompt because pictures are shed");
+    }
+
+    #[test]
     fn one_pause_of_the_host_sheds_nothing() {
         let (mut overload, mut now) = (Overload::new(), Time::ZERO);
         pass(&mut overload, &mut now, 3, Duration::from_millis(60));
@@ -259,108 +275,6 @@ mod tests {
             tries += u32::from(overload.share > before);
         }
         assert!(tries < 12, "{tries} tries in ten seconds");
-    }
-
-    /// A core that carries `capacity` of what all pictures need, and what lies in its socket.
-    struct Core {
-        capacity: f64,
-        /// What a step back costs more for a while, as a share of what is forwarded, and how long.
-        key_frames: (f64, u32),
-        waiting: Duration,
-        key_frames_left: u32,
-    }
-
-    impl Core {
-        fn new(capacity: f64, key_frames: (f64, u32)) -> Core {
-            Core { capacity, key_frames, waiting: Duration::ZERO, key_frames_left: 0 }
-        }
-
-        /// One interval of it.
-        fn pass(&mut self, overload: &mut Overload, now: &mut Time) {
-            let share = f64::from(overload.share) / f64::from(ALL);
-            let more = if self.key_frames_left > 0 { self.key_frames.0 } else { 0.0 };
-            self.key_frames_left = self.key_frames_left.saturating_sub(1);
-            let load = share * (1.0 + more) / self.capacity;
-            let excess = INTERVAL.as_secs_f64() * (load - 1.0);
-            let waiting = (self.waiting.as_secs_f64() + excess).clamp(0.0, 0.1);
-            self.waiting = Duration::from_secs_f64(waiting);
-            overload.note_sleep(INTERVAL.mul_f64((1.0 - load).max(0.0)));
-            let before = overload.share;
-            pass(overload, now, 1, self.waiting);
-            if overload.share > before {
-                self.key_frames_left = self.key_frames.1;
-            }
-        }
-    }
-
-    #[test]
-    fn under_a_load_that_stays_too_much_what_is_forwarded_does_not_swing() {
-        for capacity in [0.97, 0.85, 0.7, 0.5] {
-            for key_frames in [(0.25, 8), (0.25, 24), (0.8, 8), (0.8, 16)] {
-                let (mut overload, mut now) = (Overload::new(), Time::ZERO);
-                let mut core = Core::new(capacity, key_frames);
-                let share = |_| {
-                    core.pass(&mut overload, &mut now);
-                    overload.share
-                };
-                let shares: Vec<u8> = (0..2_400).map(share).collect();
-                let settled = &shares[800..];
-                let sheddings = settled.windows(2).filter(|pair| pair[1] < pair[0]).count();
-                assert!(sheddings <= 5, "{sheddings} in 40 s, {capacity} {key_frames:?}");
-                let mean = settled.iter().map(|&share| f64::from(share)).sum::<f64>() / 1_600.0;
-                let least = capacity / (1.0 + key_frames.0) - 0.2;
-                assert!(mean / f64::from(ALL) > least, "{mean} of 16, {capacity} {key_frames:?}");
-            }
-        }
-    }
-
-    #[test]
-    fn a_core_is_short_of_time_when_packets_wait_often_or_pictures_are_shed() {
-        let (mut overload, mut now) = (Overload::new(), Time::ZERO);
-        assert!(!overload.was_short(), "nothing was seen yet");
-        pass(&mut overload, &mut now, 25, Duration::from_millis(2));
-        pass(&mut overload, &mut now, 15, Duration::from_millis(25));
-        assert!(!overload.was_short(), "less than half of the time");
-        pass(&mut overload, &mut now, 15, Duration::from_millis(2));
-        pass(&mut overload, &mut now, 25, Duration::from_millis(25));
-        assert!(overload.was_short() && overload.share == ALL);
-        pass(&mut overload, &mut now, 20, Duration::from_millis(60));
-        overload.was_short();
-        pass(&mut overload, &mut now, 1, Duration::from_millis(2));
-        assert!(overload.was_short(), "it is prompt because pictures are shed");
-    }
-
-    #[test]
-    fn a_core_that_can_carry_all_again_does_so_within_a_second() {
-        let (mut overload, mut now) = (Overload::new(), Time::ZERO);
-        let mut core = Core::new(0.66, (0.25, 8));
-        for _ in 0..1_200 {
-            core.pass(&mut overload, &mut now);
-        }
-        assert!(overload.share < ALL);
-        core.capacity = 2.0;
-        let gone = now;
-        while overload.share < ALL {
-            core.pass(&mut overload, &mut now);
-            assert!(now.since(gone) <= Duration::from_secs(1), "{overload:?}");
-        }
-    }
-
-    #[test]
-    fn what_proved_too_much_comes_back_at_once_when_the_core_has_time_to_spare() {
-        let (mut overload, mut now) = (Overload::new(), Time::ZERO);
-        for _ in 0..400 {
-            let waited = if overload.share > 12 { 60 } else { 1 };
-            pass(&mut overload, &mut now, 1, Duration::from_millis(waited));
-        }
-        pass(&mut overload, &mut now, 20, Duration::from_millis(60));
-        let gone = now;
-        while overload.share < ALL {
-            let share = f64::from(overload.share) / f64::from(ALL);
-            overload.note_sleep(INTERVAL.mul_f64(1.0 - 0.5 * share));
-            pass(&mut overload, &mut now, 1, Duration::from_millis(1));
-        }
-        assert!(now.since(gone) <= Duration::from_millis(900), "{:?}", now.since(gone));
     }
 
     #[test]

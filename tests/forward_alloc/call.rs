@@ -114,15 +114,20 @@ pub(crate) struct Call {
 impl Call {
     /// A call whose members have all shaken hands.
     pub(crate) fn connected(subscribers: usize) -> Call {
-        Call::on_shards(1, subscribers)
+        Call::on_shards(1, subscribers, 1)
+    }
+
+    /// The same, and each who watches has so many pairs of seats.
+    pub(crate) fn with_seats(subscribers: usize, pairs: usize) -> Call {
+        Call::on_shards(1, subscribers, pairs)
     }
 
     /// The same, but those who watch are on another shard than who publishes.
     pub(crate) fn connected_across(subscribers: usize) -> Call {
-        Call::on_shards(2, subscribers)
+        Call::on_shards(2, subscribers, 1)
     }
 
-    fn on_shards(shards: usize, subscribers: usize) -> Call {
+    fn on_shards(shards: usize, subscribers: usize, pairs: usize) -> Call {
         let identity = Identity::generate().expect("a P-256 key and its certificate can be made");
         let mut call = Call {
             shards: (0..shards).map(|number| shard(number, &identity)).collect(),
@@ -139,12 +144,17 @@ impl Call {
             step: 0,
             now: Time::ZERO,
         };
-        call.join(subscribers);
+        call.join(subscribers, pairs);
         for _ in 0..4_000 {
             call.pass_time();
         }
         assert!(call.members.iter().all(|member| member.srtp.is_some()), "all handshakes are done");
         call
+    }
+
+    /// Lets the packets of each who watches wait for one another.
+    pub(crate) fn gather(&mut self, window: Duration) {
+        self.shards.iter_mut().for_each(|shard| shard.set_gathering_window(window));
     }
 
     /// Hands all that is published to a recorder.
@@ -187,7 +197,7 @@ impl Call {
         }
     }
 
-    fn join(&mut self, subscribers: usize) {
+    fn join(&mut self, subscribers: usize, pairs: usize) {
         let room = RoomId(1);
         for (number, shard) in self.shards.iter_mut().enumerate() {
             shard.on_command(self.now, Command::OpenRoom { room }, &mut self.out);
@@ -200,7 +210,7 @@ impl Call {
             let publishes = who == 0;
             let shard = if publishes { 0 } else { self.shards.len() - 1 };
             let address = ([10, 0, 0, 1 + who as u8], 4_000).into();
-            let plan = plan(publishes);
+            let plan = plan(if publishes { 0 } else { pairs });
             let (mut person, commands) =
                 Person::join((who, &plan), (0, address), &mut ids, &mut ledger, &mut random, self.now);
             let published: Vec<_> = person.peer.publishers().iter().map(|it| it.options().clone()).collect();
@@ -256,13 +266,13 @@ impl Call {
         }
         self.deliver();
         for shard in &mut self.shards {
-            while shard.poll_event().is_some() {}
+            self.held += measure(|| while shard.poll_event().is_some() {}).bytes_current;
         }
     }
 
     /// Lets the other shard take what waits for it at this one, and answer; what both allocated.
     fn cross(&mut self, from: usize) -> u64 {
-        let Call { shards, batch, out, now, .. } = self;
+        let Call { shards, batch, out, now, held, .. } = self;
         let mut crosses = |from: usize| {
             let mut to = None;
             shards[from].cross(*now, |other, waiting| {
@@ -274,12 +284,13 @@ impl Call {
             shards[to].depart(*now, out);
             true
         };
-        measure(|| {
+        let crossing = measure(|| {
             if crosses(from) {
                 crosses(1 - from);
             }
-        })
-        .count_total
+        });
+        *held += crossing.bytes_current;
+        crossing.count_total
     }
 
     fn after_peer(&mut self, who: usize) {
@@ -521,17 +532,19 @@ fn shard(number: usize, identity: &Identity) -> Shard {
         wall: WALL,
         seed: 1 + number as u64,
         deterministic_dtls: true,
-        max_transports: 10,
+        max_transports: 100,
     });
     shard.join_mesh(WorkerId(number as u16), 2);
     shard
 }
 
-fn plan(publishes: bool) -> PersonPlan {
+/// Somebody with so many pairs of seats, or who publishes.
+fn plan(pairs: usize) -> PersonPlan {
+    let publishes = pairs == 0;
     let clean = LinkOptions::clean(Duration::ZERO);
     PersonPlan {
         room: 0,
-        pairs: if publishes { 0 } else { 1 },
+        pairs,
         audio_seats: 0,
         video: publishes.then_some(Codec::Vp8),
         layers: 1,

@@ -12,7 +12,7 @@ use std::net::Ipv4Addr;
 use std::process::{Command, Stdio};
 
 /// Both ends have this name, each in its own network.
-const DEVICE: &str = "wire";
+pub(crate) const DEVICE: &str = "wire";
 
 /// Builds the wire. It is gone with the namespaces.
 pub(super) fn build(place: &Place) -> anyhow::Result<()> {

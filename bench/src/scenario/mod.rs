@@ -26,4 +26,5 @@ pub(crate) mod targets;
 #[cfg(test)]
 mod three_layers;
 mod trial;
+pub(crate) mod tuning;
 mod watch;

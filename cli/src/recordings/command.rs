@@ -12,6 +12,23 @@ pub(crate) enum Deed {
     List { room: Option<String> },
     /// Make one file of a recording.
     Compose(ComposeWish),
+    /// Make files that play of one that is encrypted end to end.
+    Decrypt(DecryptWish),
+}
+
+/// What is to be opened.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct DecryptWish {
+    /// A recording or a room.
+    pub(crate) which: String,
+    pub(crate) passphrase: String,
+    pub(crate) output: Option<PathBuf>,
+}
+
+impl std::fmt::Debug for DecryptWish {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("DecryptWish").field("which", &self.which).finish_non_exhaustive()
+    }
 }
 
 /// The file that is wanted.
@@ -47,6 +64,13 @@ impl Deed {
                 output: matches.get_one("output").cloned(),
                 replaces: matches.get_flag("force"),
             }),
+            Some(("decrypt", matches)) => Deed::Decrypt(DecryptWish {
+                which: matches.get_one::<String>("which").cloned().unwrap_or_default(),
+                passphrase: matches
+                    .get_one::<String>("passphrase")
+                    .map_or(String::new(), |text| secret_of(text)),
+                output: matches.get_one("output").cloned(),
+            }),
             Some((_, matches)) => Deed::List { room: matches.get_one("room").cloned() },
             None => Deed::List { room: None },
         }
@@ -68,6 +92,58 @@ pub(crate) fn command() -> Command {
         .subcommand_required(true)
         .subcommand(list)
         .subcommand(compose())
+        .subcommand(decrypt())
+}
+
+fn decrypt() -> Command {
+    Command::new("decrypt")
+        .about("Make files that play of a recording that is encrypted end to end, for who has its passphrase")
+        .arg(which())
+        .arg(
+            Arg::new("passphrase")
+                .long("passphrase")
+                .value_name("WORDS|LINK")
+                .env("VOLLEY_PASSPHRASE")
+                .hide_env_values(true)
+                .required(true)
+                .help("The room's passphrase, or its link with all that stands behind #; who lists processes sees \
+                       flags, but not the variable"),
+        )
+        .arg(
+            Arg::new("output")
+                .long("output")
+                .short('o')
+                .value_name("FOLDER")
+                .value_parser(value_parser!(PathBuf))
+                .help("Where to [default: RECORDING-open in this folder]"),
+        )
+}
+
+/// What somebody was given: a passphrase, or all of a link.
+fn secret_of(text: &str) -> String {
+    let behind = text.split_once('#').map_or("", |(_, behind)| behind);
+    let written = behind.split('&').find_map(|pair| pair.strip_prefix("e2ee="));
+    let read = written.map(|written| plain(&written.replace('+', " ")));
+    read.filter(|secret| !secret.is_empty()).unwrap_or_else(|| text.trim().to_owned())
+}
+
+/// Without percent signs; what is no such writing stays as it is.
+fn plain(text: &str) -> String {
+    let (mut bytes, mut rest) = (Vec::new(), text.as_bytes());
+    while let Some((&first, after)) = rest.split_first() {
+        let code = (first == b'%').then(|| after.get(..2)).flatten();
+        let byte = code.and_then(|code| u8::from_str_radix(std::str::from_utf8(code).ok()?, 16).ok());
+        bytes.push(byte.unwrap_or(first));
+        rest = if byte.is_some() { &after[2..] } else { after };
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+fn which() -> Arg {
+    Arg::new("which")
+        .value_name("ROOM|RECORDING")
+        .required(true)
+        .help("A recording, or a room, whose newest complete one is taken")
 }
 
 fn compose() -> Command {
@@ -78,12 +154,7 @@ fn compose() -> Command {
     Command::new("compose")
         .about("Make one file of a recording, with everybody in the picture and all sound; takes ffmpeg")
         .after_help("Exit codes: 0 done, 1 failed, 2 asked wrongly, 130 stopped by Ctrl-C or SIGTERM.")
-        .arg(
-            Arg::new("which")
-                .value_name("ROOM|RECORDING")
-                .required(true)
-                .help("A recording, or a room, whose newest complete one is taken"),
-        )
+        .arg(which())
         .arg(Arg::new("view").long("view").value_parser(views).help(
             "Everybody in one size, or large who speaks; a shared screen is large in both [default: grid]",
         ))
@@ -114,7 +185,7 @@ fn compose() -> Command {
 fn size(text: &str) -> Result<(usize, usize), String> {
     let sides =
         text.split_once('x').and_then(|(width, height)| Some((width.parse().ok()?, height.parse().ok()?)));
-    let is_one = |side: &usize| SIZES.contains(side) && side % 2 == 0;
+    let is_one = |side: &usize| SIZES.contains(side) && side.is_multiple_of(2);
     sides.filter(|(width, height)| is_one(width) && is_one(height)).ok_or_else(|| {
         format!("it is two even numbers from {} to {}, such as 1280x720", SIZES.start(), SIZES.end())
     })
@@ -132,7 +203,7 @@ mod tests {
     fn wish(arguments: &[&str]) -> Option<ComposeWish> {
         match parse(&[&["compose", "meeting"], arguments].concat())? {
             Deed::Compose(wish) => Some(wish),
-            Deed::List { .. } => None,
+            _ => None,
         }
     }
 
@@ -151,6 +222,19 @@ mod tests {
         assert_eq!(wish(&["-o", "a.mp4", "--format", "webm"]).unwrap().container(), Container::WebM);
         let other = wish(&["--view", "speaker", "--size", "640x360", "--force"]).unwrap();
         assert_eq!((other.view, other.size, other.replaces), (View::Speaker, (640, 360), true));
+    }
+
+    #[test]
+    fn a_passphrase_is_taken_out_of_a_link() {
+        for (text, secret) in [
+            ("open sesame ", "open sesame"),
+            ("https://host/r/a#e2ee=7k3mq0x9", "7k3mq0x9"),
+            ("https://host/r/a#x=1&e2ee=caf%C3%A9+au%20lait", "café au lait"),
+            ("100%#", "100%#"),
+        ] {
+            assert_eq!(secret_of(text), secret);
+        }
+        assert_eq!(parse(&["decrypt", "a"]), None, "without one nothing can be opened");
     }
 
     #[test]

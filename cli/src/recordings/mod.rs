@@ -5,7 +5,7 @@ mod progress;
 
 use crate::config::Config;
 use anyhow::{Context as _, bail};
-use command::{ComposeWish, Deed};
+use command::{ComposeWish, DecryptWish, Deed};
 use progress::Progress;
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -16,6 +16,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use volley_recorder::compose::{self, Failure, Ffmpeg, Watch, Wish};
 use volley_recorder::folder::{Folder, Name};
 use volley_recorder::manifest::{Manifest, State};
+use volley_recorder::sealed;
 
 /// What a shell takes for "stopped by Ctrl-C".
 const STOPPED: u8 = 130;
@@ -26,6 +27,7 @@ pub(crate) fn run(config: &Config, deed: &Deed) -> anyhow::Result<ExitCode> {
     match deed {
         Deed::List { room } => list(&folder, room.as_deref()),
         Deed::Compose(wish) => compose(&folder, wish),
+        Deed::Decrypt(wish) => decrypt(&folder, wish),
     }
 }
 
@@ -126,6 +128,31 @@ fn compose(folder: &Folder, asked: &ComposeWish) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Err(stopped @ Failure::Stopped) => {
+            eprintln!("volley: {stopped}");
+            Ok(ExitCode::from(STOPPED))
+        }
+        Err(failure) => Err(failure.into()),
+    }
+}
+
+fn decrypt(folder: &Folder, asked: &DecryptWish) -> anyhow::Result<ExitCode> {
+    let manifest = find(folder, &asked.which)?;
+    let usual = || PathBuf::from(format!("{}-open", manifest.recording_id));
+    let output = asked.output.clone().unwrap_or_else(usual);
+    let is_stopped = stopped_by_signals()?;
+    match sealed::decrypt(folder, &manifest, &asked.passphrase, &output, &is_stopped) {
+        Ok(opened) => {
+            if opened.closed > 0 {
+                eprintln!(
+                    "volley: {} of {} frames stay closed",
+                    opened.closed,
+                    opened.closed + opened.opened
+                );
+            }
+            writeln!(std::io::stdout(), "{}", output.display())?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(stopped @ sealed::Failure::Stopped) => {
             eprintln!("volley: {stopped}");
             Ok(ExitCode::from(STOPPED))
         }

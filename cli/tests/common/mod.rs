@@ -53,9 +53,15 @@ impl Volley {
     }
 
     pub(crate) fn start_with(arguments: &[&str], log: Stdio) -> Volley {
+        Volley::start_in(&[], arguments, log)
+    }
+
+    /// The same, with variables of the environment.
+    pub(crate) fn start_in(variables: &[(&str, &str)], arguments: &[&str], log: Stdio) -> Volley {
         let mut process =
             command(&["--host", "127.0.0.1", "--port", "0", "--udp-port", "0", "--workers", "2"])
                 .args(arguments)
+                .envs(variables.iter().copied())
                 .stdout(Stdio::piped())
                 .stderr(log)
                 .spawn()

@@ -124,9 +124,8 @@ impl Encoder {
     pub(super) fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         let written = self.into.as_mut().map_or(Ok(()), |into| into.write_all(bytes));
         // It has ended, and says why.
-        written.or_else(|_| {
-            Err(self.ended().err().unwrap_or_else(|| Failure::Ffmpeg("it ended early".to_owned())))
-        })
+        written
+            .map_err(|_| self.ended().err().unwrap_or_else(|| Failure::Ffmpeg("it ended early".to_owned())))
     }
 
     /// All was given; waits until the file is complete.

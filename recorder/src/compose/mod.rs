@@ -84,6 +84,9 @@ pub enum Failure {
     /// It goes on.
     #[error("this recording is not complete yet; end it first, then wait a moment")]
     GoesOn,
+    /// Nobody here can see what is in it.
+    #[error("this recording is encrypted end to end; open it first: volley recording decrypt {0}")]
+    Sealed(String),
     /// Nobody sent anything.
     #[error("there is nothing in this recording: it has no files")]
     Empty,
@@ -129,6 +132,9 @@ pub fn compose(
 ) -> Result<(), Failure> {
     if manifest.state != State::Complete {
         return Err(Failure::GoesOn);
+    }
+    if manifest.room.e2ee {
+        return Err(Failure::Sealed(manifest.recording_id.clone()));
     }
     let timeline = Timeline::of(manifest);
     if timeline.sources.is_empty() {

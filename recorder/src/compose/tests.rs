@@ -5,7 +5,6 @@ use crate::manifest::{self, Audio, Cause, File, Gap, Participant, Room, Shows, V
 use crate::mux::{self, Muxer, Role};
 use matroska_demuxer::{Frame, MatroskaFile, TrackType};
 use std::io::BufReader;
-use std::os::unix::fs::FileExt as _;
 use std::process::Command;
 use volley::control::types::Codec;
 
@@ -25,7 +24,7 @@ impl Bench {
         let manifest = Manifest {
             version: manifest::VERSION,
             recording_id: "1-2".to_owned(),
-            room: Room { id: "room".to_owned(), name: "Room".to_owned() },
+            room: Room { id: "room".to_owned(), name: "Room".to_owned(), e2ee: false },
             started_at: 1_000_000,
             started_on_clock: 0,
             ended_at: Some(1_006_000),
@@ -52,21 +51,25 @@ impl Bench {
     }
 
     /// A file of one colour, with a tone of this pitch where there is one.
-    fn file(&mut self, (id, shows): (&str, Shows), colour: &str, pitch: Option<u32>, from: i64, to: i64) {
+    fn file(&mut self, whose: (&str, Shows), colour: &str, pitch: Option<u32>, from: i64, to: i64) {
+        let bytes = remuxed(&made(self.root.path(), colour, pitch, to - from), to - from);
+        self.write(whose, &bytes, (from, to), pitch.is_some());
+    }
+
+    fn write(&mut self, (id, shows): (&str, Shows), bytes: &[u8], (from, to): (i64, i64), has_sound: bool) {
         let name = format!("{id}-{}-1.webm", if shows == Shows::Camera { "camera" } else { "screen" });
-        let path = self.root.path().join("recordings/1-2").join(&name);
-        remux(&made(self.root.path(), colour, pitch, to - from), &path, to - from);
+        std::fs::write(self.root.path().join("recordings/1-2").join(&name), bytes).unwrap();
         self.manifest.files.push(File {
             name,
             participant_id: id.to_owned(),
             shows,
             offset_ms: from,
             duration_ms: to - from,
-            bytes: path.metadata().unwrap().len(),
+            bytes: bytes.len() as u64,
             sha256: None,
             is_finished: true,
-            video: Some(Video { codec: "VP8".to_owned(), width: 320, height: 180, frames: 1 }),
-            audio: pitch.map(|_| Audio { codec: "opus".to_owned(), frames: 1 }),
+            video: Some(Video { codec: "VP8".to_owned(), width: 160, height: 90, frames: 1 }),
+            audio: has_sound.then(|| Audio { codec: "opus".to_owned(), frames: 1 }),
             gaps: Vec::new(),
         });
     }
@@ -105,7 +108,7 @@ impl Bench {
 
 fn made(folder: &Path, colour: &str, pitch: Option<u32>, ms: i64) -> PathBuf {
     let path = folder.join(format!("source-{colour}.webm"));
-    let (picture, lasts) = (format!("color=c={colour}:s=320x180:r=25"), sound::seconds(ms));
+    let (picture, lasts) = (format!("color=c={colour}:s=160x90:r=10"), sound::seconds(ms));
     let tone = format!("sine=f={}:r=48000", pitch.unwrap_or(440));
     let mut command = Command::new("ffmpeg");
     command.args(["-v", "error", "-y", "-f", "lavfi", "-i", &picture]);
@@ -118,28 +121,27 @@ fn made(folder: &Path, colour: &str, pitch: Option<u32>, ms: i64) -> PathBuf {
 }
 
 /// The same frames, as the recorder writes them.
-fn remux(from: &Path, to: &Path, length: i64) {
+fn remuxed(from: &Path, length: i64) -> Vec<u8> {
     let mut source = MatroskaFile::open(BufReader::new(std::fs::File::open(from).unwrap())).unwrap();
-    let tracks: Vec<_> =
-        source.tracks().iter().map(|track| (track.track_number().get(), track.track_type())).collect();
-    let sound = tracks.iter().any(|(_, kind)| *kind == TrackType::Audio);
-    let audio = sound.then_some(mux::Audio { channels: 2 });
-    let video = mux::Video { codec: Codec::Vp8, size: (320, 180), parameters: Vec::new() };
+    let of = |kind| source.tracks().iter().find(|track| track.track_type() == kind);
+    let sound = of(TrackType::Audio).map(|track| track.track_number().get());
+    let audio = sound.map(|_| mux::Audio { channels: 2 });
+    let video = mux::Video { codec: Codec::Vp8, size: (160, 90), parameters: Vec::new() };
     let (mut muxer, mut bytes) = Muxer::new(audio.as_ref(), Some(&video));
     let mut frame = Frame::default();
     while source.next_frame(&mut frame).unwrap() {
-        let is_video =
-            tracks.iter().any(|(number, kind)| *number == frame.track && *kind == TrackType::Video);
-        let (role, lasts) = if is_video { (Role::Video, 40) } else { (Role::Audio, 20) };
+        let (role, lasts) = if Some(frame.track) == sound { (Role::Audio, 20) } else { (Role::Video, 100) };
         let ms = (frame.timestamp as i64).min(length);
-        bytes.extend(
-            muxer.push(role, ms, lasts, frame.is_keyframe.unwrap_or(true), &frame.data).into_iter().flatten(),
-        );
+        let is_key = frame.is_keyframe.unwrap_or(true);
+        bytes.extend(muxer.push(role, ms, lasts, is_key, &frame.data).into_iter().flatten());
     }
     bytes.extend(muxer.flush().into_iter().flatten());
-    std::fs::write(to, &bytes).unwrap();
-    let file = std::fs::OpenOptions::new().write(true).open(to).unwrap();
-    muxer.finish().iter().for_each(|patch| file.write_all_at(&patch.bytes, patch.at).unwrap());
+    for patch in muxer.finish() {
+        let at = patch.at as usize;
+        bytes.resize(bytes.len().max(at + patch.bytes.len()), 0);
+        bytes[at..at + patch.bytes.len()].copy_from_slice(&patch.bytes);
+    }
+    bytes
 }
 
 fn output(program: &str, words: &[&str]) -> Vec<u8> {
@@ -193,6 +195,14 @@ fn probed(path: &Path) -> (Vec<String>, f64) {
     (lines, duration)
 }
 
+/// A recording of which nothing is decoded.
+fn unread() -> Bench {
+    let mut bench = Bench::new();
+    bench.person("2", 0, None);
+    bench.write(("2", Shows::Camera), b"no pictures", (0, 6_000), true);
+    bench
+}
+
 /// Ada in red all the time, whose camera is off for half a second; Ben in blue, who comes after two seconds and
 /// goes after five; and Ada's screen in green from the fourth second on.
 fn meeting() -> Bench {
@@ -244,7 +254,7 @@ fn who_speaks_is_large_and_the_other_one_small() {
 
 #[test]
 fn what_is_stopped_leaves_nothing_and_what_is_there_stays() {
-    let bench = meeting();
+    let bench = unread();
     let wish = bench.wish(View::Grid, Container::WebM);
     assert!(matches!(bench.compose(&wish, true), Err(Failure::Stopped)));
     assert!(bench.names().is_empty());
@@ -262,15 +272,17 @@ fn without_ffmpeg_a_person_is_told_how_to_get_it() {
 
 #[test]
 fn a_recording_that_goes_on_is_empty_or_lost_a_file_is_refused() {
-    let mut bench = meeting();
+    let mut bench = unread();
     let wish = bench.wish(View::Grid, Container::WebM);
     let lost = bench.root.path().join("recordings/1-2/2-camera-1.webm");
     std::fs::remove_file(&lost).unwrap();
     assert!(matches!(bench.compose(&wish, false), Err(Failure::NoFile(path, _)) if path == lost));
-    bench.manifest.files[1].name = "../../secret".to_owned();
+    bench.manifest.files[0].name = "../../secret".to_owned();
     assert!(matches!(bench.compose(&wish, false), Err(Failure::NoFile(..))));
     bench.manifest.files.clear();
     assert!(matches!(bench.compose(&wish, false), Err(Failure::Empty)));
+    bench.manifest.room.e2ee = true;
+    assert!(matches!(bench.compose(&wish, false), Err(Failure::Sealed(_))));
     bench.manifest.state = State::Recording;
     assert!(matches!(bench.compose(&wish, false), Err(Failure::GoesOn)));
     assert!(bench.names().is_empty());

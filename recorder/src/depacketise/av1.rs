@@ -101,7 +101,7 @@ impl Build for Builder {
     }
 }
 
-fn leb128(bytes: &[u8]) -> Option<(usize, usize)> {
+pub(crate) fn leb128(bytes: &[u8]) -> Option<(usize, usize)> {
     let mut value = 0u64;
     for (place, &byte) in bytes.iter().take(8).enumerate() {
         value |= u64::from(byte & 0x7f) << (7 * place);
@@ -112,7 +112,7 @@ fn leb128(bytes: &[u8]) -> Option<(usize, usize)> {
     None
 }
 
-fn put_leb128(to: &mut Vec<u8>, mut value: usize) {
+pub(crate) fn put_leb128(to: &mut Vec<u8>, mut value: usize) {
     while value >= 0x80 {
         to.push(value as u8 | 0x80);
         value >>= 7;

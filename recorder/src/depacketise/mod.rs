@@ -12,9 +12,11 @@ mod vp9;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use av1::{leb128, put_leb128};
 use volley::base::Time;
 use volley::control::types::Codec;
 use volley::media::key_frame::starts_key_frame;
+pub(crate) use vp9::append_index;
 
 /// Bytes of a frame at most: a key frame of a large screen is a tenth of it.
 const MAX_FRAME: usize = 16 << 20;

@@ -51,7 +51,7 @@ impl Build for Builder {
     }
 }
 
-fn append_index(data: &mut Vec<u8>, begins: &[usize]) {
+pub(crate) fn append_index(data: &mut Vec<u8>, begins: &[usize]) {
     let ends = begins.iter().skip(1).copied().chain([data.len()]);
     let sizes: Vec<u32> = begins.iter().zip(ends).map(|(begin, end)| (end - begin) as u32).collect();
     let marker = 0b1100_0000 | (4 - 1) << 3 | (sizes.len() - 1) as u8;

@@ -202,7 +202,10 @@ fn opus_ms(packet: &[u8]) -> i64 {
         1 | 2 => 2,
         _ => i64::from(packet.get(1).map_or(1, |count| count & 0x3f)),
     };
-    frames * frame_us / 1_000
+    let ms = frames * frame_us / 1_000;
+    // Longer than a packet may be (§3.2.5) is what people seal end to end: what it holds is known to them alone,
+    // and browsers send 20 ms.
+    if ms > 120 { 20 } else { ms }
 }
 
 #[cfg(test)]
@@ -215,6 +218,7 @@ mod tests {
         assert_eq!(opus_ms(&[0x08, 1]), 20, "SILK, 20 ms");
         assert_eq!(opus_ms(&[0x18 | 1, 1]), 120, "SILK, 60 ms, twice");
         assert_eq!(opus_ms(&[0x7b, 3]), 60, "hybrid, 20 ms, three times");
+        assert_eq!(opus_ms(&[0xff, 0xf0, 1]), 20, "sealed");
         assert_eq!(opus_ms(&[]), 0);
     }
 }

@@ -134,7 +134,7 @@ fn around(folder: &Path) -> Surroundings {
 fn begin() -> Begin {
     Begin {
         recording_id: Name::new("rec-1").unwrap(),
-        room: manifest::Room { id: "room".to_owned(), name: "Room".to_owned() },
+        room: manifest::Room { id: "room".to_owned(), name: "Room".to_owned(), e2ee: false },
         started_at: START_UNIX_MS,
     }
 }

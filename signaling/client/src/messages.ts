@@ -397,7 +397,7 @@ export interface Receive {
 }
 
 /** Whether somebody may start and stop recordings of a room. */
-export type Recordable = "yes" | "off" | "encrypted" | "not-granted";
+export type Recordable = "yes" | "off" | "not-granted";
 
 /** What one page tells another, so that the two find a way to each other. */
 export type SignalKind = "ask" | "offer" | "answer" | "candidate" | "shown" | "hidden";

@@ -29,6 +29,8 @@ export interface Recording {
   /** Null while it goes on. */
   endedAt: number | null;
   state: "recording" | "complete";
+  /** `e2ee`: the files are sealed; `volley recording decrypt` opens them for who has the passphrase. */
+  room: { id: string; name: string; e2ee?: boolean };
   participants: { participantId: string; participantName: string }[];
   files: RecordingFile[];
 }

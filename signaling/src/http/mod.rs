@@ -19,6 +19,7 @@ mod recordings;
 mod rooms;
 mod settings;
 mod socket;
+mod upgrade;
 mod whip;
 
 use crate::acme::Challenges;

@@ -202,7 +202,6 @@ impl From<RecordingRefusal> for Problem {
         let (status, code) = match refusal {
             RecordingRefusal::NoRoom => (StatusCode::NOT_FOUND, "room-not-found"),
             RecordingRefusal::Off => (StatusCode::CONFLICT, "recording-off"),
-            RecordingRefusal::Encrypted => (StatusCode::CONFLICT, "room-encrypted"),
             RecordingRefusal::Already => (StatusCode::CONFLICT, "already-recording"),
             RecordingRefusal::NotRecording => (StatusCode::CONFLICT, "not-recording"),
         };

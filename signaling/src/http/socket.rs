@@ -4,16 +4,16 @@ use crate::http::guard::Client;
 use crate::http::problem::Problem;
 use crate::http::rate::Bucket;
 use crate::http::reached::reached;
+use crate::http::upgrade::{CloseFrame, Message, Socket, Upgrade};
 use crate::hub::{Hub, Outgoing, SocketRefusal};
 use crate::protocol::{ClientMessage, ServerMessage};
 use crate::state::{Origin, SocketId};
 use axum::Extension;
-use axum::extract::State;
-use axum::extract::ws::rejection::WebSocketUpgradeRejection;
-use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
-use axum::http::{HeaderMap, HeaderName, StatusCode, header};
+use axum::extract::{Request, State};
+use axum::http::{HeaderName, StatusCode, header};
 use axum::response::Response;
-use futures_util::SinkExt as _;
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
@@ -21,9 +21,6 @@ use tokio::sync::mpsc;
 const MAX_MESSAGE_BYTES: usize = 224 << 10;
 /// Longest message read at all, so that a longer one than is taken can still be answered.
 const MAX_READ_BYTES: usize = 1 << 20;
-/// Most messages fit, and an offer takes two or three reads. Each socket has such a buffer for as long
-/// as it is open, and clearing the library's 128 KiB was a third of what a join cost.
-const READ_BUFFER: usize = 4 << 10;
 /// A page with 20 ICE candidates and 10 mutes sends 40 messages at once; a person then clicks.
 const MESSAGES: (u32, u32) = (100, 20);
 /// A longer message counts as several: what one page sends, another may have to take.
@@ -49,26 +46,20 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 pub(crate) async fn open(
     State(hub): State<Hub>,
     Extension(Client(client)): Extension<Client>,
-    headers: HeaderMap,
-    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+    request: Request,
 ) -> Result<Response, Problem> {
-    let upgrade = upgrade.map_err(|rejection| {
-        Problem::new(
-            rejection.status(),
-            "not-a-websocket",
-            "open this address as a WebSocket: new WebSocket(\"/ws\")",
-        )
+    let headers = request.headers().clone();
+    let upgrade = Upgrade::of(request).map_err(|status| {
+        Problem::new(status, "not-a-websocket", "open this address as a WebSocket: new WebSocket(\"/ws\")")
     })?;
     let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
     if !hub.access().allows_origin(text(header::ORIGIN), text(header::HOST)) {
         let text = "pages of this origin may not talk to this server; list it in security.allowed_origins";
         return Err(Problem::new(StatusCode::FORBIDDEN, "origin-not-allowed", text));
     }
-    let upgrade =
-        upgrade.max_message_size(MAX_READ_BYTES).max_frame_size(MAX_READ_BYTES).read_buffer_size(READ_BUFFER);
     let permit = hub.admit_socket(client)?;
     let from = Origin { address: client, reached: reached(&headers) };
-    Ok(upgrade.on_upgrade(async move |socket| {
+    Ok(upgrade.then(MAX_READ_BYTES, async move |socket| {
         let _permit = permit;
         let (id, messages) = hub.open_socket(from).await;
         let mut talk = Talk::new(hub, id, socket);
@@ -115,7 +106,7 @@ enum Goodbye {
 struct Talk {
     hub: Hub,
     id: SocketId,
-    socket: WebSocket,
+    socket: Socket<TokioIo<Upgraded>>,
     messages: Bucket,
     mistakes: Bucket,
     heard: Instant,
@@ -124,7 +115,7 @@ struct Talk {
 }
 
 impl Talk {
-    fn new(hub: Hub, id: SocketId, socket: WebSocket) -> Talk {
+    fn new(hub: Hub, id: SocketId, socket: Socket<TokioIo<Upgraded>>) -> Talk {
         let now = Instant::now();
         let messages = Bucket::new(MESSAGES.0, MESSAGES.1, now);
         let mistakes = Bucket::new(MISTAKES.0, MISTAKES.1, now);
@@ -134,6 +125,7 @@ impl Talk {
     async fn run(&mut self, mut outgoing: mpsc::Receiver<Outgoing>) -> Goodbye {
         let mut ping = tokio::time::interval(PING);
         loop {
+            self.socket.trim().await;
             let result = tokio::select! {
                 incoming = self.socket.recv() => match incoming {
                     Some(Ok(message)) => self.hear(message).await,
@@ -174,6 +166,8 @@ impl Talk {
                 return self.refuse("bad-json", "send messages as text, not binary".into(), now).await;
             }
             Message::Text(text) => text,
+            // Never heard: the library makes messages of frames.
+            Message::Frame(_) => return Ok(()),
         };
         let count = 1 + (text.len().min(MAX_MESSAGE_BYTES) / COUNTS_ONCE) as u32;
         if !self.messages.take_some(now, count) {
@@ -226,7 +220,7 @@ impl Talk {
         let send = async {
             let mut next = Some(first);
             while let Some(text) = next {
-                self.socket.feed(Message::Text((&*text).into())).await?;
+                self.socket.feed(text).await?;
                 next = behind.try_recv().ok();
             }
             self.socket.flush().await
@@ -238,7 +232,7 @@ impl Talk {
     }
 
     async fn say_goodbye(&mut self, why: Goodbye) {
-        let (code, reason) = match why {
+        let (code, reason): (u16, _) = match why {
             Goodbye::Gone | Goodbye::Silent => return,
             Goodbye::Done if self.hub.is_over() => (1001, "the server is stopping"),
             Goodbye::Done => (1000, "done"),
@@ -249,7 +243,8 @@ impl Talk {
                 ServerMessage::error("too-fast", "too many messages were refused; this socket is closed");
             let _ = self.send(Message::text(last.to_json())).await;
         }
-        let _ = self.send(Message::Close(Some(CloseFrame { code, reason: reason.into() }))).await;
+        let _ =
+            self.send(Message::Close(Some(CloseFrame { code: code.into(), reason: reason.into() }))).await;
         // What is still under way is read and thrown away: closed with it unread, the connection
         // would be reset, and the peer would not see why (RFC 6455 §7.1.1).
         let rest = async { while let Some(Ok(_)) = self.socket.recv().await {} };

@@ -115,8 +115,6 @@ pub enum Recordable {
     Yes,
     /// This server does not record.
     Off,
-    /// The room is encrypted end to end.
-    Encrypted,
     /// Their token does not grant it.
     NotGranted,
 }

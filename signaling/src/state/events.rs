@@ -118,7 +118,7 @@ impl State {
             return;
         };
         let Some(transport) = &owner.transport else { return };
-        let Ok(offer) = self.read_offer(&transport.offer) else { return };
+        let Ok(offer) = self.read_offer(&transport.offer.text()) else { return };
         for command in all_commands(id, &offer, &transport.lines) {
             self.out.command(worker, command);
         }

@@ -21,6 +21,7 @@ pub(crate) mod model;
 mod moderation;
 mod offers;
 mod output;
+mod packed;
 mod placement;
 mod plan;
 mod quality;

@@ -9,6 +9,7 @@ use crate::state::encryption::Turns;
 use crate::state::growth::Growth;
 use crate::state::ids::Raw;
 use crate::state::journeys::Underway;
+use crate::state::packed::Packed;
 use crate::state::quality::QualityWishes;
 use crate::state::recording::RoomRecording;
 use crate::state::socket::SocketId;
@@ -191,7 +192,7 @@ pub(crate) struct Transport {
     /// The last offer answered: with the ids in `lines` everything the media process was told
     /// follows from it. Long and seldom new, so it has a record of its own.
     #[serde(default, skip_serializing)]
-    pub offer: String,
+    pub offer: Packed,
     pub lines: Vec<Line>,
     pub phase: Phase,
 }

@@ -7,6 +7,7 @@ use crate::state::ids::Raw;
 use crate::state::join::Refusal;
 use crate::state::journeys::Waypoint;
 use crate::state::model::{Dialogue, Line, Participant, PeerMark, Phase, Transport};
+use crate::state::packed::Packed;
 use crate::state::plan::{Changes, Planner, Wishes};
 use crate::state::{State, secret};
 use crate::webhooks::What;
@@ -124,7 +125,7 @@ impl State {
                 is_dtls_client: peer.role == DtlsRole::Client,
                 is_placed: false,
                 cname,
-                offer: String::new(),
+                offer: Packed::default(),
                 lines: vec![],
                 phase: Phase::New,
             });
@@ -154,7 +155,7 @@ impl State {
     fn plan(&mut self, id: ParticipantId, offer: &Offer, request: &OfferRequest) {
         let worker = self.worker_of(id);
         let offered_before = self.participants.get(&id).and_then(|p| p.transport.as_ref());
-        let before = offered_before.and_then(|transport| self.read_offer(&transport.offer).ok());
+        let before = offered_before.and_then(|transport| self.read_offer(&transport.offer.text()).ok());
         let Some(participant) = self.participants.get_mut(&id) else { return };
         let (call_stream, screen_stream) = (participant.call_stream, participant.screen_stream);
         let [may_publish, may_subscribe] =
@@ -171,8 +172,9 @@ impl State {
             ids: &mut self.ids,
         };
         let changes = planner.apply(offer, &mut transport.lines);
-        if transport.offer != request.sdp {
-            transport.offer.clone_from(&request.sdp);
+        let offer = Packed::new(&request.sdp);
+        if transport.offer != offer {
+            transport.offer = offer;
             self.dirty.offers.insert(transport.id.0);
         }
         if let Some(worker) = worker {

@@ -123,7 +123,7 @@ impl State {
     pub(super) fn tell_layers(&mut self, id: ParticipantId, track: Option<TrackId>) {
         let Some(participant) = self.participants.get(&id) else { return };
         let Some(transport) = &participant.transport else { return };
-        let Ok(offer) = self.read_offer(&transport.offer) else { return };
+        let Ok(offer) = self.read_offer(&transport.offer.text()) else { return };
         let asked = participant.tracks().filter(|(_, one)| track.is_none_or(|track| one.id.0 == track));
         let messages: Vec<_> = asked
             .filter_map(|(line, track)| {

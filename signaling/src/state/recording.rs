@@ -64,9 +64,6 @@ pub enum RecordingRefusal {
     /// Nothing may be recorded.
     #[error("this server does not record: recording.enabled is false")]
     Off,
-    /// What people send there can be opened by them alone.
-    #[error("this room is encrypted end to end: there is nothing that this server could record")]
-    Encrypted,
     /// It is recorded already.
     #[error("this room is recorded already")]
     Already,
@@ -83,9 +80,6 @@ impl State {
         }
         let number = self.ids.take();
         let room = self.rooms.get_mut(key).ok_or(RecordingRefusal::NoRoom)?;
-        if room.e2ee {
-            return Err(RecordingRefusal::Encrypted);
-        }
         if room.recording.is_some() {
             return Err(RecordingRefusal::Already);
         }
@@ -142,8 +136,6 @@ impl State {
             Recordable::NotGranted
         } else if self.config.recording.is_none() {
             Recordable::Off
-        } else if self.rooms.get(&participant.room).is_some_and(|room| room.e2ee) {
-            Recordable::Encrypted
         } else {
             Recordable::Yes
         }
@@ -230,7 +222,7 @@ impl State {
             if room.recording.is_some() {
                 self.settle_recording(&key);
             } else if room.records_itself && !room.declines_recording && self.has_tracks(room) {
-                // Refused where nothing is recorded at all, and in encrypted rooms.
+                // Refused where nothing is recorded at all.
                 if self.start_recording(&key).is_ok() {
                     self.settle_recording(&key);
                 }
@@ -331,6 +323,7 @@ impl State {
             recording_id: recording.id.clone(),
             room_id: room.key.clone(),
             room_name: room.name.clone(),
+            e2ee: room.e2ee,
             started_at: recording.started_unix_ms,
         })
     }

@@ -126,6 +126,12 @@ impl Lab {
         self.inboxes.remove(&socket).unwrap_or_default()
     }
 
+    /// Nobody asks any more what was said so far.
+    pub(crate) fn forget(&mut self) {
+        (self.inboxes, self.commands) = (HashMap::new(), vec![]);
+        (self.deliveries, self.journeys, self.desk) = (vec![], vec![], vec![]);
+    }
+
     /// The code of the one error it was told.
     pub(crate) fn error(&mut self, socket: SocketId) -> &'static str {
         match self.heard(socket).as_slice() {

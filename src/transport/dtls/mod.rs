@@ -50,6 +50,8 @@ pub struct DtlsServer {
     /// The handshake is complete, the keys have not come yet.
     finished: bool,
     connected: bool,
+    /// What only the handshake needed was given back.
+    released: bool,
     /// Why it is over, until it was told.
     over: Option<Output>,
 }
@@ -70,6 +72,7 @@ impl DtlsServer {
             certified: false,
             finished: false,
             connected: false,
+            released: false,
             over,
         }
     }
@@ -145,7 +148,10 @@ impl DtlsServer {
             dimpl::Output::Timeout(_) if self.finished && !self.connected => {
                 self.end(Output::Failed(Reason::DtlsFailed));
             }
-            dimpl::Output::Timeout(at) => return Some(Output::Timeout(self.clock.time(at))),
+            dimpl::Output::Timeout(at) => {
+                self.release();
+                return Some(Output::Timeout(self.clock.time(at)));
+            }
             dimpl::Output::BufferTooSmall { .. } => self.end(Output::Failed(Reason::DtlsFailed)),
             _ => {}
         }
@@ -167,6 +173,16 @@ impl DtlsServer {
                 self.end(Output::Failed(Reason::DtlsFailed));
                 None
             }
+        }
+    }
+
+    /// A transport lives for hours behind a handshake of a second: 20 KB of buffers are given back.
+    fn release(&mut self) {
+        if self.connected
+            && !std::mem::replace(&mut self.released, true)
+            && let Some(dtls) = &mut self.dtls
+        {
+            dtls.release_buffers();
         }
     }
 

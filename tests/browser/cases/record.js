@@ -1,5 +1,6 @@
 // A room is recorded: three people, one of whom shares a screen and one of whom leaves and comes back. What
 // was painted into the pictures is read from the files again.
+import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
@@ -14,6 +15,7 @@ const COMPLETE_WITHIN_MS = 15_000;
 // Sound and picture are compared over so many seconds at either end.
 const END_SECONDS = 10;
 const MOST_MISREAD = 0.05;
+const SECRET = '7k3mq0x9w2vt5r8n4b6c1dfghj';
 // On the link of each publisher.
 const LOST_PER_CENT = 5;
 
@@ -25,6 +27,7 @@ export const cases = [
   { name: 'record-vp8', run: (context) => recorded(context, 'VP8') },
   ...['VP9', 'AV1', 'H264'].map((codec) => ({ name: `record-${codec.toLowerCase()}`, run: (context) => inCodec(context, codec) })),
   { name: 'record-loss', run: withLoss },
+  { name: 'record-sealed', run: sealed },
 ];
 
 async function recorded(context, codec) {
@@ -121,6 +124,59 @@ async function inCodec(context, codec) {
       ...(await removed(room, manifest.recordingId)),
     ].filter((failure) => failure !== true),
   };
+}
+
+// What people encrypt end to end is in the files as it came, and plays for whoever has the passphrase.
+async function sealed(context) {
+  const opened = `${FOLDER}-opened`;
+  context.onClose(() => [FOLDER, opened].forEach((folder) => fs.rmSync(folder, { recursive: true, force: true })));
+  const { room, limits } = context;
+  const ada = await join(context, 'chromium', 1, room, { secret: SECRET });
+  const ben = await join(context, 'chromium', 2, room, { secret: SECRET });
+  await receiving(ada.page, 'call', 2);
+  await receiving(ben.page, 'call', 1);
+  const { body } = await post(`/api/rooms/${room}/recording/start`);
+  await sleep(Math.max(Math.min(context.seconds, 15), 8) * 1000);
+  await post(`/api/rooms/${room}/recording/stop`);
+  const manifest = await complete(room, body.recordingId);
+  const readAsTheyAre = await Promise.all(manifest.files.map(({ name: file }) => readable(path.join(FOLDER, manifest.recordingId, file))));
+  const wrong = await decrypt(manifest.recordingId, 'another one', opened);
+  const right = await decrypt(manifest.recordingId, SECRET, opened);
+  const files = right.code === 0 ? await Promise.all(manifest.files.map((file) => play(opened, file))) : [];
+  const worst = (figure) => Math.max(...files.map((file) => file[figure] ?? 0));
+  return {
+    framesDecoded: files.map(({ frames }) => frames),
+    avSyncMs: Math.max(worst('startMs'), worst('endMs')),
+    failures: [
+      manifest.room.e2ee === true || 'the manifest does not say that it is sealed',
+      readAsTheyAre.every((read) => read === 0) || `${readAsTheyAre} pictures can be read without a key`,
+      wrong.code === 1 || `another passphrase ended with ${wrong.code}: ${wrong.said}`,
+      right.code === 0 || `the passphrase ended with ${right.code}: ${right.said}`,
+      files.length === 2 || `${files.length} files instead of two`,
+      files.every(({ read, frames, recorded }) => read > 30 && frames === recorded) || `pictures: ${JSON.stringify(files)}`,
+      files.some(({ startMs }) => startMs !== null) || 'no file has flashes and beeps',
+      worst('startMs') <= limits.mostRecordedAvSyncMs || `sound and picture are ${worst('startMs')} ms apart`,
+      ...(await removed(room, manifest.recordingId)),
+    ].filter((failure) => failure !== true),
+  };
+}
+
+// How many pictures show what was painted; a decoder may refuse them all.
+async function readable(file) {
+  return pictures(file).then((all) => all.filter(({ what }) => what).length, () => 0);
+}
+
+async function play(folder, { name: file, video }) {
+  const all = await pictures(path.join(folder, file));
+  const [startMs, endMs] = await inStep(path.join(folder, file), all);
+  return { frames: all.length, recorded: video.frames, read: counted(all).read, startMs, endMs };
+}
+
+// As a key holder does it, with the program itself.
+function decrypt(recording, passphrase, output) {
+  const env = { ...process.env, VOLLEY_RECORDING__PATH: FOLDER, VOLLEY_PASSPHRASE: passphrase };
+  const words = ['recording', 'decrypt', recording, '--output', output];
+  return new Promise((done) => execFile(process.env.VOLLEY_BIN, words, { env }, (error, out, said) => done({ code: error ? error.code : 0, said })));
 }
 
 // Of what is lost on the publishers' links nearly all comes again in time to be in its place.

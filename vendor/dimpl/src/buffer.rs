@@ -41,6 +41,11 @@ impl BufferPool {
         buffer.clear();
         self.free.push_front(buffer);
     }
+
+    /// Give the memory of all free buffers back.
+    pub fn release(&mut self) {
+        self.free = VecDeque::new();
+    }
 }
 
 impl fmt::Debug for BufferPool {
@@ -90,6 +95,15 @@ impl Buf {
     /// Resize the buffer to the specified length, filling with the given value.
     pub fn resize(&mut self, len: usize, value: u8) {
         self.data.resize(len, value);
+    }
+
+    /// Give memory beyond what the data takes back.
+    pub fn shrink(&mut self) {
+        if self.data.capacity() > self.data.len() {
+            let data = self.data.as_slice().to_vec();
+            self.data.zeroize();
+            self.data = data;
+        }
     }
 
     /// Convert the buffer into the underlying `Vec<u8>`.

@@ -621,6 +621,19 @@ impl Dtls {
         }
     }
 
+    /// Give back the memory that only a handshake needs: to be called once [`Output::Connected`] and
+    /// the packets behind it were polled. What may have to be sent again stays, and whatever else comes
+    /// takes its memory anew.
+    pub fn release_buffers(&mut self) {
+        match self.inner.as_mut() {
+            Some(Inner::Client12(client)) => client.release_buffers(),
+            Some(Inner::Server12(server)) => server.release_buffers(),
+            Some(Inner::Client13(client)) => client.release_buffers(),
+            Some(Inner::Server13(server)) => server.release_buffers(),
+            Some(Inner::ClientPending(_)) | None => {}
+        }
+    }
+
     /// Return true if the instance is operating in the client role.
     pub fn is_active(&self) -> bool {
         matches!(

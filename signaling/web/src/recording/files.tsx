@@ -8,16 +8,28 @@ import { lengthOf, sizeOf } from "./format.ts";
 
 export function Files({ recording }: { recording: Recording }) {
   const names = new Map(recording.participants.map(({ participantId, participantName }) => [participantId, participantName]));
+  const isSealed = recording.room.e2ee === true;
   return (
-    <ul class="recording-files">
-      {recording.files.map((file) => (
-        <File key={file.name} recordingId={recording.recordingId} file={file} name={names.get(file.participantId) ?? file.participantId} />
-      ))}
-    </ul>
+    <>
+      {isSealed && <p class="dim">{t("record.sealed")}</p>}
+      <ul class="recording-files">
+        {recording.files.map((file) => (
+          <File key={file.name} recordingId={recording.recordingId} file={file} isSealed={isSealed} name={names.get(file.participantId) ?? file.participantId} />
+        ))}
+      </ul>
+    </>
   );
 }
 
-function File({ recordingId, file, name }: { recordingId: string; file: RecordingFile; name: string }) {
+interface FileProps {
+  recordingId: string;
+  file: RecordingFile;
+  /** Nothing here can play it. */
+  isSealed: boolean;
+  name: string;
+}
+
+function File({ recordingId, file, isSealed, name }: FileProps) {
   const { tape } = useApp();
   useChanges(tape);
   const what = file.shows === "screen" ? t("screen-of", { name }) : name;
@@ -27,11 +39,11 @@ function File({ recordingId, file, name }: { recordingId: string; file: Recordin
   return (
     <li>
       <div class="recording-file">
-        <button type="button" class="quiet play" aria-expanded={isOpen} aria-label={t("record.play", { what })} title={t("record.play", { what })} onClick={() => tape.play(isOpen ? null : one)}>
-          <Icon name={isOpen ? "close" : "play"} />
+        <button type="button" class="quiet play" disabled={isSealed} aria-expanded={isOpen} aria-label={t("record.play", { what })} title={t("record.play", { what })} onClick={() => tape.play(isOpen ? null : one)}>
+          <Icon name={isSealed ? "lock" : isOpen ? "close" : "play"} />
           <span class="what">{what}</span>
-          <span class="dim">{`${lengthOf(file.durationMs)} · ${sizeOf(file.bytes, spoken())}`}</span>
         </button>
+        <span class="dim">{`${lengthOf(file.durationMs)} · ${sizeOf(file.bytes, spoken())}`}</span>
         <a href={address} download={file.name} aria-label={t("record.download", { what })} title={t("record.download", { what })}>
           <Icon name="save" />
         </a>

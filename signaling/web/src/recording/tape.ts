@@ -13,7 +13,6 @@ const LOOK_EVERY_MS = 3000;
 /** What keeps us from recording, in a sentence of its own. */
 const WHY_NOT: Partial<Record<string, Word>> = {
   off: "record.off",
-  encrypted: "record.encrypted",
 };
 
 /** A file that is played. */
@@ -60,9 +59,9 @@ export class Tape extends Changes {
     return word ? t(word) : null;
   }
 
-  /** What was recorded earlier is listed even where nothing new may be. */
+  /** Whether there is a list to look at. */
   get hasList(): boolean {
-    return ["yes", "encrypted"].includes(this.#room.recordings.recordable);
+    return this.#room.recordings.recordable === "yes";
   }
 
   async start(): Promise<void> {

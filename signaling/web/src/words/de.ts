@@ -60,7 +60,7 @@ export const DE: Record<Word, string> = {
   "record.consent": "Dieser Anruf wird aufgenommen: Ton, Bilder und geteilte Bildschirme. Wer bleibt, ist damit einverstanden.",
   "record.stay": "Bleiben",
   "record.off": "Dieser Server nimmt nicht auf. Wer ihn betreibt, kann es erlauben (recording.enabled).",
-  "record.encrypted": "Dieser Anruf ist Ende zu Ende verschlüsselt: Der Server sieht und hört ihn nicht und kann ihn darum nicht aufnehmen.",
+  "record.sealed": "Ende zu Ende verschlüsselt: Nur wer den Schlüssel aus dem Link hat, kann diese Dateien öffnen, mit volley recording decrypt.",
   "record.failed": "Das ging nicht: {why}",
   "record.none": "In diesem Raum wurde noch nichts aufgenommen.",
   "record.goes-on": "Läuft",

@@ -59,7 +59,7 @@ export const EN = {
   "record.consent": "This call is being recorded: sound, pictures and shared screens. Who stays agrees to that.",
   "record.stay": "Stay",
   "record.off": "This server does not record. Whoever runs it can allow that (recording.enabled).",
-  "record.encrypted": "This call is encrypted end to end: the server cannot see or hear it, and so cannot record it.",
+  "record.sealed": "Encrypted end to end: only who has the link’s key can open these files, with volley recording decrypt.",
   "record.failed": "That was not possible: {why}",
   "record.none": "Nothing has been recorded in this room yet.",
   "record.goes-on": "Goes on",

@@ -181,6 +181,11 @@ impl Client {
         }
     }
 
+    /// Give back the memory that only a handshake needs.
+    pub(crate) fn release_buffers(&mut self) {
+        self.engine.release_buffers();
+    }
+
     pub fn into_server(self) -> Server {
         Server::new_with_engine(self.engine, self.last_now)
     }

@@ -183,6 +183,14 @@ impl Server {
         }
     }
 
+    /// Give back the memory that only a handshake needs.
+    pub(crate) fn release_buffers(&mut self) {
+        self.engine.release_buffers();
+        self.extension_data.shrink();
+        self.defragment_buffer.shrink();
+        self.local_events.shrink_to_fit();
+    }
+
     pub fn into_client(self) -> Client {
         Client::new_with_engine(self.engine, self.last_now)
     }

@@ -1665,6 +1665,18 @@ impl Engine {
         Ok(())
     }
 
+    /// Give back the memory that only a handshake needs. What may have to be sent again stays.
+    pub(crate) fn release_buffers(&mut self) {
+        self.transcript.clear();
+        self.transcript.shrink();
+        for entry in &mut self.flight_saved_records {
+            entry.fragment.shrink();
+        }
+        self.queue_rx.shrink_to_fit();
+        self.queue_tx.shrink_to_fit();
+        self.buffers_free.release();
+    }
+
     /// Pop a buffer from the buffer pool for temporary use
     pub(crate) fn pop_buffer(&mut self) -> Buf {
         self.buffers_free.pop()
