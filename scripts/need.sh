@@ -89,7 +89,9 @@ install_rust() {
 
 # Programs from PyPI, each in a virtual environment of its own that stays for the next time.
 python_tools=${XDG_CACHE_HOME:-$HOME/.cache}/volley
-declare -A python_versions=([aiortc]=1.16.0 [schemathesis]=4.32.5 [imageio-ffmpeg]=0.8.1)
+declare -A python_versions=([aiortc]=1.16.0 [schemathesis]=4.32.5 [imageio-ffmpeg]=0.8.1 [moto]=5.2.5)
+# What they are installed with, where they leave the choice to others.
+declare -A python_beside=([moto]='PyYAML py-partiql-parser flask flask-cors')
 
 # need_python_tool NAME: makes $python_tools/NAME with the version above, if it is not there.
 need_python_tool() {
@@ -98,7 +100,7 @@ need_python_tool() {
     python3 -c 'import venv, ensurepip' 2>/dev/null || install_packages python3 python3-venv || return 1
     say "Installing $name $version from PyPI in $folder"
     rm -rf "$folder"
-    if ! { python3 -m venv "$folder" && "$folder/bin/pip" install --quiet --disable-pip-version-check "$name==$version"; } >&2; then
+    if ! { python3 -m venv "$folder" && "$folder/bin/pip" install --quiet --disable-pip-version-check "$name==$version" ${python_beside[$name]:-}; } >&2; then
         rm -rf "$folder"
         echo "$name could not be installed: it comes from PyPI and needs Python 3.10 or newer." >&2
         return 1

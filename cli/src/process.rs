@@ -59,10 +59,12 @@ impl Process {
         // The same file as ours, even after an upgrade has put another in its place; and a group of
         // its own, so that Ctrl-C reaches the supervisor alone, which then stops its children.
         let mut command = Command::new("/proc/self/exe");
-        // What is configured it is handed; secrets among it stay out of its environment.
-        for (name, _) in
-            std::env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"VOLLEY_"))
-        {
+        // What is configured it is handed; secrets among it stay out of its environment, and what opens the
+        // store out of that of all but the recorder.
+        let is_recorder = self.role == Role::Recorder;
+        let is_kept_out =
+            |name: &[u8]| name.starts_with(b"VOLLEY_") || !is_recorder && name.starts_with(b"AWS_");
+        for (name, _) in std::env::vars_os().filter(|(name, _)| is_kept_out(name.as_encoded_bytes())) {
             command.env_remove(name);
         }
         for name in service::VARIABLES {

@@ -5,6 +5,8 @@ use crate::desk::{FromRecorder, Progress};
 use crate::folder::{Folder, Name, Recording};
 use crate::manifest::{File, Manifest, State};
 use crate::mux::mend;
+use crate::scribe::Scribe;
+use crate::store::Store;
 use aws_lc_rs::digest::{Context, SHA256};
 use std::io::{self, Read as _};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -20,6 +22,8 @@ pub(crate) enum Job {
     Close(Name, Box<Manifest>),
     /// One whose recorder died.
     Recover(Name),
+    /// What is left of recordings that were deleted.
+    Sweep,
 }
 
 /// Who does it, and what has been done.
@@ -30,12 +34,12 @@ pub(crate) struct Closer {
 }
 
 impl Closer {
-    pub(crate) fn start(folder: Folder) -> io::Result<Closer> {
+    pub(crate) fn start(folder: Folder, scribe: Scribe, store: Option<Store>) -> io::Result<Closer> {
         let (jobs, waiting) = channel::<Job>();
         let (tell, done) = channel();
         thread::Builder::new().name(String::from("closing")).spawn(move || {
             for job in waiting {
-                let told = complete(&folder, job);
+                let told = complete(&folder, &scribe, store.as_ref(), job);
                 if told.is_some_and(|told| tell.send(told).is_err()) {
                     return;
                 }
@@ -56,19 +60,29 @@ impl Closer {
 }
 
 /// Tells of a recording that was completed; `None` when there was nothing to be done, or it cannot be.
-fn complete(folder: &Folder, job: Job) -> Option<FromRecorder> {
+fn complete(folder: &Folder, scribe: &Scribe, store: Option<&Store>, job: Job) -> Option<FromRecorder> {
     let (name, known) = match job {
         Job::Close(name, manifest) => (name, Some(*manifest)),
         Job::Recover(name) => (name, None),
+        Job::Sweep => {
+            sweep(folder);
+            return None;
+        }
     };
     let is_recovered = known.is_none();
+    scribe.retire(&name);
     let outcome = folder.open(&name).and_then(|recording| {
         let mut manifest = known.map_or_else(|| Manifest::load(&recording), Ok)?;
-        if is_recovered && manifest.state == State::Complete {
+        let before = manifest.state;
+        if is_recovered && before == State::Complete {
             return Ok(None);
         }
+        // What is in the store may be here no longer.
+        store.iter().for_each(|store| store.mark(&name, &mut manifest));
         close(&recording, &mut manifest, is_recovered)?;
-        Ok(Some(manifest))
+        store.iter().for_each(|store| store.closed(&name, &manifest));
+        let is_news = before != State::Failed || manifest.state != State::Failed;
+        Ok(is_news.then_some(manifest))
     });
     match outcome {
         Ok(manifest) => manifest.map(told),
@@ -82,22 +96,44 @@ fn complete(folder: &Folder, job: Job) -> Option<FromRecorder> {
     }
 }
 
+fn sweep(folder: &Folder) {
+    let removed = folder.removed().unwrap_or_default();
+    for name in removed {
+        if let Err(error) = folder.purge(&name, None) {
+            tracing::warn!(recording = %name, %error, "something of a recording that was deleted is left");
+        }
+    }
+}
+
 fn close(recording: &Recording, manifest: &mut Manifest, is_recovered: bool) -> io::Result<()> {
     // One whose process was stopped in order has said when.
     manifest.interrupted |= is_recovered && manifest.ended_at.is_none();
+    let (had_failed, mut failed) = (manifest.state == State::Failed, Vec::new());
     for file in &mut manifest.files {
-        if let Err(error) = close_file(recording, file) {
-            // Nothing came of it: the disk was full when it was to begin.
-            tracing::warn!(file = file.name, %error, "a file of a recording cannot be completed");
+        file.failure = close_file(recording, file).err().map(|error| error.to_string());
+        if let Some(failure) = &file.failure {
+            tracing::error!(
+                file = file.name,
+                failure,
+                "a file of a recording cannot be completed; it is tried again at the next start"
+            );
+            failed.push(format!("{}: {failure}", file.name));
         }
     }
     let last = manifest.files.iter().map(|file| file.offset_ms + file.duration_ms).max().unwrap_or(0);
     manifest.ended_at = manifest.ended_at.or(Some(manifest.started_at + last.max(0) as u64));
-    manifest.state = State::Complete;
+    manifest.state = if failed.is_empty() { State::Complete } else { State::Failed };
+    let at_ms = manifest.ended_at.unwrap_or(manifest.started_at).saturating_sub(manifest.started_at);
+    if !had_failed {
+        failed.iter().for_each(|reason| manifest.add_failure(at_ms, reason));
+    }
     manifest.save(recording)
 }
 
 fn close_file(recording: &Recording, file: &mut File) -> io::Result<()> {
+    if file.is_finished && file.sha256.is_some() {
+        return Ok(());
+    }
     let name = Name::new(&file.name).ok_or(io::ErrorKind::InvalidInput)?;
     if !file.is_finished {
         let mended = mend(&recording.change(&name)?)?;
@@ -121,19 +157,7 @@ fn sum(mut file: std::fs::File) -> io::Result<String> {
 }
 
 fn told(manifest: Manifest) -> FromRecorder {
-    let length = manifest.ended_at.unwrap_or(manifest.started_at) - manifest.started_at;
-    let bytes = manifest.bytes();
-    FromRecorder::Ended {
-        progress: Progress {
-            recording_id: manifest.recording_id,
-            bytes,
-            seconds: length / 1_000,
-            files: manifest.files.len() as u64,
-            dropped_packets: manifest.dropped_packets,
-            failure: None,
-        },
-        room_id: manifest.room.id,
-        room_name: manifest.room.name,
-        interrupted: manifest.interrupted,
-    }
+    let progress = Progress::of(&manifest);
+    let Manifest { room, interrupted, .. } = manifest;
+    FromRecorder::Ended { progress, room_id: room.id, room_name: room.name, interrupted }
 }

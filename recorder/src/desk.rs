@@ -3,6 +3,8 @@
 //! Signaling says what is recorded, and says all of it again when the recorder asks, which it does when it
 //! begins. So neither need remember anything of the other.
 
+use crate::manifest::{Manifest, State, UploadState};
+use crate::settings::Segments;
 use serde::{Deserialize, Serialize};
 
 /// What signaling says.
@@ -24,6 +26,9 @@ pub enum ToRecorder {
         e2ee: bool,
         /// Milliseconds since 1970.
         started_at: u64,
+        /// How its files are cut.
+        #[serde(default)]
+        segments: Segments,
     },
     /// Somebody is there, and publishes this: always all of it.
     Person {
@@ -108,6 +113,48 @@ pub enum FromRecorder {
         /// Whether the recorder died meanwhile and it was completed later.
         interrupted: bool,
     },
+    /// All files of a recording, and its manifest, are in the store.
+    Uploaded {
+        /// Which room it was of.
+        room_id: String,
+        /// As people called it.
+        room_name: String,
+        /// What became of it.
+        progress: Progress,
+    },
+    /// How all goes that is on its way into the store.
+    Store(StoreFigures),
+}
+
+/// How all goes that is on its way into the store.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StoreFigures {
+    /// Of what there is and the store has not.
+    pub waiting_bytes: u64,
+    /// What it took since the recorder began.
+    pub uploaded_bytes: u64,
+    /// Attempts that failed since then.
+    pub failures: u64,
+    /// Why the last one did, until all that failed has succeeded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failing: Option<String>,
+}
+
+/// How far a recording is on its way into the store.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct UploadProgress {
+    /// How far on the whole.
+    pub state: UploadState,
+    /// Bytes that are there.
+    pub uploaded_bytes: u64,
+    /// Bytes that are not yet.
+    pub waiting_bytes: u64,
+    /// Why something of it was not taken; it is tried again until it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<String>,
 }
 
 /// How a recording goes.
@@ -127,6 +174,26 @@ pub struct Progress {
     /// What keeps it from writing now, if anything does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<String>,
+    /// How far it is on its way into the store, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upload: Option<UploadProgress>,
+}
+
+impl Progress {
+    /// Of a recording that is over.
+    pub fn of(manifest: &Manifest) -> Progress {
+        let ended_at = manifest.ended_at.unwrap_or(manifest.started_at);
+        let failure = (manifest.state == State::Failed).then(|| manifest.failures.last()).flatten();
+        Progress {
+            recording_id: manifest.recording_id.clone(),
+            bytes: manifest.bytes(),
+            seconds: ended_at.saturating_sub(manifest.started_at) / 1_000,
+            files: manifest.files.len() as u64,
+            dropped_packets: manifest.dropped_packets,
+            failure: failure.map(|failure| failure.reason.clone()),
+            upload: None,
+        }
+    }
 }
 
 /// A message as it travels.

@@ -14,8 +14,12 @@ use std::path::{Path, PathBuf};
 /// Longest name: an id, and what it is of.
 const MAX_NAME: usize = 96;
 
-/// A manifest of a recording of a day with a hundred people is some hundred kilobytes.
-const MAX_SMALL_FILE: u64 = 16 << 20;
+/// What is read whole at most. What grows in a manifest is bounded so that no manifest reaches it; one of a
+/// day with a hundred people is some hundred kilobytes.
+pub(crate) const MAX_SMALL_FILE: u64 = 64 << 20;
+
+/// What the folder of a recording that was deleted is called until it is gone; no [`Name`] begins so.
+const REMOVED: &str = ".removed-";
 
 const FOLDER_MODE: Mode = Mode::from_raw_mode(0o750);
 const FILE_MODE: Mode = Mode::from_raw_mode(0o640);
@@ -76,18 +80,22 @@ impl Folder {
         std::fs::create_dir_all(&self.path)?;
         let root = self.root()?;
         match mkdirat(&root, recording.as_str(), FOLDER_MODE) {
-            Ok(()) | Err(Errno::EXIST) => open_folder(&root, recording),
+            Ok(()) | Err(Errno::EXIST) => open_folder(&root, recording.as_str()),
             Err(error) => Err(error.into()),
         }
     }
 
     /// Opens the folder of a recording.
     pub fn open(&self, recording: &Name) -> io::Result<Recording> {
-        open_folder(&self.root()?, recording)
+        open_folder(&self.root()?, recording.as_str())
     }
 
     /// The names of all recordings; none where there is no folder.
     pub fn list(&self) -> io::Result<Vec<Name>> {
+        self.folders(Name::new)
+    }
+
+    fn folders(&self, of: impl Fn(&str) -> Option<Name>) -> io::Result<Vec<Name>> {
         let entries = match std::fs::read_dir(&self.path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             entries => entries?,
@@ -95,21 +103,45 @@ impl Folder {
         let mut names = Vec::new();
         for entry in entries {
             let entry = entry?;
-            let name = entry.file_name().to_str().and_then(Name::new);
+            let name = entry.file_name().to_str().and_then(&of);
             names.extend(name.filter(|_| entry.file_type().is_ok_and(|kind| kind.is_dir())));
         }
         names.sort();
         Ok(names)
     }
 
-    /// Removes a recording with all its files.
-    pub fn remove(&self, recording: &Name) -> io::Result<()> {
+    /// Removes a recording with all its files, whatever stands in them. It is gone for everybody at once,
+    /// also when its files cannot be removed now: [`removed`](Folder::removed) still knows it then, and as
+    /// long as the file `keep` is in it.
+    pub fn remove(&self, recording: &Name, keep: Option<&Name>) -> io::Result<()> {
         let root = self.root()?;
-        let folder = open_folder(&root, recording)?;
-        for name in folder.list()? {
+        open_folder(&root, recording.as_str())?;
+        renameat(&root, recording.as_str(), &root, format!("{REMOVED}{recording}"))?;
+        self.purge(recording, keep)
+    }
+
+    /// The recordings that were removed and are not gone yet.
+    pub fn removed(&self) -> io::Result<Vec<Name>> {
+        self.folders(|name| name.strip_prefix(REMOVED).and_then(Name::new))
+    }
+
+    /// Opens the folder of a recording that was removed.
+    pub fn open_removed(&self, recording: &Name) -> io::Result<Recording> {
+        open_folder(&self.root()?, &format!("{REMOVED}{recording}"))
+    }
+
+    /// Removes what is left of a recording that was removed, but for the file `keep`.
+    pub fn purge(&self, recording: &Name, keep: Option<&Name>) -> io::Result<()> {
+        let root = self.root()?;
+        let removed = format!("{REMOVED}{recording}");
+        let folder = open_folder(&root, &removed)?;
+        let (kept, gone): (Vec<_>, Vec<_>) = folder.list()?.into_iter().partition(|name| Some(name) == keep);
+        for name in gone {
             unlinkat(&folder.folder, name.as_str(), AtFlags::empty())?;
         }
-        unlinkat(&root, recording.as_str(), AtFlags::REMOVEDIR)?;
+        if kept.is_empty() {
+            unlinkat(&root, &removed, AtFlags::REMOVEDIR)?;
+        }
         Ok(())
     }
 
@@ -119,9 +151,9 @@ impl Folder {
     }
 }
 
-fn open_folder(root: &OwnedFd, recording: &Name) -> io::Result<Recording> {
+fn open_folder(root: &OwnedFd, name: &str) -> io::Result<Recording> {
     let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::RDONLY;
-    Ok(Recording { folder: openat(root, recording.as_str(), flags, Mode::empty())? })
+    Ok(Recording { folder: openat(root, name, flags, Mode::empty())? })
 }
 
 impl Recording {
@@ -156,7 +188,11 @@ impl Recording {
     /// What stands in a small file.
     pub fn read_small(&self, name: &Name) -> io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
-        self.read(name)?.take(MAX_SMALL_FILE).read_to_end(&mut bytes)?;
+        self.read(name)?.take(MAX_SMALL_FILE + 1).read_to_end(&mut bytes)?;
+        if bytes.len() as u64 > MAX_SMALL_FILE {
+            let text = format!("{name} has more than {MAX_SMALL_FILE} bytes");
+            return Err(io::Error::new(io::ErrorKind::InvalidData, text));
+        }
         Ok(bytes)
     }
 
@@ -170,6 +206,12 @@ impl Recording {
         file.sync_data()?;
         renameat(&self.folder, fresh.as_str(), &self.folder, name.as_str())?;
         Ok(())
+    }
+
+    /// Opens a file to write behind what is there; makes it when it is not there yet.
+    pub fn append(&self, name: &Name) -> io::Result<File> {
+        let flags = OFlags::CREATE | OFlags::APPEND | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        Ok(openat(&self.folder, name.as_str(), flags, FILE_MODE)?.into())
     }
 
     /// Gives a file another name, in place of what had it.
@@ -239,9 +281,34 @@ mod tests {
         assert!(recording.create(&name("new.webm")).is_err());
         assert!(folder.open(&name("two")).is_err() && folder.make(&name("two")).is_err());
         assert_eq!(folder.list().unwrap(), [name("one")]);
-        folder.remove(&name("one")).unwrap();
-        assert!(folder.remove(&name("two")).is_err());
+        folder.remove(&name("one"), None).unwrap();
+        assert!(folder.remove(&name("two"), None).is_err());
         assert_eq!(std::fs::read_dir(outside.path()).unwrap().count(), 1, "nothing was written or removed");
+    }
+
+    #[test]
+    fn what_was_removed_is_seen_by_nobody_also_while_something_of_it_is_kept() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = Folder::new(root.path());
+        let recording = folder.make(&name("one")).unwrap();
+        for file in ["a.webm", "kept"] {
+            recording.create(&name(file)).unwrap();
+        }
+        folder.remove(&name("one"), Some(&name("kept"))).unwrap();
+        assert_eq!((folder.list().unwrap(), folder.removed().unwrap()), (vec![], vec![name("one")]));
+        assert!(folder.open(&name("one")).is_err());
+        assert_eq!(folder.open_removed(&name("one")).unwrap().list().unwrap(), [name("kept")]);
+        folder.purge(&name("one"), None).unwrap();
+        assert_eq!(std::fs::read_dir(root.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_file_too_large_to_be_read_whole_is_not_read_in_part() {
+        let root = tempfile::tempdir().unwrap();
+        let recording = Folder::new(root.path()).make(&name("one")).unwrap();
+        recording.create(&name("manifest.json")).unwrap().set_len(MAX_SMALL_FILE + 1).unwrap();
+        let error = recording.read_small(&name("manifest.json")).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::InvalidData);
     }
 
     #[test]

@@ -1,12 +1,19 @@
 //! What a recording consists of, as `manifest.json` in its folder tells: who, when, which files, and what
 //! is missing in them. Times are milliseconds from the recording's beginning, unless they say otherwise.
 
+mod bounds;
+
+pub use bounds::MAX_FILES;
+
 use crate::folder::{Name, Recording};
 use serde::{Deserialize, Serialize};
 use std::io;
 
 /// What the manifest is called.
 pub const FILE: &str = "manifest.json";
+
+/// What stands beside it and never changes: which room, and since when.
+pub const HEADING: &str = "heading.json";
 
 /// The name of one that could not be read.
 const UNREADABLE: &str = "manifest.unreadable";
@@ -38,8 +45,18 @@ pub struct Manifest {
     pub interrupted: bool,
     /// Everybody who was there.
     pub participants: Vec<Participant>,
+    /// How many more there were: a manifest tells of 5,000.
+    #[serde(default)]
+    pub participants_left_out: u64,
     /// All files.
     pub files: Vec<File>,
+    /// How many more would have been begun: a recording has 8,000 at most, and one source a hundred that
+    /// follow from what its publisher changed.
+    #[serde(default)]
+    pub files_left_out: u64,
+    /// How far it is on its way into the store, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upload: Option<UploadState>,
     /// Packets that the recorder was too slow for.
     pub dropped_packets: u64,
     /// When nothing could be written, and why.
@@ -69,6 +86,9 @@ pub enum State {
     Recording,
     /// All files are complete.
     Complete,
+    /// It is over, and a file of it could not be completed: `failures` says why. It is tried again at the
+    /// next start of the recorder.
+    Failed,
 }
 
 /// Somebody who was there.
@@ -128,8 +148,48 @@ pub struct File {
     /// Its sound.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub audio: Option<Audio>,
+    /// Whether it goes on where the file before it ended, with nothing missing between: recordings may be
+    /// cut into segments.
+    #[serde(default)]
+    pub continues: bool,
+    /// Why it could not be completed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<String>,
+    /// How far it is on its way into the store.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upload: Option<Upload>,
     /// What is missing in it.
     pub gaps: Vec<Gap>,
+    /// How many more gaps there are.
+    #[serde(default)]
+    pub gaps_left_out: u64,
+}
+
+/// How far something is on its way into the store.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum UploadState {
+    /// Nothing of it is there.
+    #[default]
+    Waiting,
+    /// A part of it is.
+    Uploading,
+    /// All of it is.
+    Done,
+}
+
+/// A file on its way into the store.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Upload {
+    /// How far it is.
+    pub state: UploadState,
+    /// How much of it is there.
+    pub bytes: u64,
+    /// Whether it is on this machine as well.
+    pub is_local: bool,
 }
 
 /// The pictures of a file.
@@ -186,6 +246,8 @@ pub enum Cause {
     Muted,
     /// It could not be written.
     Disk,
+    /// Its publisher changed codec or parameters too often: each change begins another file.
+    Changes,
 }
 
 /// Nothing could be written.
@@ -199,34 +261,66 @@ pub struct Failure {
     pub reason: String,
 }
 
-/// Most gaps told of one file: a link so bad has no use for more.
-const MAX_GAPS: usize = 1_000;
+/// What never changes of a recording: enough to find those of a room without reading all manifests, and to
+/// know whose a recording is whose manifest cannot be read.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Heading {
+    /// Which room.
+    pub room: Room,
+    /// Milliseconds since 1970.
+    pub started_at: u64,
+}
 
-impl File {
-    /// Takes note of something missing.
-    pub fn add_gap(&mut self, gap: Gap) {
-        if self.gaps.len() < MAX_GAPS {
-            self.gaps.push(gap);
+impl Heading {
+    /// What stands in a recording's folder; of those made before there were headings, what the manifest says.
+    pub fn load(from: &Recording) -> io::Result<Heading> {
+        match from.read_small(&own_name(HEADING)) {
+            Ok(bytes) => Ok(serde_json::from_slice(&bytes)?),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let Manifest { room, started_at, .. } = Manifest::load(from)?;
+                Ok(Heading { room, started_at })
+            }
+            Err(error) => Err(error),
         }
+    }
+
+    /// Puts it into the recording's folder.
+    pub fn save(&self, to: &Recording) -> io::Result<()> {
+        to.replace(&own_name(HEADING), &serde_json::to_vec(self)?)
+    }
+
+    /// Whether it stands there.
+    pub fn is_in(folder: &Recording) -> bool {
+        folder.read(&own_name(HEADING)).is_ok()
     }
 }
 
 impl Manifest {
     /// What stands in a recording's folder.
     pub fn load(from: &Recording) -> io::Result<Manifest> {
-        let bytes = from.read_small(&file_name())?;
+        let bytes = from.read_small(&own_name(FILE))?;
         Ok(serde_json::from_slice(&bytes)?)
     }
 
     /// Keeps one that cannot be read from being overwritten.
     pub fn set_aside(folder: &Recording) -> io::Result<()> {
-        let aside = Name::new(UNREADABLE).expect("it is a name");
-        folder.rename(&file_name(), &aside)
+        folder.rename(&own_name(FILE), &own_name(UNREADABLE))
     }
 
     /// Puts it into the recording's folder.
     pub fn save(&self, to: &Recording) -> io::Result<()> {
-        to.replace(&file_name(), &serde_json::to_vec_pretty(self)?)
+        to.replace(&own_name(FILE), &self.to_bytes()?)
+    }
+
+    /// As it stands in its file.
+    pub fn to_bytes(&self) -> io::Result<Vec<u8>> {
+        Ok(serde_json::to_vec_pretty(self)?)
+    }
+
+    /// What of it never changes.
+    pub fn heading(&self) -> Heading {
+        Heading { room: self.room.clone(), started_at: self.started_at }
     }
 
     /// How many bytes all files have.
@@ -235,6 +329,6 @@ impl Manifest {
     }
 }
 
-fn file_name() -> Name {
-    Name::new(FILE).expect("it is a name")
+fn own_name(name: &str) -> Name {
+    Name::new(name).expect("it is a name")
 }

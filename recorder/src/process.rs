@@ -9,16 +9,19 @@ use crate::desk::{FromRecorder, ToRecorder, to_bytes};
 use crate::folder::{Folder, Name};
 use crate::manifest::Room;
 use crate::output::Syncer;
+use crate::route::Sessions;
+use crate::scribe::Scribe;
 use crate::session::{Begin, Session, Surroundings};
-use crate::settings::Settings;
+use crate::settings::{Segments, Settings};
+use crate::store::Store;
 use anyhow::Context as _;
 use rustix::time::{ClockId, clock_gettime};
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashSet, VecDeque};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use volley::base::{Time, TrackId};
+use volley::base::Time;
 use volley::control::Corrupt;
 use volley::control::desk;
 use volley::control::handover::RecorderHandover;
@@ -35,6 +38,9 @@ const TELL_EVERY: Duration = Duration::from_secs(1);
 
 /// Signaling is asked again what is recorded when it has not answered for so long: it may just have begun.
 const ASK_AGAIN: Duration = Duration::from_secs(2);
+
+/// What signaling has not been told yet, since it does not listen; recordings that ended, mostly.
+const MOST_UNSAID: usize = 10_000;
 
 /// Values taken from one tap before the others have their turn.
 const VALUES_AT_ONCE: usize = 2_048;
@@ -71,9 +77,9 @@ struct Recorder {
     desk: OwnedFd,
     around: Surroundings,
     closer: Closer,
-    sessions: HashMap<String, Session>,
-    /// Which tap a track comes by.
-    tap_of: HashMap<TrackId, usize>,
+    sessions: Sessions,
+    /// What must be said and was not.
+    unsaid: VecDeque<FromRecorder>,
     told: Told,
     next_tell: Time,
 }
@@ -82,19 +88,31 @@ impl Recorder {
     fn new(handover: RecorderHandover) -> anyhow::Result<Recorder> {
         let settings = Settings::from_bytes(&handover.settings).context("the recorder's settings")?;
         let folder = Folder::new(settings.path);
+        let store = settings.store.and_then(|settings| {
+            let store = Store::start(folder.clone(), settings);
+            store.inspect_err(|error| tracing::error!(%error, "recordings stay on this machine")).ok()
+        });
+        let scribe = Scribe::start(store.clone()).context("no thread to write manifests")?;
+        let closer = Closer::start(folder.clone(), scribe.clone(), store.clone());
+        let closer = closer.context("no thread to complete recordings")?;
+        if store.is_none() {
+            closer.give(Job::Sweep);
+        }
         let taps = handover.taps.iter().map(TapReader::attach).collect::<Result<_, _>>();
         Ok(Recorder {
             taps: taps.context("a worker's tap")?,
             desk: handover.desk,
-            closer: Closer::start(folder.clone()).context("no thread to complete recordings")?,
+            closer,
             around: Surroundings {
                 folder,
                 syncer: Syncer::start().context("no thread to bring files to the disk")?,
+                scribe,
+                store,
                 patience: settings.patience,
                 unix_nanos_at_zero: handover.unix_nanos_at_zero,
             },
-            sessions: HashMap::new(),
-            tap_of: HashMap::new(),
+            sessions: Sessions::default(),
+            unsaid: VecDeque::new(),
             told: Told::Nothing(None),
             next_tell: Time::ZERO,
         })
@@ -106,12 +124,11 @@ impl Recorder {
         for number in 0..self.taps.len() {
             self.read_tap(now, number);
         }
-        for session in self.sessions.values_mut() {
-            for wish in session.advance(now) {
-                let TapWish::KeyFrame { track, .. } = wish;
-                if let Some(&tap) = self.tap_of.get(&track) {
-                    self.taps[tap].wish(&wish);
-                }
+        let wishes: Vec<TapWish> = self.sessions.all_mut().flat_map(|session| session.advance(now)).collect();
+        for wish in wishes {
+            let TapWish::KeyFrame { track, .. } = wish;
+            if let Some(tap) = self.sessions.tap_of(track) {
+                self.taps[tap].wish(&wish);
             }
         }
         self.ask(now);
@@ -124,9 +141,9 @@ impl Recorder {
             self.read_tap(now, number);
         }
         // Their manifests are completed at the next start, whose first deed it is; the files are complete.
-        for (_, session) in self.sessions.drain() {
-            session.finish(now);
-        }
+        self.sessions.drain().for_each(|session| drop(session.finish(now)));
+        self.around.scribe.flush();
+        self.around.store.iter().for_each(Store::end);
     }
 
     fn read_desk(&mut self, now: Time) {
@@ -149,37 +166,34 @@ impl Recorder {
         }
         match message {
             ToRecorder::Begin => self.told = Told::Some(HashSet::new()),
-            ToRecorder::Record { recording_id, room_id, room_name, e2ee, started_at } => {
+            ToRecorder::Record { recording_id, room_id, room_name, e2ee, started_at, segments } => {
                 if let Told::Some(named) = &mut self.told {
                     named.insert(recording_id.clone());
                 }
-                self.record(now, &recording_id, Room { id: room_id, name: room_name, e2ee }, started_at);
+                let room = Room { id: room_id, name: room_name, e2ee };
+                self.record(now, &recording_id, (room, started_at, segments));
             }
             ToRecorder::Person { recording_id, person } => {
-                if let Some(session) = self.sessions.get_mut(&recording_id) {
-                    session.on_person(now, &person);
-                }
+                self.sessions.change(&recording_id, |session| session.on_person(now, &person));
             }
             ToRecorder::Gone { recording_id, participant_id } => {
-                if let Some(session) = self.sessions.get_mut(&recording_id) {
-                    session.on_gone(now, &participant_id);
-                }
+                self.sessions.change(&recording_id, |session| session.on_gone(now, &participant_id));
             }
             ToRecorder::Stop { recording_id } => self.stop(now, &recording_id),
             ToRecorder::All => self.all_told(now),
         }
     }
 
-    fn record(&mut self, now: Time, recording_id: &str, room: Room, started_at: u64) {
-        if self.sessions.contains_key(recording_id) {
+    fn record(&mut self, now: Time, recording_id: &str, (room, started_at, segments): (Room, u64, Segments)) {
+        if self.sessions.has(recording_id) {
             return;
         }
         let Some(name) = Name::new(recording_id) else {
             return tracing::error!(recording_id, "a recording has a name that is none");
         };
         tracing::info!(recording = recording_id, room = room.id, "the recording begins");
-        let begin = Begin { recording_id: name, room, started_at };
-        self.sessions.insert(recording_id.to_owned(), Session::begin(now, self.around.clone(), begin));
+        let begin = Begin { recording_id: name, room, started_at, segments };
+        self.sessions.insert(recording_id, Session::begin(now, self.around.clone(), begin));
     }
 
     fn stop(&mut self, now: Time, recording_id: &str) {
@@ -193,7 +207,8 @@ impl Recorder {
     /// What was not named is over, whoever recorded it.
     fn all_told(&mut self, now: Time) {
         let Told::Some(named) = std::mem::replace(&mut self.told, Told::All) else { return };
-        let over: Vec<String> = self.sessions.keys().filter(|id| !named.contains(*id)).cloned().collect();
+        let is_over = |id: &&str| !named.contains(*id);
+        let over: Vec<String> = self.sessions.names().filter(is_over).map(str::to_owned).collect();
         over.iter().for_each(|id| self.stop(now, id));
         match self.around.folder.list() {
             Ok(names) => {
@@ -218,28 +233,31 @@ impl Recorder {
                 }
             };
             match value {
-                Tapped::Began => {
-                    let gone: Vec<TrackId> =
-                        self.tap_of.iter().filter(|(_, tap)| **tap == number).map(|(id, _)| *id).collect();
-                    self.tap_of.retain(|_, tap| *tap != number);
-                    self.sessions.values_mut().for_each(|session| session.on_worker_gone(now, &gone));
-                }
+                Tapped::Began => self.sessions.on_worker_gone(now, number),
                 Tapped::Lost { values } => {
                     tracing::warn!(
                         worker = number,
                         values,
                         "the recorder was behind: packets are not recorded"
                     );
-                    self.sessions.values_mut().for_each(|session| session.on_dropped(values));
+                    self.sessions.all_mut().for_each(|session| session.on_dropped(values));
                 }
                 Tapped::Packet(packet) => {
-                    let of = self.sessions.values_mut().find(|session| session.has(packet.track));
-                    if let Some(session) = of {
-                        self.tap_of.insert(packet.track, number);
+                    if let Some(session) = self.sessions.of_packet(packet.track, number) {
                         session.on_value(now, &value, bytes);
                     }
                 }
-                _ => self.sessions.values_mut().for_each(|session| session.on_value(now, &value, bytes)),
+                Tapped::Report { track, .. }
+                | Tapped::Restarted { track, .. }
+                | Tapped::Muted { track, .. }
+                | Tapped::Ended { track } => {
+                    if let Some(session) = self.sessions.of(track) {
+                        session.on_value(now, &value, bytes);
+                    }
+                    if matches!(value, Tapped::Ended { .. }) {
+                        self.sessions.forget(track);
+                    }
+                }
             }
         }
     }
@@ -254,21 +272,47 @@ impl Recorder {
 
     fn tell(&mut self, now: Time) {
         while let Some(done) = self.closer.next_done() {
-            self.say(&done);
+            self.say_surely(done);
+        }
+        if let Some(store) = self.around.store.clone() {
+            while let Some(said) = store.next_said() {
+                self.say_surely(said);
+            }
+        }
+        while let Some(first) = self.unsaid.front() {
+            if !self.say(first) {
+                break;
+            }
+            self.unsaid.pop_front();
         }
         if now >= self.next_tell {
             self.next_tell = now + TELL_EVERY;
-            self.sessions.values().for_each(|session| self.say(&FromRecorder::Status(session.progress(now))));
+            if let Some(store) = &self.around.store {
+                self.say(&FromRecorder::Store(store.figures()));
+            }
+            self.sessions.all().for_each(|session| {
+                self.say(&FromRecorder::Status(session.progress(now)));
+            });
         }
     }
 
-    /// When signaling is away it is told later, of all but what is over: webhooks of that are then missing,
-    /// the recordings are not.
-    fn say(&self, message: &FromRecorder) {
+    /// Said later when signaling does not listen now.
+    fn say_surely(&mut self, message: FromRecorder) {
+        if self.unsaid.len() == MOST_UNSAID {
+            self.unsaid.pop_front();
+            tracing::error!("signaling does not listen, and too much waits for it: something is never said");
+        }
+        self.unsaid.push_back(message);
+    }
+
+    /// False: signaling does not listen now. What cannot be said at all is logged.
+    fn say(&self, message: &FromRecorder) -> bool {
         match desk::send(&self.desk, &to_bytes(message)) {
-            Ok(true) => {}
-            Ok(false) => tracing::debug!("signaling does not listen"),
-            Err(error) => tracing::error!(%error, "signaling cannot be told"),
+            Ok(is_said) => is_said,
+            Err(error) => {
+                tracing::error!(%error, "signaling cannot be told");
+                true
+            }
         }
     }
 }

@@ -1,10 +1,11 @@
 //! What somebody shows of one kind, camera with microphone or screen with its sound, as one file.
 //!
 //! Sound and picture are put in step by their moments on the server's clock. A file is begun when it is
-//! known what belongs into it; when that changes (a microphone comes later, another codec), or when it
-//! could not be written, another one follows it.
+//! known what belongs into it; when that changes (a microphone comes later, another codec), when it could
+//! not be written, or when it is as long as a segment may be, another one follows it.
 
 mod part;
+mod place;
 
 use crate::depacketise::Frame;
 use crate::folder::{Name, Recording};
@@ -12,8 +13,10 @@ use crate::layer::{Came, Timed};
 use crate::manifest::{Cause, Gap, Manifest, Shows};
 use crate::mux::{self, Role};
 use crate::output::Syncer;
+use crate::settings::Segments;
 use crate::track::Track;
 use part::Part;
+use place::Place;
 use std::collections::BTreeMap;
 use std::io;
 use std::time::Duration;
@@ -25,15 +28,15 @@ use volley::control::types::{Codec, Kind};
 /// hundred milliseconds apart at most.
 const HOLD: Duration = Duration::from_millis(250);
 
-/// A file that begins with sound alone waits so long for the first picture: a key frame that was asked for
-/// takes half a second.
-const WAIT_FOR_PICTURE: Duration = Duration::from_millis(2_500);
-
 /// After a failure to write so long nothing is tried.
 const TRY_AGAIN: Duration = Duration::from_secs(2);
 
-/// Files of one reel at most: one begins at most every two seconds when the disk fails all day.
-const MOST_FILES: usize = 50_000;
+/// Names that are tried for one file: those before may stand in the folder, and in no manifest, when a
+/// recorder died.
+const MOST_NAMES: usize = 50_000;
+
+/// A camera that is off for a moment goes on in its file.
+const FORGOTTEN_AFTER: Duration = Duration::from_secs(60);
 
 /// What a reel works with.
 #[derive(Debug)]
@@ -44,6 +47,10 @@ pub struct Studio<'a> {
     pub manifest: &'a mut Manifest,
     /// Who brings them to the disk.
     pub syncer: &'a Syncer,
+    /// How long a file may be.
+    pub segments: Segments,
+    /// Why nothing may be written now, whatever the disk says.
+    pub refusal: Option<&'a str>,
     /// Nanoseconds since 1970 at which the recording began.
     pub started: i64,
     /// What keeps files from being written now.
@@ -79,6 +86,14 @@ pub struct Reel {
     needs_key: bool,
     /// All that there is is being written: nothing is waited for.
     ends: bool,
+    /// The next file goes on where the last one was cut.
+    continues: bool,
+    /// Files that began because of what its publisher changed.
+    changes: u32,
+    /// Something has no file, and will have none.
+    is_left_out: bool,
+    /// Since when it has no track.
+    idle_since: Option<Time>,
     /// The same of the next frame that comes …
     broken: [Option<(Cause, u64)>; 2],
     /// … and of the next one that is written.
@@ -100,6 +115,10 @@ impl Reel {
             blocked_until: None,
             needs_key: false,
             ends: false,
+            continues: false,
+            changes: 0,
+            is_left_out: false,
+            idle_since: None,
             broken: [None; 2],
             unwritten: [None; 2],
         }
@@ -152,6 +171,15 @@ impl Reel {
         self.queue.len() + tracks.map(Track::waiting).sum::<usize>()
     }
 
+    /// Whether nothing is left to be written, and nothing has come for a while.
+    pub fn is_over(&mut self, now: Time) -> bool {
+        if self.audio.is_some() || self.video.is_some() || !self.queue.is_empty() {
+            self.idle_since = None;
+            return false;
+        }
+        now.since(*self.idle_since.get_or_insert(now)) >= FORGOTTEN_AFTER
+    }
+
     /// Writes what is due at `now`, and says what is needed.
     pub fn advance(&mut self, now: Time, studio: &mut Studio<'_>) -> Vec<TapWish> {
         self.gather(now, now);
@@ -161,7 +189,10 @@ impl Reel {
         {
             self.fail(now, &error, studio);
         }
-        [&mut self.audio, &mut self.video].into_iter().flatten().filter_map(|track| track.wish(now)).collect()
+        let wants_cut = self.is_cut_due(studio);
+        let tracks = [&mut self.audio, &mut self.video].into_iter().flatten();
+        let asked = |track: &mut Track| if wants_cut { track.ask(now) } else { None };
+        tracks.filter_map(|track| track.wish(now).or_else(|| asked(track))).collect()
     }
 
     /// There is nowhere to write to: what has come is not kept.
@@ -218,22 +249,27 @@ impl Reel {
         }
     }
 
-    /// A file that would begin without a picture although one is on its way.
-    fn waits_for_picture(&self, now: Time, first: &Queued) -> bool {
-        let comes = self.video.as_ref().is_some_and(|track| !track.muted);
-        self.part.is_none()
-            && !self.ends
-            && comes
-            && now.since(first.since) < WAIT_FOR_PICTURE
-            && !self.queue.values().any(|queued| queued.role == Role::Video)
-    }
-
     fn write(&mut self, now: Time, queued: Queued, studio: &mut Studio<'_>) {
         if self.blocked_until.is_some_and(|until| now < until) {
             self.unwritten[place(queued.role)] = Some((Cause::Disk, 0));
             return;
         }
-        if self.part.as_ref().is_some_and(|part| !part.takes(queued.role, &queued.timed)) {
+        if let Some(refusal) = studio.refusal {
+            let error = io::Error::other(refusal.to_owned());
+            self.close_part(now, studio);
+            return self.fail(now, &error, studio);
+        }
+        if self.is_cut_due(studio) && self.may_cut_before(&queued) {
+            self.close_part(now, studio);
+            self.continues = true;
+        }
+        let found = self.find_place(&queued, studio);
+        if found == Place::Nowhere {
+            self.leave_out(&queued, studio);
+            return;
+        }
+        self.is_left_out = false;
+        if found == Place::OtherFile && self.part.is_some() {
             self.close_part(now, studio);
             self.renew_picture(&queued);
             if self.waits_for_picture(now, &queued) {
@@ -265,19 +301,9 @@ impl Reel {
         if let (Some((cause, packets)), Some(at_ms)) = (broken, before) {
             let of = if queued.role == Role::Audio { "audio" } else { "video" };
             let gap = Gap { at_ms, length_ms: ms - at_ms, of: of.to_owned(), cause, packets };
-            studio.manifest.files[part.entry()].add_gap(gap);
+            studio.manifest.add_gap(part.entry(), gap);
         }
         Ok(())
-    }
-
-    /// Another file begins: its pictures begin with a key frame.
-    fn renew_picture(&mut self, queued: &Queued) {
-        let is_key = queued.role == Role::Video && queued.timed.frame.is_key;
-        if !is_key && let Some(video) = &mut self.video {
-            video.begin_anew();
-            self.needs_key = true;
-            self.queue.retain(|_, queued| queued.role == Role::Audio || queued.timed.frame.is_key);
-        }
     }
 
     fn open_part(&mut self, first: &Queued, studio: &mut Studio<'_>) -> io::Result<()> {
@@ -298,14 +324,20 @@ impl Reel {
             studio.manifest.files.iter().filter(|file| self.is_of(&file.participant_id, file.shows)).count();
         let part = loop {
             number += 1;
-            let what = (self.name(number, codec), self.owner.as_str(), self.shows);
+            let what = part::Described {
+                name: self.name(number, codec),
+                owner: &self.owner,
+                shows: self.shows,
+                continues: self.continues,
+            };
             match Part::open(what, sound, picture.clone(), first.timed.at, studio) {
                 // Left by a recorder that died before it could tell of it.
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists && number < MOST_FILES => {}
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists && number < MOST_NAMES => {}
                 opened => break opened?,
             }
         };
         self.part = Some(part);
+        self.continues = false;
         Ok(())
     }
 
@@ -331,7 +363,10 @@ impl Reel {
             tracing::error!(%error, recording = studio.manifest.recording_id, "the recording cannot be written; it is tried again");
         }
         *studio.failure = Some(error.to_string());
-        self.part = None;
+        if let Some(part) = self.part.take() {
+            part.abandon(studio);
+        }
+        self.continues = false;
         self.blocked_until = Some(now + TRY_AGAIN);
         self.unwritten = [Some((Cause::Disk, 0)); 2];
         self.needs_key = self.video.is_some();

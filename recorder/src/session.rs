@@ -5,13 +5,17 @@ mod tests;
 
 use crate::desk::{Person, Progress, Published, Source};
 use crate::folder::{Folder, Name, Recording};
-use crate::manifest::{self, Failure, Manifest, Participant, Shows, State};
+use crate::manifest::{self, Manifest, Participant, Shows, State};
 use crate::mux::Role;
 use crate::output::Syncer;
 use crate::reel::{Reel, Studio};
+use crate::scribe::Scribe;
+use crate::settings::Segments;
+use crate::store::Store;
 use crate::track::Track;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 use volley::base::{Time, TrackId};
 use volley::control::tap::{TapWish, Tapped};
@@ -23,9 +27,6 @@ const SAVE_EVERY: Duration = Duration::from_secs(1);
 /// … and while nothing does, for what it says of bytes and lengths.
 const REFRESH_EVERY: Duration = Duration::from_secs(10);
 
-/// Failures that are told.
-const MAX_FAILURES: usize = 100;
-
 /// What a session is given by its process.
 #[derive(Clone, Debug)]
 pub struct Surroundings {
@@ -33,6 +34,10 @@ pub struct Surroundings {
     pub folder: Folder,
     /// Who brings files to the disk.
     pub syncer: Syncer,
+    /// Who writes manifests.
+    pub scribe: Scribe,
+    /// Where recordings go besides.
+    pub store: Option<Store>,
     /// How long a missing packet is waited for.
     pub patience: Duration,
     /// What the wall clock showed at the monotonic clock's zero.
@@ -48,6 +53,8 @@ pub struct Begin {
     pub room: manifest::Room,
     /// Milliseconds since 1970.
     pub started_at: u64,
+    /// How its files are cut.
+    pub segments: Segments,
 }
 
 /// See the module.
@@ -56,12 +63,18 @@ pub struct Session {
     around: Surroundings,
     name: Name,
     /// `None` while it cannot be made.
-    folder: Option<Recording>,
+    folder: Option<Arc<Recording>>,
     manifest: Manifest,
-    reels: Vec<Reel>,
-    /// Whose the tracks are, by their place among the reels.
-    tracks: HashMap<TrackId, usize>,
+    segments: Segments,
+    /// By numbers that are not used again.
+    reels: BTreeMap<u32, Reel>,
+    next_reel: u32,
+    /// Of which reel the tracks are.
+    tracks: HashMap<TrackId, u32>,
+    /// What keeps files from being written now …
     failure: Option<String>,
+    /// … and the manifest.
+    unsaved: Option<String>,
     is_changed: bool,
     next_save: Time,
     next_refresh: Time,
@@ -80,7 +93,10 @@ impl Session {
             state: State::Recording,
             interrupted: false,
             participants: Vec::new(),
+            participants_left_out: 0,
             files: Vec::new(),
+            files_left_out: 0,
+            upload: None,
             dropped_packets: 0,
             failures: Vec::new(),
         };
@@ -89,9 +105,12 @@ impl Session {
             name: begin.recording_id,
             folder: None,
             manifest: fresh,
-            reels: Vec::new(),
+            segments: begin.segments,
+            reels: BTreeMap::new(),
+            next_reel: 0,
             tracks: HashMap::new(),
             failure: None,
+            unsaved: None,
             is_changed: true,
             next_save: Time::ZERO,
             next_refresh: Time::ZERO,
@@ -103,17 +122,19 @@ impl Session {
     /// Somebody is there with these tracks, and no others.
     pub fn on_person(&mut self, now: Time, person: &Person) {
         let from_ms = self.elapsed_ms(now);
+        let is_known = self.is_known(&person.participant_id);
         let known =
             self.manifest.participants.iter_mut().find(|one| one.participant_id == person.participant_id);
         match known {
             Some(known) => known.to_ms = None,
-            None => self.manifest.participants.push(Participant {
+            None if !is_known => self.manifest.add_participant(Participant {
                 participant_id: person.participant_id.clone(),
                 participant_name: person.participant_name.clone(),
                 identity: person.identity.clone(),
                 from_ms,
                 to_ms: None,
             }),
+            None => {}
         }
         self.is_changed = true;
         let is_kept = |id: &TrackId| person.tracks.iter().any(|track| track.track_id == id.0);
@@ -121,7 +142,7 @@ impl Session {
         let gone: Vec<TrackId> = self
             .tracks
             .iter()
-            .filter(|(id, reel)| self.reels[**reel].is_owned_by(owner) && !is_kept(id))
+            .filter(|(id, reel)| self.reels[*reel].is_owned_by(owner) && !is_kept(id))
             .map(|(id, _)| *id)
             .collect();
         gone.into_iter().for_each(|id| self.end_track(now, id));
@@ -136,25 +157,15 @@ impl Session {
         let of = |one: &&mut Participant| one.participant_id == participant_id;
         self.manifest.participants.iter_mut().filter(of).for_each(|one| one.to_ms = Some(to_ms));
         self.is_changed = true;
-        for place in 0..self.reels.len() {
-            if self.reels[place].is_owned_by(participant_id) {
-                self.with_reel(place, |reel, studio| reel.finish(now, studio));
-                self.tracks.retain(|_, reel| *reel != place);
-            }
-        }
+        let theirs = |(place, reel): (&u32, &Reel)| reel.is_owned_by(participant_id).then_some(*place);
+        let places: Vec<u32> = self.reels.iter().filter_map(theirs).collect();
+        places.into_iter().for_each(|place| self.end_reel(now, place));
     }
 
     /// A worker tells something of a track of this recording.
     pub fn on_value(&mut self, now: Time, value: &Tapped, bytes: &[u8]) {
-        let id = match value {
-            Tapped::Packet(packet) => packet.track,
-            Tapped::Report { track, .. }
-            | Tapped::Restarted { track, .. }
-            | Tapped::Muted { track, .. }
-            | Tapped::Ended { track } => *track,
-            Tapped::Began | Tapped::Lost { .. } => return,
-        };
-        let Some(reel) = self.tracks.get(&id).map(|&place| &mut self.reels[place]) else { return };
+        let Some(id) = value.track() else { return };
+        let Some(reel) = self.tracks.get(&id).and_then(|place| self.reels.get_mut(place)) else { return };
         match *value {
             Tapped::Muted { muted, .. } => return reel.on_muted(id, muted),
             Tapped::Ended { .. } => return self.end_track(now, id),
@@ -187,15 +198,21 @@ impl Session {
         self.tracks.contains_key(&track)
     }
 
+    /// All tracks of this recording.
+    pub fn tracks(&self) -> impl Iterator<Item = TrackId> {
+        self.tracks.keys().copied()
+    }
+
     /// Writes what is due at `now`, and says what is to be asked for.
     pub fn advance(&mut self, now: Time) -> Vec<TapWish> {
         let mut wishes = Vec::new();
-        for place in 0..self.reels.len() {
-            if self.folder.is_none() {
-                self.reels[place].discard(now);
-            }
-            self.with_reel(place, |reel, studio| wishes.extend(reel.advance(now, studio)));
+        if self.folder.is_none() {
+            self.reels.values_mut().for_each(|reel| reel.discard(now));
         }
+        self.with_reels(|reel, studio| wishes.extend(reel.advance(now, studio)));
+        let over = |(place, reel): (&u32, &mut Reel)| reel.is_over(now).then_some(*place);
+        let over: Vec<u32> = self.reels.iter_mut().filter_map(over).collect();
+        over.into_iter().for_each(|place| self.end_reel(now, place));
         self.note_failure(now);
         self.save_if_due(now);
         wishes
@@ -209,15 +226,14 @@ impl Session {
             seconds: self.elapsed_ms(now) / 1_000,
             files: self.manifest.files.len() as u64,
             dropped_packets: self.manifest.dropped_packets,
-            failure: self.failure.clone(),
+            failure: self.failure.as_ref().or(self.unsaved.as_ref()).cloned(),
+            upload: self.around.store.as_ref().map(|store| store.progress(&self.name)),
         }
     }
 
     /// Writes everything; what is left is to complete the recording.
     pub fn finish(mut self, now: Time) -> (Name, Manifest) {
-        for place in 0..self.reels.len() {
-            self.with_reel(place, |reel, studio| reel.finish(now, studio));
-        }
+        self.with_reels(|reel, studio| reel.finish(now, studio));
         self.manifest.ended_at = Some(self.manifest.started_at + self.elapsed_ms(now));
         self.save();
         (self.name, self.manifest)
@@ -225,7 +241,12 @@ impl Session {
 
     /// How many packets and frames wait to be written.
     pub fn waiting(&self) -> usize {
-        self.reels.iter().map(Reel::waiting).sum()
+        self.reels.values().map(Reel::waiting).sum()
+    }
+
+    /// Everybody is in the manifest once, also those for whom it had no room.
+    fn is_known(&self, participant_id: &str) -> bool {
+        self.reels.values().any(|reel| reel.is_owned_by(participant_id))
     }
 
     fn attach(&mut self, owner: &str, published: &Published) {
@@ -239,34 +260,48 @@ impl Session {
             Source::ScreenAudio => (Shows::Screen, Role::Audio, Kind::Audio),
             Source::Screen => (Shows::Screen, Role::Video, Kind::Video),
         };
-        let place = self.reels.iter().position(|reel| reel.is_of(owner, shows)).unwrap_or_else(|| {
-            self.reels.push(Reel::new(owner.to_owned(), shows, self.around.patience));
-            self.reels.len() - 1
-        });
+        let known = self.reels.iter().find(|(_, reel)| reel.is_of(owner, shows)).map(|(place, _)| *place);
+        let place = known.unwrap_or(self.next_reel);
+        self.next_reel = self.next_reel.max(place + 1);
+        let reel = || Reel::new(owner.to_owned(), shows, self.around.patience);
+        let reel = self.reels.entry(place).or_insert_with(reel);
         let mut track = Track::new(id, kind, self.around.patience, self.around.unix_nanos_at_zero);
         track.muted = published.muted;
-        self.reels[place].attach(role, track);
+        reel.attach(role, track);
         self.tracks.insert(id, place);
     }
 
     fn end_track(&mut self, now: Time, id: TrackId) {
-        if let Some(place) = self.tracks.remove(&id) {
-            self.reels[place].detach(id, now);
+        if let Some(reel) = self.tracks.remove(&id).and_then(|place| self.reels.get_mut(&place)) {
+            reel.detach(id, now);
         }
     }
 
-    fn with_reel(&mut self, place: usize, then: impl FnOnce(&mut Reel, &mut Studio<'_>)) {
+    /// Its files are complete, and nothing is left of it.
+    fn end_reel(&mut self, now: Time, place: u32) {
+        self.tracks.retain(|_, reel| *reel != place);
+        if let Some(reel) = self.reels.remove(&place) {
+            let others = std::mem::replace(&mut self.reels, BTreeMap::from([(place, reel)]));
+            self.with_reels(|reel, studio| reel.finish(now, studio));
+            self.reels = others;
+        }
+    }
+
+    fn with_reels(&mut self, mut then: impl FnMut(&mut Reel, &mut Studio<'_>)) {
         let Some(folder) = &self.folder else { return };
+        let refusal = self.around.store.as_ref().and_then(Store::refusal);
         let mut studio = Studio {
             folder,
             manifest: &mut self.manifest,
             syncer: &self.around.syncer,
+            segments: self.segments,
+            refusal: refusal.as_deref(),
             started: 0,
             failure: &mut self.failure,
             is_changed: &mut self.is_changed,
         };
         studio.started = studio.manifest.started_on_clock;
-        then(&mut self.reels[place], &mut studio);
+        self.reels.values_mut().for_each(|reel| then(reel, &mut studio));
     }
 
     /// Makes the folder, if that is possible now, and takes over what is told there of before.
@@ -286,11 +321,11 @@ impl Session {
                     for one in participants {
                         let known = |other: &Participant| other.participant_id == one.participant_id;
                         if !self.manifest.participants.iter().any(known) {
-                            self.manifest.participants.push(one);
+                            self.manifest.add_participant(one);
                         }
                     }
                 }
-                self.folder = Some(folder);
+                self.folder = Some(Arc::new(folder));
                 self.failure = None;
                 self.save();
             }
@@ -298,22 +333,28 @@ impl Session {
         }
     }
 
-    fn describe(&self, error: &io::Error) -> String {
+    fn describe(&self, error: &impl std::fmt::Display) -> String {
         format!("{}: {error}", self.around.folder.path().display())
     }
 
     fn note_failure(&mut self, now: Time) {
         let at_ms = self.elapsed_ms(now);
-        let Some(reason) = &self.failure else { return };
+        let Some(reason) = self.failure.as_ref().or(self.unsaved.as_ref()) else { return };
         let is_new = self.manifest.failures.last().is_none_or(|last| {
-            last.reason != *reason || at_ms.saturating_sub(last.at_ms) > REFRESH_EVERY.as_millis() as u64
+            !reason.starts_with(&last.reason)
+                || at_ms.saturating_sub(last.at_ms) > REFRESH_EVERY.as_millis() as u64
         });
-        if is_new && self.manifest.failures.len() < MAX_FAILURES {
-            self.manifest.failures.push(Failure { at_ms, reason: reason.clone() });
+        if is_new {
+            self.manifest.add_failure(at_ms, reason);
         }
     }
 
     fn save_if_due(&mut self, now: Time) {
+        if now < self.next_save {
+            return;
+        }
+        self.unsaved = self.around.scribe.failure(&self.name).map(|error| self.describe(&error));
+        self.is_changed |= self.unsaved.is_some();
         let is_due = now >= self.next_refresh || self.is_changed && now >= self.next_save;
         if !is_due {
             return;
@@ -326,10 +367,9 @@ impl Session {
     }
 
     fn save(&mut self) {
-        let Some(folder) = &self.folder else { return };
-        match self.manifest.save(folder) {
-            Ok(()) => self.is_changed = false,
-            Err(error) => self.failure = self.failure.take().or(Some(self.describe(&error))),
+        if let Some(folder) = &self.folder {
+            self.around.scribe.give(&self.name, folder, self.manifest.clone());
+            self.is_changed = false;
         }
     }
 

@@ -11,6 +11,42 @@ pub struct Settings {
     pub path: PathBuf,
     /// How long a missing packet is waited for.
     pub patience: Duration,
+    /// Where recordings go besides.
+    #[serde(default)]
+    pub store: Option<StoreSettings>,
+}
+
+/// An object store that speaks S3. What opens it is in no settings.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct StoreSettings {
+    /// Its address; of Amazon's in the region where there is none.
+    pub endpoint: Option<String>,
+    /// Which region.
+    pub region: String,
+    /// Which bucket.
+    pub bucket: String,
+    /// Whether the bucket stands in the path, or else in the host's name.
+    pub is_path_style: bool,
+    /// What stands before the names of all objects.
+    pub prefix: String,
+    /// How long others may keep a copy of a file.
+    pub cache_control: String,
+    /// Whether files stay on this machine once they are in the store.
+    pub keeps_local: bool,
+    /// Bytes that may wait on this machine where they do not.
+    pub spool_bytes: u64,
+}
+
+/// How long a file may be before another one follows it; without either it is as long as its recording.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Segments {
+    /// How long it plays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lasting: Option<Duration>,
+    /// How many bytes it has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u64>,
 }
 
 impl Settings {

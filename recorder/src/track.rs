@@ -80,9 +80,17 @@ impl Track {
     /// What the worker is to be asked for now.
     pub fn wish(&mut self, now: Time) -> Option<TapWish> {
         let number = if self.layers[self.aim].needs_key() { self.aim } else { self.current? };
-        let needs_key = self.kind == Kind::Video && self.layers[number].needs_key() && !self.muted;
+        if self.layers[number].needs_key() { self.ask_of(now, number) } else { None }
+    }
+
+    /// A key frame is wanted although all that comes can be written.
+    pub fn ask(&mut self, now: Time) -> Option<TapWish> {
+        self.ask_of(now, self.current?)
+    }
+
+    fn ask_of(&mut self, now: Time, number: usize) -> Option<TapWish> {
         let is_due = self.last_asked.is_none_or(|asked| now.since(asked) >= ASK_AGAIN);
-        if !needs_key || !is_due {
+        if self.kind != Kind::Video || self.muted || !is_due {
             return None;
         }
         self.last_asked = Some(now);

@@ -14,6 +14,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 use volley::control::types::Codec;
+use volley_recorder::settings::Segments;
 use zeroize::Zeroizing;
 
 /// All of it.
@@ -98,6 +99,12 @@ pub struct RecordingSettings {
     pub path: PathBuf,
     /// Of several layers the best that takes no more is recorded, bit/s.
     pub video_bitrate: u32,
+    /// How files are cut where nobody says.
+    #[serde(default)]
+    pub segments: Segments,
+    /// Whether recordings go into a store as well: what is deleted is then deleted there.
+    #[serde(default)]
+    pub has_store: bool,
 }
 
 /// A STUN or TURN server. What of it leaves this process is an [`IceServerView`].

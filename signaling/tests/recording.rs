@@ -4,9 +4,12 @@ mod common;
 
 use common::{Lab, config, names, tracks};
 use serde_json::json;
+use std::time::Duration;
 use volley::base::TrackId;
 use volley::control::Command;
-use volley_recorder::desk::{FromRecorder, Person, Progress, ToRecorder};
+use volley_recorder::desk::{FromRecorder, Person, Progress, ToRecorder, UploadProgress};
+use volley_recorder::manifest::UploadState;
+use volley_recorder::settings::Segments;
 use volley_signaling::access::{Claims, Grant, sign, unix_now};
 use volley_signaling::protocol::{MediaPath, Recordable, RoomMode, ServerMessage};
 use volley_signaling::settings::{RecordingSettings, Settings};
@@ -16,7 +19,12 @@ use volley_signaling::store::MemoryStore;
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
 fn recording_config() -> Config {
-    let recording = RecordingSettings { path: "recordings".into(), video_bitrate: 900_000 };
+    let recording = RecordingSettings {
+        path: "recordings".into(),
+        video_bitrate: 900_000,
+        segments: Segments { lasting: Some(Duration::from_secs(600)), bytes: None },
+        has_store: false,
+    };
     Config { settings: Settings { recording: Some(recording), ..config().settings }, ..config() }
 }
 
@@ -119,6 +127,22 @@ fn it_ends_with_the_last_person_and_can_begin_only_once() {
 }
 
 #[test]
+fn files_are_cut_as_somebody_asked_and_else_as_is_configured_after_a_restart_too() {
+    let mut lab = lab();
+    lab.call(1, "chromium-example-client");
+    let asked = Segments { lasting: None, bytes: Some(7 << 20) };
+    lab.state.start_recording_in("room", asked).unwrap();
+    lab.turn();
+    let expected = Segments { lasting: Some(Duration::from_secs(600)), bytes: Some(7 << 20) };
+    let is_told = |said: &[ToRecorder]| {
+        said.iter().any(|one| matches!(one, ToRecorder::Record { segments, .. } if *segments == expected))
+    };
+    assert!(is_told(&told(&mut lab)));
+    let mut lab = lab.kill();
+    assert!(is_told(&told(&mut lab)));
+}
+
+#[test]
 fn a_server_that_records_nothing_says_so() {
     let mut lab = Lab::new();
     lab.call(1, "chromium-example-client");
@@ -203,6 +227,13 @@ fn how_it_goes_is_shown_and_webhooks_tell_of_it() {
         progress,
         interrupted: false,
     });
+    let upload =
+        Some(UploadProgress { state: UploadState::Done, uploaded_bytes: 7, ..UploadProgress::default() });
+    lab.state.recorder_said(FromRecorder::Uploaded {
+        room_id: "room".to_owned(),
+        room_name: "room".to_owned(),
+        progress: Progress { recording_id: id.clone(), upload, ..Progress::default() },
+    });
     lab.turn();
     let mut types = vec![];
     while !lab.deliveries.is_empty() {
@@ -217,7 +248,14 @@ fn how_it_goes_is_shown_and_webhooks_tell_of_it() {
             lab.turn();
         }
     }
-    assert_eq!(types, ["recording-started", "recording-failed", "recording-stopped", "recording-ready"]);
+    let expected = [
+        "recording-started",
+        "recording-failed",
+        "recording-stopped",
+        "recording-ready",
+        "recording-uploaded",
+    ];
+    assert_eq!(types, expected);
 }
 
 #[test]

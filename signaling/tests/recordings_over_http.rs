@@ -4,9 +4,10 @@
 mod common;
 
 use common::config;
-use common::server::Server;
+use common::server::{Server, media_process};
 use serde_json::{Value, json};
 use std::os::unix::fs::symlink;
+use volley_recorder::settings::Segments;
 use volley_signaling::access::{AccessSettings, Claims, Grant, sign, unix_now};
 use volley_signaling::link::MediaLink;
 use volley_signaling::settings::{RecordingSettings, Settings};
@@ -39,9 +40,15 @@ impl Place {
         symlink(root.path().join("secret.webm"), recording.join("link.webm")).unwrap();
         symlink(&outside, root.path().join("recordings/planted")).unwrap();
         let path = root.path().join("recordings");
-        let recording = Some(RecordingSettings { path, video_bitrate: 1_000_000 });
+        let recording = Some(RecordingSettings {
+            path,
+            video_bitrate: 1_000_000,
+            segments: Segments::default(),
+            has_store: false,
+        });
         let settings = Settings { recording, access, ..config().settings };
-        let (link, _carrier) = MediaLink::new(1);
+        let (link, carrier) = MediaLink::new(2);
+        tokio::spawn(media_process(carrier));
         let config = Config { settings, ..config() };
         let server = Server::configured(MemoryStore::default(), link, config).await;
         Place { root, server }

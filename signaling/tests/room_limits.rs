@@ -132,7 +132,7 @@ async fn over_http_a_full_room_is_a_problem_document_and_shows_what_is_held_back
     let (_, view) = server.json("GET /api/rooms/room-123", None).await;
     let held_back = json!({"layersCut":2,"picturesPercent":50,"full":"memory"});
     assert_eq!(view["restraint"], held_back);
-    let offer = fixture("chromium-bare");
+    let offer = fixture("ffmpeg");
     let (status, head, body) =
         server.http("POST /whip/room-123", "content-type: application/sdp\r\n", &offer).await;
     assert_eq!(status, 503, "{body}");

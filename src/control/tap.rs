@@ -2,7 +2,8 @@
 //! wishes.
 //!
 //! Two rings in one sealed memfd, like those of a channel. The worker never waits: what finds no room is
-//! not recorded, and said so with the next value that does. Nobody is woken: the recorder looks fifty times
+//! not recorded, and said so with the next value that does; only what is told of a track, that it begins
+//! anew, is muted or ends, waits for room. Nobody is woken: the recorder looks fifty times
 //! a second, the worker once a turn, so a packet costs neither a system call. An end that is made again
 //! after a crash goes on where the old one stopped.
 
@@ -15,6 +16,7 @@ use super::shm::{SharedMemory, WORD};
 use super::shm_ring::{Consumer, Producer, RingShape};
 use super::types::Codec;
 use crate::base::{Time, TrackId};
+use std::collections::VecDeque;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::atomic::Ordering::Relaxed;
@@ -31,6 +33,11 @@ const VALUE_SLOTS: u64 = 8192;
 /// Wishes are one for each track and half second at most, and read once a turn.
 const WISH_SLOTS: u64 = 1024;
 const WISH_BYTES: usize = 24;
+
+/// What is told of tracks and waits for room: once for each of three encodings of a worker's tracks.
+const MOST_OWED: usize = 16_384;
+/// Room for the first of it, made at the start.
+const OWED_AT_ONCE: usize = 256;
 
 const _: () = assert!(Tapped::MAX <= HEAD_BYTES && TapWish::MAX <= WISH_BYTES);
 
@@ -84,6 +91,41 @@ pub enum Tapped {
         /// How many.
         values: u64,
     },
+}
+
+impl Tapped {
+    /// Of which track it tells.
+    pub fn track(&self) -> Option<TrackId> {
+        match self {
+            Tapped::Packet(packet) => Some(packet.track),
+            Tapped::Report { track, .. }
+            | Tapped::Restarted { track, .. }
+            | Tapped::Muted { track, .. }
+            | Tapped::Ended { track } => Some(*track),
+            Tapped::Began | Tapped::Lost { .. } => None,
+        }
+    }
+
+    /// Whether the recorder would go wrong for good without it; a report comes again, a packet does not.
+    fn must_arrive(&self) -> bool {
+        matches!(self, Tapped::Began | Tapped::Restarted { .. } | Tapped::Muted { .. } | Tapped::Ended { .. })
+    }
+
+    /// Whether nothing of `before` is left to be told once this is.
+    fn replaces(&self, before: &Tapped) -> bool {
+        match (self, before) {
+            (Tapped::Began, _) => true,
+            (Tapped::Restarted { .. }, Tapped::Restarted { .. }) => self == before,
+            (Tapped::Muted { track, .. }, Tapped::Muted { track: other, .. }) => track == other,
+            (
+                Tapped::Ended { track },
+                Tapped::Restarted { track: other, .. }
+                | Tapped::Muted { track: other, .. }
+                | Tapped::Ended { track: other },
+            ) => track == other,
+            _ => false,
+        }
+    }
 }
 
 /// See [`Tapped::Packet`].
@@ -156,6 +198,8 @@ pub struct TapWriter {
     wishes: Consumer,
     /// Values that found no room and were not reported yet.
     lost: u64,
+    /// What must arrive and found no room; nothing is told before it.
+    owed: VecDeque<Tapped>,
 }
 
 impl TapWriter {
@@ -164,19 +208,45 @@ impl TapWriter {
         let memory = fd.map()?;
         let values = Producer::attach(VALUES, memory.words())?;
         let wishes = Consumer::attach(WISHES, memory.words())?;
-        let mut writer = TapWriter { memory, values, wishes, lost: 0 };
+        let owed = VecDeque::with_capacity(OWED_AT_ONCE);
+        let mut writer = TapWriter { memory, values, wishes, lost: 0, owed };
         writer.offer(&Tapped::Began, &[]);
         Ok(writer)
     }
 
-    /// Hands over a value, with the bytes of a packet. False: there was no room, or it is too long.
+    /// Hands over a value, with the bytes of a packet. False: there was no room, or it is too long. What is
+    /// told of a track is then told later.
     pub fn offer(&mut self, value: &Tapped, bytes: &[u8]) -> bool {
+        let is_told = self.settle() && self.push(value, bytes);
+        if !is_told && value.must_arrive() {
+            return self.owe(value);
+        }
+        self.lost += u64::from(!is_told);
+        is_told
+    }
+
+    /// Tells what has waited for room. True: nothing waits any more.
+    pub fn settle(&mut self) -> bool {
         if self.lost > 0 && self.push(&Tapped::Lost { values: self.lost }, &[]) {
             self.lost = 0;
         }
-        let is_told = self.lost == 0 && self.push(value, bytes);
-        self.lost += u64::from(!is_told);
-        is_told
+        while let Some(first) = self.owed.front().copied().filter(|_| self.lost == 0) {
+            if !self.push(&first, &[]) {
+                break;
+            }
+            self.owed.pop_front();
+        }
+        self.lost == 0 && self.owed.is_empty()
+    }
+
+    fn owe(&mut self, value: &Tapped) -> bool {
+        self.owed.retain(|before| !value.replaces(before));
+        let has_room = self.owed.len() < MOST_OWED;
+        if has_room {
+            self.owed.push_back(*value);
+        }
+        self.lost += u64::from(!has_room);
+        has_room
     }
 
     /// The oldest wish not yet taken. What makes no sense is passed over: nothing hangs on a wish.

@@ -43,6 +43,7 @@ pub(super) struct Gathering {
     /// before that stays here until then, and what they are owed by now has a moment of its own.
     due: VecDeque<(Time, u32)>,
     /// Lists that are not in use.
+    #[expect(clippy::vec_box, reason = "a box goes to its receiver and comes back as it is")]
     spare: Vec<Box<Waiting>>,
     /// Receivers that waited at once, at most: since then, and in the interval before.
     most: (Time, usize, usize),

@@ -18,6 +18,9 @@ use crate::wire::rtp::RtpView;
 /// Values noted in one turn at most: a turn takes some thousand datagrams. More are not recorded.
 const MOST_NOTED: usize = 8192;
 
+/// What is said of tracks finds room beyond that: the recorder would go wrong without it.
+const MOST_SAID: usize = 2 * MOST_NOTED;
+
 /// Nanoseconds from the NTP epoch (1900) to the Unix epoch (1970).
 const NTP_TO_UNIX_NANOS: i128 = 2_208_988_800 * 1_000_000_000;
 
@@ -180,7 +183,11 @@ impl Shard {
     }
 
     fn note(&mut self, noted: Noted) {
-        if self.tap.noted.len() < MOST_NOTED {
+        let most = match noted {
+            Noted::Packet { .. } | Noted::Said(Tapped::Report { .. }) => MOST_NOTED,
+            Noted::Said(_) => MOST_SAID,
+        };
+        if self.tap.noted.len() < most {
             self.tap.noted.push(noted);
         } else {
             self.counters.drop(Drop::TapFull);

@@ -176,6 +176,8 @@ impl Worker {
         let Worker { shard, tap: Some(tap), .. } = self else { return };
         if shard.has_tapped() {
             shard.drain_tap(|value, bytes| tap.offer(value, bytes));
+        } else {
+            tap.settle();
         }
         while let Some(wish) = tap.next_wish() {
             shard.on_tap_wish(wish);

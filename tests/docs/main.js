@@ -7,7 +7,7 @@ import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import readline from 'node:readline';
-import { blocksOf, headingsOf, linksOf } from './pages.js';
+import { blocksOf, anchorsOf, linksOf } from './pages.js';
 
 const ROOT = path.resolve(import.meta.dirname, '../..');
 const BLOCK_WITHIN_MS = 20_000;
@@ -82,7 +82,7 @@ function brokenLinks(page, text) {
     const target = file ? path.join(path.dirname(page), file) : page;
     const at = path.join(ROOT, target);
     if (!fs.existsSync(at)) broken.push(`${link}: there is no ${target}`);
-    else if (anchor && target.endsWith('.md') && !headingsOf(fs.readFileSync(at, 'utf8')).has(anchor)) broken.push(`${link}: ${target} has no such heading`);
+    else if (anchor && target.endsWith('.md') && !anchorsOf(fs.readFileSync(at, 'utf8')).has(anchor)) broken.push(`${link}: ${target} has no such anchor`);
   }
   return broken;
 }

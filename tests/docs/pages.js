@@ -22,10 +22,11 @@ export function linksOf(text) {
   return [...withoutCode(text).matchAll(/\]\(([^()\s]+)\)/g)].map(([, link]) => link);
 }
 
-// As GitHub makes anchors of them.
-export function headingsOf(text) {
+// What can be linked to: headings, as GitHub makes anchors of them, and anchors that are written out.
+export function anchorsOf(text) {
   const headings = [...withoutCode(text, { spans: false }).matchAll(/^#+ (.+)$/gm)].map(([, heading]) => heading);
-  return new Set(headings.map((heading) => heading.toLowerCase().replace(/\[([^\]]*)\]\([^)]*\)/g, '$1').replace(/[^\p{L}\p{N} _-]/gu, '').replaceAll(' ', '-')));
+  const written = [...withoutCode(text).matchAll(/<a id="([^"]+)">/g)].map(([, id]) => id);
+  return new Set([...written, ...headings.map((heading) => heading.toLowerCase().replace(/\[([^\]]*)\]\([^)]*\)/g, '$1').replace(/[^\p{L}\p{N} _-]/gu, '').replaceAll(' ', '-'))]);
 }
 
 function withoutCode(text, { spans = true } = {}) {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { blocksOf, headingsOf, linksOf } from './pages.js';
+import { blocksOf, anchorsOf, linksOf } from './pages.js';
 
 const PAGE = ['# One, two', '', 'See [this](a.md#x) and `[not](b.md)`.', '', '1. Do', '', '   ```sh', '   echo 1', '     deeper', '   ```', '', '```json', '[no](c.md)', '```', '## `volley doctor`'].join('\n');
 
@@ -19,6 +19,7 @@ test('links of text are found, and none of code', () => {
   assert.deepEqual(linksOf(PAGE), ['a.md#x']);
 });
 
-test('anchors of headings are those that GitHub makes', () => {
-  assert.deepEqual([...headingsOf(PAGE)], ['one-two', 'volley-doctor']);
+test('anchors of headings are those that GitHub makes, and others are written out', () => {
+  assert.deepEqual([...anchorsOf(PAGE)], ['one-two', 'volley-doctor']);
+  assert.ok(anchorsOf('<a id="here"></a>Text').has('here'));
 });

@@ -23,7 +23,6 @@ impl Config {
 
 fn row(setting: &Setting) -> [String; 3] {
     let effect = match setting.key.effect {
-        Effect::NotYet => "; no effect yet",
         Effect::Never(_) => "; no effect",
         Effect::AtStart | Effect::AtOnce => "",
     };

@@ -24,8 +24,6 @@ pub(crate) enum Effect {
     AtStart,
     /// At once, with `SIGHUP`.
     AtOnce,
-    /// Nothing: what it is about does not exist yet.
-    NotYet,
     /// Nothing, and never will: why.
     Never(&'static str),
 }
@@ -96,7 +94,7 @@ const fn flag(
     Key { path, kind, default, flag: Some(flag), effect, about }
 }
 
-use Effect::{AtOnce, AtStart, Never, NotYet};
+use Effect::{AtOnce, AtStart, Never};
 
 /// All of them, in the order in which they are shown.
 #[rustfmt::skip]
@@ -149,9 +147,20 @@ pub(crate) const KEYS: &[Key] = &[
     key("recording.format", Kind::Word(&["webm"]), "webm", AtStart, "The container; H.264 is written as Matroska"),
     key("recording.video_bitrate", BITRATE, "2500000", AtOnce, "Of several layers the best that takes no more is recorded, bit/s"),
     key("recording.audio_bitrate", BITRATE, "128000", Never(NO_TRANSCODER), "bit/s"),
-    key("recording.s3_upload", Kind::Bool, "false", NotYet, "Whether recordings go to S3"),
-    key("recording.s3_bucket", Kind::Text, "recordings", NotYet, "The bucket"),
-    key("recording.s3_region", Kind::Text, "us-east-1", NotYet, "Its region"),
+    key("recording.segment_seconds", Kind::Number { least: 0, most: 86_400 }, "0", AtOnce, "A file that plays so long is followed by another one; 0 for one as long as it goes"),
+    key("recording.segment_megabytes", Kind::Number { least: 0, most: 1 << 20 }, "0", AtOnce, "The same for its size"),
+    key("recording.s3_upload", Kind::Bool, "false", AtStart,
+        "Whether recordings go to S3, or to whatever store speaks it; credentials come from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a file or the machine's role"),
+    key("recording.s3_bucket", Kind::Text, "recordings", AtStart, "The bucket"),
+    key("recording.s3_region", Kind::Text, "us-east-1", AtStart, "Its region"),
+    key("recording.s3_endpoint", Kind::Url, "", AtStart, "Address of the store, such as http://minio:9000; without it Amazon's in the region"),
+    key("recording.s3_addressing", Kind::Word(&["auto", "path", "host"]), "auto", AtStart,
+        "Whether the bucket stands in the path or in the host's name; auto: in the path where s3_endpoint is set"),
+    key("recording.s3_prefix", Kind::Text, "", AtStart, "What stands before the names of objects, such as volley/"),
+    key("recording.s3_cache_control", Kind::Text, "public, max-age=31536000, immutable", AtStart, "How long others may keep a copy of a file, as Cache-Control says it"),
+    key("recording.s3_keep_local", Kind::Bool, "true", AtStart, "Whether files stay on this machine once they are in the store"),
+    key("recording.s3_spool_megabytes", Kind::Number { least: 64, most: 1 << 30 }, "10240", AtStart,
+        "Where they do not: most that may wait here for the store; beyond it nothing is recorded until there is room"),
 
     flag("workers", "performance.worker_threads", Kind::WordOrNumber { words: &["auto"], least: 1, most: 1024 }, "auto", AtStart,
         "Media threads, one per core; auto: the cores this process may use"),

@@ -140,12 +140,8 @@ impl Config {
     pub(crate) fn log_what_does_nothing(&self) {
         for setting in self.0.iter().filter(|setting| setting.origin != Origin::Default) {
             let (key, origin) = (setting.key.path, &setting.origin);
-            match setting.key.effect {
-                Effect::NotYet => tracing::warn!(
-                    "{key} ({origin}) has no effect: what it is about is not part of this version yet"
-                ),
-                Effect::Never(why) => tracing::warn!("{key} ({origin}) has no effect: {why}"),
-                Effect::AtStart | Effect::AtOnce => {}
+            if let Effect::Never(why) = setting.key.effect {
+                tracing::warn!("{key} ({origin}) has no effect: {why}");
             }
         }
     }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 use volley::control::handover::{GatheringRange, IoChoice};
 use volley::control::types::PlayoutBounds;
-use volley_recorder::settings::Settings as RecorderSettings;
+use volley_recorder::settings::{Settings as RecorderSettings, StoreSettings};
 
 /// What `auto` may wait: at this the gain of waiting longer is small.
 const AUTO_GATHERING: Duration = Duration::from_millis(10);
@@ -41,6 +41,28 @@ impl Config {
         is_enabled.then(|| RecorderSettings {
             path: PathBuf::from(self.get::<String>("recording.path")),
             patience: most.clamp(LEAST_PATIENCE, MOST_PATIENCE),
+            store: self.store(),
+        })
+    }
+
+    /// Where recordings go besides.
+    fn store(&self) -> Option<StoreSettings> {
+        let is_wanted: bool = self.get("recording.s3_upload");
+        let endpoint = Some(self.get::<String>("recording.s3_endpoint")).filter(|url| !url.is_empty());
+        let addressing = self.word("recording.s3_addressing");
+        is_wanted.then(|| StoreSettings {
+            is_path_style: match addressing.as_deref() {
+                Some("path") => true,
+                Some("host") => false,
+                _ => endpoint.is_some(),
+            },
+            endpoint,
+            region: self.get("recording.s3_region"),
+            bucket: self.get("recording.s3_bucket"),
+            prefix: self.get("recording.s3_prefix"),
+            cache_control: self.get("recording.s3_cache_control"),
+            keeps_local: self.get("recording.s3_keep_local"),
+            spool_bytes: self.get::<u64>("recording.s3_spool_megabytes") << 20,
         })
     }
 
@@ -104,6 +126,23 @@ mod tests {
         assert_eq!(bounds("auto"), (0, 10_000));
         assert_eq!(bounds("off"), (0, 0));
         assert_eq!(bounds("2.5"), (2_500, 2_500));
+    }
+
+    #[test]
+    fn a_store_is_used_where_it_is_wanted_and_named_in_the_path_where_it_has_an_address() {
+        let with = |variables: &[(&str, &str)]| {
+            let named =
+                |(name, value): &(&str, &str)| (format!("VOLLEY_RECORDING__{name}"), (*value).to_owned());
+            let variables = variables.iter().map(named).collect();
+            Config::build(&Sources { variables, ..Sources::default() }).unwrap()
+        };
+        assert_eq!(with(&[("S3_UPLOAD", "true")]).recorder(), None, "nothing is recorded");
+        let wanted = [("ENABLED", "true"), ("S3_UPLOAD", "true")];
+        assert_eq!(with(&wanted[..1]).recorder().unwrap().store, None);
+        let amazon = with(&wanted).recorder().unwrap().store.unwrap();
+        assert!(!amazon.is_path_style && amazon.endpoint.is_none() && amazon.keeps_local);
+        let own = with(&[wanted[0], wanted[1], ("S3_ENDPOINT", "http://minio:9000")]);
+        assert!(own.recorder().unwrap().store.unwrap().is_path_style);
     }
 
     #[test]

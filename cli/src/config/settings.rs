@@ -2,6 +2,7 @@
 
 use super::Config;
 use std::time::Duration;
+use volley_recorder::settings::Segments;
 use volley_signaling::access::{AccessSettings, AddressLimits};
 use volley_signaling::acme::AcmeSettings;
 use volley_signaling::settings::{
@@ -51,7 +52,18 @@ impl Config {
             recording: self.recorder().map(|recorder| RecordingSettings {
                 path: recorder.path,
                 video_bitrate: self.get("recording.video_bitrate"),
+                segments: self.segments(),
+                has_store: recorder.store.is_some(),
             }),
+        }
+    }
+
+    /// How recordings are cut; 0 is not at all.
+    fn segments(&self) -> Segments {
+        let some = |key| Some(self.get::<u64>(key)).filter(|value| *value > 0);
+        Segments {
+            lasting: some("recording.segment_seconds").map(Duration::from_secs),
+            bytes: some("recording.segment_megabytes").map(|megabytes| megabytes << 20),
         }
     }
 

@@ -3,6 +3,7 @@
 use super::*;
 use serde_json::json;
 use std::path::Path;
+use volley_recorder::settings::Segments;
 use volley_signaling::settings::{RecordingSettings, Settings};
 
 fn file(name: &str, text: &str) -> Sources {
@@ -28,7 +29,12 @@ fn every_default_is_allowed_and_every_type_can_hold_it() {
     assert_eq!(config.signaling(), Settings::default());
     let sources =
         Sources { variables: vec![variable("VOLLEY_RECORDING__ENABLED", "true")], ..Sources::default() };
-    let recording = RecordingSettings { path: "recordings".into(), video_bitrate: 2_500_000 };
+    let recording = RecordingSettings {
+        path: "recordings".into(),
+        video_bitrate: 2_500_000,
+        segments: Segments::default(),
+        has_store: false,
+    };
     let recording_settings = Settings { recording: Some(recording), ..Settings::default() };
     assert_eq!(Config::build(&sources).unwrap().signaling(), recording_settings);
 }
@@ -162,7 +168,7 @@ fn the_files_we_ship_name_every_key_and_change_nothing() {
 #[test]
 fn the_readme_lists_every_key_that_does_nothing() {
     let readme = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md")).unwrap();
-    let idle = KEYS.iter().filter(|key| matches!(key.effect, Effect::NotYet | Effect::Never(_)));
+    let idle = KEYS.iter().filter(|key| matches!(key.effect, Effect::Never(_)));
     for key in idle {
         assert!(readme.contains(&format!("`{}`", key.path)), "{} is not in the README", key.path);
     }
@@ -204,5 +210,5 @@ fn a_check_shows_values_and_origins_but_no_credentials() {
     assert!(line("webrtc.ice_servers").ends_with("webrtc.yaml:2"), "{described}");
     assert!(!described.contains("hunter2"));
     assert!(line("server.port").contains("8080") && line("server.port").ends_with("default"));
-    assert!(line("recording.s3_upload").ends_with("no effect yet"));
+    assert!(line("recording.audio_bitrate").ends_with("no effect"));
 }

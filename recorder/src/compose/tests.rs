@@ -31,7 +31,10 @@ impl Bench {
             state: State::Complete,
             interrupted: false,
             participants: Vec::new(),
+            participants_left_out: 0,
             files: Vec::new(),
+            files_left_out: 0,
+            upload: None,
             dropped_packets: 0,
             failures: Vec::new(),
         };
@@ -70,7 +73,11 @@ impl Bench {
             is_finished: true,
             video: Some(Video { codec: "VP8".to_owned(), width: 160, height: 90, frames: 1 }),
             audio: has_sound.then(|| Audio { codec: "opus".to_owned(), frames: 1 }),
+            continues: false,
+            failure: None,
+            upload: None,
             gaps: Vec::new(),
+            gaps_left_out: 0,
         });
     }
 

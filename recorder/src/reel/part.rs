@@ -1,11 +1,13 @@
 //! One file of a reel, while it is written.
 
 use super::Studio;
+use crate::depacketise::Picture;
 use crate::folder::Name;
 use crate::layer::Timed;
 use crate::manifest::{Audio, File, Shows, Video};
 use crate::mux::{self, Muxer, Role};
 use crate::output::Output;
+use crate::settings::Segments;
 use std::io;
 use std::time::Duration;
 use volley::base::Time;
@@ -21,6 +23,25 @@ const SYNC_EVERY: Duration = Duration::from_secs(1);
 /// A picture is taken to last as long as the one before, within reason.
 const PICTURE_LASTS_MS: std::ops::RangeInclusive<i64> = 5..=200;
 
+/// What a file is called and tells.
+pub(super) struct Described<'a> {
+    pub(super) name: Name,
+    pub(super) owner: &'a str,
+    pub(super) shows: Shows,
+    pub(super) continues: bool,
+}
+
+/// Whether a frame can be in a file.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Fit {
+    Whole,
+    /// The file has no sound, or no picture.
+    NoTrack,
+    OtherCodec,
+    /// A decoder must know something else first than what the file says.
+    OtherParameters,
+}
+
 #[derive(Debug)]
 pub(super) struct Part {
     /// Its place in the manifest.
@@ -29,7 +50,7 @@ pub(super) struct Part {
     output: Output,
     /// The moment of its beginning.
     zero: i64,
-    video: Option<(Codec, Vec<u8>)>,
+    video: Option<mux::Video>,
     has_audio: bool,
     last_ms: [Option<i64>; 2],
     /// Since when something waits to be written.
@@ -39,7 +60,7 @@ pub(super) struct Part {
 
 impl Part {
     pub(super) fn open(
-        (name, owner, shows): (Name, &str, Shows),
+        Described { name, owner, shows, continues }: Described<'_>,
         audio: Option<mux::Audio>,
         video: Option<mux::Video>,
         zero: i64,
@@ -69,7 +90,11 @@ impl Part {
                 frames: 0,
             }),
             audio: audio.map(|_| Audio { codec: codec_name(Codec::Opus).to_owned(), frames: 0 }),
+            continues,
+            failure: None,
+            upload: None,
             gaps: Vec::new(),
+            gaps_left_out: 0,
         });
         *studio.is_changed = true;
         Ok(Part {
@@ -77,7 +102,7 @@ impl Part {
             muxer,
             output,
             zero,
-            video: video.map(|video| (video.codec, video.parameters)),
+            video,
             has_audio: audio.is_some(),
             last_ms: [None; 2],
             gathering_since: None,
@@ -94,15 +119,41 @@ impl Part {
     }
 
     /// Whether a frame can be in this file.
-    pub(super) fn takes(&self, role: Role, timed: &Timed) -> bool {
-        match role {
-            Role::Audio => self.has_audio,
-            Role::Video => self.video.as_ref().is_some_and(|(codec, parameters)| {
-                // H.264's parameter sets stand once in a file; of the others each key frame has its own.
-                let fresh = &timed.frame.picture.parameters;
-                let is_other = *codec == Codec::H264 && !fresh.is_empty() && fresh != parameters;
-                *codec == timed.codec && !is_other
-            }),
+    pub(super) fn fit(&self, role: Role, timed: &Timed) -> Fit {
+        match (role, &self.video) {
+            (Role::Audio, _) => {
+                if self.has_audio {
+                    Fit::Whole
+                } else {
+                    Fit::NoTrack
+                }
+            }
+            (Role::Video, None) => Fit::NoTrack,
+            (Role::Video, Some(video)) if video.codec != timed.codec => Fit::OtherCodec,
+            (Role::Video, Some(video)) => {
+                if needs_other_head(video, &timed.frame.picture) {
+                    Fit::OtherParameters
+                } else {
+                    Fit::Whole
+                }
+            }
+        }
+    }
+
+    /// Whether it is as long as a segment may be.
+    pub(super) fn is_longer_than(&self, segments: Segments) -> bool {
+        let lasts = Duration::from_millis(self.muxer.duration_ms().max(0) as u64);
+        segments.lasting.is_some_and(|most| lasts >= most)
+            || segments.bytes.is_some_and(|most| self.output.length() >= most)
+    }
+
+    /// It cannot be written any further. Of one in which there is nothing nothing is left.
+    pub(super) fn abandon(self, studio: &mut Studio<'_>) {
+        let is_last = self.entry + 1 == studio.manifest.files.len();
+        let file = &studio.manifest.files[self.entry];
+        let name = Name::new(&file.name).filter(|_| is_last && file.duration_ms == 0);
+        if name.is_some_and(|name| studio.folder.remove(&name).is_ok()) {
+            studio.manifest.files.pop();
         }
     }
 
@@ -179,6 +230,17 @@ impl Part {
     }
 }
 
+/// H.264's parameter sets stand once in a file; of the others each key frame has its own. They stand in the
+/// frames as well, so those that change neither profile nor size begin no other file.
+fn needs_other_head(video: &mux::Video, fresh: &Picture) -> bool {
+    if video.codec != Codec::H264 || fresh.parameters.is_empty() || fresh.parameters == video.parameters {
+        return false;
+    }
+    // `AVCDecoderConfigurationRecord`: the version, then the profile.
+    let profile = |parameters: &[u8]| parameters.get(1).copied();
+    profile(&fresh.parameters) != profile(&video.parameters) || fresh.size != Some(video.size)
+}
+
 fn codec_name(codec: Codec) -> &'static str {
     match codec {
         Codec::Opus => "opus",
@@ -211,6 +273,18 @@ fn opus_ms(packet: &[u8]) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn parameter_sets_that_change_neither_profile_nor_size_begin_no_other_file() {
+        let known =
+            mux::Video { codec: Codec::H264, size: (640, 480), parameters: vec![1, 0x42, 0xc0, 0x1f, 7] };
+        let fresh = |profile, level, size| Picture { size, parameters: vec![1, profile, 0xc0, level, 9] };
+        assert!(!needs_other_head(&known, &Picture { size: None, parameters: vec![] }));
+        assert!(!needs_other_head(&known, &fresh(0x42, 0x28, Some((640, 480)))));
+        assert!(needs_other_head(&known, &fresh(0x64, 0x1f, Some((640, 480)))));
+        assert!(needs_other_head(&known, &fresh(0x42, 0x1f, Some((320, 240)))));
+        assert!(needs_other_head(&known, &fresh(0x42, 0x1f, None)), "nobody knows its size");
+    }
 
     #[test]
     fn the_length_of_a_sound_stands_in_its_first_byte() {

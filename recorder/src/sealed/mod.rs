@@ -98,6 +98,9 @@ fn decrypt_with(
         return Err(Failure::Wrong(manifest.room.id.clone()));
     }
     plain.room.e2ee = false;
+    // What was opened is in no store.
+    plain.upload = None;
+    plain.files.iter_mut().for_each(|file| file.upload = None);
     plain.recording_id = to.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
     part.keep(&plain, to)?;
     Ok(opened)

@@ -51,7 +51,11 @@ impl Bench {
             is_finished: true,
             video: Some(Video { codec: name_of(codec).to_owned(), width: 128, height: 96, frames: 20 }),
             audio: Some(Audio { codec: "opus".to_owned(), frames: 100 }),
+            continues: false,
+            failure: None,
+            upload: None,
             gaps: Vec::new(),
+            gaps_left_out: 0,
         };
         let manifest = Manifest {
             version: manifest::VERSION,
@@ -69,7 +73,10 @@ impl Bench {
                 from_ms: 0,
                 to_ms: None,
             }],
+            participants_left_out: 0,
             files: vec![file],
+            files_left_out: 0,
+            upload: None,
             dropped_packets: 0,
             failures: Vec::new(),
         };

@@ -28,7 +28,8 @@ export interface Recording {
   startedAt: number;
   /** Null while it goes on. */
   endedAt: number | null;
-  state: "recording" | "complete";
+  /** `failed`: it is over, and a file of it could not be completed; the others are. */
+  state: "recording" | "complete" | "failed";
   /** `e2ee`: the files are sealed; `volley recording decrypt` opens them for who has the passphrase. */
   room: { id: string; name: string; e2ee?: boolean };
   participants: { participantId: string; participantName: string }[];
@@ -67,8 +68,15 @@ export class Recordings {
 
   /** All of this room, the newest first. */
   async list(): Promise<Recording[]> {
-    const { recordings } = (await this.#rest().request("GET", "recordings")) as { recordings: Recording[] };
-    return recordings;
+    const all: Recording[] = [];
+    let cursor: string | null | undefined;
+    do {
+      const part = cursor ? `recordings?cursor=${encodeURIComponent(cursor)}` : "recordings";
+      const answer = (await this.#rest().request("GET", part)) as { recordings: Recording[]; nextCursor?: string | null };
+      all.push(...answer.recordings);
+      cursor = answer.nextCursor;
+    } while (cursor);
+    return all;
   }
 
   /** Deletes one with all its files. */

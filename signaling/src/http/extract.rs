@@ -3,6 +3,7 @@
 use crate::http::problem::Problem;
 use crate::state::Missing;
 use axum::Json;
+use axum::body::Bytes;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::StatusCode;
@@ -11,6 +12,9 @@ use serde::de::DeserializeOwned;
 
 /// A JSON body.
 pub(crate) struct Body<T>(pub T);
+
+/// A JSON body, or none.
+pub(crate) struct MaybeBody<T>(pub T);
 
 /// The variable segments of the path; all of them begin with a room.
 pub(crate) struct Segments<T>(pub T);
@@ -24,6 +28,21 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     async fn from_request(request: Request, state: &S) -> Result<Body<T>, Problem> {
         let body = Json::from_request(request, state).await;
         body.map(|Json(body)| Body(body)).map_err(|rejection| bad_body(&rejection))
+    }
+}
+
+impl<S: Send + Sync, T: DeserializeOwned + Default> FromRequest<S> for MaybeBody<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<MaybeBody<T>, Problem> {
+        let read = Bytes::from_request(request, state).await;
+        let bytes =
+            read.map_err(|rejection| Problem::new(rejection.status(), "too-large", rejection.body_text()))?;
+        if bytes.is_empty() {
+            return Ok(MaybeBody(T::default()));
+        }
+        let body = Json::from_bytes(&bytes);
+        body.map(|Json(body)| MaybeBody(body)).map_err(|rejection| bad_body(&rejection))
     }
 }
 

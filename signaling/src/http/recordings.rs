@@ -1,8 +1,8 @@
 //! `/api/rooms/{id}/recording`, which begins and ends recordings, and `/api/rooms/{id}/recordings`, where
 //! they are. A room's recordings stay when it has ended.
 
-use crate::http::answers::{Guarded, OfRoom};
-use crate::http::extract::Segments;
+use crate::http::answers::{Guarded, OfRoom, WithBody};
+use crate::http::extract::{MaybeBody, Parameters, Segments};
 use crate::http::file::{Ranged, serve};
 use crate::http::problem::{Document, Problem};
 use crate::hub::Hub;
@@ -11,20 +11,73 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::io;
-use utoipa::ToSchema;
+use std::time::Duration;
+use utoipa::{IntoParams, ToSchema};
 use volley_recorder::folder::{Folder, Name};
 use volley_recorder::manifest::{self, Manifest};
+use volley_recorder::settings::Segments as Cut;
+use volley_recorder::store::kept_on_removal;
 
-/// Recordings in one answer: each may have a hundred files.
-const MOST_LISTED: usize = 500;
+/// Recordings in one answer where nobody says: each may have a hundred files.
+const DEFAULT_LIMIT: u16 = 50;
+const MAX_LIMIT: u16 = 100;
+
+/// Each begins with a key frame, and those are asked for once a second at most.
+const LEAST_SEGMENT_SECONDS: u64 = 2;
+/// A day.
+const MOST_SEGMENT_SECONDS: u64 = 86_400;
+/// A terabyte.
+const MOST_SEGMENT_MEGABYTES: u64 = 1 << 20;
+
+/// A recording that has just ended is completed within so long; what is not complete then will not be
+/// before the next start, and may be deleted.
+const COMPLETING: Duration = Duration::from_secs(60);
+
+/// How a room is recorded.
+#[derive(Deserialize, ToSchema, Default)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct NewRecording {
+    /// A file that plays so long is followed by another one, at the next key frame; without it, what
+    /// `recording.segment_seconds` says.
+    #[serde(default)]
+    #[schema(minimum = 2, maximum = 86_400, example = 600)]
+    segment_seconds: Option<u64>,
+    /// The same for its size; without it, what `recording.segment_megabytes` says.
+    #[serde(default)]
+    #[schema(minimum = 1, maximum = 1_048_576, example = 100)]
+    segment_megabytes: Option<u64>,
+}
+
+/// Which part of the list.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Page {
+    /// Most recordings in the answer.
+    #[serde(default = "default_limit")]
+    #[param(minimum = 1, maximum = 100, default = 50)]
+    limit: u16,
+    /// The `nextCursor` of the answer before; without it, from the newest.
+    #[serde(default)]
+    #[param(pattern = "^[0-9A-Za-z][0-9A-Za-z.-]{0,95}$", min_length = 1, max_length = 96)]
+    cursor: Option<String>,
+}
+
+fn default_limit() -> u16 {
+    DEFAULT_LIMIT
+}
 
 /// Recordings of a room.
 #[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct Recordings {
-    /// The newest first, 500 at most.
+    /// The newest first.
     recordings: Vec<Manifest>,
+    /// Where the next part begins; `null` when this was the last one.
+    #[schema(required)]
+    next_cursor: Option<String>,
 }
 
 /// Begin to record a room
@@ -32,16 +85,18 @@ pub(crate) struct Recordings {
 /// Everybody in it is told (`recording-started`). People who come later are recorded as well; it ends by
 /// itself when nobody is in the room any more.
 #[utoipa::path(post, path = "/api/rooms/{id}/recording/start", tag = "Recordings",
-    params(("id" = String, Path, description = "The room's id")), responses(
-    OfRoom, Guarded,
+    params(("id" = String, Path, description = "The room's id")), request_body = Option<NewRecording>, responses(
+    OfRoom, WithBody, Guarded,
     (status = 201, description = "The recording", body = RecordingView),
     (status = 409, description = "It is recorded already, or this server does not record", body = Document, content_type = "application/problem+json"),
 ))]
 pub(crate) async fn start(
     State(hub): State<Hub>,
     Segments(id): Segments<String>,
+    MaybeBody(recording): MaybeBody<NewRecording>,
 ) -> Result<(StatusCode, Json<RecordingView>), Problem> {
-    let started = hub.call(move |state, _| state.start_recording(&id)).await;
+    let asked = recording.segments()?;
+    let started = hub.call(move |state, _| state.start_recording_in(&id, asked)).await;
     Ok((StatusCode::CREATED, Json(started.ok_or_else(Problem::stopping)??)))
 }
 
@@ -80,25 +135,42 @@ pub(crate) async fn progress(
 
 /// List the recordings of a room
 ///
-/// Those that go on as well. A room that never was has none.
+/// Those that go on as well, in parts: `nextCursor` asks for the next one. A room that never was has none.
 #[utoipa::path(get, path = "/api/rooms/{id}/recordings", tag = "Recordings",
-    params(("id" = String, Path, description = "The room's id")), responses(
+    params(("id" = String, Path, description = "The room's id"), Page), responses(
     Guarded,
+    (status = 400, description = "What is asked for is no part of a list", body = Document, content_type = "application/problem+json"),
     (status = 200, description = "What each consists of", body = Recordings),
     (status = 500, description = "The recordings' folder cannot be read", body = Document, content_type = "application/problem+json"),
 ))]
 pub(crate) async fn list(
     State(hub): State<Hub>,
     Segments(id): Segments<String>,
+    Parameters(Page { limit, cursor }): Parameters<Page>,
 ) -> Result<Json<Recordings>, Problem> {
-    let Some(folder) = folder(&hub).await? else { return Ok(Json(Recordings { recordings: vec![] })) };
+    let bad = |text: &str| Problem::new(StatusCode::BAD_REQUEST, "bad-query", text);
+    if !(1..=MAX_LIMIT).contains(&limit) {
+        return Err(bad(&format!("limit is {limit}; allowed is 1 to {MAX_LIMIT}")));
+    }
+    let is_cursor =
+        |cursor: String| Name::new(&cursor).ok_or_else(|| bad("cursor is none that was given out here"));
+    let before = cursor.map(is_cursor).transpose()?;
+    let Some(folder) = folder(&hub).await? else {
+        return Ok(Json(Recordings { recordings: vec![], next_cursor: None }));
+    };
+    let shelf = hub.shelf();
     let found = blocking(move || {
-        let mut names = folder.list()?;
-        names.reverse();
-        let manifests = names.iter().filter_map(|name| Manifest::load(&folder.open(name).ok()?).ok());
-        Ok(manifests.filter(|manifest| manifest.room.id == id).take(MOST_LISTED).collect())
+        let part = shelf.part(&folder, &id, before.as_ref(), usize::from(limit))?;
+        let next_cursor = part.names.last().filter(|_| part.has_more).map(ToString::to_string);
+        let manifest = |name: &Name| Manifest::load(&folder.open(name)?);
+        let recordings = part.names.iter().filter_map(|name| {
+            let unread =
+                |error: &io::Error| tracing::warn!(recording = %name, %error, "a recording is not listed");
+            manifest(name).inspect_err(unread).ok()
+        });
+        Ok(Recordings { recordings: recordings.collect(), next_cursor })
     });
-    Ok(Json(Recordings { recordings: found.await.map_err(|error| unreadable(&error))? }))
+    Ok(Json(found.await.map_err(|error| unreadable(&error))?))
 }
 
 /// Show a recording
@@ -106,18 +178,22 @@ pub(crate) async fn list(
     params(("id" = String, Path, description = "The room's id"), ("recordingId" = String, Path, description = "The recording's id")), responses(
     Guarded,
     (status = 200, description = "Who, when, which files, and what is missing in them", body = Manifest),
+    (status = 500, description = "It cannot be read", body = Document, content_type = "application/problem+json"),
     (status = 404, description = "The room has no such recording", body = Document, content_type = "application/problem+json"),
 ))]
 pub(crate) async fn show(
     State(hub): State<Hub>,
     Segments((room, recording)): Segments<(String, String)>,
 ) -> Result<Json<Manifest>, Problem> {
-    Ok(Json(find(&hub, room, recording).await?.2))
+    let (folder, name) = find(&hub, room, recording).await?;
+    Ok(Json(
+        blocking(move || Manifest::load(&folder.open(&name)?)).await.map_err(|error| unreadable(&error))?,
+    ))
 }
 
 /// Delete a recording
 ///
-/// With all its files, for good.
+/// With all its files, for good; in the store too, where it is in one, a moment later.
 #[utoipa::path(delete, path = "/api/rooms/{id}/recordings/{recordingId}", tag = "Recordings",
     params(("id" = String, Path, description = "The room's id"), ("recordingId" = String, Path, description = "The recording's id")), responses(
     Guarded,
@@ -130,13 +206,38 @@ pub(crate) async fn delete(
     State(hub): State<Hub>,
     Segments((room, recording)): Segments<(String, String)>,
 ) -> Result<StatusCode, Problem> {
-    let (folder, name, manifest) = find(&hub, room, recording).await?;
-    if manifest.state != manifest::State::Complete {
-        let text = "this recording is not complete yet; end it first, then wait a moment";
-        return Err(Problem::new(StatusCode::CONFLICT, "recording-not-complete", text));
+    let goes_on = hub.call({
+        let recording = recording.clone();
+        move |state, _| state.is_recording(&recording)
+    });
+    let goes_on = goes_on.await.ok_or_else(Problem::stopping)?;
+    let (folder, name) = find(&hub, room, recording).await?;
+    let has_store =
+        hub.call(|state, _| state.config().recording.as_ref().is_some_and(|one| one.has_store)).await;
+    let keep = has_store.ok_or_else(Problem::stopping)?.then(kept_on_removal);
+    let removed = blocking(move || {
+        if goes_on || is_being_completed(&folder, &name) {
+            return Ok(false);
+        }
+        folder.remove(&name, keep.as_ref()).map(|()| true)
+    });
+    if removed.await.map_err(|error| unreadable(&error))? {
+        return Ok(StatusCode::NO_CONTENT);
     }
-    blocking(move || folder.remove(&name)).await.map_err(|error| unreadable(&error))?;
-    Ok(StatusCode::NO_CONTENT)
+    let text = "this recording is not complete yet; end it first, then wait a moment";
+    Err(Problem::new(StatusCode::CONFLICT, "recording-not-complete", text))
+}
+
+/// A recording whose manifest cannot be read, or was not touched for a while, is left as it is: it may go.
+fn is_being_completed(folder: &Folder, name: &Name) -> bool {
+    let touched = || {
+        let recording = folder.open(name)?;
+        let is_open = Manifest::load(&recording)?.state == manifest::State::Recording;
+        let file = Name::new(manifest::FILE).ok_or(io::ErrorKind::InvalidInput)?;
+        let age = recording.read(&file)?.metadata()?.modified()?.elapsed().unwrap_or_default();
+        io::Result::Ok(is_open && age < COMPLETING)
+    };
+    touched().unwrap_or(false)
 }
 
 /// Fetch a file of a recording
@@ -147,33 +248,44 @@ pub(crate) async fn delete(
     params(("id" = String, Path, description = "The room's id"), ("recordingId" = String, Path, description = "The recording's id"), ("name" = String, Path, description = "The file's name"), ("access_token" = Option<String>, Query, description = "A room's token or an API key, where there is none in a header")), responses(
     Guarded, Ranged,
     (status = 404, description = "The room has no such recording, or that has no such file", body = Document, content_type = "application/problem+json"),
+    (status = 410, description = "The file is in the store, and on this server no longer", body = Document, content_type = "application/problem+json"),
+    (status = 500, description = "The recording cannot be read", body = Document, content_type = "application/problem+json"),
 ))]
 pub(crate) async fn fetch(
     State(hub): State<Hub>,
     Segments((room, recording, file)): Segments<(String, String, String)>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let (folder, name, manifest) = find(&hub, room, recording).await?;
+    let (folder, name) = find(&hub, room, recording).await?;
+    let of = (folder.clone(), name.clone());
+    let manifest = blocking(move || Manifest::load(&of.0.open(&of.1)?)).await;
+    let manifest = manifest.map_err(|error| unreadable(&error))?;
     let known = manifest.files.into_iter().find(|known| known.name == file).ok_or_else(no_file)?;
+    if known.upload.as_ref().is_some_and(|upload| !upload.is_local) {
+        let text = "this file is in the store that recordings go to, and on this server no longer";
+        return Err(Problem::new(StatusCode::GONE, "file-in-store", text));
+    }
     let of = Name::new(&known.name).ok_or_else(no_file)?;
     let opened = blocking(move || folder.open(&name)?.read(&of)).await.map_err(|_| no_file())?;
     serve(opened, &known.name, known.sha256.as_deref(), &headers).await
 }
 
-/// The folder of all recordings, the recording's name in it, and what it consists of.
-async fn find(hub: &Hub, room: String, recording: String) -> Result<(Folder, Name, Manifest), Problem> {
+/// The folder of all recordings, and the recording's name in it.
+async fn find(hub: &Hub, room: String, recording: String) -> Result<(Folder, Name), Problem> {
     let missing = || {
         let text = "the room has no such recording; GET /api/rooms/{id}/recordings lists those it has";
         Problem::new(StatusCode::NOT_FOUND, "recording-not-found", text)
     };
     let folder = folder(hub).await?.ok_or_else(missing)?;
     let name = Name::new(&recording).ok_or_else(missing)?;
+    let shelf = hub.shelf();
     let found = blocking(move || {
-        let manifest = Manifest::load(&folder.open(&name)?)?;
-        Ok((folder, name, manifest))
+        folder.open(&name)?;
+        let own = shelf.room_of(&folder, &name)?;
+        Ok((folder, name, own))
     });
-    let found = found.await.map_err(|_| missing())?;
-    if found.2.room.id == room { Ok(found) } else { Err(missing()) }
+    let (folder, name, own) = found.await.map_err(|_| missing())?;
+    if *own == *room { Ok((folder, name)) } else { Err(missing()) }
 }
 
 async fn folder(hub: &Hub) -> Result<Option<Folder>, Problem> {
@@ -195,6 +307,26 @@ fn unreadable(error: &io::Error) -> Problem {
 fn no_file() -> Problem {
     let text = "the recording has no such file; its files stand in it";
     Problem::new(StatusCode::NOT_FOUND, "file-not-found", text)
+}
+
+impl NewRecording {
+    /// What is asked for; `None` where nothing is.
+    fn segments(&self) -> Result<Cut, Problem> {
+        let within = |what: &str, value: Option<u64>, least: u64, most: u64| match value {
+            Some(value) if !(least..=most).contains(&value) => {
+                let text = format!("{what} is {value}; allowed is {least} to {most}");
+                Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "bad-body", text))
+            }
+            value => Ok(value),
+        };
+        let seconds =
+            within("segmentSeconds", self.segment_seconds, LEAST_SEGMENT_SECONDS, MOST_SEGMENT_SECONDS)?;
+        let megabytes = within("segmentMegabytes", self.segment_megabytes, 1, MOST_SEGMENT_MEGABYTES)?;
+        Ok(Cut {
+            lasting: seconds.map(Duration::from_secs),
+            bytes: megabytes.map(|megabytes| megabytes << 20),
+        })
+    }
 }
 
 impl From<RecordingRefusal> for Problem {

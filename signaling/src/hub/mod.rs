@@ -13,6 +13,7 @@ use crate::clock::Clock;
 use crate::link::{MediaLink, Word};
 use crate::protocol::{ClientMessage, ServerMessage};
 use crate::settings::{Settings, TraceSettings};
+use crate::shelf::Shelf;
 use crate::state::{Origin, Output, SocketId, State};
 use crate::store::Store;
 use crate::traces::{SpanTally, Traces};
@@ -81,6 +82,7 @@ pub(crate) struct Hub {
     is_over: watch::Receiver<bool>,
     access: Arc<watch::Sender<Arc<AccessSettings>>>,
     traces: Option<Arc<Traces>>,
+    shelf: Arc<Shelf>,
 }
 
 impl Hub {
@@ -115,9 +117,15 @@ impl Hub {
             is_over,
             access: Arc::new(access),
             traces,
+            shelf: Arc::default(),
         };
         tokio::spawn(webhooks::deliver(hub.clone(), letters));
         hub
+    }
+
+    /// Which recordings are whose.
+    pub(crate) fn shelf(&self) -> Arc<Shelf> {
+        Arc::clone(&self.shelf)
     }
 
     /// Who may do what, for those who must know before they ask the task.

@@ -19,6 +19,7 @@ use family::Family;
 use prometheus::TextEncoder;
 use tokio::net::TcpListener;
 use volley::control::channel::CounterView;
+use volley_recorder::desk::StoreFigures;
 use workers::Page;
 
 pub(crate) use prometheus::TEXT_FORMAT;
@@ -48,6 +49,7 @@ pub(crate) struct Census {
     pub(crate) memory: ServerMemory,
     /// Rooms that are recorded, those of them that cannot be written now, and their bytes.
     pub(crate) recordings: (usize, usize, u64),
+    pub(crate) recording_store: StoreFigures,
 }
 
 /// Everything, in Prometheus' text format.

@@ -21,6 +21,7 @@ pub(super) fn families(census: &Census) -> Vec<Family> {
     let sum = census.joins.connect_time.as_secs_f64();
     let letters = census.webhooks;
     let (recordings, failing, recorded) = census.recordings;
+    let store = &census.recording_store;
     vec![
         joins,
         connects.with_buckets(&[], bounds, &census.joins.connected, sum),
@@ -44,6 +45,26 @@ pub(super) fn families(census: &Census) -> Vec<Family> {
             .with(&[], failing as f64),
         Family::gauge("volley_recordings_bytes", "What was written so far of the recordings that go on.")
             .with(&[], recorded as f64),
+        Family::gauge(
+            "volley_recordings_waiting_bytes",
+            "What was recorded and is to go into the store, and is not there yet.",
+        )
+        .with(&[], store.waiting_bytes as f64),
+        Family::counter(
+            "volley_recordings_uploaded_bytes_total",
+            "What the store has taken since the recorder began.",
+        )
+        .with(&[], store.uploaded_bytes as f64),
+        Family::counter(
+            "volley_recordings_upload_failures_total",
+            "Attempts to bring something of a recording into the store that failed since the recorder began.",
+        )
+        .with(&[], store.failures as f64),
+        Family::gauge(
+            "volley_recordings_upload_failing",
+            "1 while something that the store did not take waits to be tried again, else 0.",
+        )
+        .with(&[], f64::from(u8::from(store.failing.is_some()))),
         Family::gauge("volley_webhooks_waiting", "Webhooks that have not arrived yet.")
             .with(&[], letters.waiting as f64),
         Family::counter("volley_webhooks_delivered_total", "Webhooks that arrived.")

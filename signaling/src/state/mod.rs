@@ -65,6 +65,7 @@ use std::ops::Deref;
 use std::time::Duration;
 use volley::base::{ParticipantId, Time, TrackId, TransportId};
 use volley::control::types::Fingerprint;
+use volley_recorder::desk::StoreFigures;
 
 /// A participant without a socket and without live media is taken out after this long: a reload or
 /// a change of network takes a page a few seconds, and nobody wants to look at a ghost.
@@ -113,6 +114,8 @@ pub struct State {
     arrivals: Arrivals,
     /// By the worker's number.
     loads: Vec<WorkerLoad>,
+    /// As the recorder told last.
+    recording_store: StoreFigures,
     /// What all of it takes.
     memory: ServerMemory,
     /// When everybody was told goodbye.
@@ -218,6 +221,7 @@ impl State {
             spans: Default::default(),
             memory: self.memory,
             recordings: self.recording_figures(),
+            recording_store: self.store_figures(),
         }
     }
 

@@ -13,7 +13,10 @@ use std::collections::{BTreeSet, HashMap};
 use utoipa::ToSchema;
 use volley::base::{ParticipantId, TrackId};
 use volley::control::Command;
-use volley_recorder::desk::{FromRecorder, Person, Progress, Published, Source, ToRecorder};
+use volley_recorder::desk::{
+    FromRecorder, Person, Progress, Published, Source, StoreFigures, ToRecorder, UploadProgress,
+};
+use volley_recorder::settings::Segments;
 
 /// A recording that goes on.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -21,6 +24,9 @@ pub(crate) struct RoomRecording {
     /// Also the name of its folder: made here, of digits.
     pub id: String,
     pub started_unix_ms: u64,
+    /// How its files are cut.
+    #[serde(default)]
+    pub segments: Segments,
     /// As the recorder told last.
     #[serde(skip)]
     pub progress: Progress,
@@ -53,6 +59,9 @@ pub struct RecordingView {
     /// What keeps it from being written now; it goes on when that is over.
     #[schema(required)]
     pub failure: Option<String>,
+    /// How far it is on its way into the store; `null` where there is none.
+    #[schema(required)]
+    pub upload: Option<UploadProgress>,
 }
 
 /// Why nothing was begun or ended.
@@ -75,9 +84,19 @@ pub enum RecordingRefusal {
 impl State {
     /// Records a room from now on.
     pub fn start_recording(&mut self, key: &str) -> Result<RecordingView, RecordingRefusal> {
-        if self.config.recording.is_none() {
-            return Err(RecordingRefusal::Off);
-        }
+        self.start_recording_in(key, Segments::default())
+    }
+
+    /// Records a room from now on, in files that are cut as `asked`, and where that says nothing as
+    /// configured.
+    pub fn start_recording_in(
+        &mut self,
+        key: &str,
+        asked: Segments,
+    ) -> Result<RecordingView, RecordingRefusal> {
+        let usual = self.config.recording.as_ref().ok_or(RecordingRefusal::Off)?.segments;
+        let segments =
+            Segments { lasting: asked.lasting.or(usual.lasting), bytes: asked.bytes.or(usual.bytes) };
         let number = self.ids.take();
         let room = self.rooms.get_mut(key).ok_or(RecordingRefusal::NoRoom)?;
         if room.recording.is_some() {
@@ -88,6 +107,7 @@ impl State {
         room.recording = Some(RoomRecording {
             id: id.clone(),
             started_unix_ms,
+            segments,
             progress: Progress::default(),
             told: HashMap::new(),
             taped: BTreeSet::new(),
@@ -115,7 +135,8 @@ impl State {
     pub fn recording_of(&self, key: &str) -> Result<RecordingView, RecordingRefusal> {
         let room = self.rooms.get(key).ok_or(RecordingRefusal::NoRoom)?;
         let recording = room.recording.as_ref().ok_or(RecordingRefusal::NotRecording)?;
-        let Progress { bytes, seconds, files, dropped_packets, failure, .. } = recording.progress.clone();
+        let Progress { bytes, seconds, files, dropped_packets, failure, upload, .. } =
+            recording.progress.clone();
         let (recording_id, started_at) = (recording.id.clone(), recording.started_unix_ms);
         let room_id = key.to_owned();
         Ok(RecordingView {
@@ -127,6 +148,7 @@ impl State {
             seconds,
             dropped_packets,
             failure,
+            upload,
         })
     }
 
@@ -161,12 +183,25 @@ impl State {
             FromRecorder::Status(progress) => self.note_progress(progress),
             FromRecorder::Ended { room_id, room_name, progress, .. } => {
                 tracing::info!(room = room_id, recording = progress.recording_id, "a recording is complete");
-                if self.config.webhooks.is_some() {
-                    let mut happening = Happening::now(What::RecordingReady, &room_id, &room_name);
-                    happening.recording = Some(RecordingTold::from(progress));
-                    self.dirty.happenings.push(happening);
-                }
+                self.recording_became(What::RecordingReady, (&room_id, &room_name), progress);
             }
+            FromRecorder::Uploaded { room_id, room_name, progress } => {
+                self.recording_became(What::RecordingUploaded, (&room_id, &room_name), progress);
+            }
+            FromRecorder::Store(figures) => self.recording_store = figures,
+        }
+    }
+
+    /// How all goes that is on its way into the store.
+    pub(crate) fn store_figures(&self) -> StoreFigures {
+        self.recording_store.clone()
+    }
+
+    fn recording_became(&mut self, what: What, (id, name): (&str, &str), progress: Progress) {
+        if self.config.webhooks.is_some() {
+            let mut happening = Happening::now(what, id, name);
+            happening.recording = Some(RecordingTold::from(progress));
+            self.dirty.happenings.push(happening);
         }
     }
 
@@ -325,6 +360,7 @@ impl State {
             room_name: room.name.clone(),
             e2ee: room.e2ee,
             started_at: recording.started_unix_ms,
+            segments: recording.segments,
         })
     }
 

@@ -13,6 +13,7 @@ use serde::de::DeserializeOwned;
 use std::collections::HashMap;
 use volley::base::Time;
 use volley::control::Command;
+use volley_recorder::desk::StoreFigures;
 
 /// The layout of the JSON in records. Fields that a later version adds have defaults, so it rises
 /// only when something changes its meaning.
@@ -57,6 +58,7 @@ impl State {
             outbox: Outbox::of(all(records, WEBHOOK)),
             arrivals: Arrivals::default(),
             loads: vec![WorkerLoad::default(); config.candidates.len().max(1)],
+            recording_store: StoreFigures::default(),
             memory: Default::default(),
             goodbye_at: None,
             is_over: false,

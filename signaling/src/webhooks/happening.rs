@@ -4,7 +4,7 @@ use crate::access::unix_now_ms;
 use crate::protocol::TrackView;
 use crate::state::RecordingView;
 use serde::Serialize;
-use volley_recorder::desk::Progress;
+use volley_recorder::desk::{Progress, UploadProgress};
 
 /// What happened.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
@@ -22,6 +22,8 @@ pub(crate) enum What {
     RecordingStopped,
     /// All its files are complete.
     RecordingReady,
+    /// It is in the store, its manifest too.
+    RecordingUploaded,
     /// It cannot be written now.
     RecordingFailed,
 }
@@ -53,19 +55,22 @@ pub(crate) struct RecordingTold {
     dropped_packets: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     failure: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    upload: Option<UploadProgress>,
 }
 
 impl From<Progress> for RecordingTold {
     fn from(progress: Progress) -> RecordingTold {
-        let Progress { recording_id, bytes, seconds, files, dropped_packets, failure } = progress;
-        RecordingTold { recording_id, files, bytes, seconds, dropped_packets, failure }
+        let Progress { recording_id, bytes, seconds, files, dropped_packets, failure, upload } = progress;
+        RecordingTold { recording_id, files, bytes, seconds, dropped_packets, failure, upload }
     }
 }
 
 impl From<RecordingView> for RecordingTold {
     fn from(view: RecordingView) -> RecordingTold {
-        let RecordingView { recording_id, files, bytes, seconds, dropped_packets, failure, .. } = view;
-        RecordingTold { recording_id, files, bytes, seconds, dropped_packets, failure }
+        let RecordingView { recording_id, files, bytes, seconds, dropped_packets, failure, upload, .. } =
+            view;
+        RecordingTold { recording_id, files, bytes, seconds, dropped_packets, failure, upload }
     }
 }
 

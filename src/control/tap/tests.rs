@@ -51,6 +51,38 @@ fn what_finds_no_room_is_dropped_and_told_with_what_comes_next() {
 }
 
 #[test]
+fn what_is_told_of_a_track_waits_for_room_and_is_told_before_what_comes_later() {
+    let fd = TapFd::create().unwrap();
+    let mut writer = TapWriter::attach(&fd).unwrap();
+    let mut reader = TapReader::attach(&fd).unwrap();
+    while writer.offer(&packet(1), &[1]) {}
+    let restarted = Tapped::Restarted { track: TrackId(7), layer: 2 };
+    let muted = |muted| Tapped::Muted { track: TrackId(7), muted };
+    let ended = Tapped::Ended { track: TrackId(8) };
+    for value in [restarted, muted(true), muted(false), restarted, ended] {
+        assert!(writer.offer(&value, &[]), "{value:?} is not lost");
+    }
+    assert!(!writer.offer(&packet(2), &[1]), "packets are");
+    all(&mut reader);
+    assert!(writer.settle() && writer.offer(&packet(3), &[1]));
+    let told: Vec<Tapped> = all(&mut reader).into_iter().map(|(value, _)| value).collect();
+    assert_eq!(told, [Tapped::Lost { values: 2 }, muted(false), restarted, ended, packet(3)]);
+}
+
+#[test]
+fn a_worker_that_comes_back_to_a_full_tap_says_so_when_there_is_room() {
+    let fd = TapFd::create().unwrap();
+    let mut writer = TapWriter::attach(&fd).unwrap();
+    let mut reader = TapReader::attach(&fd).unwrap();
+    while writer.offer(&packet(1), &[1]) {}
+    drop(writer);
+    let mut writer = TapWriter::attach(&fd).unwrap();
+    all(&mut reader);
+    assert!(writer.settle());
+    assert_eq!(all(&mut reader), [(Tapped::Began, 0)]);
+}
+
+#[test]
 fn a_recorder_that_comes_back_goes_on_and_a_worker_that_comes_back_says_so() {
     let fd = TapFd::create().unwrap();
     let mut writer = TapWriter::attach(&fd).unwrap();

@@ -80,14 +80,14 @@ function Row({ recording }: { recording: Recording }) {
     <li>
       <div class="recording-head">
         <h3>{when}</h3>
-        {state === "complete" && (
+        {state !== "recording" && (
           <button type="button" class="quiet square" aria-label={t("record.delete", { when })} title={t("record.delete", { when })} onClick={() => ask(true)}>
             <Icon name="delete" />
           </button>
         )}
       </div>
       <p class="dim">
-        {state === "complete" && endedAt !== null ? `${lengthOf(endedAt - startedAt)} · ${sizeOf(bytes, spoken())}` : t(tape.isRunning ? "record.goes-on" : "record.closing")}
+        {state !== "recording" && endedAt !== null ? `${lengthOf(endedAt - startedAt)} · ${sizeOf(bytes, spoken())}` : t(tape.isRunning ? "record.goes-on" : "record.closing")}
         {names.length > 0 && ` · ${[...new Set(names)].join(", ")}`}
       </p>
       {isAsking && (
@@ -97,7 +97,7 @@ function Row({ recording }: { recording: Recording }) {
           <button type="button" class="danger" onClick={() => void tape.remove(recordingId)}>{t("record.delete-do")}</button>
         </div>
       )}
-      {state === "complete" && <Files recording={recording} />}
+      {state !== "recording" && <Files recording={recording} />}
     </li>
   );
 }

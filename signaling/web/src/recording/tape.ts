@@ -93,7 +93,7 @@ export class Tape extends Changes {
   look(): () => void {
     void this.#fetch();
     const again = () => {
-      if (this.all?.some(({ state }) => state !== "complete")) void this.#fetch();
+      if (this.all?.some(({ state }) => state === "recording")) void this.#fetch();
       this.#looking = setTimeout(again, LOOK_EVERY_MS);
     };
     this.#looking = setTimeout(again, LOOK_EVERY_MS);

@@ -1,0 +1,307 @@
+//! Recordings that reach a store which fails in every way, is away, and is met again after a restart.
+
+mod double;
+
+use super::*;
+use crate::manifest::{File, Room, Shows, State, VERSION};
+use double::{Double, Fault};
+use std::path::PathBuf;
+use std::time::Instant;
+
+/// Three parts.
+const LONG: usize = 12 << 20;
+
+/// A machine on which everything takes long needs no more.
+const WITHIN: Duration = Duration::from_secs(120);
+
+struct Bench {
+    root: tempfile::TempDir,
+    double: Double,
+    store: Store,
+    manifest: Manifest,
+    keeps_local: bool,
+}
+
+fn name() -> Name {
+    Name::new("rec-1").unwrap()
+}
+
+/// Bytes that differ from place to place.
+fn content(length: usize) -> Vec<u8> {
+    (0..length as u32)
+        .flat_map(|number| number.wrapping_mul(2_654_435_761).to_le_bytes())
+        .take(length)
+        .collect()
+}
+
+fn file(name: &str, bytes: usize) -> File {
+    File {
+        name: name.to_owned(),
+        participant_id: "41".to_owned(),
+        shows: Shows::Camera,
+        offset_ms: 0,
+        duration_ms: 1_000,
+        bytes: bytes as u64,
+        sha256: None,
+        is_finished: false,
+        video: None,
+        audio: None,
+        continues: false,
+        failure: None,
+        upload: None,
+        gaps: vec![],
+        gaps_left_out: 0,
+    }
+}
+
+impl Bench {
+    fn new(keeps_local: bool) -> Bench {
+        let (root, double) = (tempfile::tempdir().unwrap(), Double::start());
+        let store = start(&root, &double, keeps_local);
+        let manifest = Manifest {
+            version: VERSION,
+            recording_id: "rec-1".to_owned(),
+            room: Room { id: "room".to_owned(), name: "Room".to_owned(), e2ee: false },
+            started_at: 0,
+            started_on_clock: 0,
+            ended_at: None,
+            state: State::Recording,
+            interrupted: false,
+            participants: vec![],
+            participants_left_out: 0,
+            files: vec![],
+            files_left_out: 0,
+            upload: None,
+            dropped_packets: 0,
+            failures: vec![],
+        };
+        Bench { root, double, store, manifest, keeps_local }
+    }
+
+    fn folder(&self) -> Folder {
+        Folder::new(self.root.path())
+    }
+
+    fn path(&self, file: &str) -> PathBuf {
+        self.root.path().join("rec-1").join(file)
+    }
+
+    /// A file of which so much is known.
+    fn write(&mut self, name_of: &str, content: &[u8], known: usize) {
+        self.folder().make(&name()).unwrap();
+        std::fs::write(self.path(name_of), content).unwrap();
+        self.manifest.files.retain(|file| file.name != name_of);
+        self.manifest.files.push(file(name_of, known));
+        self.save();
+        self.store.saw(&name(), &self.manifest);
+    }
+
+    fn save(&self) {
+        self.manifest.save(&self.folder().open(&name()).unwrap()).unwrap();
+    }
+
+    fn close(&mut self) {
+        self.manifest.state = State::Complete;
+        for file in &mut self.manifest.files {
+            file.is_finished = true;
+        }
+        self.save();
+        self.store.closed(&name(), &self.manifest);
+    }
+
+    fn restart(&mut self) {
+        self.store.end();
+        self.store = start(&self.root, &self.double, self.keeps_local);
+    }
+
+    fn until(&self, what: &str, is_so: impl Fn(&Bench) -> bool) {
+        let began = Instant::now();
+        while !is_so(self) {
+            assert!(began.elapsed() < WITHIN, "{what}: {:?}", self.store.figures());
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    fn until_uploaded(&self) -> Manifest {
+        let is_said = |bench: &Bench| matches!(bench.store.next_said(), Some(FromRecorder::Uploaded { room_id, .. }) if room_id == "room");
+        self.until("it is in the store", is_said);
+        Manifest::load(&self.folder().open(&name()).unwrap()).unwrap()
+    }
+
+    fn has_object(&self, name_of: &str, content: &[u8]) {
+        let inside = self.double.inside();
+        let (found, _) = &inside.objects[&format!("calls/rec-1/{name_of}")];
+        assert!(
+            *found == content,
+            "{name_of} has {} bytes and not the {} that it should",
+            found.len(),
+            content.len()
+        );
+    }
+}
+
+fn start(root: &tempfile::TempDir, double: &Double, keeps_local: bool) -> Store {
+    let settings = StoreSettings {
+        endpoint: Some(format!("http://{}", double.address)),
+        region: "us-east-1".to_owned(),
+        bucket: "bucket".to_owned(),
+        is_path_style: true,
+        prefix: "calls/".to_owned(),
+        cache_control: "public".to_owned(),
+        keeps_local,
+        spool_bytes: LONG as u64,
+    };
+    let credentials = Credentials::of(|name| name.starts_with("AWS_").then(|| "secret".to_owned()));
+    Store::start_with(Folder::new(root.path()), settings, credentials).unwrap()
+}
+
+#[test]
+fn a_file_goes_up_while_it_grows_and_is_whole_with_its_manifest_when_all_is_over() {
+    let mut bench = Bench::new(true);
+    let mut long = content(LONG);
+    bench.write("41-camera-1.webm", &long, LONG);
+    bench.until("a part is there before the end", |bench| bench.double.inside().parts_taken == 1);
+    bench.until("that is told", |bench| bench.store.progress(&name()).state == UploadState::Uploading);
+    // Its end fills in its beginning, and adds an index.
+    long[..100].fill(7);
+    long.extend([9; 1_000]);
+    bench.write("42-camera-1.mkv", b"short", 5);
+    bench.write("41-camera-1.webm", &long, long.len());
+    bench.close();
+    let manifest = bench.until_uploaded();
+    bench.has_object("41-camera-1.webm", &long);
+    bench.has_object("42-camera-1.mkv", b"short");
+    let done = |file: &File| {
+        file.upload.as_ref().is_some_and(|upload| upload.state == UploadState::Done && upload.is_local)
+    };
+    assert!(manifest.upload == Some(UploadState::Done) && manifest.files.iter().all(done));
+    let inside = bench.double.inside();
+    assert!(inside.uploads.is_empty());
+    let header = |file: &str, name: &str| inside.objects[&format!("calls/rec-1/{file}")].1[name].clone();
+    assert_eq!(header("41-camera-1.webm", "content-type"), "video/webm");
+    assert_eq!(header("42-camera-1.mkv", "content-type"), "video/x-matroska");
+    assert_eq!(header("41-camera-1.webm", "cache-control"), "public");
+    assert_eq!(header("manifest.json", "cache-control"), "no-cache");
+    let stored: Manifest = serde_json::from_slice(&inside.objects["calls/rec-1/manifest.json"].0).unwrap();
+    assert_eq!((stored.upload, stored.files.len()), (Some(UploadState::Done), 2));
+}
+
+#[test]
+fn whatever_fails_is_done_again_and_leaves_nothing_behind() {
+    let mut bench = Bench::new(true);
+    let faults = [Fault::AnswerLost, Fault::Unavailable, Fault::Reset];
+    bench.double.inside().faults.extend(faults.iter().cycle().take(7));
+    let long = content(LONG);
+    bench.write("41-camera-1.webm", &long, LONG);
+    bench.close();
+    bench.until_uploaded();
+    bench.has_object("41-camera-1.webm", &long);
+    assert!(bench.double.inside().uploads.is_empty(), "no parts are left");
+    assert!(bench.store.figures().failures >= 3);
+}
+
+#[test]
+fn an_answer_to_the_last_request_that_is_lost_is_no_harm() {
+    let mut bench = Bench::new(true);
+    let long = content(LONG);
+    bench.write("41-camera-1.webm", &long, LONG);
+    bench.until("a part is there", |bench| bench.double.inside().parts_taken == 1);
+    bench.close();
+    bench.until("all parts are there", |bench| bench.double.inside().parts_taken == 3);
+    bench.double.inside().faults.push_back(Fault::AnswerLost);
+    bench.until_uploaded();
+    bench.has_object("41-camera-1.webm", &long);
+}
+
+#[test]
+fn after_a_restart_it_goes_on_where_it_was() {
+    let mut bench = Bench::new(true);
+    let long = content(LONG);
+    bench.write("41-camera-1.webm", &long, LONG);
+    bench.until("a part is noted", |bench| {
+        std::fs::read_to_string(bench.path("upload.log")).is_ok_and(|log| log.contains("\"number\":2"))
+    });
+    bench.double.inside().is_away = true;
+    bench.restart();
+    bench.close();
+    bench.until("it fails", |bench| bench.store.figures().failing.is_some());
+    bench.double.inside().is_away = false;
+    bench.until_uploaded();
+    bench.has_object("41-camera-1.webm", &long);
+    assert_eq!(bench.double.inside().parts_taken, 3, "the second part goes up once");
+    bench.until("nothing fails", |bench| bench.store.figures().failing.is_none());
+}
+
+#[test]
+fn a_part_that_is_not_what_the_file_holds_after_a_restart_goes_up_again() {
+    let mut bench = Bench::new(true);
+    let mut long = content(LONG);
+    bench.write("41-camera-1.webm", &long, LONG);
+    bench.until("a part is noted", |bench| {
+        std::fs::read_to_string(bench.path("upload.log")).is_ok_and(|log| log.contains("\"number\":2"))
+    });
+    bench.double.inside().is_away = true;
+    bench.store.end();
+    // Power was lost, and with it what had not reached the disk.
+    long.truncate(9 << 20);
+    long[6 << 20..].fill(1);
+    bench.restart();
+    bench.write("41-camera-1.webm", &long, long.len());
+    bench.close();
+    bench.double.inside().is_away = false;
+    bench.until_uploaded();
+    bench.has_object("41-camera-1.webm", &long);
+}
+
+#[test]
+fn what_is_in_the_store_leaves_this_machine_when_it_is_not_to_stay_and_the_spool_is_bounded() {
+    let mut bench = Bench::new(false);
+    bench.double.inside().is_away = true;
+    let long = content(LONG);
+    bench.write("41-camera-1.webm", &long, LONG);
+    bench.until("the spool is full", |bench| bench.store.refusal().is_some());
+    bench.double.inside().is_away = false;
+    bench.manifest.files[0].is_finished = true;
+    bench.store.saw(&name(), &bench.manifest);
+    bench.until("the file is gone", |bench| !bench.path("41-camera-1.webm").exists());
+    bench.until("there is room again", |bench| bench.store.refusal().is_none());
+    let mut marked = bench.manifest.clone();
+    bench.store.mark(&name(), &mut marked);
+    assert_eq!(marked.files[0].sha256.as_ref().map(String::len), Some(64));
+    bench.close();
+    let manifest = bench.until_uploaded();
+    assert!(manifest.files[0].upload.as_ref().is_some_and(|upload| !upload.is_local));
+    bench.has_object("41-camera-1.webm", &long);
+}
+
+#[test]
+fn a_recording_that_is_deleted_leaves_the_store_too_whatever_was_under_way() {
+    let mut bench = Bench::new(true);
+    bench.write("41-camera-1.webm", &content(LONG), LONG);
+    bench.write("42-camera-1.webm", b"short", 5);
+    bench.manifest.files[1].is_finished = true;
+    bench.save();
+    bench.store.saw(&name(), &bench.manifest);
+    bench.until("one is there, and a part of the other", |bench| {
+        let inside = bench.double.inside();
+        inside.objects.len() == 1 && inside.parts_taken == 1
+    });
+    bench.folder().remove(&name(), Some(&kept_on_removal())).unwrap();
+    bench.until("nothing is left", |bench| {
+        let inside = bench.double.inside();
+        inside.objects.is_empty() && inside.uploads.is_empty() && bench.folder().removed().unwrap().is_empty()
+    });
+    assert_eq!(std::fs::read_dir(bench.root.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn an_upload_that_nobody_noted_is_given_up_at_the_next_start() {
+    let mut bench = Bench::new(true);
+    bench.double.inside().faults.push_back(Fault::AnswerLost);
+    bench.write("41-camera-1.webm", &content(LONG), LONG);
+    bench.until("it has begun", |bench| bench.double.inside().uploads.len() == 1);
+    bench.restart();
+    bench.close();
+    bench.until_uploaded();
+    assert!(bench.double.inside().uploads.is_empty());
+}

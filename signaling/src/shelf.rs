@@ -1,0 +1,95 @@
+//! Which recordings are whose: read once from each one's heading, which never changes, so that a list costs
+//! a look into the folder and the manifests that it shows, whatever else was ever recorded.
+
+use std::collections::{HashMap, HashSet};
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+use volley_recorder::folder::{Folder, Name};
+use volley_recorder::manifest::Heading;
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(crate) struct Shelf {
+    rooms: Mutex<HashMap<Name, Arc<str>>>,
+}
+
+/// A part of the recordings of a room.
+#[derive(PartialEq, Eq, Debug)]
+pub(crate) struct Part {
+    /// The newest first.
+    pub(crate) names: Vec<Name>,
+    /// Whether there are older ones.
+    pub(crate) has_more: bool,
+}
+
+impl Shelf {
+    /// The room of a recording.
+    pub(crate) fn room_of(&self, folder: &Folder, name: &Name) -> io::Result<Arc<str>> {
+        if let Some(room) = self.rooms().get(name) {
+            return Ok(Arc::clone(room));
+        }
+        let room: Arc<str> = Heading::load(&folder.open(name)?)?.room.id.into();
+        self.rooms().insert(name.clone(), Arc::clone(&room));
+        Ok(room)
+    }
+
+    /// At most `limit` of a room's, of those that are older than `before`. What has no heading yet, or none
+    /// that can be read, is left out.
+    pub(crate) fn part(
+        &self,
+        folder: &Folder,
+        room: &str,
+        before: Option<&Name>,
+        limit: usize,
+    ) -> io::Result<Part> {
+        let mut names = folder.list()?;
+        // What was deleted is not remembered.
+        let there: HashSet<&Name> = names.iter().collect();
+        self.rooms().retain(|name, _| there.contains(name));
+        names.retain(|name| before.is_none_or(|before| name < before));
+        let is_theirs = |name: &Name| self.room_of(folder, name).is_ok_and(|own| *own == *room);
+        let mut names: Vec<Name> = names.into_iter().rev().filter(is_theirs).take(limit + 1).collect();
+        let has_more = names.len() > limit;
+        names.truncate(limit);
+        Ok(Part { names, has_more })
+    }
+
+    fn rooms(&self) -> std::sync::MutexGuard<'_, HashMap<Name, Arc<str>>> {
+        self.rooms.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use volley_recorder::manifest::Room;
+
+    fn name(name: &str) -> Name {
+        Name::new(name).unwrap()
+    }
+
+    #[test]
+    fn the_recordings_of_a_room_are_told_in_parts_the_newest_first() {
+        let root = std::env::temp_dir().join(format!("volley-shelf-{}", std::process::id()));
+        let folder = Folder::new(&root);
+        for (number, room) in [(1, "a"), (2, "b"), (3, "a"), (4, "a")] {
+            let heading = Heading {
+                room: Room { id: room.to_owned(), name: room.to_owned(), e2ee: false },
+                started_at: number,
+            };
+            heading.save(&folder.make(&name(&number.to_string())).unwrap()).unwrap();
+        }
+        folder.make(&name("5")).unwrap();
+        let shelf = Shelf::default();
+        let of = |room, before: Option<&str>, limit| {
+            shelf.part(&folder, room, before.map(name).as_ref(), limit).unwrap()
+        };
+        assert_eq!(of("a", None, 2), Part { names: vec![name("4"), name("3")], has_more: true });
+        assert_eq!(of("a", Some("3"), 2), Part { names: vec![name("1")], has_more: false });
+        assert_eq!(of("b", None, 9), Part { names: vec![name("2")], has_more: false });
+        folder.remove(&name("4"), None).unwrap();
+        assert_eq!(of("a", None, 1), Part { names: vec![name("3")], has_more: true });
+        assert_eq!(shelf.rooms().len(), 3, "what is gone is forgotten");
+        std::fs::remove_dir_all(&root).unwrap();
+    }
+}
