@@ -232,6 +232,22 @@ fn on_a_thin_path_who_is_pinned_is_seen_best() {
 }
 
 #[test]
+fn who_is_not_wanted_is_not_sent_and_comes_back_when_they_are() {
+    let mut scenario = layered_call_of(3);
+    scenario.people.iter_mut().for_each(|plan| plan.pairs = 2);
+    let want = |who, wanted| Action::Want { who, of: 2, wanted };
+    scenario.actions.extend([(ms(1_500), want(0, false)), (ms(1_500), want(1, false))]);
+    scenario.end = ms(9_500);
+    let verdict = judge(scenario.clone());
+    assert_eq!(verdict.seats.values().flatten().count(), 8, "two see one, and the third sees both");
+    assert_eq!(verdict.paused[&2], [true; 3], "nobody wants the picture, so it is not even sent");
+    scenario.actions.push((ms(7_500), want(0, true)));
+    let verdict = judge(scenario);
+    assert_eq!(verdict.seats.values().flatten().count(), 10);
+    assert!(!verdict.paused[&2][2], "and sent again as soon as somebody does");
+}
+
+#[test]
 fn a_path_too_thin_for_any_picture_still_carries_sound() {
     let mut scenario = layered_call_of(2);
     let budget = |bits_per_second| Action::Budget { who: 1, bits_per_second };

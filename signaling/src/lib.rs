@@ -41,4 +41,5 @@ mod traces;
 pub mod webhooks;
 
 pub use metrics::MetricsPort;
+pub use outward::shown_url;
 pub use serve::{MediaPort, Ports, Updates, run, serve};

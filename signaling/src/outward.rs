@@ -50,6 +50,19 @@ where
     Ok(Response::from_parts(head, body.to_bytes()))
 }
 
+/// A URL for people and logs: without a name and password, or a query, in which there may be more secrets.
+pub fn shown_url(url: &str) -> String {
+    let end = url.find(['?', '#']).unwrap_or(url.len());
+    let (shown, rest) = url.split_at(end);
+    let (scheme, after) = shown.split_once("://").unwrap_or(("", shown));
+    let path = after.find('/').unwrap_or(after.len());
+    let (authority, path) = after.split_at(path);
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    let hidden = if host.len() == authority.len() { "" } else { "…@" };
+    let scheme = if scheme.is_empty() { String::new() } else { format!("{scheme}://") };
+    format!("{scheme}{hidden}{host}{path}{}", if rest.is_empty() { "" } else { "?…" })
+}
+
 /// The library's own words are "client error (Connect)"; the cause stands behind.
 pub(crate) fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
@@ -59,4 +72,20 @@ pub(crate) fn chain(error: &dyn Error) -> String {
         next = cause.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_opens_a_collector_is_not_shown() {
+        let shown = |url| shown_url(url);
+        assert_eq!(shown("https://volley:s3cret@otel.example:4318/v1"), "https://…@otel.example:4318/v1");
+        assert_eq!(shown("https://key@with@ats@otel.example"), "https://…@otel.example");
+        assert_eq!(shown("https://otel.example/v1?key=s3cret#x"), "https://otel.example/v1?…");
+        assert_eq!(shown("https://otel.example/a@b"), "https://otel.example/a@b");
+        assert_eq!(shown("http://[2001:db8::1]:4318"), "http://[2001:db8::1]:4318");
+        assert_eq!((shown(""), shown("volley:s3cret@host")), (String::new(), String::from("…@host")));
+    }
 }

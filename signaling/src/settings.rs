@@ -5,6 +5,7 @@
 
 use crate::access::{AccessSettings, turn_credentials};
 use crate::acme::AcmeSettings;
+use crate::outward::shown_url;
 use crate::protocol::IceServerView;
 use crate::tls::TlsIdentity;
 use crate::webhooks::WebhookSettings;
@@ -78,10 +79,17 @@ pub struct Limits {
 }
 
 /// Where traces go.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TraceSettings {
     /// What OTLP calls the base URL: `/v1/traces` is put behind it.
     pub endpoint: String,
+}
+
+/// Without what opens it.
+impl fmt::Debug for TraceSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TraceSettings").field("endpoint", &shown_url(&self.endpoint)).finish()
+    }
 }
 
 /// What is recorded, and where to.

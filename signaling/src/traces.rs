@@ -88,7 +88,7 @@ impl Traces {
         let provider =
             SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(resource()).build();
         let tracer = provider.tracer("volley");
-        tracing::info!(endpoint, "joins are traced");
+        tracing::info!(endpoint = outward::shown_url(&endpoint), "joins are traced");
         Ok(Traces { provider, tracer, counts })
     }
 

@@ -2,10 +2,11 @@
 
 mod common;
 
-use common::{Lab, Page, fixture};
+use common::{Lab, Page, config, fixture};
 use serde_json::json;
 use volley_signaling::protocol::{MediaPath, RoomMode, ServerMessage, SignalKind};
 use volley_signaling::state::Selection;
+use volley_signaling::store::MemoryStore;
 
 #[test]
 fn two_talk_directly_and_a_third_brings_all_to_the_server_until_they_leave() {
@@ -23,6 +24,43 @@ fn two_talk_directly_and_a_third_brings_all_to_the_server_until_they_leave() {
     lab.say(three.page.socket, json!({"type":"leave"}));
     assert_eq!(changes(&mut lab, &one.page), [MediaPath::Mesh]);
     assert_eq!(changes(&mut lab, &two.page), [MediaPath::Mesh]);
+}
+
+#[test]
+fn six_talk_directly_and_a_seventh_brings_all_to_the_server_until_one_of_them_leaves() {
+    let mut config = config();
+    config.settings.max_participants = 8;
+    let mut lab = Lab::after(MemoryStore::default(), config);
+    let room = room(&mut lab, RoomMode::Mesh);
+    let six: Vec<Page> = (1..=6)
+        .map(|socket| {
+            let entered = enter(&mut lab, socket, &room, Some("mesh"));
+            let alone = socket == 1;
+            assert_eq!(entered.path, if alone { MediaPath::Sfu } else { MediaPath::Mesh });
+            entered.page
+        })
+        .collect();
+    six.iter().for_each(|page| drop(lab.heard(page.socket)));
+    for one in &six {
+        for other in six.iter().filter(|other| other.id != one.id) {
+            let ask = json!({"type":"signal","participantId":other.id,"kind":"ask"});
+            lab.say(one.socket, ask);
+        }
+    }
+    for page in &six {
+        let asked = lab.heard(page.socket);
+        let is_ask = |message: &ServerMessage| matches!(message, ServerMessage::Signal { .. });
+        assert_eq!((asked.len(), asked.iter().all(is_ask)), (5, true), "{asked:?}");
+    }
+    let seventh = enter(&mut lab, 7, &room, Some("mesh"));
+    assert_eq!(seventh.path, MediaPath::Sfu, "they are let in, and all of them go by the server");
+    for page in &six {
+        assert_eq!(changes(&mut lab, page), [MediaPath::Sfu]);
+    }
+    lab.say(six[3].socket, json!({"type":"leave"}));
+    for page in [&six[0], &six[5], &seventh.page] {
+        assert_eq!(changes(&mut lab, page), [MediaPath::Mesh]);
+    }
 }
 
 #[test]

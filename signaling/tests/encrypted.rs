@@ -82,10 +82,46 @@ fn the_epoch_outlives_the_process_and_is_learnt_from_who_comes_back_when_it_was_
 fn epochs_end_where_the_names_of_keys_have_no_room_for_more() {
     let mut lab = Lab::new();
     let one = enter(&mut lab, 1, "secret", Some(u32::MAX));
-    assert_eq!(one.epoch, 4095);
-    let two = enter(&mut lab, 2, "secret", Some(0)).page;
-    lab.say(two.socket, json!({"type":"leave"}));
+    assert_eq!(one.epoch, 2048, "whoever comes first leaves as many to those who come later");
+    let mut last = 2048;
+    for socket in 2.. {
+        // Each of them takes as many as they are given, and all the time there is.
+        lab.pass(16 * 1_280_000);
+        let two = enter(&mut lab, socket, "secret", Some(u32::MAX));
+        lab.say(two.page.socket, json!({"type":"leave"}));
+        let Some(&now) = epochs(&mut lab, &one.page).last() else { break };
+        last = now;
+    }
+    assert_eq!(last, 4095);
+}
+
+#[test]
+fn one_person_who_comes_and_goes_turns_keys_on_no_faster_than_epochs_can_bear() {
+    let mut lab = Lab::new();
+    let one = enter(&mut lab, 1, "secret", Some(0));
+    for socket in 2..200 {
+        let two = enter(&mut lab, socket, "secret", Some(u32::MAX));
+        lab.say(two.page.socket, json!({"type":"leave"}));
+    }
+    assert_eq!(epochs(&mut lab, &one.page).last(), Some(&32));
+    lab.pass(9_000);
     assert_eq!(epochs(&mut lab, &one.page), Vec::<u32>::new());
+    lab.pass(1_500);
+    assert_eq!(epochs(&mut lab, &one.page), [33], "all who left since then turn them on together");
+    lab.pass(60_000);
+    assert_eq!(epochs(&mut lab, &one.page), Vec::<u32>::new(), "once");
+}
+
+#[test]
+fn who_leaves_nobody_behind_turns_nothing_on() {
+    let mut lab = Lab::new();
+    let room = lab.state.create_room("Made", None, lab.now).unwrap().id;
+    assert!(lab.state.encrypt_room(&room));
+    for socket in 1..5 {
+        let one = enter(&mut lab, socket, &room, Some(0));
+        assert_eq!(one.epoch, 0);
+        lab.say(one.page.socket, json!({"type":"leave"}));
+    }
 }
 
 #[test]

@@ -59,6 +59,36 @@ fn whoever_came_back_has_new_ones_already() {
 }
 
 #[test]
+fn people_in_calls_are_told_of_other_servers_as_soon_as_they_are_configured() {
+    let mut lab = lab(Some("north"));
+    let page = lab.join(1, "room", "one");
+    lab.pass(200);
+    let mut settings = lab.state.config().settings.clone();
+    settings.max_rooms += 1;
+    lab.state.reconfigure(settings.clone());
+    lab.turn();
+    assert_eq!(renewals(&mut lab, page.socket).len(), 0, "nothing about relays has changed");
+
+    settings.ice_servers[0].urls = vec![String::from("turn:turn2.example.org")];
+    lab.state.reconfigure(settings.clone());
+    lab.turn();
+    let told = renewals(&mut lab, page.socket);
+    assert!(
+        matches!(&told[..], [servers] if servers[0].urls == ["turn:turn2.example.org"]
+            && servers[0].credential.is_some()),
+        "{told:?}"
+    );
+    lab.pass(200);
+    lab.pass(2_900_000);
+    assert_eq!(renewals(&mut lab, page.socket).len(), 0, "the new ones are as good for long");
+
+    settings.ice_servers.clear();
+    lab.state.reconfigure(settings);
+    lab.turn();
+    assert_eq!(renewals(&mut lab, page.socket), [vec![]], "and none are none");
+}
+
+#[test]
 fn what_is_configured_for_everybody_never_ends() {
     let mut lab = lab(None);
     let page = lab.join(1, "room", "one");

@@ -6,7 +6,7 @@
 use super::types::{
     CodecParameters, Correction, DtlsRole, Encoding, ExtensionIds, Fingerprint, IceCredentials, Kind,
     LinkStats, MAX_CODECS, MAX_ENCODINGS, Mid, Reason, Restraint, RoomLimits, RoomLoad, Source, TrackStats,
-    TransportState,
+    TransportState, Wish,
 };
 use crate::base::id::{ParticipantId, RoomId, SlotId, Ssrc, StreamId, TrackId, TransportId, WorkerId};
 use arrayvec::{ArrayString, ArrayVec};
@@ -50,6 +50,8 @@ pub enum Command {
     BindSlot { slot: SlotId, track: Option<TrackId> },
     /// Shows `target` to `viewer` before anybody else (`None`: nobody in particular).
     Pin { viewer: ParticipantId, target: Option<ParticipantId> },
+    /// What a viewer wants to be shown, word by word. As long as nothing was said, everybody is wanted.
+    Want(Box<Want>),
     /// A seat needs no more lines than `max_height`, whatever it shows; 0: nothing is to be seen of it.
     Limit { slot: SlotId, max_height: Option<u16> },
     /// Asks for one [`Event::TrackStats`] per track of the room, one [`Event::LinkStats`] per transport, an
@@ -132,6 +134,18 @@ pub struct OpenSlot {
     pub codecs: ArrayVec<CodecParameters, MAX_CODECS>,
     /// The header extensions its owner takes.
     pub extensions: ExtensionIds,
+}
+
+/// So many words in one command: each command gives out the viewer's seats anew.
+pub const MAX_WISHES_AT_ONCE: usize = 32;
+
+/// See [`Command::Want`].
+#[derive(Clone, PartialEq, Debug)]
+pub struct Want {
+    /// Whose wishes.
+    pub viewer: ParticipantId,
+    /// In the order in which they were said.
+    pub wishes: ArrayVec<Wish, MAX_WISHES_AT_ONCE>,
 }
 
 /// Sixteenths of the pictures that a worker forwards when it has no more to do than it can.

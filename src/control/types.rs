@@ -1,6 +1,6 @@
 //! The values commands and events are made of. All of them are plain data of bounded size.
 
-use crate::base::id::{PayloadType, Ssrc};
+use crate::base::id::{ParticipantId, PayloadType, Ssrc, TrackId};
 use arrayvec::{ArrayString, ArrayVec};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -206,6 +206,17 @@ pub enum Source {
     Screen,
     /// The sound that goes with a shared screen.
     ScreenAudio,
+}
+
+/// A word on what a viewer wants to be shown: of a track, else of a participant, else of everybody.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Wish {
+    /// All that they publish.
+    pub participant: Option<ParticipantId>,
+    /// This one alone.
+    pub track: Option<TrackId>,
+    /// `None` takes back what was said. A word on everybody replaces all that was said before.
+    pub wanted: Option<bool>,
 }
 
 /// The SRTP protection profile in use (RFC 5764 §4.1.2, RFC 7714 §14.2).

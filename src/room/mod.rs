@@ -1,10 +1,12 @@
 //! Who may receive what. Sees no packets, no addresses and no clock.
 
 pub mod seats;
+pub mod wishes;
 
 use crate::base::{ParticipantId, RoomId, SlotId, StreamId, TrackId, WorkerId};
-use crate::control::types::{Kind, Source};
+use crate::control::types::{Kind, Source, Wish};
 use seats::Seats;
+use wishes::{MAX_WISHES, Wishes};
 
 /// Tracks of one participant that play in step: at most one of each kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,7 +60,33 @@ struct Member {
     /// The worker they are on, when it is another one.
     home: Option<WorkerId>,
     seats: Seats,
+    wishes: Wishes,
     hidden: bool,
+}
+
+impl Member {
+    fn new(participant: ParticipantId, home: Option<WorkerId>) -> Member {
+        Member { participant, home, seats: Seats::default(), wishes: Wishes::default(), hidden: false }
+    }
+
+    /// Places what others publish, most worth seeing first, as far as it is wanted.
+    fn place(&mut self, streams: &[Stream], hidden: &[ParticipantId], changed: &mut impl FnMut(Change)) {
+        let Member { participant, seats, wishes, .. } = self;
+        let others =
+            |stream: &&Stream| stream.participant != *participant && !hidden.contains(&stream.participant);
+        if wishes.are_for_everybody() {
+            return seats.place(streams.iter().filter(others), changed);
+        }
+        let wanted = streams.iter().filter(others).filter_map(|stream| wishes.wanted_of(stream));
+        let wanted: Vec<Stream> = wanted.collect();
+        seats.place(wanted.iter(), changed);
+    }
+
+    /// Whether a stream of somebody else's is wanted and has no seat, though there are seats.
+    fn lacks(&self, stream: &Stream) -> bool {
+        let wanted = self.wishes.wanted_of(stream).filter(|_| self.participant != stream.participant);
+        wanted.is_some_and(|wanted| self.seats.lacks(&wanted))
+    }
 }
 
 /// One room: its people, what they publish, and who sees what of it.
@@ -99,10 +127,19 @@ impl Room {
         self.streams.iter().filter(from_there).flat_map(|stream| [stream.audio, stream.video]).flatten()
     }
 
-    /// The seats in which those on this worker might be shown a picture of this participant's.
-    pub fn seats_for_pictures_of(&self, participant: ParticipantId) -> impl Iterator<Item = SlotId> {
+    /// The seats in which those on this worker might be shown this picture of this participant's.
+    pub fn seats_for_picture(
+        &self,
+        participant: ParticipantId,
+        picture: TrackId,
+    ) -> impl Iterator<Item = SlotId> {
+        let stream = self.streams.iter().find(move |stream| stream.video == Some(picture));
+        let is_wanted = move |member: &&Member| {
+            let wanted = stream.map(|stream| member.wishes.wanted_of(stream));
+            wanted.is_none_or(|wanted| wanted.is_some_and(|stream| stream.video.is_some()))
+        };
         let others = self.members.iter().filter(move |member| member.participant != participant);
-        others.flat_map(|member| member.seats.for_pictures())
+        others.filter(is_wanted).flat_map(|member| member.seats.for_pictures())
     }
 
     /// The other workers on which there are people of it.
@@ -126,14 +163,13 @@ impl Room {
 
     /// Lets a participant in.
     pub fn join(&mut self, participant: ParticipantId) {
-        self.members.push(Member { participant, home: None, seats: Seats::default(), hidden: false });
+        self.members.push(Member::new(participant, None));
     }
 
     /// Somebody came in on another worker. Nothing changes when that was known.
     pub fn join_there(&mut self, participant: ParticipantId, home: WorkerId) {
         if !self.members.iter().any(|member| member.participant == participant) {
-            let (home, seats) = (Some(home), Seats::default());
-            self.members.push(Member { participant, home, seats, hidden: false });
+            self.members.push(Member::new(participant, Some(home)));
         }
     }
 
@@ -210,16 +246,32 @@ impl Room {
             known.spoke = self.turns;
         }
         let mut speaking = self.streams.iter().filter(|stream| stream.speaks);
-        speaking.any(|stream| {
-            self.members
-                .iter()
-                .any(|member| member.participant != stream.participant && member.seats.lacks(stream))
-        })
+        speaking.any(|stream| self.members.iter().any(|member| member.lacks(stream)))
     }
 
     /// Whoever began to speak later than the owner of this picture has more; 0: the owner never did.
     pub fn spoke(&self, picture: TrackId) -> u32 {
         self.streams.iter().find(|stream| stream.video == Some(picture)).map_or(0, |stream| stream.spoke)
+    }
+
+    /// Notes what a viewer wants to be shown. False: they are not here, or have said too much.
+    #[must_use]
+    pub fn note_wish(&mut self, viewer: ParticipantId, wish: &Wish) -> bool {
+        let people: Vec<_> = self.members.iter().map(|member| member.participant).collect();
+        let Some(member) = self.members.iter_mut().find(|member| member.participant == viewer) else {
+            return false;
+        };
+        if member.wishes.count() >= MAX_WISHES {
+            let published =
+                |track| self.streams.iter().any(|stream| [stream.audio, stream.video].contains(&Some(track)));
+            member.wishes.retain(|participant| people.contains(&participant), published);
+        }
+        let is_of_all = wish.participant.is_none() && wish.track.is_none();
+        let fits = is_of_all || wish.wanted.is_none() || member.wishes.count() < MAX_WISHES;
+        if fits {
+            member.wishes.note(wish);
+        }
+        fits
     }
 
     /// Takes a track out of its stream.
@@ -264,112 +316,31 @@ impl Room {
 
     /// Places everyone's streams on everyone else's seats; tells of each seat that changed.
     pub fn reseat(&mut self, mut changed: impl FnMut(Change)) {
+        let (streams, hidden) = (self.streams_by_rank(), self.hidden());
+        for member in &mut self.members {
+            member.place(&streams, &hidden, &mut changed);
+        }
+    }
+
+    /// The same for the seats of one viewer.
+    pub fn reseat_one(&mut self, viewer: ParticipantId, mut changed: impl FnMut(Change)) {
+        let (streams, hidden) = (self.streams_by_rank(), self.hidden());
+        if let Some(member) = self.members.iter_mut().find(|member| member.participant == viewer) {
+            member.place(&streams, &hidden, &mut changed);
+        }
+    }
+
+    fn streams_by_rank(&self) -> Vec<Stream> {
         let mut streams = self.streams.clone();
         streams.sort_by_key(Stream::rank);
-        let people = self.members.iter();
-        let hidden: Vec<_> = people.filter(|member| member.hidden).map(|member| member.participant).collect();
-        for member in &mut self.members {
-            let others = |stream: &&Stream| {
-                stream.participant != member.participant && !hidden.contains(&stream.participant)
-            };
-            member.seats.place(streams.iter().filter(others), &mut changed);
-        }
+        streams
+    }
+
+    fn hidden(&self) -> Vec<ParticipantId> {
+        let hidden = self.members.iter().filter(|member| member.hidden);
+        hidden.map(|member| member.participant).collect()
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn publish_pair(room: &mut Room, who: u64) {
-        let stream = (ParticipantId(who), StreamId(0));
-        room.publish(stream, (Kind::Audio, Source::Microphone), TrackId(who * 10));
-        room.publish(stream, (Kind::Video, Source::Camera), TrackId(who * 10 + 1));
-    }
-
-    fn changes(room: &mut Room) -> Vec<(u64, Option<u64>)> {
-        let mut changes = Vec::new();
-        room.reseat(|change| changes.push((change.slot.0, change.track.map(|track| track.0))));
-        changes
-    }
-
-    #[test]
-    fn two_people_see_and_hear_each_other_and_not_themselves() {
-        let mut room = Room::new(RoomId(1));
-        for who in [1, 2] {
-            room.join(ParticipantId(who));
-            let seats = room.seats_mut(ParticipantId(who)).expect("just joined");
-            seats.open(SlotId(who * 100), StreamId(0), Kind::Audio);
-            seats.open(SlotId(who * 100 + 1), StreamId(0), Kind::Video);
-            publish_pair(&mut room, who);
-        }
-        assert_eq!(changes(&mut room), [(100, Some(20)), (101, Some(21)), (200, Some(10)), (201, Some(11))]);
-        assert_eq!(changes(&mut room), [], "nothing changes twice");
-        room.leave(ParticipantId(2));
-        assert_eq!(changes(&mut room), [(100, None), (101, None)]);
-    }
-
-    #[test]
-    fn who_is_silent_gives_the_seat_to_others_until_they_are_back() {
-        let mut room = Room::new(RoomId(1));
-        room.join(ParticipantId(1));
-        room.join(ParticipantId(2));
-        room.join(ParticipantId(3));
-        room.seats_mut(ParticipantId(1)).expect("just joined").open(SlotId(7), StreamId(0), Kind::Video);
-        publish_pair(&mut room, 2);
-        publish_pair(&mut room, 3);
-        assert_eq!(changes(&mut room), [(7, Some(21))]);
-        room.hide(ParticipantId(2), true);
-        assert_eq!(changes(&mut room), [(7, Some(31))]);
-        room.hide(ParticipantId(2), false);
-        assert_eq!(changes(&mut room), [], "who sits stays");
-        room.leave(ParticipantId(3));
-        assert_eq!(changes(&mut room), [(7, Some(21))]);
-    }
-
-    #[test]
-    fn who_speaks_is_seen_by_everybody_and_those_who_spoke_last_stay() {
-        let mut room = Room::new(RoomId(1));
-        (1..=6).for_each(|who| room.join(ParticipantId(who)));
-        let seats = room.seats_mut(ParticipantId(1)).expect("just joined");
-        for pair in 0..2 {
-            seats.open(SlotId(pair * 10), StreamId(pair), Kind::Audio);
-            seats.open(SlotId(pair * 10 + 1), StreamId(pair), Kind::Video);
-        }
-        (2..=6).for_each(|who| publish_pair(&mut room, who));
-        assert_eq!(changes(&mut room), [(0, Some(20)), (1, Some(21)), (10, Some(30)), (11, Some(31))]);
-        let stream = StreamId(0);
-        assert!(!room.speaks(ParticipantId(2), stream, true), "who is seen already moves nobody");
-        assert!(room.speaks(ParticipantId(5), stream, true));
-        assert_eq!(changes(&mut room), [(10, Some(50)), (11, Some(51))], "in place of who is silent");
-        assert!(room.speaks(ParticipantId(6), stream, true));
-        assert_eq!(changes(&mut room), [], "nobody who speaks is sent away");
-        assert!(room.speaks(ParticipantId(2), stream, false), "but as soon as one of them ends");
-        assert_eq!(changes(&mut room), [(0, Some(60)), (1, Some(61))]);
-        assert!(!room.speaks(ParticipantId(5), stream, false));
-        assert_eq!(changes(&mut room), [], "silence alone moves nobody");
-    }
-
-    #[test]
-    fn a_shared_screen_takes_the_seat_of_who_is_silent() {
-        let mut room = Room::new(RoomId(1));
-        (1..=3).for_each(|who| room.join(ParticipantId(who)));
-        room.seats_mut(ParticipantId(1)).expect("just joined").open(SlotId(1), StreamId(0), Kind::Video);
-        publish_pair(&mut room, 2);
-        assert_eq!(changes(&mut room), [(1, Some(21))]);
-        room.publish((ParticipantId(3), StreamId(9)), (Kind::Video, Source::Screen), TrackId(39));
-        assert_eq!(changes(&mut room), [(1, Some(39))]);
-        room.speaks(ParticipantId(2), StreamId(0), true);
-        assert_eq!(changes(&mut room), [], "nobody who speaks sends a screen away");
-    }
-
-    #[test]
-    fn a_stream_without_tracks_is_gone() {
-        let mut room = Room::new(RoomId(1));
-        publish_pair(&mut room, 3);
-        room.unpublish(TrackId(30));
-        assert_eq!(room.streams.len(), 1);
-        room.unpublish(TrackId(31));
-        assert!(room.streams.is_empty());
-    }
-}
+mod tests;

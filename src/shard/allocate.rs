@@ -283,7 +283,7 @@ impl Shard {
     fn may_be_shown(&self, key: u32) -> bool {
         let room = &self.rooms[self.room_of(key)];
         let lines = |slot| self.slot_keys.get(&slot).map(|&key| self.slots[key].max_height());
-        let mut seats = room.seats_for_pictures_of(self.tracks[key].participant);
+        let mut seats = room.seats_for_picture(self.tracks[key].participant, self.tracks[key].id);
         !room.workers().is_empty() || seats.any(|slot| lines(slot).is_some_and(|lines| lines != Some(0)))
     }
 

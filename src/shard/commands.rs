@@ -13,7 +13,7 @@ use crate::media::track::Track;
 use crate::room::Room;
 use crate::transport::Transport;
 
-type Outcome = Result<(), (u64, Reason)>;
+pub(super) type Outcome = Result<(), (u64, Reason)>;
 
 impl Shard {
     /// Carries out a command; one that cannot be is answered by [`Event::Refused`].
@@ -36,6 +36,7 @@ impl Shard {
             Command::CloseSlot { slot } => self.close_slot(slot, out),
             Command::BindSlot { slot, track } => self.bind_slot(slot, track, out),
             Command::Pin { viewer, target } => self.pin(viewer, target, out),
+            Command::Want(want) => self.want(&want, out),
             Command::Limit { slot, max_height } => self.limit(slot, max_height),
             Command::Record { track, most_bps } => self.record(track, most_bps),
             Command::LimitRooms { limits } => {
@@ -293,22 +294,6 @@ impl Shard {
             }
         }
         self.point(slot, track, out);
-        self.reseat(room, out);
-        Ok(())
-    }
-
-    fn pin(
-        &mut self,
-        viewer: ParticipantId,
-        target: Option<ParticipantId>,
-        out: &mut impl Outbox,
-    ) -> Outcome {
-        let viewing = self.participants.get(&viewer).ok_or((viewer.0, Reason::Unknown))?;
-        let room = viewing.room;
-        viewing.links.clone().into_iter().for_each(|link| self.unsettle_now(link));
-        if let Some(seats) = self.rooms[room].seats_mut(viewer) {
-            seats.pin(target);
-        }
         self.reseat(room, out);
         Ok(())
     }

@@ -35,6 +35,7 @@ mod ticks;
 mod train;
 mod voices;
 mod waiting;
+mod wishes;
 
 use crate::base::random::Random;
 use crate::base::slab::Slab;

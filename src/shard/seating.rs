@@ -2,16 +2,28 @@
 
 use super::Shard;
 use super::gather::Departure;
-use crate::base::{Outbox, SlotId, TrackId};
+use crate::base::{Outbox, ParticipantId, SlotId, TrackId};
 use crate::control::Event;
 use crate::control::types::Kind;
 use crate::media::choice::Choice;
+use crate::room::Change;
 
 impl Shard {
     /// Places everyone anew in the room with the key `room`.
     pub(super) fn reseat(&mut self, room: u32, out: &mut impl Outbox) {
         let mut changes = Vec::new();
         self.rooms[room].reseat(|change| changes.push(change));
+        self.move_seats(room, changes, out);
+    }
+
+    /// The same for the seats of one viewer.
+    pub(super) fn reseat_one(&mut self, room: u32, viewer: ParticipantId, out: &mut impl Outbox) {
+        let mut changes = Vec::new();
+        self.rooms[room].reseat_one(viewer, |change| changes.push(change));
+        self.move_seats(room, changes, out);
+    }
+
+    fn move_seats(&mut self, room: u32, changes: Vec<Change>, out: &mut impl Outbox) {
         for change in changes {
             self.point(change.slot, change.track, out);
         }

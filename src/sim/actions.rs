@@ -9,7 +9,8 @@ use super::scenario::Action;
 use super::world::{Happening, World};
 use crate::base::{Path, SocketIndex, Time};
 use crate::control::Command;
-use crate::control::types::{Kind, TransportState};
+use crate::control::message::Want;
+use crate::control::types::{Kind, TransportState, Wish};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -31,6 +32,7 @@ impl World {
             Action::Network { who, up, down } => self.change_network(who, *up, *down),
             Action::RestartIce(who) => self.restart_ice(now, who),
             Action::Pin { who, target } => self.pin(now, who, target),
+            Action::Want { who, of, wanted } => self.want(now, who, of, wanted),
             Action::Budget { who, bits_per_second } => self.assume_budget(now, who, bits_per_second),
             Action::Limit { who, max_height } => self.limit(now, who, max_height),
             Action::Fail { who, layer, failing } => {
@@ -151,6 +153,19 @@ impl World {
         let (Some(stay), Some(target)) = (self.stay(who), self.stay(target)) else { return };
         let (viewer, target) = (self.people[stay].participant, self.people[target].participant);
         self.command(now, self.people[stay].shard, Command::Pin { viewer, target: Some(target) });
+    }
+
+    fn want(&mut self, now: Time, who: usize, of: usize, wanted: bool) {
+        let (Some(stay), Some(of)) = (self.stay(who), self.stay(of)) else { return };
+        let (viewer, of) = (self.people[stay].participant, self.people[of].participant);
+        if wanted {
+            self.ledger.unwanted.remove(&(viewer, of));
+        } else {
+            self.ledger.unwanted.insert((viewer, of));
+        }
+        let said = Wish { participant: Some(of), track: None, wanted: Some(wanted) };
+        let want = Want { viewer, wishes: std::iter::once(said).collect() };
+        self.command(now, self.people[stay].shard, Command::Want(Box::new(want)));
     }
 
     /// Straight to the shard: rubbish needs no lossy link.

@@ -2,7 +2,7 @@
 
 use crate::base::{ParticipantId, RoomId, SlotId, StreamId, Time, TrackId, TransportId};
 use crate::control::types::{Codec, Kind, Restraint, TransportState};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A value over time.
 #[derive(Clone, Debug)]
@@ -96,6 +96,8 @@ pub struct Ledger {
     pub slots: BTreeMap<SlotId, SlotEntry>,
     /// Whose transport is which.
     pub owners: BTreeMap<TransportId, ParticipantId>,
+    /// Whom somebody does not want to be shown: who does not, and whom.
+    pub unwanted: BTreeSet<(ParticipantId, ParticipantId)>,
     /// Whether rooms span shards: then what is changed on one is known on others a moment later.
     pub is_spread: bool,
     /// What signaling was told of transports, in order.
@@ -130,13 +132,14 @@ impl Ledger {
         Some((track, self.tracks.get(&track)?))
     }
 
-    /// The streams others publish in the room of `viewer`.
+    /// The streams others publish in the room of `viewer`, who wants them.
     pub fn streams_for(&self, viewer: ParticipantId) -> Vec<(ParticipantId, StreamId)> {
         let room = self.rooms.get(&viewer);
         let others = self
             .tracks
             .values()
             .filter(|track| track.live && track.participant != viewer && Some(&track.room) == room);
+        let others = others.filter(|track| !self.unwanted.contains(&(viewer, track.participant)));
         let mut streams: Vec<_> = others.map(|track| (track.participant, track.stream)).collect();
         streams.sort_unstable();
         streams.dedup();

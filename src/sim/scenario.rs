@@ -103,6 +103,15 @@ pub enum Action {
         /// At whom.
         target: usize,
     },
+    /// Somebody wants to be shown somebody, or not.
+    Want {
+        /// Who says it.
+        who: usize,
+        /// Of whom.
+        of: usize,
+        /// Wanted or not.
+        wanted: bool,
+    },
     /// What somebody's path carries, in bits a second; `None`: there is no telling.
     Budget {
         /// Whose.

@@ -4,6 +4,7 @@ use super::kind::Kind;
 use super::{Config, Effect, Setting};
 use serde_json::Value;
 use std::fmt::Write as _;
+use volley_signaling::shown_url;
 
 impl Config {
     /// A line for each key: its value, where that came from, and what it does when that is nothing.
@@ -28,6 +29,7 @@ fn row(setting: &Setting) -> [String; 3] {
     let origin = format!("{}{effect}", setting.origin);
     let value = match (setting.key.kind, setting.value.as_array()) {
         (Kind::Secrets { .. }, Some(secrets)) if !secrets.is_empty() => format!("({} hidden)", secrets.len()),
+        (Kind::Url, _) => shown_url(&shown(&setting.value)),
         _ => shown(&setting.value),
     };
     [setting.key.path.to_owned(), value, origin]

@@ -19,6 +19,12 @@ export interface LinkHooks {
   onChange: () => void;
 }
 
+/**
+ * Candidates found within so long are told together: whoever comes to five others has dozens, each of which
+ * as a message would be more than a server takes at once.
+ */
+export const TOLD_TOGETHER_MS = 20;
+
 /** The m-lines, in their order. */
 const SOURCES: readonly TrackSource[] = ["microphone", "camera", "screen", "screen-audio"];
 
@@ -32,6 +38,9 @@ export class DirectLink {
   #lines: RTCRtpTransceiver[] = [];
   /** Candidates that came before the description they belong to. */
   #early: string[] = [];
+  /** Candidates of ours that are not told yet. */
+  #found: string[] = [];
+  #telling: ReturnType<typeof setTimeout> | null = null;
 
   constructor(
     iceServers: RTCIceServer[],
@@ -47,7 +56,7 @@ export class DirectLink {
     this.#boxes = boxes;
     this.#stopListening = publications.on("change", () => this.#sync());
     this.pc.onicecandidate = ({ candidate }) => {
-      if (candidate?.candidate) hooks.send({ kind: "candidate", data: candidate.candidate });
+      if (candidate?.candidate) this.#find(candidate.candidate);
     };
     this.pc.onconnectionstatechange = () => hooks.onChange();
   }
@@ -72,7 +81,10 @@ export class DirectLink {
   }
 
   async hear({ kind, data }: LinkSignal): Promise<void> {
-    if (kind === "candidate") return this.#candidate(data);
+    if (kind === "candidate") {
+      for (const candidate of data.split("\n")) await this.#candidate(candidate);
+      return;
+    }
     await this.pc.setRemoteDescription({ type: kind, sdp: data });
     if (kind === "offer") await this.#answer();
     this.#encryption?.learn(this.pc);
@@ -86,6 +98,7 @@ export class DirectLink {
 
   close(): void {
     this.#stopListening();
+    if (this.#telling !== null) clearTimeout(this.#telling);
     this.pc.onicecandidate = this.pc.onconnectionstatechange = null;
     this.pc.close();
   }
@@ -116,6 +129,14 @@ export class DirectLink {
   #tell(kind: "offer" | "answer"): void {
     const sdp = this.pc.localDescription?.sdp;
     if (sdp) this.#hooks.send({ kind, data: sdp });
+  }
+
+  #find(candidate: string): void {
+    this.#found.push(candidate);
+    this.#telling ??= setTimeout(() => {
+      this.#telling = null;
+      this.#hooks.send({ kind: "candidate", data: this.#found.splice(0).join("\n") });
+    }, TOLD_TOGETHER_MS);
   }
 
   /** Of one bundle, so it does not matter for which m-line it was found. */

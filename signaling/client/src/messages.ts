@@ -75,6 +75,22 @@ export type ClientMessage =
       /** Whom; null for nobody in particular. */
       participantId?: string | null;
     }
+  /** Be sent these again, who are not wanted now. With neither list: everybody is wanted again, which is how it begins, and the server gives your seats to those who spoke last. Of those you want it chooses in the same way. Answered by `subscriptions`. */
+  | {
+      type: "subscribe";
+      /** All that these people publish, now and later. */
+      participantIds?: string[] | null;
+      /** These tracks, whatever was said of their owners. */
+      trackIds?: string[] | null;
+    }
+  /** Be sent nothing of these. With neither list: of nobody, until `subscribe` names somebody. A direct way (`mesh`) is not held to it, so while somebody says this, all of their room goes through the server. Answered by `subscriptions`. */
+  | {
+      type: "unsubscribe";
+      /** All that these people publish, now and later. */
+      participantIds?: string[] | null;
+      /** These tracks, whatever was said of their owners. */
+      trackIds?: string[] | null;
+    }
   /** Say something to the room. */
   | {
       type: "chat";
@@ -282,7 +298,17 @@ export type ServerMessage =
       /** As wished. */
       trackId?: string | null;
     }
-  /** Fresh credentials, before those you have end: for `setConfiguration` of the page's RTCPeerConnection. What flows already goes on by itself. */
+  /** Whom you want to be sent: always all you have said, as far as it still means something. A track goes before its owner, and that before everybody else. */
+  | {
+      type: "subscriptions";
+      /** Whether whoever is not named here is wanted. */
+      everybodyElse: boolean;
+      /** By participant: whether what they publish is wanted. */
+      participants: Record<string, boolean>;
+      /** By track: whether it is wanted. */
+      tracks: Record<string, boolean>;
+    }
+  /** Other STUN and TURN servers than before, or fresh credentials before those you have end: for `setConfiguration` of the page's RTCPeerConnection. What flows already goes on by itself. */
   | {
       type: "ice-servers";
       /** All of them, as in `joined`. */

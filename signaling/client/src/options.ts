@@ -23,6 +23,14 @@ export interface RoomOptions {
   worker?: () => Worker;
 }
 
+/** Whom a subscription is about: without any of it, everybody. */
+export interface SubscriptionOf {
+  /** All that these people publish, now and later. */
+  participantIds?: Iterable<string>;
+  /** These tracks, whatever was said of their owners. */
+  trackIds?: Iterable<string>;
+}
+
 /** Which pictures a wish for a quality is about: without any of it, all. */
 export interface QualityOf {
   trackId?: string;

@@ -2,30 +2,32 @@
  * A call: one room of a Volley server, as one person. Joins and comes back by itself, publishes what
  * it is given, and says who is there, what arrives in which seat, and what goes wrong.
  */
+import { Arrivals } from "./arrivals.ts";
+import { Asking } from "./asking.ts";
 import type { SealCounters } from "./e2ee/messages.ts";
 import { type Privacy, RoomEncryption } from "./e2ee/room.ts";
 import { Emitter } from "./emitter.ts";
 import { RoomError } from "./errors.ts";
 import type { MediaState, RoomEvents } from "./events.ts";
 import { boxesFor, DEFAULT_PICTURES } from "./layers.ts";
-import { loudnessOf, Media } from "./media.ts";
+import { Media } from "./media.ts";
 import { Mesh } from "./mesh.ts";
 import type { FromServer, MediaPath, Quality, ServerMessage } from "./messages.ts";
 import { Moderation, type Selection } from "./moderation.ts";
-import type { QualityOf, RoomOptions } from "./options.ts";
+import type { QualityOf, RoomOptions, SubscriptionOf } from "./options.ts";
 import { type Participant, People, type Seat } from "./people.ts";
 import { type Input, Publications } from "./publications.ts";
 import { Recordings } from "./recordings.ts";
+import { Recovery } from "./recovery.ts";
 import { Rest } from "./rest.ts";
 import { type JoinWish, type Refusal, Signaling } from "./signaling.ts";
+import { Standing } from "./standing.ts";
 import { Wishes } from "./wishes.ts";
 
 /** After these the call is over for us. */
 const OVER = new Set(["room-closed", "removed", "resumed-elsewhere"]);
 /** These are mended elsewhere, or need no mending: a track that ended needs no mute. */
 const SILENT = new Set(["media-ended", "unknown-track"]);
-/** New media may be started this often; what fails at once should not fail a thousand times. */
-const RENEW_EVERY_MS = 5000;
 
 export class Room extends Emitter<RoomEvents> {
   /** The socket, for whoever wants to send or hear messages themselves. */
@@ -37,21 +39,15 @@ export class Room extends Emitter<RoomEvents> {
   #publications = new Publications();
   #media: Media;
   #mesh: Mesh;
+  #arrivals: Arrivals;
+  #recovery: Recovery;
+  #standing: Standing;
   #canBeDirect: boolean;
   #wishes: Wishes;
   #encryption: RoomEncryption;
   #token: string | undefined;
   #grants: readonly string[] = [];
-  #pinned: string | null = null;
-  #handRaised = false;
-  /** Seats of which `track` was told. */
-  #arrived = new Set<string>();
-  #mediaState: MediaState = "new";
-  #asking: { resolve: (joined: FromServer<"joined">) => void; reject: (error: RoomError) => void } | null = null;
-  /** Whether packets ever flowed in this call: else trying again by itself would not help. */
-  #everWell = false;
-  #renewedAt = -Infinity;
-  #renewal: ReturnType<typeof setTimeout> | undefined;
+  #asking = new Asking();
 
   constructor({ server, identity, keep, pictures, codec = null, mode = null, direct = true, open, worker }: RoomOptions = {}) {
     super();
@@ -70,9 +66,12 @@ export class Room extends Emitter<RoomEvents> {
       publications,
       boxes,
       people: () => this.participants,
-      viaServer: (id) => this.#viaServer(id),
+      viaServer: (id) => this.#arrivals.viaServer(id),
       encryption: () => encryption.engine,
     });
+    this.#arrivals = new Arrivals({ media: this.#media, mesh: this.#mesh, people: this.#people, encryption });
+    this.#recovery = new Recovery(() => this.#media.renew());
+    this.#standing = new Standing((message) => this.signaling.send(message));
     this.#wishes = new Wishes((slot, maxHeight) =>
       this.signaling.send({ type: "update-quality", quality: "auto", slot, maxHeight }),
     );
@@ -86,10 +85,7 @@ export class Room extends Emitter<RoomEvents> {
 
   /** What arrives, and from whom. */
   get seats(): readonly Seat[] {
-    const direct = this.#mesh.seats();
-    const others = new Set(direct.map(({ participantId }) => participantId));
-    const byServer = ({ participantId }: Seat) => participantId === null || !others.has(participantId);
-    return [...direct, ...this.#people.seats.filter(byServer)];
+    return this.#arrivals.seats;
   }
 
   /** How media goes in the room now. */
@@ -109,12 +105,12 @@ export class Room extends Emitter<RoomEvents> {
 
   /** Whether we ask to speak. */
   get handRaised(): boolean {
-    return this.#handRaised;
+    return this.#standing.handRaised;
   }
 
   /** How the packets fare. */
   get mediaState(): MediaState {
-    return this.#mediaState;
+    return this.#recovery.state;
   }
 
   /** Who the server says we are. */
@@ -146,20 +142,18 @@ export class Room extends Emitter<RoomEvents> {
    * let us in; a server that does not answer is asked again until {@link leave}. With a passphrase, which
    * everybody needs and the server never gets, the call is encrypted end to end.
    */
-  join({ passphrase = null, ...wish }: JoinWish & { passphrase?: string | null }): Promise<FromServer<"joined">> {
-    this.#giveUp();
+  async join({ passphrase = null, ...wish }: JoinWish & { passphrase?: string | null }): Promise<FromServer<"joined">> {
+    this.#asking.refuse("left", "the room was left before it was entered");
     this.#token = wish.token;
-    this.#everWell = false;
-    this.#enter("new");
-    return new Promise((resolve, reject) => {
-      this.#encryption.enter(wish.roomId, passphrase);
-      this.#asking = { resolve, reject };
-      this.signaling.join(this.#canBeDirect ? { mode: "mesh", ...wish } : wish);
-    });
+    this.#recovery.begin();
+    this.#encryption.enter(wish.roomId, passphrase);
+    const answer = this.#asking.ask();
+    this.signaling.join(this.#canBeDirect ? { mode: "mesh", ...wish } : wish);
+    return answer;
   }
 
   leave(): void {
-    clearTimeout(this.#renewal);
+    this.#recovery.close();
     this.signaling.leave();
     this.#mesh.close();
     this.#media.close();
@@ -167,11 +161,10 @@ export class Room extends Emitter<RoomEvents> {
     this.#people.clear();
     this.recordings.clear();
     this.#wishes.forget();
-    this.#arrived.clear();
-    this.#pinned = null;
+    this.#arrivals.clear();
+    this.#standing.clear();
     this.#encryption.close();
-    this.#handRaised = false;
-    this.#giveUp();
+    this.#asking.refuse("left", "the room was left before it was entered");
   }
 
   /** Opens an encrypted room with this passphrase, or uses another one from now on, which all others need too. */
@@ -181,10 +174,7 @@ export class Room extends Emitter<RoomEvents> {
 
   /** Whether what arrives in a seat cannot be opened: it was sealed with another passphrase, or not at all. */
   isLocked(seat: string): boolean {
-    if (this.privacy.locked) return true;
-    const direct = this.#mesh.receiverOf(seat);
-    if (direct === undefined) return this.#media.isLocked(seat);
-    return (direct && this.#encryption.engine?.isLocked(direct)) ?? false;
+    return this.#arrivals.isLocked(seat);
   }
 
   /** What became of encrypted frames; null: the room is not encrypted. */
@@ -213,20 +203,30 @@ export class Room extends Emitter<RoomEvents> {
 
   /** What arrives in a seat. */
   trackOf(seat: string): MediaStreamTrack | null {
-    const direct = this.#mesh.receiverOf(seat);
-    return direct === undefined ? this.#media.trackOf(seat) : (direct?.track ?? null);
+    return this.#arrivals.trackOf(seat);
   }
 
   /** How loud it is in a seat now, 0 to 1. */
   loudnessOf(seat: string): number {
-    const direct = this.#mesh.receiverOf(seat);
-    return direct === undefined ? this.#media.loudnessOf(seat) : loudnessOf(direct);
+    return this.#arrivals.loudnessOf(seat);
   }
 
   /** Shows somebody before others; null: nobody in particular. */
   pin(participantId: string | null): void {
-    this.#pinned = participantId;
-    this.signaling.send({ type: "pin", participantId });
+    this.#standing.pin(participantId);
+  }
+
+  /**
+   * Is sent these again, after {@link unsubscribe}; without any named, everybody, which is how it begins.
+   * The server chooses who is shown among those who are wanted. False: it cannot hear it now.
+   */
+  subscribe(to: SubscriptionOf = {}): boolean {
+    return this.#standing.subscribe("subscribe", to);
+  }
+
+  /** Is sent nothing of these; without any named, of nobody until {@link subscribe} names somebody. */
+  unsubscribe(from: SubscriptionOf = {}): boolean {
+    return this.#standing.subscribe("unsubscribe", from);
   }
 
   /** Says something to the room. False: the server cannot hear it now. */
@@ -236,10 +236,7 @@ export class Room extends Emitter<RoomEvents> {
 
   /** Asks to speak, or no longer; the others are told, now or as soon as they can be. */
   raiseHand(raised: boolean): void {
-    if (this.#handRaised === raised) return;
-    this.#handRaised = raised;
-    this.signaling.send({ type: "raise-hand", raised });
-    this.emit("change", undefined);
+    if (this.#standing.raiseHand(raised)) this.emit("change", undefined);
   }
 
   /** Makes room for so many pictures of others at once, where the server alone would ask for fewer. */
@@ -260,7 +257,7 @@ export class Room extends Emitter<RoomEvents> {
 
   /** How many lines of each seat's picture are shown now. May be told at every change of a window. */
   setLines(lines: ReadonlyMap<string, number>): void {
-    this.#wishes.want(new Map([...lines].filter(([seat]) => this.#mesh.receiverOf(seat) === undefined)));
+    this.#wishes.want(new Map([...lines].filter(([seat]) => !this.#arrivals.isDirect(seat))));
   }
 
   /** Mutes tracks of somebody else, or gives them back. Takes the grant `administer`. */
@@ -281,21 +278,17 @@ export class Room extends Emitter<RoomEvents> {
 
   /** Starts sound and picture over; for the room we stay who we are. */
   renew(): void {
-    clearTimeout(this.#renewal);
-    const pause = Math.max(0, this.#renewedAt + RENEW_EVERY_MS - performance.now());
-    this.#renewal = setTimeout(() => {
-      this.#renewedAt = performance.now();
-      this.#media.renew();
-    }, pause);
+    this.#recovery.renew();
   }
 
   #listen(): void {
     this.signaling.on("message", (message) => this.#hear(message));
     this.signaling.on("state", (state) => this.emit("state", state));
     this.signaling.on("refused", (refusal) => this.#end(refusal));
-    this.#media.on("well", () => this.#enter("well"));
-    this.#media.on("weak", () => this.#enter("weak"));
-    this.#media.on("lost", () => (this.#everWell ? this.renew() : this.#enter("failed")));
+    this.#recovery.on("state", (state) => this.emit("media", state));
+    this.#media.on("well", () => this.#recovery.enter("well"));
+    this.#media.on("weak", () => this.#recovery.enter("weak"));
+    this.#media.on("lost", () => this.#recovery.lost());
     this.#media.on("broken", () => this.renew());
     this.#media.on("renewed", () => this.#begun());
     this.#media.on("negotiated", () => this.#seated());
@@ -311,6 +304,7 @@ export class Room extends Emitter<RoomEvents> {
     this.#media.hear(message);
     const changed = this.#people.hear(message);
     this.#mesh.hear(message);
+    this.#standing.hear(message, this.participants);
     const recorded = this.recordings.hear(message);
     this.#retell(message);
     if (gone) this.emit("participant-left", gone);
@@ -347,10 +341,7 @@ export class Room extends Emitter<RoomEvents> {
 
   #entered(joined: FromServer<"joined">): void {
     this.#grants = joined.grants;
-    if (this.#handRaised) this.signaling.send({ type: "raise-hand", raised: true });
-    if (this.#pinned !== null && this.#people.all.has(this.#pinned)) this.pin(this.#pinned);
-    this.#asking?.resolve(joined);
-    this.#asking = null;
+    this.#asking.letIn(joined);
     this.emit("joined", joined);
   }
 
@@ -385,57 +376,33 @@ export class Room extends Emitter<RoomEvents> {
   }
 
   #end(refusal: Refusal): void {
-    this.#asking?.reject(new RoomError(refusal.code, refusal.message));
-    this.#asking = null;
+    this.#asking.refuse(refusal.code, refusal.message);
     this.leave();
     this.emit("ended", refusal);
-  }
-
-  #giveUp(): void {
-    this.#asking?.reject(new RoomError("left", "the room was left before it was entered"));
-    this.#asking = null;
-  }
-
-  #enter(state: MediaState): void {
-    this.#everWell ||= state === "well";
-    if (this.#mediaState === state) return;
-    this.#mediaState = state;
-    this.emit("media", state);
   }
 
   /** There is a new connection: nobody has a seat in it yet. */
   #begun(): void {
     this.#people.seats = [];
-    this.#arrived.clear();
+    this.#arrivals.clear();
     this.#wishes.forget();
-    this.#enter("new");
+    this.#recovery.enter("new");
     this.emit("renewed", undefined);
     this.emit("change", undefined);
   }
 
   /** Somebody is shown by another way than before. */
   #moved(): void {
-    for (const seat of [...this.#arrived]) if (this.#mesh.receiverOf(seat) === null) this.#arrived.delete(seat);
+    this.#arrivals.moved();
     this.#seated();
     this.emit("change", undefined);
-  }
-
-  async #viaServer(participantId: string): Promise<number> {
-    const seats = this.#people.seats.filter((seat) => seat.participantId === participantId && seat.source === "camera");
-    const counts = await Promise.all(seats.map(({ id }) => this.#media.picturesOf(id)));
-    return counts.reduce((sum, count) => sum + count, 0);
   }
 
   /** Seats were given away, or their m-lines have just become real. */
   #seated(): void {
     this.#hide();
     this.emit("seats", this.seats);
-    for (const seat of this.seats) {
-      const track = seat.participantId === null || this.#arrived.has(seat.id) ? null : this.trackOf(seat.id);
-      if (!track) continue;
-      this.#arrived.add(seat.id);
-      this.emit("track", { seat, track });
-    }
+    for (const news of this.#arrivals.news()) this.emit("track", news);
   }
 
   #rest(): Rest {

@@ -1,4 +1,5 @@
 import { beforeEach, expect, test, vi } from "vitest";
+import { TOLD_TOGETHER_MS } from "../src/direct.ts";
 import { boxesFor, DEFAULT_PICTURES } from "../src/layers.ts";
 import { Mesh } from "../src/mesh.ts";
 import type { ClientMessage, FromClient, FromServer, TrackView } from "../src/messages.ts";
@@ -106,6 +107,47 @@ test("a page that was loaded again asks for a new link", async () => {
   expect(said()).toEqual(["ask "]);
 });
 
+test("with five others there is a link to each, and the server rests when all of them look at it", async () => {
+  const others = ["1", "2", "3", "4", "5"];
+  const { mesh, carried, said, hears, people } = inRoom("6", ...others);
+  mesh.hear({ type: "mode-changed", mode: "mesh" });
+  expect(said()).toEqual(others.map(() => "ask "));
+  for (const other of others) await hears("offer", "offer", other);
+  expect(FakePeer.made.length).toBe(5);
+  for (const link of FakePeer.made) {
+    link.becomes("connected");
+    link.decoded = 1;
+  }
+  await pass(200);
+  expect(mesh.direct).toEqual(others);
+  for (const other of others.slice(1)) await hears("shown", "", other);
+  expect(carried(), "one does not see us directly yet").toBe(false);
+  await hears("shown", "", "1");
+  expect(carried()).toBe(true);
+
+  FakePeer.made[2]?.becomes("failed");
+  await settle();
+  expect([mesh.direct, carried()], "who has no way any more is served by the server, and with them we").toEqual([["1", "2", "4", "5"], false]);
+  people.hear({ type: "participant-left", participantId: "3" });
+  mesh.hear({ type: "participant-left", participantId: "3" });
+  await pass(200);
+  expect([mesh.direct, carried()]).toEqual([["1", "2", "4", "5"], true]);
+});
+
+test("candidates that are found together are told together", async () => {
+  const { said, hears } = inMesh("3", "7");
+  await hears("ask");
+  const peer = FakePeer.last as unknown as RTCPeerConnection;
+  for (const candidate of ["candidate:1", "candidate:2"]) {
+    peer.onicecandidate?.({ candidate: { candidate } } as RTCPeerConnectionIceEvent);
+  }
+  await pass(TOLD_TOGETHER_MS);
+  expect(said()).toEqual(["offer offer 1", "candidate candidate:1\ncandidate:2"]);
+  await hears("answer", "answer");
+  await hears("candidate", "candidate:3\ncandidate:4");
+  expect(FakePeer.last.candidates).toEqual(["candidate:3", "candidate:4"]);
+});
+
 test("what is switched on later goes out without negotiation", async () => {
   const { publications } = await connected();
   const picture = track("video");
@@ -113,10 +155,22 @@ test("what is switched on later goes out without negotiation", async () => {
   expect(FakePeer.last.transceivers[1]?.sent).toBe(picture);
 });
 
-function inRoom(own: string, other: string) {
+function inMesh(own: string, other: string) {
+  const started = inRoom(own, other);
+  started.mesh.hear({ type: "mode-changed", mode: "mesh" });
+  return started;
+}
+
+function inRoom(own: string, ...others: string[]) {
   const messages: ClientMessage[] = [];
   const people = new People();
-  const participants = [{ participantId: other, participantName: "Grace", hidden: false, handRaised: false, tracks: [CAMERA] }];
+  const participants = others.map((participantId) => ({
+    participantId,
+    participantName: "Grace",
+    hidden: false,
+    handRaised: false,
+    tracks: [CAMERA],
+  }));
   people.hear(joined({ participantId: own, participants }));
   const server = { pictures: 5 };
   const publications = new Publications();
@@ -133,8 +187,8 @@ function inRoom(own: string, other: string) {
     messages
       .filter((message): message is FromClient<"signal"> => message.type === "signal")
       .map(({ kind, data }) => `${kind} ${data}`);
-  const hears = async (kind: FromServer<"signal">["kind"], data = "") => {
-    mesh.hear({ type: "signal", participantId: other, kind, data });
+  const hears = async (kind: FromServer<"signal">["kind"], data = "", from = others[0] ?? "") => {
+    mesh.hear({ type: "signal", participantId: from, kind, data });
     await settle();
   };
   return { mesh, people, publications, server, said, hears, carried: () => isCarried };

@@ -76,11 +76,15 @@ test("what is asked of the server goes out in its words", async () => {
   room.chat("Hello");
   room.setQuality("low", { seat: "1", maxHeight: 180 });
   room.setQuality("auto");
-  expect(socket().sent.slice(-4)).toMatchObject([
+  room.unsubscribe({ participantIds: ["g"] });
+  room.subscribe();
+  expect(socket().sent.slice(-6)).toMatchObject([
     { type: "pin", participantId: "g" },
     { type: "chat", text: "Hello" },
     { type: "update-quality", quality: "low", slot: "1", maxHeight: 180 },
     { type: "update-quality", quality: "auto" },
+    { type: "unsubscribe", participantIds: ["g"] },
+    { type: "subscribe" },
   ]);
 });
 

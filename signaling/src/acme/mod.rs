@@ -34,6 +34,8 @@ const AFTER_AWAY: Duration = Duration::from_secs(60);
 const LONGEST_AWAY: Duration = Duration::from_secs(3600);
 /// A certificate that is due when it comes would be asked for without end.
 const AFTER_SUCCESS: Duration = Duration::from_secs(10);
+/// What could not be written is tried again after this: whoever makes room looks whether it helped.
+const WRITE_AGAIN: Duration = Duration::from_secs(60);
 /// Clocks are set, and machines sleep: what is due is looked at again after this.
 const LOOK_EVERY: Duration = Duration::from_secs(3600);
 
@@ -101,14 +103,19 @@ pub(crate) async fn run(
     challenges: Arc<Challenges>,
 ) {
     let mut course = Course::new();
+    let folder = Folder::new(&settings.folder);
     loop {
-        wait_until_due(&settings).await;
-        let attempt = tokio::time::timeout(ORDER_WITHIN, attempt(&settings, &challenges, course.proof)).await;
+        wait_until_due(&settings, &folder, &certificates).await;
+        let attempt = attempt(&settings, &folder, &challenges, course.proof);
+        let attempt = tokio::time::timeout(ORDER_WITHIN, attempt).await;
         challenges.clear();
         let pause = match attempt.unwrap_or_else(|_| Err(anyhow::anyhow!("no certificate in time").into())) {
             Ok(kept) => {
                 course.succeeded();
-                show(&certificates, &kept)
+                if show(&certificates, &kept) {
+                    tracing::info!(good_for = days(kept.until()), "HTTPS has a certificate by ACME");
+                }
+                AFTER_SUCCESS
             }
             Err(failure) => {
                 let (proof, pause) = (course.proof, course.failed(&failure));
@@ -120,21 +127,26 @@ pub(crate) async fn run(
     }
 }
 
-async fn attempt(settings: &AcmeSettings, challenges: &Challenges, proof: Proof) -> Result<Kept, Failure> {
-    let folder = Folder::open(&settings.folder)?;
+async fn attempt(
+    settings: &AcmeSettings,
+    folder: &Folder,
+    challenges: &Challenges,
+    proof: Proof,
+) -> Result<Kept, Failure> {
+    folder.check()?;
     tracing::info!(names = ?settings.domains, directory = settings.directory, ?proof, "asking for a certificate");
-    let kept = order::obtain(settings, &folder, challenges, proof).await?;
+    let kept = order::obtain(settings, folder, challenges, proof).await?;
     if !kept.covers(&settings.domains) {
         return Err(anyhow::anyhow!("the certificate that came is not for all of the names").into());
     }
-    folder.keep_certificate(&kept)?;
+    folder.keep_certificate(&kept);
     Ok(kept)
 }
 
 /// Returns when another certificate is to be asked for.
-async fn wait_until_due(settings: &AcmeSettings) {
+async fn wait_until_due(settings: &AcmeSettings, folder: &Folder, certificates: &Certificates) {
     let mut is_told = false;
-    while let Some(kept) = kept(settings) {
+    while let Some(kept) = kept(settings, folder) {
         let Ok(left) = kept.due().duration_since(SystemTime::now()) else { return };
         if !std::mem::replace(&mut is_told, true) {
             tracing::info!(
@@ -144,26 +156,29 @@ async fn wait_until_due(settings: &AcmeSettings) {
                 settings.directory
             );
         }
-        tokio::time::sleep(left.min(LOOK_EVERY)).await;
+        let pause = if folder.write_again() {
+            LOOK_EVERY
+        } else {
+            // The supervisor knows the one in the file only, and gives it to us whenever it reads it.
+            show(certificates, &kept);
+            WRITE_AGAIN
+        };
+        tokio::time::sleep(left.min(pause)).await;
     }
 }
 
 /// What came at another time, if it is what is wanted now.
-fn kept(settings: &AcmeSettings) -> Option<Kept> {
-    let folder = Folder::open(&settings.folder).ok()?;
+fn kept(settings: &AcmeSettings, folder: &Folder) -> Option<Kept> {
     let kept = folder.certificate().filter(|kept| kept.covers(&settings.domains))?;
     let is_theirs = matches!(folder.account(&settings.directory), Ok(Some(_)));
     is_theirs.then_some(kept)
 }
 
-/// How long to wait before anything else is done.
-fn show(certificates: &Certificates, kept: &Kept) -> Duration {
+/// False: it cannot be shown.
+fn show(certificates: &Certificates, kept: &Kept) -> bool {
     let identity = TlsIdentity { certificate: kept.pem.clone(), key: kept.pem.clone() };
-    match certificates.replace(&identity).context("the certificate that came cannot be shown") {
-        Ok(()) => tracing::info!(good_for = days(kept.until()), "HTTPS has a certificate by ACME"),
-        Err(error) => tracing::error!("{error:#}"),
-    }
-    AFTER_SUCCESS
+    let shown = certificates.replace(&identity).context("the certificate that came cannot be shown");
+    shown.inspect_err(|error| tracing::error!("{error:#}")).is_ok()
 }
 
 fn tell(settings: &AcmeSettings, proof: Proof, failure: &Failure, pause: Duration) {

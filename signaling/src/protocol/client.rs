@@ -91,6 +91,30 @@ pub enum ClientMessage {
         /// Whom; null for nobody in particular.
         participant_id: Option<String>,
     },
+    /// Be sent these again, who are not wanted now. With neither list: everybody is wanted again, which is
+    /// how it begins, and the server gives your seats to those who spoke last. Of those you want it chooses
+    /// in the same way. Answered by `subscriptions`.
+    #[serde(rename_all = "camelCase")]
+    Subscribe {
+        /// All that these people publish, now and later.
+        #[serde(default)]
+        participant_ids: Option<Vec<String>>,
+        /// These tracks, whatever was said of their owners.
+        #[serde(default)]
+        track_ids: Option<Vec<String>>,
+    },
+    /// Be sent nothing of these. With neither list: of nobody, until `subscribe` names somebody. A direct way
+    /// (`mesh`) is not held to it, so while somebody says this, all of their room goes through the server.
+    /// Answered by `subscriptions`.
+    #[serde(rename_all = "camelCase")]
+    Unsubscribe {
+        /// All that these people publish, now and later.
+        #[serde(default)]
+        participant_ids: Option<Vec<String>>,
+        /// These tracks, whatever was said of their owners.
+        #[serde(default)]
+        track_ids: Option<Vec<String>>,
+    },
     /// Say something to the room.
     Chat {
         /// 1 to 2000 characters.
@@ -148,7 +172,7 @@ pub enum Quality {
 }
 
 /// All of them, to tell an unknown type from a known one with a mistake in it.
-pub(crate) const TYPES: [&str; 13] = [
+pub(crate) const TYPES: [&str; 15] = [
     "join",
     "offer",
     "start-screen-share",
@@ -157,6 +181,8 @@ pub(crate) const TYPES: [&str; 13] = [
     "mute",
     "unmute",
     "pin",
+    "subscribe",
+    "unsubscribe",
     "chat",
     "raise-hand",
     "signal",
@@ -224,6 +250,8 @@ mod tests {
             r#"{"type":"leave"}"#,
             r#"{"type":"pin","participantId":null}"#,
             r#"{"type":"raise-hand","raised":true}"#,
+            r#"{"type":"subscribe"}"#,
+            r#"{"type":"unsubscribe","participantIds":["12"],"trackIds":["17"]}"#,
         ];
         for text in texts {
             assert!(ClientMessage::parse(text).is_ok(), "{text}: {:?}", ClientMessage::parse(text));

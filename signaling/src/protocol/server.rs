@@ -5,6 +5,7 @@ use crate::protocol::{
     IceServerView, MediaPath, ParticipantView, Quality, Recordable, SignalKind, TrackSource, TrackView,
 };
 use serde::Serialize;
+use std::collections::BTreeMap;
 use utoipa::ToSchema;
 
 /// What a page is told.
@@ -184,8 +185,19 @@ pub enum ServerMessage {
         #[serde(skip_serializing_if = "Option::is_none")]
         max_height: Option<u32>,
     },
-    /// Fresh credentials, before those you have end: for `setConfiguration` of the page's
-    /// RTCPeerConnection. What flows already goes on by itself.
+    /// Whom you want to be sent: always all you have said, as far as it still means something. A track
+    /// goes before its owner, and that before everybody else.
+    #[serde(rename_all = "camelCase")]
+    Subscriptions {
+        /// Whether whoever is not named here is wanted.
+        everybody_else: bool,
+        /// By participant: whether what they publish is wanted.
+        participants: BTreeMap<String, bool>,
+        /// By track: whether it is wanted.
+        tracks: BTreeMap<String, bool>,
+    },
+    /// Other STUN and TURN servers than before, or fresh credentials before those you have end: for
+    /// `setConfiguration` of the page's RTCPeerConnection. What flows already goes on by itself.
     #[serde(rename_all = "camelCase")]
     IceServers {
         /// All of them, as in `joined`.

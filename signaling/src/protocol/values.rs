@@ -129,7 +129,7 @@ pub enum SignalKind {
     Offer,
     /// `data` is a session description.
     Answer,
-    /// `data` is an ICE candidate of the first m-line.
+    /// `data` has ICE candidates of the first m-line, one on each line.
     Candidate,
     /// Your direct media is shown: the server is not needed for it.
     Shown,

@@ -99,7 +99,7 @@ impl State {
             key_epoch: None,
             caller,
         };
-        let entered = self.enter(None, &request);
+        let entered = self.enter(None, &request, now);
         self.count_join(&entered.as_ref().map(|_| "joined").map_err(Clone::clone));
         let id = entered?;
         self.expect_media(id, now);

@@ -53,7 +53,10 @@ impl State {
         };
         let mut members = room.members.iter().filter_map(|id| self.participants.get(id));
         let fits = (2..=most).contains(&room.members.len());
-        if fits && members.all(|one| one.may_be_direct() && !one.is_silenced()) {
+        if fits
+            && members
+                .all(|one| one.may_be_direct() && !one.is_silenced() && one.subscriptions.is_everybody())
+        {
             MediaPath::Mesh
         } else {
             MediaPath::Sfu

@@ -81,7 +81,7 @@ impl State {
         self.check_arrival(request.caller.from.address, now)?;
         match (&request.participant_id, &request.resume_token) {
             (None, None) => {
-                let id = self.enter(Some(socket), &request)?;
+                let id = self.enter(Some(socket), &request, now)?;
                 self.expect_media(id, now);
                 Ok("joined")
             }
@@ -98,6 +98,7 @@ impl State {
         &mut self,
         socket: Option<SocketId>,
         request: &JoinRequest,
+        now: Time,
     ) -> Result<ParticipantId, Refusal> {
         let name = check_name(&request.name)?;
         let pass = self.pass_for_joining(&request.caller, &request.room_id)?;
@@ -111,7 +112,7 @@ impl State {
             return Err(("server-busy", text.to_owned()));
         };
         self.find_or_make_room(&request.room_id, address)?;
-        self.settle_encryption(request);
+        self.settle_encryption(request, now);
         let id = ParticipantId(self.ids.take());
         let participant = Participant {
             id: Raw(id),
@@ -128,6 +129,7 @@ impl State {
             dialogue: None,
             transport: None,
             quality: Default::default(),
+            subscriptions: Default::default(),
             hand_raised: false,
             bridge: None,
             ended: None,
@@ -209,6 +211,7 @@ impl State {
         }
         self.dirty.slots.insert(id);
         self.tell_layers(id, None);
+        self.tell_subscriptions(id);
         let key = self.participants[&id].room.clone();
         self.dirty.growth.insert(key);
         Ok(())
@@ -270,8 +273,9 @@ impl State {
         if room.members.is_empty() {
             self.room_emptied(&participant.room, now);
         }
+        self.forget_subscriptions(&participant.room);
         self.settle_path(&participant.room, None);
-        self.renew_keys(&participant.room);
+        self.renew_keys(&participant.room, now);
     }
 
     fn room_emptied(&mut self, key: &str, now: Time) {
@@ -304,6 +308,7 @@ impl State {
     pub(super) fn forget_owner(&mut self, participant: &Participant) {
         let Some(transport) = &participant.transport else { return };
         self.owners.remove(&transport.id.0.0);
+        self.dirty.offers.insert(transport.id.0);
         for (_, track) in participant.tracks() {
             self.owners.remove(&track.id.0.0);
         }

@@ -6,6 +6,7 @@ use crate::state::join::{JoinRequest, Refusal};
 use crate::state::offers::OfferRequest;
 use crate::state::plan::Wishes;
 use crate::state::quality::QualityRequest;
+use crate::state::subscriptions::SubscriptionRequest;
 use crate::state::{SocketId, State};
 use volley::base::{ParticipantId, Time, TrackId};
 use volley::control::Command;
@@ -65,6 +66,12 @@ impl State {
             ClientMessage::Mute { track_id } => self.mute(id, &track_id, true),
             ClientMessage::Unmute { track_id } => self.mute(id, &track_id, false),
             ClientMessage::Pin { participant_id } => self.pin(id, participant_id.as_deref()),
+            ClientMessage::Subscribe { participant_ids, track_ids } => {
+                self.subscribe(id, &SubscriptionRequest { participant_ids, track_ids, wanted: true })
+            }
+            ClientMessage::Unsubscribe { participant_ids, track_ids } => {
+                self.subscribe(id, &SubscriptionRequest { participant_ids, track_ids, wanted: false })
+            }
             ClientMessage::Chat { text } => self.chat(id, text),
             ClientMessage::RaiseHand { raised } => {
                 self.raise_hand(id, raised);

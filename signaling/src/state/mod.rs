@@ -32,6 +32,7 @@ mod relays;
 mod rooms;
 mod secret;
 mod socket;
+mod subscriptions;
 
 pub use admission::Caller;
 pub use bridge::{Bridge, BridgeError, BridgeRole, Patched};
@@ -62,7 +63,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::net::SocketAddr;
 use std::ops::Deref;
 use std::time::Duration;
-use volley::base::{ParticipantId, Time, TrackId};
+use volley::base::{ParticipantId, Time, TrackId, TransportId};
 use volley::control::types::Fingerprint;
 use volley_recorder::desk::StoreFigures;
 
@@ -130,6 +131,8 @@ pub struct State {
 struct Dirty {
     participants: BTreeSet<ParticipantId>,
     rooms: BTreeSet<String>,
+    /// Transports with another offer than before, or none.
+    offers: BTreeSet<TransportId>,
     /// Record keys of rooms that are gone.
     removed_rooms: BTreeSet<u64>,
     /// Whose page must be told its seats.
@@ -168,6 +171,7 @@ impl State {
         self.forget_revocations(access::unix_now());
         self.outbox.tick(now);
         self.renew_credentials(now);
+        self.turn_owed_keys(now);
         self.end_long_ways(now);
         let is_over = |since: Option<Time>, after| since.is_some_and(|since| now.since(since) >= after);
         let gone: Vec<ParticipantId> = self
@@ -229,11 +233,14 @@ impl State {
     /// Other limits and ICE servers hold from now on. What was agreed on stays: codecs and the spread of
     /// rooms are those of the start.
     pub fn reconfigure(&mut self, settings: Settings) {
-        let Settings { spread_rooms_over, codecs, page, drain_until, limits, .. } =
+        let Settings { spread_rooms_over, codecs, page, drain_until, limits, ice_servers, turn_ttl, .. } =
             self.config.settings.clone();
         self.config.settings = Settings { spread_rooms_over, codecs, page, ..settings };
         if self.config.limits != limits {
             self.tell_limits();
+        }
+        if (&self.config.ice_servers, self.config.turn_ttl) != (&ice_servers, turn_ttl) {
+            self.tell_relays();
         }
         self.settle_outbox();
         if self.is_draining() && drain_until.is_none() {
@@ -281,7 +288,9 @@ impl State {
         // Counted once for all: this is asked whenever somebody comes, and hundreds may come at once.
         let streams: usize = members().map(Participant::streams).sum();
         let asked = members().filter(|one| {
-            let need = growth::need(streams - one.streams());
+            let wants_all = one.subscriptions.is_everybody();
+            let wanted = if wants_all { streams - one.streams() } else { wanted_streams(one, members()) };
+            let need = growth::need(wanted);
             one.socket.is_some() && one.growth.should_ask(need, pairs(one))
         });
         let asked: Vec<ParticipantId> = asked.map(|one| one.id.0).collect();
@@ -293,9 +302,10 @@ impl State {
         if self.participants.get(&id).is_some_and(|p| !p.pass.may(Grant::Subscribe)) {
             return 0;
         }
-        let room = self.participants.get(&id).and_then(|p| self.rooms.get(&p.room));
-        let others = room.into_iter().flat_map(|room| &room.members).filter(|&&other| other != id);
-        growth::need(others.filter_map(|other| self.participants.get(other)).map(Participant::streams).sum())
+        let Some(participant) = self.participants.get(&id) else { return growth::need(0) };
+        let members = self.rooms.get(&participant.room).into_iter().flat_map(|room| &room.members);
+        let members = members.filter_map(|other| self.participants.get(other));
+        growth::need(wanted_streams(participant, members))
     }
 
     fn request_offer(&mut self, id: ParticipantId) {
@@ -327,6 +337,11 @@ impl State {
             source: shown.map(|(_, track)| track.source),
         }
     }
+}
+
+/// How many streams of others somebody wants to be sent.
+fn wanted_streams<'a>(of: &Participant, members: impl Iterator<Item = &'a Participant>) -> usize {
+    members.filter(|other| other.id != of.id).map(|other| of.subscriptions.streams_of(other)).sum()
 }
 
 /// Pairs of seats somebody has: what is missing to a whole pair is missing.

@@ -5,6 +5,7 @@ use crate::access::Pass;
 use crate::protocol::{MediaKind, MediaPath, ParticipantView, RoomMode, TrackSource, TrackView};
 use crate::sdp::{LocalIce, RemoteIce};
 use crate::state::bridge::BridgeRole;
+use crate::state::encryption::Turns;
 use crate::state::growth::Growth;
 use crate::state::ids::Raw;
 use crate::state::journeys::Underway;
@@ -12,6 +13,7 @@ use crate::state::packed::Packed;
 use crate::state::quality::QualityWishes;
 use crate::state::recording::RoomRecording;
 use crate::state::socket::SocketId;
+use crate::state::subscriptions::Subscriptions;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
@@ -42,9 +44,12 @@ pub(crate) struct Room {
     /// Whether what people send is encrypted end to end.
     #[serde(default)]
     pub e2ee: bool,
-    /// The epoch of the keys in use: how often somebody has left.
+    /// The epoch of the keys in use: how often they were turned on since somebody left.
     #[serde(default)]
     pub key_epoch: u32,
+    /// How far it may count now.
+    #[serde(skip)]
+    pub key_turns: Turns,
     /// Its recording, while it is recorded.
     #[serde(default)]
     pub recording: Option<RoomRecording>,
@@ -115,6 +120,9 @@ pub(crate) struct Participant {
     /// How good a picture its page wants.
     #[serde(default)]
     pub quality: QualityWishes,
+    /// Whom of the others it wants to be sent.
+    #[serde(default)]
+    pub subscriptions: Subscriptions,
     /// Whether they ask to speak.
     #[serde(default)]
     pub hand_raised: bool,
@@ -182,7 +190,8 @@ pub(crate) struct Transport {
     pub is_placed: bool,
     pub cname: String,
     /// The last offer answered: with the ids in `lines` everything the media process was told
-    /// follows from it.
+    /// follows from it. Long and seldom new, so it has a record of its own.
+    #[serde(default, skip_serializing)]
     pub offer: Packed,
     pub lines: Vec<Line>,
     pub phase: Phase,

@@ -172,7 +172,11 @@ impl State {
             ids: &mut self.ids,
         };
         let changes = planner.apply(offer, &mut transport.lines);
-        transport.offer = Packed::new(&request.sdp);
+        let offer = Packed::new(&request.sdp);
+        if transport.offer != offer {
+            transport.offer = offer;
+            self.dirty.offers.insert(transport.id.0);
+        }
         if let Some(worker) = worker {
             changes.commands.iter().for_each(|command| self.out.command(worker, command.clone()));
         }
@@ -189,6 +193,7 @@ impl State {
         }
         self.owners.extend(changes.opened.iter().map(|slot| (slot.0, id)));
         let participant_id = id.0.to_string();
+        let ends_something = !changes.unpublished.is_empty();
         for track in changes.unpublished {
             self.owners.remove(&track.0);
             let (participant_id, track_id) = (participant_id.clone(), track.0.to_string());
@@ -201,9 +206,13 @@ impl State {
             self.person_happened(What::TrackPublished, id, Some(track.clone()));
             self.tell_others(id, &ServerMessage::TrackPublished { participant_id, track });
         }
-        if let Some(participant) = self.participants.get(&id) {
-            self.dirty.growth.insert(participant.room.clone());
+        let Some(room) = self.participants.get(&id).map(|participant| participant.room.clone()) else {
+            return;
+        };
+        if ends_something {
+            self.forget_subscriptions(&room);
         }
+        self.dirty.growth.insert(room);
     }
 
     fn answer(&self, id: ParticipantId, offer: &Offer) -> Option<String> {

@@ -80,7 +80,8 @@ impl State {
         Ok(())
     }
 
-    fn track_in_room(&self, id: ParticipantId, text: &str) -> Result<TrackId, Refusal> {
+    /// A track of somebody in the room of `id`, by what a page calls it.
+    pub(super) fn track_in_room(&self, id: ParticipantId, text: &str) -> Result<TrackId, Refusal> {
         let room = self.participant(id).map(|participant| &participant.room);
         let named = text.parse().map(TrackId).ok();
         let owner = named.and_then(|track| self.participant(*self.owners.get(&track.0)?));

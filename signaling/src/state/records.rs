@@ -24,6 +24,7 @@ const ROOM: u16 = 2;
 const PARTICIPANT: u16 = 3;
 pub(super) const REVOCATION: u16 = 4;
 pub(super) const WEBHOOK: u16 = 5;
+const OFFER: u16 = 6;
 const RESERVED_IDS: u64 = 0;
 const MEDIA_START: u64 = 1;
 const BORN: u64 = 2;
@@ -71,6 +72,9 @@ impl State {
         for participant in all::<Participant>(records, PARTICIPANT) {
             state.restore(participant);
         }
+        for record in records.iter().filter(|record| record.kind == OFFER) {
+            state.restore_offer(record);
+        }
         let media_is_new = number(records, MEDIA_START) != Some(state.config.media_start);
         state.out.saves.push(put(SERVER, MEDIA_START, &state.config.media_start));
         state.out.saves.push(put(SERVER, BORN, &state.born));
@@ -94,6 +98,16 @@ impl State {
         self.owners.extend(participant.tracks().map(|(_, track)| (track.id.0.0, id)));
         self.owners.extend(participant.seats().map(|(_, seat)| (seat.id.0.0, id)));
         self.participants.insert(id, participant);
+    }
+
+    /// Without theirs, an offer is of somebody who left.
+    fn restore_offer(&mut self, record: &Loaded) {
+        let owner = self.owners.get(&record.key).and_then(|owner| self.participants.get_mut(owner));
+        let transport = owner.and_then(|owner| owner.transport.as_mut());
+        match transport.filter(|transport| transport.id.0.0 == record.key).zip(read(record)) {
+            Some((transport, offer)) => transport.offer = offer,
+            None => self.out.saves.push(Save::Remove { kind: OFFER, key: record.key }),
+        }
     }
 
     /// Makes both sides believe the same again.
@@ -147,6 +161,7 @@ impl State {
         for participant in members {
             let Some(worker) = self.worker_of(participant) else { continue };
             self.out.command(worker, Command::Join { room: id, participant });
+            self.say_subscriptions(worker, participant);
         }
     }
 
@@ -166,6 +181,16 @@ impl State {
             self.out.saves.push(match self.participants.get(&id) {
                 Some(participant) => put(PARTICIPANT, id.0, participant),
                 None => Save::Remove { kind: PARTICIPANT, key: id.0 },
+            });
+        }
+        // After those whose they are: m-lines without their offer begin anew with the next one; with an offer
+        // that the media process was not told of, both sides would believe different things.
+        for transport in std::mem::take(&mut self.dirty.offers) {
+            let owner = self.owners.get(&transport.0).and_then(|owner| self.participants.get(owner));
+            let known = owner.and_then(|owner| owner.transport.as_ref()).filter(|one| one.id.0 == transport);
+            self.out.saves.push(match known {
+                Some(known) => put(OFFER, transport.0, &known.offer),
+                None => Save::Remove { kind: OFFER, key: transport.0 },
             });
         }
         for number in std::mem::take(&mut self.dirty.removed_rooms) {

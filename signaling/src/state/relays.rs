@@ -1,4 +1,5 @@
-//! What people are told of STUN and TURN servers, and told anew before the credentials among it end.
+//! What people are told of STUN and TURN servers, and told anew before the credentials among it end, or
+//! when others are configured.
 
 use crate::access::unix_now;
 use crate::protocol::{IceServerView, ServerMessage};
@@ -24,10 +25,22 @@ impl State {
         for id in here.map(|one| one.id.0).collect::<Vec<_>>() {
             let is_first = self.participants.get(&id).is_none_or(|one| one.relays_told.is_none());
             self.relays_told(id, now);
-            // Whoever has a socket has just been told by `joined`.
+            // Whoever has a socket has just been told, by `joined` or because others were configured.
             if !is_first {
                 self.tell(id, ServerMessage::IceServers { ice_servers: self.ice_servers_for(id) });
             }
+        }
+    }
+
+    /// Tells everybody of the servers that are configured now: who changes networks in the middle of a call
+    /// needs those that are there.
+    pub(super) fn tell_relays(&mut self) {
+        let here = self.participants.values().filter(|one| one.socket.is_some());
+        for id in here.map(|one| one.id.0).collect::<Vec<_>>() {
+            if let Some(participant) = self.participants.get_mut(&id) {
+                participant.relays_told = None;
+            }
+            self.tell(id, ServerMessage::IceServers { ice_servers: self.ice_servers_for(id) });
         }
     }
 

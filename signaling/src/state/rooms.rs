@@ -173,6 +173,7 @@ impl State {
             path: Default::default(),
             e2ee: false,
             key_epoch: 0,
+            key_turns: Default::default(),
             recording: None,
             records_itself: false,
             declines_recording: false,

@@ -15,6 +15,7 @@ pub(crate) use happening::{Happening, Person, RecordingTold, What};
 pub(crate) use outbox::{Letter, MAX_UNDER_WAY, Outbox, Tally};
 pub(crate) use spool::Spool;
 
+use crate::outward::shown_url;
 use serde::{Deserialize, Serialize};
 
 /// Where webhooks go.
@@ -31,7 +32,7 @@ pub struct WebhookSettings {
 
 impl std::fmt::Debug for WebhookSettings {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("WebhookSettings").field("url", &self.url).finish_non_exhaustive()
+        f.debug_struct("WebhookSettings").field("url", &shown_url(&self.url)).finish_non_exhaustive()
     }
 }
 

@@ -234,6 +234,7 @@ pub(crate) fn names(commands: &[Command]) -> Vec<&'static str> {
         Command::Pin { .. } => "pin",
         Command::QueryRoom { .. } => "query-room",
         Command::Resync { .. } => "resync",
+        Command::Want(_) => "want",
         Command::Limit { .. } => "limit",
         Command::Record { .. } => "record",
         Command::LimitRooms { .. } => "limit-rooms",

@@ -24,6 +24,7 @@ import { keepIdentity, recallIdentity } from "./state/identity.ts";
 import { Notices } from "./state/notices.ts";
 import { Preferences } from "./state/preferences.ts";
 import { proposeRoom, readRoom } from "./state/rooms.ts";
+import { ownTilesOf } from "./state/roster.ts";
 import { Screen } from "./state/screen.ts";
 import { type Deed, deedOf, isWritingIn } from "./state/shortcuts.ts";
 import { Stage } from "./state/stage.ts";
@@ -68,17 +69,7 @@ const stage = new Stage({
   call,
   preferences,
   speakers,
-  ownTile: () => ({
-    key: call.self.id,
-    participantId: call.self.id,
-    name: call.self.name,
-    screen: false,
-    self: true,
-    seat: null,
-    muted: !devices.isOn("microphone"),
-    hidden: false,
-    hand: room.handRaised,
-  }),
+  ownTiles: () => ownTilesOf({ ...call.self, muted: !devices.isOn("microphone"), hand: room.handRaised, shares: devices.screen !== null }),
   saves: query.get("lines") !== "all",
 });
 const app: App = { room, devices, speakers, notices, preferences, chat, watch, call, stage, screen, tape };

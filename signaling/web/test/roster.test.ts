@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Participant, Seat, TrackSource, TrackView } from "volley-client";
-import { heard, pictures, tilesOf } from "../src/state/roster.ts";
+import { heard, ownTilesOf, pictures, tilesOf } from "../src/state/roster.ts";
 
 const MIC: TrackView = { trackId: "m", kind: "audio", source: "microphone", muted: false };
 const CAMERA: TrackView = { trackId: "c", kind: "video", source: "camera", muted: false };
@@ -20,6 +20,15 @@ test("a seat shows its camera, and a moved seat shows the next one", () => {
   expect(seats()).toEqual([null, "1"]);
   company.seats = [{ id: "1", participantId: null, trackId: null, source: null }];
   expect(seats()).toEqual([null, null]);
+});
+
+test("whoever shares a screen has it beside their own tile", () => {
+  const own = { id: "me", name: "Ada", muted: true, hand: true, shares: false };
+  expect(ownTilesOf(own)).toMatchObject([{ key: "me", self: true, screen: false, muted: true, hand: true }]);
+  expect(ownTilesOf({ ...own, shares: true })).toMatchObject([
+    { key: "me", screen: false },
+    { key: "me screen", self: true, screen: true, muted: false, hand: false },
+  ]);
 });
 
 test("a muted camera shows the name although its seat is kept", () => {

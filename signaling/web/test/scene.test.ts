@@ -38,6 +38,15 @@ test("a shared screen is large in every view, beside its camera", () => {
   expect(scene.placed.map(({ tile, large }) => [tile.key, large])).toEqual([["p1 screen", true], ["p0", false], ["p1", false], ["p2", false]]);
 });
 
+test("one's own screen is a tile among others, and large when it is pinned", () => {
+  const own = { ...person("p0 screen", true), screen: true };
+  const tiles = [...wish(3).tiles.slice(0, 1), own, ...wish(3).tiles.slice(1)];
+  const large = (more: Partial<Wish>) => sceneOf({ ...wish(3), tiles, ...more }).placed.filter((one) => one.large).map(({ tile }) => tile.key);
+  expect(large({})).toEqual([]);
+  expect(large({ view: "speaker", speaker: "p2" })).toEqual(["p2"]);
+  expect(large({ pinned: "p0 screen" })).toEqual(["p0 screen"]);
+});
+
 test("who is pinned is large before any screen, and pins nobody when gone", () => {
   const screen = { ...person("p1"), key: "p1 screen", screen: true };
   const tiles = [screen, ...wish(3).tiles];

@@ -7,12 +7,15 @@ use crate::base::Time;
 use crate::base::id::{
     ParticipantId, PayloadType, RoomId, SlotId, Ssrc, StreamId, TrackId, TransportId, WorkerId,
 };
-use crate::control::message::{Command, Event, MAX_CNAME, OpenSlot, OpenTransport, Publish};
+use crate::control::message::{
+    Command, Event, MAX_CNAME, MAX_WISHES_AT_ONCE, OpenSlot, OpenTransport, Publish, Want,
+};
 use crate::control::tap::{TapWish, Tapped, TappedPacket};
 use crate::control::types::{
     Codec, CodecParameters, Correction, DtlsRole, DtlsVersion, Encoding, ExtensionIds, Fingerprint,
     FingerprintHash, IceCredentials, Kind, LinkStats, MAX_CODECS, MAX_ENCODINGS, MAX_UFRAG, Mid, Password,
     Reason, Restraint, RoomLimit, RoomLimits, RoomLoad, Source, SrtpProfile, TrackStats, TransportState,
+    Wish,
 };
 use arrayvec::{ArrayString, ArrayVec};
 use std::net::SocketAddr;
@@ -212,6 +215,8 @@ layout!(OpenSlot {
     codecs: ArrayVec<CodecParameters, MAX_CODECS>,
     extensions: ExtensionIds,
 });
+layout!(Wish { participant: Option<ParticipantId>, track: Option<TrackId>, wanted: Option<bool> });
+layout!(Want { viewer: ParticipantId, wishes: ArrayVec<Wish, MAX_WISHES_AT_ONCE> });
 
 variants!(Command {
     0 => OpenRoom { room: RoomId },
@@ -234,6 +239,7 @@ variants!(Command {
     17 => Limit { slot: SlotId, max_height: Option<u16> },
     18 => Record { track: TrackId, most_bps: Option<u32> },
     19 => LimitRooms { limits: RoomLimits },
+    20 => Want(want: Box<Want>),
 });
 variants!(Event {
     0 => Ready { worker: u16 },

@@ -7,9 +7,9 @@ import { sleep, until } from '../harness/shell.js';
 const SETTLE_MS = 1000;
 const STILL_MS = 4000;
 // As many as two cores can show to one another, each twice encoded; a room takes six.
-const MANY = 3;
-// Firefox goes on to send two to four packets a second where a sender has no track; sound alone would be 200 in the
-// same time, and pictures as many.
+const MANY = 4;
+// Firefox goes on to send where a sender has no track: its sound is silence, of which Opus sends a packet every 400 ms,
+// and its last picture comes again each second. Sound that is heard would be 200 in the same time, and pictures as many.
 const FIREFOX_RESTS = 40;
 // On a machine that is busy a way is not found within the page's patience, and looked for again half a minute later.
 const DIRECT_MS = 60_000;

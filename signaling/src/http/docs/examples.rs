@@ -7,7 +7,7 @@ use crate::protocol::{
     ServerMessage, SignalKind, SlotView, TrackSource, TrackView,
 };
 
-pub(super) const FROM_PAGES: [&str; 13] = [
+pub(super) const FROM_PAGES: [&str; 15] = [
     r#"{"type":"join","roomId":"room-123","participantName":"John Doe"}"#,
     r#"{"type":"offer","roomId":"room-123","sdp":"v=0…","sources":{"0":"microphone","1":"camera"},"muted":["0"]}"#,
     r#"{"type":"start-screen-share","roomId":"room-123","sdp":"v=0…"}"#,
@@ -16,6 +16,8 @@ pub(super) const FROM_PAGES: [&str; 13] = [
     r#"{"type":"mute","trackId":"17"}"#,
     r#"{"type":"unmute","trackId":"17"}"#,
     r#"{"type":"pin","participantId":"12"}"#,
+    r#"{"type":"subscribe","participantIds":["12","14"]}"#,
+    r#"{"type":"unsubscribe","trackIds":["18"]}"#,
     r#"{"type":"chat","text":"Good morning"}"#,
     r#"{"type":"raise-hand","raised":true}"#,
     r#"{"type":"signal","participantId":"12","kind":"offer","data":"v=0…"}"#,
@@ -83,6 +85,11 @@ pub(super) fn from_server() -> Vec<ServerMessage> {
             track_id: None,
             slot: Some(text("3")),
             max_height: Some(360),
+        },
+        ServerMessage::Subscriptions {
+            everybody_else: false,
+            participants: [(text("12"), true), (text("14"), true)].into(),
+            tracks: [(text("18"), false)].into(),
         },
         ServerMessage::IceServers { ice_servers: vec![relay()] },
         ServerMessage::ModeChanged { mode: MediaPath::Mesh },

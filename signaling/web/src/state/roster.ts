@@ -26,6 +26,16 @@ export interface TileModel {
   hand: boolean;
 }
 
+/** This person, as far as the tile says. */
+export interface Own {
+  id: string;
+  name: string;
+  muted: boolean;
+  hand: boolean;
+  /** Whether they share a screen. */
+  shares: boolean;
+}
+
 /** So few people are all seen, whoever has a camera; their tiles keep their places. */
 const FEW = 9;
 
@@ -37,6 +47,13 @@ export function tilesOf({ participants, seats, speakers }: Company, order: reado
   const standing = [...people].sort((one, other) => placeOf(one) - placeOf(other));
   const faces = standing.map((person) => faceOf(person, seats));
   return [...people.flatMap((person) => screensOf(person, seats)), ...seatedFirst(faces, seats, speakers)];
+}
+
+/** This person's tile, and beside it the screen they share, as others see it. */
+export function ownTilesOf({ id, name, muted, hand, shares }: Own): TileModel[] {
+  const face: TileModel = { key: id, participantId: id, name, screen: false, self: true, seat: null, muted, hidden: false, hand };
+  const screen: TileModel = { ...face, key: `${id} screen`, screen: true, muted: false, hand: false };
+  return shares ? [face, screen] : [face];
 }
 
 /** The people whose sound arrives, by seat. */

@@ -49,11 +49,14 @@ export function sceneOf(wish: Wish): Scene {
   return { placed, invitation: (wish.invites && rects.at(-1)) || null, page, pages };
 }
 
-/** A pinned tile stands alone; else every shared screen; else, in that view, who speaks. */
+/**
+ * A pinned tile stands alone; else every screen that somebody else shares, for one's own is on the desk
+ * already; else, in that view, who speaks.
+ */
 function largeOf({ tiles, view, pinned, speaker }: Wish): TileModel[] {
   const chosen = tiles.find(({ key }) => key === pinned);
   if (chosen) return [chosen];
-  const screens = tiles.filter(({ screen }) => screen);
+  const screens = tiles.filter(({ screen, self }) => screen && !self);
   if (screens.length > 0) return screens;
   if (view === "grid") return [];
   const others = tiles.filter(({ self }) => !self);

@@ -22,7 +22,7 @@ export interface StageParts {
   call: Call;
   preferences: Preferences;
   speakers: Speakers;
-  ownTile: () => TileModel;
+  ownTiles: () => TileModel[];
   /** Without, every picture is sent at its best, and nobody asks for further seats. */
   saves: boolean;
 }
@@ -48,11 +48,11 @@ export class Stage extends Changes {
     parts.call.onChange(() => this.#update());
   }
 
-  /** All there are, screens first, then this person. */
+  /** All there are: screens of others, this person with their own, the others. */
   get tiles(): TileModel[] {
     const others = tilesOf(this.#parts.room, this.#order);
     const people = others.findIndex(({ screen }) => !screen);
-    others.splice(people < 0 ? others.length : people, 0, this.#parts.ownTile());
+    others.splice(people < 0 ? others.length : people, 0, ...this.#parts.ownTiles());
     return others;
   }
 

@@ -39,7 +39,7 @@ function NoticeList() {
   const { notices, call } = useApp();
   useChanges(notices);
   return (
-    <div id="notices" role="alert">
+    <div id="notices" class={call.phase === "call" ? "in-call" : ""} role="alert">
       {notices.lines.map(({ subject, text, urgent, action, other }) => (
         <div class={urgent ? "notice urgent" : "notice"} key={subject}>
           <span>{text}</span>

@@ -30,7 +30,8 @@ export function StageView({ most }: { most: number | null }) {
   useLayoutEffect(() => {
     if (area.width > 0) stage.shows(scene);
   });
-  const trackOf = ({ self, seat }: TileModel) => (self ? devices.tracks.camera : seat === null ? null : room.trackOf(seat));
+  const ownTrack = (isScreen: boolean) => (isScreen ? (devices.screen?.getVideoTracks()[0] ?? null) : devices.tracks.camera);
+  const trackOf = ({ self, screen, seat }: TileModel) => (self ? ownTrack(screen) : seat === null ? null : room.trackOf(seat));
   return (
     <div class="stage-home">
       <ul id="stage" ref={home} aria-label={t("people-in-room")}>
@@ -44,7 +45,7 @@ export function StageView({ most }: { most: number | null }) {
             pinned={stage.pinned === tile.key}
             speaking={!tile.screen && stage.speaking.has(tile.participantId)}
             mirrored={mirrored}
-            mark={tile.self ? watch.own : (watch.marks.get(tile.participantId) ?? "good")}
+            mark={tile.self ? (tile.screen ? "good" : watch.own) : (watch.marks.get(tile.participantId) ?? "good")}
             onPin={() => stage.pin(tile.key)}
           />
         ))}

@@ -44,7 +44,7 @@ export function Tile({ tile, rect, track, large, pinned, speaking, mirrored, mar
     large,
     pinned,
     speaking,
-    mirrored: tile.self && mirrored,
+    mirrored: tile.self && !tile.screen && mirrored,
     small: Math.min(width, height) < SMALL,
   };
   const name = nameOf(tile);
@@ -80,7 +80,7 @@ export function Bars({ mark }: { mark: Mark }) {
 }
 
 export function nameOf({ name, self, screen }: TileModel): string {
-  if (screen) return t("screen-of", { name });
+  if (screen) return self ? t("screen-own") : t("screen-of", { name });
   return self ? t("you", { name }) : name;
 }
 

@@ -47,6 +47,7 @@ export const DE: Record<Word, string> = {
   "first-hint": "Schicken Sie diesen Link an alle, die kommen sollen.",
   "you": "{name} (Sie)",
   "screen-of": "Bildschirm von {name}",
+  "screen-own": "Ihr Bildschirm",
   "everybody-sees": "Sie teilen Ihren Bildschirm",
   "recording": "Aufnahme",
   "recording.began": "Dieser Anruf wird aufgenommen",

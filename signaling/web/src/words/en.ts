@@ -46,6 +46,7 @@ export const EN = {
   "first-hint": "Send this link to whoever should come.",
   "you": "{name} (you)",
   "screen-of": "{name}’s screen",
+  "screen-own": "Your screen",
   "everybody-sees": "You are sharing your screen",
   "recording": "Recording",
   "recording.began": "This call is being recorded",

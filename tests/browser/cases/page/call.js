@@ -19,6 +19,7 @@ export async function inCall(context) {
   await marks(checks, ada, ben);
   await chat(checks, ada, ben);
   await views(checks, ada, ben);
+  await choices(checks, ada);
   await keys(checks, ada);
   await devices(checks, ada, ben);
   await inside(checks, ada);
@@ -68,6 +69,14 @@ async function chat(checks, ada, ben) {
   await press(ben, 'Close', '.panel');
 }
 
+// As a page of one's own would say it; the built-in one wants everybody.
+async function choices(checks, ada) {
+  await ada.evaluate(() => volley.room.unsubscribe({ participantIds: volley.room.participants.keys() }));
+  await checks.soon('who is not wanted is not sent', async () => !(await has(ada, `${OTHER}.live`)), { timeoutMs: 10_000 });
+  await ada.evaluate(() => volley.room.subscribe());
+  await checks.soon('and is again when they are', () => has(ada, `${OTHER}.live`), { timeoutMs: 15_000 });
+}
+
 async function views(checks, ada, ben) {
   await press(ada, 'Pin Ben');
   await checks.soon('who is pinned is large', () => has(ada, `${OTHER}.large.pinned`));
@@ -78,6 +87,7 @@ async function views(checks, ada, ben) {
   await press(ada, 'Grid view', '.tools');
   await ben.click('#share');
   await checks.soon('a shared screen is large, beside the camera', async () => (await has(ada, '.tile.screen.large.live')) && (await has(ada, `${OTHER}.live`)), { timeoutMs: 15_000 });
+  await checks.soon('who shares sees it as a tile', () => has(ben, '.tile.self.screen.live:not(.large)'), { timeoutMs: 15_000 });
   await checks.soon('who shares is told so', async () => (await textOf(ben, '#notices')).includes('sharing your screen'));
   await assertAccessible(checks, ada, 'a shared screen');
   await ben.click('#share');

@@ -17,6 +17,7 @@ export async function photograph(context) {
   await lobby(album);
   await problems(album);
   await alone(album);
+  await sealed(album);
   const company = await Company.open(context, context.room);
   await few(album, company);
   await crowds(album, company);
@@ -116,6 +117,21 @@ async function alone(album) {
   await page.close();
 }
 
+// The shield and its code, also beside what is wrong.
+async function sealed(album) {
+  const page = await album.open('/r/sealed?name=Vera%20Rubin&autojoin=1#e2ee=7k3mq0x9vbd2t5w8yz1h4n6jrc');
+  for (const [size, name] of [[LAPTOP, 'shield'], [PHONE, 'shield-phone'], [SIDEWAYS, 'shield-phone-sideways']]) {
+    await page.setViewport(size);
+    await until('the call', () => has(page, '#stage .tile.live'), { timeoutMs: 15_000 });
+    await page.evaluate(() => window.dispatchEvent(new Event('offline')));
+    await album.take(page, `${name}-notice`);
+    await page.click('.shield .opener');
+    await album.both(page, name);
+    await page.keyboard.press('Escape');
+  }
+  await page.close();
+}
+
 async function few(album, company) {
   await company.grow(1);
   const page = await album.open(`/r/${company.room}?name=Vera%20Rubin&autojoin=1`);
@@ -149,6 +165,10 @@ async function few(album, company) {
   await phones(album, page, 'screen-share', () => has(page, '.tile.screen.live'));
   await company.do('stopSharing', 'Ada Lovelace');
   await until('no screen', async () => !(await has(page, '.tile.screen')));
+  await page.click('#share');
+  await until('the own screen', () => has(page, '.tile.self.screen.live'), { timeoutMs: 15_000 });
+  await album.both(page, 'screen-own');
+  await page.click('#share');
   await phones(album, page, 'call-5', async () => (await count(page, '#stage .tile.live')) === 5);
   // Between a laptop and a phone a page is loaded anew.
   await page.setViewport(PHONE);
