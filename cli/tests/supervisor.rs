@@ -283,14 +283,14 @@ fn a_key_that_does_nothing_is_told_in_the_log() {
     let folder = Folder::new("idle");
     folder.write(
         "webrtc.yaml",
-        "performance: { hardware_acceleration: true }\nrecording: { s3_upload: true }\n",
+        "performance: { hardware_acceleration: true }\nrecording: { audio_bitrate: 64000 }\n",
     );
     let mut volley = Volley::start_with(&["--config", folder.path()], Stdio::piped());
     volley.signal(Signal::TERM);
     volley.ended_within(STOPPED_WITHIN);
     let mut log = String::new();
     volley.process.stderr.take().unwrap().read_to_string(&mut log).unwrap();
-    for key in ["performance.hardware_acceleration", "recording.s3_upload"] {
+    for key in ["performance.hardware_acceleration", "recording.audio_bitrate"] {
         assert_eq!(log.matches(key).count(), 1, "{log}");
     }
 }
