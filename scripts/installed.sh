@@ -5,7 +5,7 @@ root=''
 manifest=/usr/local/lib/volley/installed
 enabled=/etc/systemd/system/multi-user.target.wants/volley.service
 
-is_configuration() { [[ $1 == /etc/volley/* ]]; }
+is_configuration() { [[ $1 == /etc/volley/* || $1 == /etc/systemd/* ]]; }
 
 # is_as_installed FILE: whether nobody has changed it since.
 is_as_installed() { [[ -e $root$manifest ]] && grep -qxF "$(line_of "$1")" "$root$manifest"; }

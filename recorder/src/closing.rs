@@ -77,9 +77,14 @@ fn complete(folder: &Folder, scribe: &Scribe, store: Option<&Store>, job: Job) -
         if is_recovered && before == State::Complete {
             return Ok(None);
         }
-        // What is in the store may be here no longer.
-        store.iter().for_each(|store| store.mark(&name, &mut manifest));
-        close(&recording, &mut manifest, is_recovered)?;
+        if !is_recovered {
+            // Summing takes minutes, and what ends meanwhile must find how the recording ended.
+            manifest.save(&recording)?;
+        }
+        // What is in the store may be here no longer, and more goes there while files are summed.
+        let mark = |manifest: &mut Manifest| store.iter().for_each(|store| store.mark(&name, manifest));
+        mark(&mut manifest);
+        close(&recording, &mut manifest, is_recovered, mark)?;
         store.iter().for_each(|store| store.closed(&name, &manifest));
         let is_news = before != State::Failed || manifest.state != State::Failed;
         Ok(is_news.then_some(manifest))
@@ -105,12 +110,23 @@ fn sweep(folder: &Folder) {
     }
 }
 
-fn close(recording: &Recording, manifest: &mut Manifest, is_recovered: bool) -> io::Result<()> {
+fn close(
+    recording: &Recording,
+    manifest: &mut Manifest,
+    is_recovered: bool,
+    mark: impl Fn(&mut Manifest),
+) -> io::Result<()> {
     // One whose process was stopped in order has said when.
     manifest.interrupted |= is_recovered && manifest.ended_at.is_none();
     let (had_failed, mut failed) = (manifest.state == State::Failed, Vec::new());
-    for file in &mut manifest.files {
-        file.failure = close_file(recording, file).err().map(|error| error.to_string());
+    for place in 0..manifest.files.len() {
+        let mut outcome = close_file(recording, &mut manifest.files[place]);
+        if outcome.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
+            mark(manifest);
+            outcome = close_file(recording, &mut manifest.files[place]);
+        }
+        let file = &mut manifest.files[place];
+        file.failure = outcome.err().map(|error| error.to_string());
         if let Some(failure) = &file.failure {
             tracing::error!(
                 file = file.name,

@@ -88,6 +88,8 @@ impl Recorder {
     fn new(handover: RecorderHandover) -> anyhow::Result<Recorder> {
         let settings = Settings::from_bytes(&handover.settings).context("the recorder's settings")?;
         let folder = Folder::new(settings.path);
+        // What was deleted here is to be deleted there too, also where the store cannot be begun today.
+        let has_store = settings.store.is_some();
         let store = settings.store.and_then(|settings| {
             let store = Store::start(folder.clone(), settings);
             store.inspect_err(|error| tracing::error!(%error, "recordings stay on this machine")).ok()
@@ -95,7 +97,7 @@ impl Recorder {
         let scribe = Scribe::start(store.clone()).context("no thread to write manifests")?;
         let closer = Closer::start(folder.clone(), scribe.clone(), store.clone());
         let closer = closer.context("no thread to complete recordings")?;
-        if store.is_none() {
+        if !has_store {
             closer.give(Job::Sweep);
         }
         let taps = handover.taps.iter().map(TapReader::attach).collect::<Result<_, _>>();

@@ -210,5 +210,7 @@ fn supply_of(track: &Track) -> Supply {
         flows: layer.flows,
         bits_per_second: expected_rate(place, count),
     };
-    track.layers.iter().enumerate().map(offered).collect()
+    // A layer that is cut off is asked of nobody, so it would never come.
+    let allowed = track.uncut().count_ones() as usize;
+    track.layers.iter().enumerate().take(allowed).map(offered).collect()
 }

@@ -1,18 +1,19 @@
 # shellcheck shell=bash
 family cpu "Cores: speed, sleep, and who else is on them"
 
-knob governor kind=file at='/sys/devices/system/cpu/cpu*/cpufreq/scaling_governor' want='=performance' \
-    absent="the clock of these cores is not ours to choose" \
-    what="How the cores' clock is chosen." \
-    why="A worker sleeps between bursts, so a governor that goes by load finds it idle and lets it begin each burst slowly." \
-    verify="cpupower frequency-info" \
-    brought="not measured"
-
+# Before the governor, which on some processors sets it along: what is put back last is what was first.
 knob energy kind=file at='/sys/devices/system/cpu/cpu*/cpufreq/energy_performance_preference' want='=performance' \
     absent="these cores take no such hint" \
     what="The hint that processors which choose by themselves go by." \
     why="The same, on processors with hardware P-states." \
     verify="cat /sys/devices/system/cpu/cpu*/cpufreq/energy_performance_preference" \
+    brought="not measured"
+
+knob governor kind=file at='/sys/devices/system/cpu/cpu*/cpufreq/scaling_governor' want='=performance' \
+    absent="the clock of these cores is not ours to choose" \
+    what="How the cores' clock is chosen." \
+    why="A worker sleeps between bursts, so a governor that goes by load finds it idle and lets it begin each burst slowly." \
+    verify="cpupower frequency-info" \
     brought="not measured"
 
 knob deep-sleep kind=file at='/sys/devices/system/cpu/cpu*/cpuidle/state*/disable' instances_by=deep_sleeps \

@@ -66,6 +66,18 @@ revert() {
     echo "All of it is as it was."
 }
 
+# is_gone KIND INSTANCE: whether it exists no longer. What exists and cannot be read just now, since its tool is
+# missing or its card is being set up, is still to be put back.
+is_gone() {
+    case $1 in
+        sysctl) [[ ! -e $root/proc/sys/${2//.//} ]] ;;
+        file) [[ ! -e $root$2 ]] ;;
+        irq) [[ ! -e $root/sys/class/net/${2%% *} || -z $(number_of_interrupt "${2#* }") ]] ;;
+        notrack) [[ ! -e $root/proc/sys/net/netfilter/nf_conntrack_max ]] ;;
+        *) [[ ! -e $root/sys/class/net/${2%% *} ]] ;;
+    esac
+}
+
 # put_back_all PASS: fills left with what is not as it was.
 put_back_all() {
     local kind instance value mark now
@@ -73,7 +85,11 @@ put_back_all() {
     while IFS=$unit read -r -u 8 kind instance value mark; do
         [[ $mark == . ]] || continue
         if ! now=$("read_$kind" "$instance"); then
-            [[ $1 -gt 1 ]] || echo "gone      $instance: $now"
+            if is_gone "$kind" "$instance"; then
+                [[ $1 -gt 1 ]] || echo "gone      $instance: $now"
+            else
+                left+=("$instance ($now)")
+            fi
             continue
         fi
         [[ $now != "$value" ]] || continue

@@ -132,7 +132,8 @@ impl Kind {
 
     /// Whether its values are kept out of what people read.
     pub(crate) fn is_secret(self) -> bool {
-        matches!(self, Kind::Secrets { .. } | Kind::IceServers)
+        // An address may hold a password, and one that is not understood cannot be shown without it.
+        matches!(self, Kind::Secrets { .. } | Kind::IceServers | Kind::Url)
     }
 
     /// How the value of a flag is called in `--help`.

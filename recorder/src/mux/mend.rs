@@ -1,6 +1,6 @@
 //! Finishes a file whose writer died: cut back to the last whole cluster, then indexed.
 //!
-//! Reads files of this writer only, whose first elements lie where [`super::header`] puts them; whatever
+//! Reads files of this writer only, whose first elements lie where [`super::header()`] puts them; whatever
 //! else it finds it leaves alone.
 
 use super::ebml::id;

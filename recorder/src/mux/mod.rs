@@ -2,7 +2,7 @@
 //!
 //! Frames are gathered in clusters of half a second, each written whole; the segment has no size until the
 //! end, when an index, the duration and the sizes are filled in ([`Muxer::finish`]). A file that was cut off
-//! is cut back to its last whole cluster and finished later ([`mend`]). Pure but for that: says what bytes
+//! is cut back to its last whole cluster and finished later ([`mend()`]). Pure but for that: says what bytes
 //! belong where, and writes none.
 
 mod ebml;

@@ -16,7 +16,7 @@ use matroska_demuxer::{Frame, MatroskaFile, TrackType};
 use sframe::Opener;
 use std::fs;
 use std::io::{self, BufReader, Write as _};
-use std::os::unix::fs::FileExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, FileExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use volley::control::types::Codec;
@@ -248,7 +248,8 @@ impl Part {
         let mut name = to.as_os_str().to_owned();
         name.push(".part");
         let path = PathBuf::from(name);
-        fs::create_dir(&path).map_err(|error| Failure::Io(path.clone(), error))?;
+        // What was sealed is for whoever has the passphrase, not for everybody on this machine.
+        fs::DirBuilder::new().mode(0o700).create(&path).map_err(|error| Failure::Io(path.clone(), error))?;
         Ok(Part { path, is_kept: false })
     }
 

@@ -220,6 +220,7 @@ fn refusal(answer: &Answer) -> StoreError {
         (_, "NoSuchUpload") => StoreError::NoUpload,
         (_, "ExpiredToken" | "InvalidToken" | "TokenRefreshRequired") => StoreError::Locked(text),
         (StatusCode::FORBIDDEN | StatusCode::UNAUTHORIZED, _) => StoreError::Locked(text),
+        (StatusCode::NOT_IMPLEMENTED, _) => StoreError::Refused(text),
         (status, _) if status.is_server_error() => StoreError::Away(text),
         _ => StoreError::Refused(text),
     }

@@ -156,7 +156,8 @@ impl Store {
 
     fn publish(&self, name: &Name, manifest: &Manifest, is_closed: bool) {
         let known = |file: &crate::manifest::File| {
-            let is_finished = file.is_finished || is_closed;
+            // What could not be completed stays here: it is tried again at the next start.
+            let is_finished = file.is_finished || (is_closed && file.failure.is_none());
             (file.name.clone(), Known { bytes: file.bytes, is_finished, sha256: file.sha256.clone() })
         };
         let files = manifest.files.iter().map(known).collect();

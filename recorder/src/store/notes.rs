@@ -18,6 +18,8 @@ pub(crate) enum Note {
     Meant,
     /// An upload in parts has begun.
     Begun { file: String, upload_id: String },
+    /// A file goes up in one piece.
+    Put { file: String },
     /// A part is there.
     Part { file: String, number: u16, etag: String, sha256: String, bytes: u64 },
     /// A part is of no use.
@@ -71,6 +73,8 @@ pub(crate) struct Notes {
     /// Nothing is left to be done.
     pub(crate) is_all: bool,
     log: File,
+    /// A line was perhaps written in part.
+    is_torn: bool,
 }
 
 impl Notes {
@@ -81,7 +85,8 @@ impl Notes {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
             bytes => bytes?,
         };
-        let mut notes = Notes { files: BTreeMap::new(), is_all: false, log: recording.append(&name)? };
+        let mut notes =
+            Notes { files: BTreeMap::new(), is_all: false, log: recording.append(&name)?, is_torn: false };
         for line in before.split(|byte| *byte == b'\n') {
             // The last line may have been cut off.
             if let Ok(note) = serde_json::from_slice(line) {
@@ -108,10 +113,13 @@ impl Notes {
 
     /// Takes note, on the disk first.
     pub(crate) fn write(&mut self, note: Note) -> io::Result<()> {
-        let mut line = serde_json::to_vec(&note)?;
+        let mut line = if self.is_torn { vec![b'\n'] } else { Vec::new() };
+        serde_json::to_writer(&mut line, &note)?;
         line.push(b'\n');
+        self.is_torn = true;
         self.log.write_all(&line)?;
         self.log.sync_data()?;
+        self.is_torn = false;
         self.apply(note);
         Ok(())
     }
@@ -130,8 +138,12 @@ impl Notes {
             Note::Stale { file, number } => {
                 self.files.entry(file).or_default().parts.remove(&number);
             }
+            Note::Put { file } => {
+                self.files.entry(file).or_default();
+            }
+            // That there may be something in the store is not forgotten, for its deletion.
             Note::Forgotten { file } => {
-                self.files.remove(&file);
+                self.files.insert(file, FileNotes::default());
                 self.is_all = false;
             }
             Note::Done { file, sha256, bytes } => {

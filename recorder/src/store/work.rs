@@ -93,7 +93,14 @@ impl Work {
     /// There is more of it.
     pub(super) fn on_news(&mut self, news: News, keeps_local: bool) {
         self.is_closed |= news.is_closed;
+        // A file that was begun and taken back is no file.
+        self.files.retain(|file, _| news.files.contains_key(file));
         for (file, known) in news.files {
+            let was_open = self.files.get(&file).is_some_and(|before| !before.is_finished);
+            if was_open && known.sha256.is_some() && !self.notes.of(&file).parts.is_empty() {
+                // It was mended, perhaps in the middle of a part that had gone up before.
+                self.unchecked.insert(file.clone());
+            }
             let is_over =
                 |notes: &FileNotes| notes.done.is_some() && plan::next(&known, notes, keeps_local).is_none();
             if self.notes.files.get(&file).is_some_and(is_over) {
@@ -131,6 +138,9 @@ impl Work {
                 Some(Step::RemoveHere) if self.is_changed => {}
                 Some(Step::RemoveHere) => self.remove_here(&file, now, &remove_here),
                 Some(Step::Forget) => self.note(&file, now, Note::Forgotten { file: file.clone() }),
+                Some(Step::Put) if !self.notes.files.contains_key(&file) => {
+                    self.note(&file, now, Note::Put { file: file.clone() });
+                }
                 Some(step) => return self.task(file, step, &notes),
                 None => {}
             }

@@ -25,10 +25,11 @@ pub(crate) async fn guard(State(hub): State<Hub>, mut request: Request, next: Ne
     if !access.require_auth || need == Need::Nothing {
         return next.run(request).await;
     }
-    let shown = shown(request.headers(), &access.auth_token_header).or_else(|| in_address(&request));
+    let shown = shown(request.headers(), &access.auth_token_header);
     if shown.as_deref().is_some_and(|shown| access.is_api_key(shown)) {
         return next.run(request).await;
     }
+    let shown = shown.or_else(|| in_address(&request));
     match check(&hub, shown, need).await {
         Ok(()) => next.run(request).await,
         Err(error) => refuse(&error, &access.auth_token_header),
@@ -77,7 +78,7 @@ pub(crate) fn shown(headers: &HeaderMap, name: &str) -> Option<String> {
 }
 
 /// RFC 6750 §2.3, for what a player or a download asks for: neither can be given a header. Files of recordings
-/// alone, for addresses stand in logs.
+/// alone, and a room's token alone, for addresses stand in logs.
 fn in_address(request: &Request) -> Option<String> {
     let parts: Vec<&str> = request.uri().path().split('/').skip(1).collect();
     let is_file = matches!(parts[..], ["api", "rooms", _, "recordings", _, "files", _]);

@@ -287,11 +287,14 @@ impl State {
         let members = || room.members.iter().filter_map(|id| self.participants.get(id));
         // Counted once for all: this is asked whenever somebody comes, and hundreds may come at once.
         let streams: usize = members().map(Participant::streams).sum();
-        let asked = members().filter(|one| {
-            let wants_all = one.subscriptions.is_everybody();
-            let wanted = if wants_all { streams - one.streams() } else { wanted_streams(one, members()) };
-            let need = growth::need(wanted);
-            one.socket.is_some() && one.growth.should_ask(need, pairs(one))
+        let asked = members().filter(|one| one.socket.is_some()).filter(|one| {
+            let pairs = pairs(one);
+            // Who has all there are is the common case where hundreds have said whom they want.
+            let wanted = || match one.subscriptions.is_everybody() {
+                true => streams - one.streams(),
+                false => self.wanted_streams(one, members()),
+            };
+            pairs < growth::MAX_PAIRS && one.growth.should_ask(growth::need(wanted()), pairs)
         });
         let asked: Vec<ParticipantId> = asked.map(|one| one.id.0).collect();
         asked.into_iter().for_each(|id| self.request_offer(id));
@@ -305,7 +308,29 @@ impl State {
         let Some(participant) = self.participants.get(&id) else { return growth::need(0) };
         let members = self.rooms.get(&participant.room).into_iter().flat_map(|room| &room.members);
         let members = members.filter_map(|other| self.participants.get(other));
-        growth::need(wanted_streams(participant, members))
+        growth::need(self.wanted_streams(participant, members))
+    }
+
+    /// How many streams of others somebody wants to be sent: no more are counted than make a difference.
+    fn wanted_streams<'a>(
+        &'a self,
+        of: &'a Participant,
+        members: impl Iterator<Item = &'a Participant>,
+    ) -> usize {
+        let streams = |other: &Participant| of.subscriptions.streams_of(other);
+        let is_other = |other: &&Participant| other.id != of.id && other.room == of.room;
+        if let Some(people) = of.subscriptions.only_people() {
+            let people = people.filter_map(|id| self.participants.get(&id));
+            return people.filter(is_other).map(streams).sum();
+        }
+        let mut wanted = 0;
+        for other in members.filter(is_other) {
+            wanted += streams(other);
+            if wanted >= growth::MAX_PAIRS {
+                break;
+            }
+        }
+        wanted
     }
 
     fn request_offer(&mut self, id: ParticipantId) {
@@ -337,11 +362,6 @@ impl State {
             source: shown.map(|(_, track)| track.source),
         }
     }
-}
-
-/// How many streams of others somebody wants to be sent.
-fn wanted_streams<'a>(of: &Participant, members: impl Iterator<Item = &'a Participant>) -> usize {
-    members.filter(|other| other.id != of.id).map(|other| of.subscriptions.streams_of(other)).sum()
 }
 
 /// Pairs of seats somebody has: what is missing to a whole pair is missing.

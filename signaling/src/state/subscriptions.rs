@@ -51,13 +51,19 @@ impl Subscriptions {
     /// How many of somebody's streams are wanted.
     pub(crate) fn streams_of(&self, other: &Participant) -> usize {
         let is_somebody = self.wants_person(other.id.0);
-        if other.tracks().next().is_none() {
+        if self.tracks.is_empty() || other.tracks().next().is_none() {
             return if is_somebody { other.streams() } else { 0 };
         }
         let wanted = other
             .tracks()
             .filter(|(_, track)| self.tracks.get(&track.id.0.0).copied().unwrap_or(is_somebody));
         wanted.map(|(_, track)| track.stream.0).collect::<BTreeSet<StreamId>>().len()
+    }
+
+    /// Those who are wanted, where these and nothing else are.
+    pub(crate) fn only_people(&self) -> Option<impl Iterator<Item = ParticipantId> + '_> {
+        let wanted = self.people.iter().filter(|(_, wanted)| **wanted);
+        (self.nobody_else && self.tracks.is_empty()).then(|| wanted.map(|(id, _)| ParticipantId(*id)))
     }
 
     fn named(&self) -> usize {
