@@ -41,8 +41,8 @@ impl<S: Send + Sync, T: DeserializeOwned + Default> FromRequest<S> for MaybeBody
         if bytes.is_empty() {
             return Ok(MaybeBody(T::default()));
         }
-        let body = Json::from_bytes(&bytes);
-        body.map(|Json(body)| MaybeBody(body)).map_err(|rejection| bad_body(&rejection))
+        let body: Result<Json<Option<T>>, _> = Json::from_bytes(&bytes);
+        body.map(|Json(body)| MaybeBody(body.unwrap_or_default())).map_err(|rejection| bad_body(&rejection))
     }
 }
 
