@@ -9,6 +9,7 @@ use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
 
 /// A JSON body.
 pub(crate) struct Body<T>(pub T);
@@ -21,6 +22,17 @@ pub(crate) struct Segments<T>(pub T);
 
 /// What stands behind the question mark.
 pub(crate) struct Parameters<T>(pub T);
+
+/// JSON knows no integers: 50.0 is the same number as 50, and some programs write it so.
+pub(crate) fn whole<'de, D: Deserializer<'de>>(value: D) -> Result<Option<u64>, D::Error> {
+    /// Up to here a double is exact; nothing counted here is more.
+    const MOST: f64 = 9_007_199_254_740_992.0;
+    let number = Option::<f64>::deserialize(value)?;
+    if number.is_some_and(|number| number.fract() != 0.0 || !(0.0..=MOST).contains(&number)) {
+        return Err(serde::de::Error::custom("a whole number is wanted, 1 or more"));
+    }
+    Ok(number.map(|number| number as u64))
+}
 
 impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     type Rejection = Problem;

@@ -2,7 +2,7 @@
 //! they are. A room's recordings stay when it has ended.
 
 use crate::http::answers::{Guarded, OfRoom, WithBody};
-use crate::http::extract::{MaybeBody, Parameters, Segments};
+use crate::http::extract::{MaybeBody, Parameters, Segments, whole};
 use crate::http::file::{Ranged, serve};
 use crate::http::problem::{Document, Problem};
 use crate::hub::Hub;
@@ -41,11 +41,11 @@ const COMPLETING: Duration = Duration::from_secs(60);
 pub(crate) struct NewRecording {
     /// A file that plays so long is followed by another one, at the next key frame; without it, what
     /// `recording.segment_seconds` says.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "whole")]
     #[schema(minimum = 2, maximum = 86_400, example = 600)]
     segment_seconds: Option<u64>,
     /// The same for its size; without it, what `recording.segment_megabytes` says.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "whole")]
     #[schema(minimum = 1, maximum = 1_048_576, example = 100)]
     segment_megabytes: Option<u64>,
 }

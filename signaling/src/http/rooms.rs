@@ -1,7 +1,7 @@
 //! `/api/rooms`.
 
 use crate::http::answers::{Guarded, OfRoom, WithBody};
-use crate::http::extract::{Body, Parameters, Segments};
+use crate::http::extract::{Body, Parameters, Segments, whole};
 use crate::http::guard::Client;
 use crate::http::problem::{Document, Problem};
 use crate::hub::{Hub, PersonReport, RoomReport, TrackReport};
@@ -11,7 +11,7 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use volley::control::types::RoomLoad;
 
@@ -79,17 +79,6 @@ pub(crate) struct RoomStats {
     tracks: Vec<TrackReport>,
     /// Everybody whose media has been agreed on, with what comes from them and what goes to them.
     people: Vec<PersonReport>,
-}
-
-/// JSON knows no integers: 50.0 is the same number as 50, and some programs write it so.
-fn whole<'de, D: Deserializer<'de>>(value: D) -> Result<Option<u64>, D::Error> {
-    /// Up to here a double is exact; no room is larger.
-    const MOST: f64 = 9_007_199_254_740_992.0;
-    let number = Option::<f64>::deserialize(value)?;
-    if number.is_some_and(|number| number.fract() != 0.0 || !(0.0..=MOST).contains(&number)) {
-        return Err(serde::de::Error::custom("maxParticipants is a whole number, 1 or more"));
-    }
-    Ok(number.map(|number| number as u64))
 }
 
 fn default_limit() -> u16 {
