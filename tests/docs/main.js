@@ -8,23 +8,12 @@ import os from 'node:os';
 import path from 'node:path';
 import readline from 'node:readline';
 import { blocksOf, anchorsOf, linksOf } from './pages.js';
+import { SHELL } from './shell.js';
 
 const ROOT = path.resolve(import.meta.dirname, '../..');
 const BLOCK_WITHIN_MS = 20_000;
 // What commands of the documents name, beside `volley` itself.
 const OF_THE_REPOSITORY = ['deploy', 'docs', 'scripts', 'signaling', 'tuning'];
-
-// As a person would in a shell, each line after the one before. Who finds nothing by curl is told so; what the
-// doctor finds on this machine is no mistake of the page's, unless it is of the
-// configuration.
-const SHELL = `set -eu
-curl() { command curl --silent --show-error --fail "$@"; }
-volley() {
-  [[ \${1-} == doctor ]] || { command volley "$@"; return; }
-  command volley "$@" >said || true
-  grep . said && ! grep -Eq '\\[config\\]|"check": "config"' said
-}
-`;
 
 const pages = ['README.md', ...listed('docs')];
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'volley-docs-'));
