@@ -126,7 +126,7 @@ fn skewed(server: &str, late: f64) -> Option<Finding> {
     Some(Finding::error("clock-skew", what, MEND))
 }
 
-const MEND: &str =
+pub(super) const MEND: &str =
     "apt-get install chrony, then: chronyc makestep\nor with systemd: timedatectl set-ntp true";
 
 /// No server told the time; whether anything keeps the clock says this machine itself.

@@ -11,6 +11,7 @@ mod clock;
 mod cores;
 mod disk;
 mod finding;
+mod firewall;
 mod holders;
 mod host;
 mod limits;
@@ -19,6 +20,7 @@ mod ports;
 mod relays;
 mod report;
 mod running;
+mod store;
 mod stun;
 #[cfg(test)]
 mod testing;
@@ -33,6 +35,7 @@ use running::Running;
 use std::io::Write as _;
 use std::net::IpAddr;
 use std::process::ExitCode;
+use volley_recorder::store::Probed;
 
 /// How it is asked.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -59,6 +62,8 @@ struct Answers {
     asked: Vec<relays::Asked>,
     seen: Vec<Seen>,
     time: Option<clock::Heard>,
+    /// `None` where recordings go to no store.
+    store: Option<Probed>,
     /// Before and after a second.
     ticks: Option<[cores::Ticks; 2]>,
 }
@@ -70,8 +75,9 @@ struct Seen {
     address: IpAddr,
 }
 
-const CHECKS: [fn(&Case<'_>) -> Vec<Finding>; 14] = [
+const CHECKS: [fn(&Case<'_>) -> Vec<Finding>; 16] = [
     ports::check,
+    firewall::check,
     addresses::check,
     |case| relays::judge(&case.answers.asked),
     certificate::check,
@@ -84,6 +90,7 @@ const CHECKS: [fn(&Case<'_>) -> Vec<Finding>; 14] = [
     offloads::check,
     cores::check,
     disk::check,
+    store::check,
     running::check,
 ];
 
@@ -144,9 +151,10 @@ async fn ask(host: &Host, config: &Config, wish: &DoctorWish) -> Answers {
         }
     };
     let relays = relays::ask(relays::told(config, wish.stun.as_deref()));
-    let (asked, time, ()) = tokio::join!(relays, time, tokio::time::sleep(cores::LOOK));
+    let store = store::ask(config.recorder().and_then(|recorder| recorder.store));
+    let (asked, time, store, ()) = tokio::join!(relays, time, store, tokio::time::sleep(cores::LOOK));
     let ticks = before.zip(cores::ticks(host)).map(|(before, after)| [before, after]);
-    Answers { seen: relays::seen(&asked), asked, time, ticks }
+    Answers { seen: relays::seen(&asked), asked, time, store, ticks }
 }
 
 /// Several ways to mend one thing, a line each.

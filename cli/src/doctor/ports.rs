@@ -11,12 +11,12 @@ use volley::io::{bind_listener, bind_media_port};
 
 /// A port that Volley is to have.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct Wanted {
-    protocol: Protocol,
-    port: u16,
-    flag: &'static str,
+pub(super) struct Wanted {
+    pub(super) protocol: Protocol,
+    pub(super) port: u16,
+    pub(super) flag: &'static str,
     /// Whether Volley starts without it, and what is missing then.
-    without: Option<&'static str>,
+    pub(super) without: Option<&'static str>,
 }
 
 /// What is in the way of each port. Where Volley runs already its ports are its own.
@@ -24,7 +24,8 @@ pub(super) fn check(case: &Case<'_>) -> Vec<Finding> {
     wanted(case).into_iter().filter_map(|wanted| look(case, wanted)).collect()
 }
 
-fn wanted(case: &Case<'_>) -> Vec<Wanted> {
+/// All that Volley is to have.
+pub(super) fn wanted(case: &Case<'_>) -> Vec<Wanted> {
     let config = case.config;
     let tcp = |flag, port, without| Wanted { protocol: Protocol::Tcp, port, flag, without };
     let mut all = vec![tcp("--port", config.get("server.port"), None)];

@@ -161,6 +161,18 @@ impl Client {
         keys: &Credentials,
         prefix: &str,
     ) -> Result<Vec<(String, String)>, StoreError> {
+        let answer = accepted(self.ask_for_uploads(keys, prefix).await?)?;
+        let each = answer.text.split("<Upload>").skip(1);
+        let named = each.filter_map(|one| Some((texts(one, "Key").next()?, texts(one, "UploadId").next()?)));
+        Ok(named.collect())
+    }
+
+    /// The same, and whatever the store answers.
+    pub(super) async fn ask_for_uploads(
+        &self,
+        keys: &Credentials,
+        prefix: &str,
+    ) -> Result<Answer, StoreError> {
         // The same request as for a list of objects, but for its words.
         let mut action = self.bucket.list_objects_v2(Some(keys));
         for word in ["list-type", "encoding-type"] {
@@ -168,10 +180,7 @@ impl Client {
         }
         action.query_mut().insert("uploads", "");
         action.query_mut().insert("prefix", prefix.to_owned());
-        let answer = self.send(Method::GET, action, bytes("")).await?;
-        let each = answer.text.split("<Upload>").skip(1);
-        let named = each.filter_map(|one| Some((texts(one, "Key").next()?, texts(one, "UploadId").next()?)));
-        Ok(named.collect())
+        self.request(Method::GET, action, bytes("")).await
     }
 
     fn described<'a, A: S3Action<'a>>(&'a self, mut action: A, key: &str) -> A {
@@ -186,8 +195,7 @@ impl Client {
         action: impl S3Action<'a>,
         body: Payload,
     ) -> Result<Answer, StoreError> {
-        let answer = self.request(method, action, body).await?;
-        if answer.status.is_success() { Ok(answer) } else { Err(refusal(&answer)) }
+        accepted(self.request(method, action, body).await?)
     }
 
     async fn request<'a>(
@@ -210,12 +218,22 @@ fn content_type(key: &str) -> &'static str {
     if key.ends_with(".mkv") { "video/x-matroska" } else { "video/webm" }
 }
 
-/// What an answer says that does not say yes.
-fn refusal(answer: &Answer) -> StoreError {
+/// The answer, if it says yes.
+fn accepted(answer: Answer) -> Result<Answer, StoreError> {
+    if answer.status.is_success() { Ok(answer) } else { Err(refusal(&answer)) }
+}
+
+/// The name of an error, and its status, name and message for a person.
+pub(super) fn told(answer: &Answer) -> (String, String) {
     let code = texts(&answer.text, "Code").next().unwrap_or_default();
     let message = texts(&answer.text, "Message").next().unwrap_or_default();
     let text = format!("{} {code} {message}", answer.status.as_u16());
-    let text = text.trim_end().to_owned();
+    (code, text.trim_end().to_owned())
+}
+
+/// What an answer says that does not say yes.
+fn refusal(answer: &Answer) -> StoreError {
+    let (code, text) = told(answer);
     match (answer.status, code.as_str()) {
         (_, "NoSuchUpload") => StoreError::NoUpload,
         (_, "ExpiredToken" | "InvalidToken" | "TokenRefreshRequired") => StoreError::Locked(text),
@@ -253,6 +271,7 @@ mod tests {
             status: StatusCode::from_u16(status).unwrap(),
             etag: None,
             length: None,
+            date: None,
             text: text.to_owned(),
         }
     }

@@ -18,7 +18,7 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 /// A request is given up when nothing of it has gone out, and nothing come back, for so long: a store that
 /// puts large parts together takes some seconds to answer.
@@ -45,6 +45,8 @@ pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) etag: Option<String>,
     pub(crate) length: Option<u64>,
+    /// When it was given, by the clock of who gave it; good to a second.
+    pub(crate) date: Option<SystemTime>,
     pub(crate) text: String,
 }
 
@@ -98,9 +100,10 @@ impl Http {
         let header = |name| head.headers.get(name).and_then(|value| value.to_str().ok());
         let etag = header(hyper::header::ETAG).map(str::to_owned);
         let length = header(hyper::header::CONTENT_LENGTH).and_then(|length| length.parse().ok());
+        let date = header(hyper::header::DATE).and_then(|date| httpdate::parse_http_date(date).ok());
         let body = Limited::new(body, MOST_READ).collect().await.map_err(|error| chain(&*error))?;
         let text = String::from_utf8_lossy(&body.to_bytes()).into_owned();
-        Ok(Answer { status: head.status, etag, length, text })
+        Ok(Answer { status: head.status, etag, length, date, text })
     }
 }
 

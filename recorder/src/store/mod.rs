@@ -10,6 +10,7 @@ mod credentials;
 mod http;
 mod notes;
 mod plan;
+mod probe;
 mod task;
 mod telling;
 #[cfg(test)]
@@ -17,6 +18,7 @@ mod tests;
 mod uploader;
 mod work;
 
+pub use probe::{ProbeError, Probed, probe};
 pub use task::kept_on_removal;
 
 use crate::desk::{FromRecorder, StoreFigures, UploadProgress};

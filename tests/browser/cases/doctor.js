@@ -1,14 +1,16 @@
 // `volley doctor` on a sound host, beside a running server, and on faults that are really there: each is found
 // with what mends it. What cannot be made here is a test of the doctor's own.
-import { execFile } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import dgram from 'node:dgram';
 import fs from 'node:fs';
+import http from 'node:http';
 import os from 'node:os';
 import { Checks } from '../harness/checks.js';
 import { startCoturn, TURN_URL } from '../harness/coturn.js';
 import { BROWSER_ADDRESS, SERVER_ADDRESS, SERVER_SPACE } from '../harness/network.js';
-import { sh } from '../harness/shell.js';
+import { log, sh } from '../harness/shell.js';
+import { BUCKET, ObjectStore, STORE } from '../harness/store.js';
 
 const SECRET = randomBytes(24).toString('hex');
 const WITHOUT_IO_URING = new URL('../peers/without_io_uring.py', import.meta.url).pathname;
@@ -19,7 +21,9 @@ const relays = (secret) => JSON.stringify([{ urls: [TURN_URL], secret }, { urls:
 // Ports that the server of this test does not have.
 const ELSEWHERE = { VOLLEY_PORT: '0', VOLLEY_UDP_PORT: '0', VOLLEY_METRICS_PORT: '0' };
 // Whoever else is busy on this machine is no fault of the doctor's.
-const OF_THE_MACHINE = ['steal', 'cores-busy', 'cores-oversubscribed'];
+const OF_THE_MACHINE = ['steal', 'cores-busy', 'cores-oversubscribed', 'disk-low'];
+// io_uring_setup has this number on every architecture.
+const ASKS_FOR_A_RING = 'import ctypes; assert ctypes.CDLL(None).syscall(425, 1, ctypes.create_string_buffer(120)) >= 0';
 
 export const name = 'doctor';
 export const about = 'volley doctor: nothing to say on a sound host, and each prepared fault found with its mend';
@@ -36,9 +40,13 @@ async function examine(context) {
   context.onClose(() => sh(`umount ${FOLDER}/full`, { optional: true }));
   const expired = certificate('expired', 0);
   const sound = { VOLLEY_WEBRTC__ICE_SERVERS: relays(SECRET) };
+  const objects = await ObjectStore.start();
+  context.onClose(() => objects.stop());
+  const notLookedAt = hasRings() ? [] : ['io_uring, which this host gives to nobody: what is said of it on a host that does'];
+  for (const one of notLookedAt) log(`NOT LOOKED AT: ${one}`);
 
-  const well = await doctor({ environment: { ...sound, ...certificate('fresh', 90), VOLLEY_TLS_PORT: '0' }, words: ['--ntp', right] });
-  const alarms = well.findings.filter(({ level, check }) => ['error', 'warning'].includes(level) && !OF_THE_MACHINE.includes(check));
+  const well = await doctor({ environment: { ...sound, ...certificate('fresh', 90), ...storeAt(STORE, BUCKET), VOLLEY_TLS_PORT: '0' }, words: ['--ntp', right] });
+  const alarms = well.findings.filter(({ level, check }) => ['error', 'warning'].includes(level) && !OF_THE_MACHINE.includes(check) && !(notLookedAt.length > 0 && check.startsWith('uring-')));
   checks.that('a sound host with a running server gives no alarm', alarms.length === 0, alarms);
 
   const faults = [
@@ -46,11 +54,14 @@ async function examine(context) {
     ['turn-credentials', 'static-auth-secret', { environment: { VOLLEY_WEBRTC__ICE_SERVERS: relays('another') } }],
     ['announce-wrong', `--announce ${SERVER_ADDRESS}`, { environment: { ...sound, VOLLEY_ANNOUNCE: '10.77.0.9' } }],
     ['certificate-expired', '--acme-domains', { environment: expired }],
-    ['uring-seccomp', 'io_uring_setup', { launcher: ['python3', WITHOUT_IO_URING] }],
+    ...(notLookedAt.length > 0 ? [] : [['uring-seccomp', 'io_uring_setup', { launcher: ['python3', WITHOUT_IO_URING] }]]),
     ['disk-full', 'recording.path', { environment: { VOLLEY_RECORDING__ENABLED: 'true', VOLLEY_RECORDING__PATH: `${FOLDER}/full` } }],
     ['clock-skew', 'chronyc makestep', { words: ['--ntp', late] }],
+    ['s3-bucket-missing', 'aws s3 mb s3://nowhere', { environment: storeAt(STORE, 'nowhere') }],
+    ['s3-credentials', 'AWS_SECRET_ACCESS_KEY', { environment: storeAt(await refusing(context, 'SignatureDoesNotMatch'), BUCKET) }],
+    ['s3-clock', 'chronyc makestep', { environment: storeAt(await refusing(context, 'AccessDenied', 1200), BUCKET) }],
     ['config', 'config/', { environment: { VOLLEY_IO: 'pigeons' } }],
-    ...asNobodyInParticular(),
+    ...asNobodyInParticular(notLookedAt.length === 0),
   ];
   await Promise.all(faults.map(async ([check, mend, { environment = {}, ...more }]) => {
     const { findings, code } = await doctor({ environment: { ...ELSEWHERE, ...environment }, words: ['--ntp', right], ...more });
@@ -59,16 +70,44 @@ async function examine(context) {
     const expected = { error: 2, warning: 1 }[findings[0]?.level] ?? 0;
     checks.that(`${check}: the exit code is the worst level`, code === expected, code);
   }));
-  return checks.figures;
+  return { ...checks.figures, ...(notLookedAt.length > 0 && { notLookedAt }) };
+}
+
+function hasRings() {
+  try {
+    execFileSync('python3', ['-c', ASKS_FOR_A_RING], { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+// Recordings go there.
+function storeAt(endpoint, bucket) {
+  const recording = { ENABLED: 'true', PATH: FOLDER, S3_UPLOAD: 'true', S3_ENDPOINT: endpoint, S3_BUCKET: bucket };
+  const named = Object.entries(recording).map(([key, value]) => [`VOLLEY_RECORDING__${key}`, value]);
+  return { ...Object.fromEntries(named), AWS_ACCESS_KEY_ID: 'volley', AWS_SECRET_ACCESS_KEY: 'volley' };
+}
+
+// A store that says no, for this reason and with a clock so many seconds ahead of ours; returns its address. moto knows
+// neither wrong keys nor a wrong clock.
+async function refusing(context, code, ahead = 0) {
+  const store = http.createServer((_, response) => {
+    response.setHeader('date', new Date(Date.now() + ahead * 1000).toUTCString());
+    response.writeHead(403, { 'content-type': 'application/xml' }).end(`<Error><Code>${code}</Code><Message>no</Message></Error>`);
+  });
+  await new Promise((done) => store.listen(0, BROWSER_ADDRESS, done));
+  context.onClose(() => store.close());
+  return `http://${BROWSER_ADDRESS}:${store.address().port}`;
 }
 
 // Without any rights, and with limits as tight as a host has them.
-function asNobodyInParticular() {
+function asNobodyInParticular(hasRings) {
   const without = ['setpriv', '--bounding-set', '-all', '--inh-caps', '-all'];
   const faults = [];
   const [major, minor] = os.release().split('.').map(Number);
   // Before Linux 6.13 rings are not charged to this limit.
-  if (major > 6 || (major === 6 && minor >= 13)) faults.push(['memlock-low', 'LimitMEMLOCK=', { launcher: [...without, 'prlimit', '--memlock=0:0'] }]);
+  if (hasRings && (major > 6 || (major === 6 && minor >= 13))) faults.push(['memlock-low', 'LimitMEMLOCK=', { launcher: [...without, 'prlimit', '--memlock=0:0'] }]);
   // Of a host whose administrator has raised it already there is nothing to be told.
   const most = Number(fs.readFileSync('/proc/sys/net/core/rmem_max', 'utf8'));
   if (most < 8 << 20) faults.push(['socket-buffers', 'net.core.rmem_max=', { launcher: without }]);

@@ -16,13 +16,14 @@ const UNAVAILABLE = `HTTP/1.1 503 Unavailable\r\nconnection: close\r\ncontent-le
 export const STORE_URL = `http://${BROWSER_ADDRESS}:${WAY_PORT}`;
 
 const SIGNED = 'AWS4-HMAC-SHA256 Credential=volley/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=none';
-const STORE = `http://${SERVER_ADDRESS}:${PORT}`;
+// Where it is; STORE_URL is a way there that fails when it is to.
+export const STORE = `http://${SERVER_ADDRESS}:${PORT}`;
 
 export class ObjectStore {
   // What there is in the end is asked of the store itself, by nobody's way.
   static async start() {
     const python = process.env.VOLLEY_MOTO;
-    if (!python) throw new Error('moto is missing; ./scripts/e2e record-faults installs it');
+    if (!python) throw new Error('moto is missing; ./scripts/e2e installs it');
     const store = new ObjectStore();
     store.process = spawn('ip', ['netns', 'exec', SERVER_SPACE, python, '-m', 'moto.server', '-H', SERVER_ADDRESS, '-p', String(PORT)], { stdio: ['ignore', 'pipe', 'pipe'] });
     let said = '';
