@@ -11,7 +11,7 @@ pub(crate) use compare::{Compare, Rooms, Scenario, SmallRooms};
 pub(crate) use limit::Limit;
 pub(crate) use ports::Ports;
 pub(crate) use swarm::{Over, People, Swarm};
-pub(crate) use tuning::Tuning;
+pub(crate) use tuning::{Family, Tuning};
 pub(crate) use volley::{Arrivals, Churn, Growth, JoinStorm, Overload, Recorded};
 
 use crate::scenario::contender::Name;

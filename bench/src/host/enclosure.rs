@@ -9,6 +9,7 @@ use std::env;
 use std::ffi::OsStr;
 use std::io::Read as _;
 use std::process::{Command, ExitCode, Stdio};
+use std::sync::{Mutex, PoisonError};
 
 /// Tells the inner program that it is the inner one.
 const INSIDE: &str = "VOLLEY_BENCH_INSIDE";
@@ -45,13 +46,26 @@ pub(crate) fn run_inside(variables: &[(&str, &OsStr)]) -> anyhow::Result<ExitCod
     Ok(code.map_or(ExitCode::FAILURE, ExitCode::from))
 }
 
+/// What is to be done before.
+type Last = Box<dyn FnOnce() + Send>;
+static LAST: Mutex<Option<Last>> = Mutex::new(None);
+
 /// Ends this process when the outer one is gone. To be called first of all inside.
 pub(crate) fn end_with_outer() {
     std::thread::spawn(|| {
         let mut byte = [0];
         while std::io::stdin().read(&mut byte).is_ok_and(|len| len > 0) {}
+        if let Some(last) = LAST.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            last();
+        }
         std::process::exit(INTERRUPTED);
     });
+}
+
+/// What is still to be done when this process is ended from outside, for what outlives the namespaces. The last one
+/// that was named is.
+pub(crate) fn at_the_end(last: impl FnOnce() + Send + 'static) {
+    *LAST.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(last));
 }
 
 /// What `unshare` needs beside, for somebody who is not root.

@@ -29,6 +29,14 @@ pub(super) fn build(place: &Place) -> anyhow::Result<()> {
     bring_up("ip", GENERATOR_ADDRESS)?;
     bring_up(&format!("ip -n {SERVER_SPACE}"), SERVER_ADDRESS)?;
     steer("", &[place.generator_core])?;
+    steer_server(place)
+}
+
+/// Steers what comes to the server's end to its cores.
+///
+/// # Errors
+/// When the kernel refuses.
+pub(crate) fn steer_server(place: &Place) -> anyhow::Result<()> {
     steer(&format!("ip netns exec {SERVER_SPACE} "), &place.server_cores)
 }
 

@@ -9,7 +9,7 @@ mod tool;
 use super::contender::{Contender, Name, VolleyChoice};
 use super::shape::Shape;
 use super::trial::Trial;
-use crate::cli;
+use crate::cli::{self, Family};
 use crate::host::machine::Machine;
 use crate::host::place::Place;
 use crate::report::format::{count, milliseconds, percent};
@@ -18,9 +18,16 @@ use crate::report::progress::Progress;
 use crate::report::table::Table;
 use crate::report::{Report, Section};
 use anyhow::bail;
+use clap::ValueEnum as _;
 use effect::{Effect, Run};
 use serde_json::json;
-use tool::Tool;
+use tool::{Applied, Tool};
+
+/// Families that nothing here could measure, with why.
+const NEVER: [&str; 2] = [
+    "irq, not measured here: the wire is a veth, which has no interrupts",
+    "limits, not measured here: they say whether Volley runs and not how fast, and nothing is limited in here",
+];
 
 /// Measures each family in turn, round after round.
 ///
@@ -61,13 +68,16 @@ async fn measure(
     contender: &Contender,
     flags: &cli::Tuning,
 ) -> anyhow::Result<()> {
-    if effect.set.as_ref().is_some_and(Vec::is_empty) {
+    if effect.applied.is_none() {
+        effect.applied = Some(try_out(effect.family, tool)?);
+    }
+    if effect.is_empty() {
         return Ok(());
     }
-    if effect.set.is_none() {
-        effect.set = Some(tool.apply(effect.family)?);
-        tool.revert()?;
-        return Box::pin(measure(effect, tuned, tool, trial, contender, flags)).await;
+    // Only where connections are tracked it can bring anything not to.
+    let is_tracked = effect.family == Family::Conntrack.name();
+    if is_tracked {
+        tool.track(true)?;
     }
     if tuned {
         tool.apply(effect.family)?;
@@ -76,6 +86,9 @@ async fn measure(
     if tuned {
         tool.revert()?;
     }
+    if is_tracked {
+        tool.track(false)?;
+    }
     let run = Run::of(&outcome?);
     if tuned {
         effect.after.push(run)
@@ -83,6 +96,23 @@ async fn measure(
         effect.before.push(run)
     }
     Ok(())
+}
+
+/// What of a family can be set here.
+fn try_out(family: &str, tool: &Tool<'_>) -> anyhow::Result<Applied> {
+    let is_tracked = family == Family::Conntrack.name();
+    if is_tracked && let Err(error) = tool.track(true) {
+        return Ok(Applied {
+            set: Vec::new(),
+            left: vec![format!("connections cannot be tracked ({error:#})")],
+        });
+    }
+    let applied = tool.apply(family);
+    tool.revert()?;
+    if is_tracked {
+        tool.track(false)?;
+    }
+    applied
 }
 
 fn report(flags: &cli::Tuning, effects: &[Effect], place: &Place) -> Report {
@@ -143,13 +173,26 @@ fn section(flags: &cli::Tuning, effects: &[Effect]) -> Section {
         flags.profile,
         flags.rounds,
     )];
-    notes.extend(effects.iter().filter_map(Effect::note));
+    notes.extend(effects.iter().flat_map(Effect::notes));
+    notes.extend(left_out(flags));
     let disturbed = effects.iter().flat_map(|effect| effect.before.iter().chain(&effect.after));
     let disturbed = disturbed.filter(|run| run.disturbed).count();
     if disturbed > 0 {
         notes.push(format!("{disturbed} runs were disturbed by other programs on the server's core"));
     }
     Section { title: String::from("What tuning brings"), table, notes }
+}
+
+/// Families that were not asked for, or cannot be.
+fn left_out(flags: &cli::Tuning) -> impl Iterator<Item = String> {
+    let asked = |family: &Family| flags.families.contains(family);
+    let others: Vec<&str> =
+        Family::value_variants().iter().filter(|family| !asked(family)).map(|family| family.name()).collect();
+    let others = (!others.is_empty()).then(|| {
+        let how = "a family of the whole machine takes --whole-machine, which sets it there for each run";
+        format!("{}, not measured: --families names them; {how}", others.join(", "))
+    });
+    NEVER.into_iter().map(str::to_owned).chain(others)
 }
 
 fn row(effect: &Effect) -> [String; 12] {
@@ -163,7 +206,7 @@ fn row(effect: &Effect) -> [String; 12] {
     };
     [
         effect.family.to_owned(),
-        effect.set.as_ref().map_or(0, Vec::len).to_string(),
+        effect.applied.as_ref().map_or(0, |applied| applied.set.len()).to_string(),
         of(cost.before.map(|range| range.middle), count),
         spread(&cost.before),
         of(cost.after.map(|range| range.middle), count),

@@ -1,5 +1,6 @@
 //! What came of a family's knobs: runs before and after, and whether they differ by more than runs do anyway.
 
+use super::tool::Applied;
 use crate::scenario::measure::{DISTURBED, Measured};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -28,8 +29,8 @@ impl Run {
 /// One family.
 pub(super) struct Effect {
     pub(super) family: &'static str,
-    /// What the tool said that it set; `None` before it was asked.
-    pub(super) set: Option<Vec<String>>,
+    /// What the tool said; `None` before it was asked.
+    pub(super) applied: Option<Applied>,
     pub(super) before: Vec<Run>,
     pub(super) after: Vec<Run>,
 }
@@ -51,7 +52,12 @@ pub(super) struct Range {
 
 impl Effect {
     pub(super) fn new(family: &'static str) -> Effect {
-        Effect { family, set: None, before: Vec::new(), after: Vec::new() }
+        Effect { family, applied: None, before: Vec::new(), after: Vec::new() }
+    }
+
+    /// Whether it is known that none of its knobs can be measured here.
+    pub(super) fn is_empty(&self) -> bool {
+        self.applied.as_ref().is_some_and(|applied| applied.set.is_empty())
     }
 
     pub(super) fn cost(&self) -> Change {
@@ -73,7 +79,7 @@ impl Effect {
 
     /// In a few words.
     pub(super) fn verdict(&self) -> &'static str {
-        match (self.set.as_ref().is_none_or(Vec::is_empty), self.cost().is_clear(), self.delay().is_clear()) {
+        match (self.is_empty() || self.applied.is_none(), self.cost().is_clear(), self.delay().is_clear()) {
             (true, ..) => "nothing to set here",
             (_, Some(true), _) => "cheaper packets",
             (_, Some(false), _) => "dearer packets",
@@ -83,16 +89,20 @@ impl Effect {
         }
     }
 
-    /// What was set, for who reads the table.
-    pub(super) fn note(&self) -> Option<String> {
-        let set = self.set.as_ref().filter(|set| !set.is_empty())?;
-        Some(format!("{}: {}", self.family, set.join("; ")))
+    /// What was set and what was not, for who reads the table.
+    pub(super) fn notes(&self) -> Vec<String> {
+        let Applied { set, left } = self.applied.clone().unwrap_or_default();
+        let told = |what: &str, lines: &[String]| {
+            (!lines.is_empty()).then(|| format!("{}{what}: {}", self.family, lines.join("; ")))
+        };
+        told("", &set).into_iter().chain(told(", not measured here", &left)).collect()
     }
 
     pub(super) fn figures(&self) -> Value {
         json!({
             "family": self.family,
-            "set": self.set,
+            "set": self.applied.as_ref().map(|applied| &applied.set),
+            "notMeasured": self.applied.as_ref().map(|applied| &applied.left),
             "before": self.before,
             "after": self.after,
             "costBefore": self.cost().before,
@@ -149,7 +159,7 @@ mod tests {
         };
         Effect {
             family: "udp",
-            set: Some(vec![String::from("a = 1")]),
+            applied: Some(Applied { set: vec![String::from("a = 1")], left: Vec::new() }),
             before: runs(before),
             after: runs(after),
         }
@@ -164,8 +174,13 @@ mod tests {
 
     #[test]
     fn what_has_nothing_to_set_says_so() {
-        let nothing = Effect { set: Some(Vec::new()), ..Effect::new("nic") };
-        assert_eq!((nothing.verdict(), nothing.note()), ("nothing to set here", None));
+        let left = vec![String::from("channels: none"), String::from("send-ring: none")];
+        let applied = Some(Applied { set: Vec::new(), left });
+        let nothing = Effect { applied, ..Effect::new("nic") };
+        assert!(nothing.is_empty());
+        assert_eq!(nothing.verdict(), "nothing to set here");
+        assert_eq!(nothing.notes(), ["nic, not measured here: channels: none; send-ring: none"]);
+        assert_eq!(effect(&[1.0], &[1.0]).notes(), ["udp: a = 1"]);
     }
 
     #[test]
