@@ -6,9 +6,10 @@ use common::socket::Socket;
 use common::{PATIENCE, STOPPED_WITHIN, Volley, is_alive, until};
 use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, setrlimit};
 use serde_json::Value;
-use std::io::Read as _;
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::Stdio;
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 /// What signaling may take with a thousand idle sockets and fifty that never read, in MiB.
 const MOST_MEMORY: u64 = 150;
@@ -18,12 +19,11 @@ fn a_hang_up_sent_to_the_children_is_told_in_the_log_and_nothing_else() {
     let mut volley = Volley::start_with(&[], Stdio::piped());
     let children = [volley.child("media"), volley.child("signaling")];
     children.iter().for_each(|&child| kill_process(child, Signal::HUP).unwrap());
-    std::thread::sleep(Duration::from_millis(500));
+    let log = listen(&mut volley);
+    let told = |role| log.lock().unwrap().matches(&format!("SIGHUP came to the {role} process")).count();
+    until("both have told", || told("media") > 0 && told("signaling") > 0);
     assert!(children.iter().all(|&child| is_alive(child)) && volley.is_well());
-    let log = log_of(&mut volley);
-    for role in ["media", "signaling"] {
-        assert_eq!(log.matches(&format!("SIGHUP came to the {role} process")).count(), 1, "{log}");
-    }
+    assert_eq!((told("media"), told("signaling")), (1, 1), "{}", log.lock().unwrap());
 }
 
 #[test]
@@ -137,6 +137,16 @@ fn resident_mib(process: Pid) -> u64 {
 }
 
 /// Stops it; all it has logged.
+/// What it writes to its log from now on.
+fn listen(volley: &mut Volley) -> Arc<Mutex<String>> {
+    let (log, lines) = (Arc::default(), BufReader::new(volley.process.stderr.take().unwrap()).lines());
+    let heard: Arc<Mutex<String>> = Arc::clone(&log);
+    std::thread::spawn(move || {
+        lines.map_while(Result::ok).for_each(|line| *heard.lock().unwrap() += &(line + "\n"))
+    });
+    log
+}
+
 fn log_of(volley: &mut Volley) -> String {
     volley.signal(Signal::INT);
     volley.ended_within(STOPPED_WITHIN);

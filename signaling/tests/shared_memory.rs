@@ -101,7 +101,7 @@ async fn commands_events_and_records_travel_between_processes() {
             }
         }
     };
-    tokio::time::timeout(Duration::from_secs(10), filled).await.expect("seats are filled");
+    tokio::time::timeout(Duration::from_secs(30), filled).await.expect("seats are filled");
     assert!(heard.contains("joined") && heard.contains("answer"), "{heard:?}");
 
     let commands: Vec<Command> =

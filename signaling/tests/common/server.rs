@@ -88,7 +88,7 @@ impl Page {
     /// The next message of a type; others are passed over.
     pub(crate) async fn hear(&mut self, kind: &str) -> Value {
         loop {
-            let next = tokio::time::timeout(Duration::from_secs(5), self.0.next()).await;
+            let next = tokio::time::timeout(Duration::from_secs(30), self.0.next()).await;
             let message =
                 next.unwrap_or_else(|_| panic!("no {kind} came")).expect("the socket stays").unwrap();
             let Message::Text(text) = message else { continue };
