@@ -82,6 +82,11 @@ export class Devices extends Changes {
     return this.wanted[device] && this.tracks[device] !== null;
   }
 
+  /** The name of what went wrong, where a device is wanted and could not be had. */
+  whyMissing(device: Input): string | undefined {
+    return this.#missed.get(device);
+  }
+
   /** The id of the device in use. */
   current(device: Input): string {
     const track = device === "camera" ? this.#camera : this.tracks.microphone;

@@ -23,6 +23,7 @@ export async function inCall(context) {
   await keys(checks, ada);
   await devices(checks, ada, ben);
   await inside(checks, ada);
+  await quality(checks, ada);
   await soundOnly(checks, ada);
   await recording(context, checks, ada, ben);
   await moderation(checks, ada, ben);
@@ -172,6 +173,20 @@ async function inside(checks, ada) {
   checks.that('a report has readings and what happened', report.readings.length > 0 && report.happenings.some(({ what }) => what === 'joined'), Object.keys(report));
   checks.that('and nobody’s name', !JSON.stringify(report).includes('Ben'));
   await press(ada, 'Close', '.panel');
+}
+
+// The highest layer that "low" may have (240 lines) is the lowest that is published.
+async function quality(checks, ada) {
+  await ada.evaluate(() => volley.room.on('quality', ({ quality, slot }) => slot == null && (globalThis.told = quality)));
+  const linesSeen = () => ada.evaluate(async () => Math.max(...[...(await volley.pc.getStats()).values()].filter(({ type, frameHeight }) => type === 'inbound-rtp' && frameHeight > 0).map(({ frameHeight }) => frameHeight)));
+  await choose(ada, 'Settings');
+  await until('the settings', () => has(ada, 'dialog[open]'));
+  await select(ada, 'Others’ pictures', 'low');
+  await checks.soon('the server hears which quality is wanted', () => ada.evaluate(() => globalThis.told === 'low'));
+  await checks.soon('pictures are small then', async () => (await linesSeen()) <= 240, { timeoutMs: 15_000 });
+  await select(ada, 'Others’ pictures', 'auto');
+  await checks.soon('and may be large again', () => ada.evaluate(() => globalThis.told === 'auto'));
+  await ada.keyboard.press('Escape');
 }
 
 async function soundOnly(checks, ada) {
