@@ -88,7 +88,7 @@ fn try_it(lab: &mut Lab, socket: u64, token: Option<&str>) -> (SocketId, String)
     join["check"] = true.into();
     lab.say(socket, join);
     match lab.heard(socket).as_slice() {
-        [ServerMessage::Joined { room_id, participants, .. }, ServerMessage::RequestOffer { .. }] => {
+        [ServerMessage::Joined { room_id, participants, .. }, ServerMessage::RequestOffer { .. }, ..] => {
             assert!(participants.is_empty());
             (socket, room_id.clone())
         }

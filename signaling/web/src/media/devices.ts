@@ -93,6 +93,18 @@ export class Devices extends Changes {
     return track?.getSettings().deviceId ?? "";
   }
 
+  /** Of several cameras the one after that in use; null: there is no other. */
+  get otherCamera(): string | null {
+    const cameras = this.list.filter(({ kind, deviceId }) => kind === "videoinput" && deviceId !== "");
+    const at = cameras.findIndex(({ deviceId }) => deviceId === this.current("camera"));
+    return cameras.length < 2 ? null : (cameras[(at + 1) % cameras.length]?.deviceId ?? null);
+  }
+
+  /** The camera looks away from the person: what it sees is not to be seen as in a mirror. */
+  get looksAway(): boolean {
+    return this.#camera?.getSettings().facingMode === "environment";
+  }
+
   /** Asks for whatever is wanted and not there yet; one question to the person where possible. */
   async open(): Promise<void> {
     const missing = INPUTS.filter((device) => this.wanted[device] && !this.tracks[device]);

@@ -82,7 +82,7 @@ function Mirror() {
   const hint = isStarting ? "lobby.camera-starting" : (NO_PICTURE[devices.whyMissing("camera") ?? ""] ?? "lobby.camera-off");
   return (
     <section class="mirror" aria-label={t("lobby.preview")}>
-      <div class={`preview ${preferences.all.mirrored ? "mirrored" : ""}`}>
+      <div class={`preview ${preferences.all.mirrored && !devices.looksAway ? "mirrored" : ""}`}>
         <Video track={picture} />
         {!picture && (
           <div class="hint" role="status">

@@ -1,7 +1,7 @@
 // In the call: what two people do with each other, seen from both sides.
 import { assertAccessible } from '../../harness/axe.js';
 import { Checks } from '../../harness/checks.js';
-import { choose, count, has, openWide, press, select, state, textOf, videosReceived } from '../../harness/pages.js';
+import { choose, count, has, LAPTOP, openWide, press, select, state, textOf, videosReceived } from '../../harness/pages.js';
 import { sleep, until } from '../../harness/shell.js';
 import { tokenFor } from '../../harness/token.js';
 import { recording } from './recording.js';
@@ -22,6 +22,7 @@ export async function inCall(context) {
   await choices(checks, ada);
   await keys(checks, ada);
   await devices(checks, ada, ben);
+  await turnAround(checks, ada);
   await inside(checks, ada);
   await quality(checks, ada);
   await soundOnly(checks, ada);
@@ -154,6 +155,25 @@ async function devices(checks, ada, ben) {
   });
   await checks.soon('and plugged in it is used by itself', async () => (await state(ada)).camera && !(await textOf(ada, '#notices')).includes('disconnected'));
   await checks.soon('the other one sees it again', () => has(ben, `${OTHER}.live`));
+}
+
+// On a phone, which has a camera on either side.
+async function turnAround(checks, ada) {
+  await ada.evaluate(() => {
+    globalThis.realDevices = navigator.mediaDevices.enumerateDevices;
+    const cameras = ['front', 'back'].map((deviceId) => ({ kind: 'videoinput', deviceId, label: deviceId, groupId: '' }));
+    navigator.mediaDevices.enumerateDevices = async () => cameras;
+    navigator.mediaDevices.dispatchEvent(new Event('devicechange'));
+  });
+  await ada.setViewport({ ...LAPTOP, width: 400 });
+  await choose(ada, 'Use another camera');
+  const asked = () => ada.evaluate(() => volleyTest.source.asked.at(-1).video?.deviceId?.ideal);
+  await checks.soon('a phone turns its camera around', async () => ['front', 'back'].includes(await asked()) && (await state(ada)).camera);
+  await ada.evaluate(() => {
+    navigator.mediaDevices.enumerateDevices = globalThis.realDevices;
+    navigator.mediaDevices.dispatchEvent(new Event('devicechange'));
+  });
+  await ada.setViewport(LAPTOP);
 }
 
 async function inside(checks, ada) {
