@@ -76,7 +76,12 @@ pub(super) fn measure(rounds: u32) -> anyhow::Result<Crossing> {
         }
         let each = |took: Duration| took.as_secs_f64() * 1e9 / f64::from(TURN * TURNS);
         let taking_nanos = each(best.1) - each(directly(rounds)?);
-        anyhow::Ok(Crossing { together: TURN, bytes: BYTES as u32, handing_nanos: each(best.0), taking_nanos })
+        anyhow::Ok(Crossing {
+            together: TURN,
+            bytes: BYTES as u32,
+            handing_nanos: each(best.0),
+            taking_nanos,
+        })
     })
 }
 
@@ -145,10 +150,7 @@ fn owner(identity: Identity) -> Shard {
         transport: TransportId(1),
         local: credentials(&fragment()),
         remote: credentials(THEIRS),
-        fingerprint: Fingerprint {
-            hash: FingerprintHash::Sha256,
-            value: [9; 32].into_iter().collect(),
-        },
+        fingerprint: Fingerprint { hash: FingerprintHash::Sha256, value: [9; 32].into_iter().collect() },
         role: DtlsRole::Server,
         cname: "nobody".try_into().expect("it is short"),
     };
