@@ -17,7 +17,10 @@ export function Lobby({ name: given }: { name: string }) {
   const [room, setRoom] = useState(() => readRoom(location.pathname) || proposeRoom());
   const [mistake, setMistake] = useState("");
   const form = useRef<HTMLFormElement>(null);
-  useEffect(() => form.current?.querySelector<HTMLElement>(name ? "[type=submit]" : "#name")?.focus(), []);
+  useEffect(() => {
+    // On a phone a field that has the focus brings up the keyboard, over all there is to see.
+    if (name || matchMedia("(hover: hover)").matches) form.current?.querySelector<HTMLElement>(name ? "[type=submit]" : "#name")?.focus();
+  }, []);
 
   const isJoining = call.phase === "joining";
   const submit = (event: Event) => {
