@@ -19,7 +19,7 @@ export function Lobby({ name: given }: { name: string }) {
   const form = useRef<HTMLFormElement>(null);
   useEffect(() => {
     // On a phone a field that has the focus brings up the keyboard, over all there is to see.
-    if (name || matchMedia("(hover: hover)").matches) form.current?.querySelector<HTMLElement>(name ? "[type=submit]" : "#name")?.focus();
+    if (name || !matchMedia("(pointer: coarse)").matches) form.current?.querySelector<HTMLElement>(name ? "[type=submit]" : "#name")?.focus();
   }, []);
 
   const isJoining = call.phase === "joining";
