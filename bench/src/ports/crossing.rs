@@ -2,11 +2,13 @@
 //!
 //! Two shards, each on a thread and so on a core of its own, do what theirs is of it: the first knows whose
 //! the address is and puts the datagram into a batch, the second takes it from there. What the second then
-//! does with it, it would do with one of its own as well; that is measured beside it and taken off. Taking
-//! it from the kernel is not in it, for that is done once either way. Knows of no socket.
+//! does with it, it would do with one of its own as well; that is measured beside it and taken off. Bytes
+//! that another core has written take longer to read: as opening them is no matter of this, as many are
+//! read beside. Taking it from the kernel is not in it, for that is done once either way. Knows of no socket.
 
 use anyhow::Context as _;
 use serde::Serialize;
+use std::hint::black_box;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
@@ -47,8 +49,11 @@ pub(crate) struct Crossing {
     pub(crate) taking_nanos: f64,
 }
 
-/// What comes back of a batch: itself, emptied; what the owner tells; and how long it took.
-type Answer = (MeshBatch, MeshBatch, Duration);
+/// What crosses, and as many bytes to be read, which the one that sends them has written.
+type Sent = (MeshBatch, Vec<u8>);
+
+/// What comes back: the bytes; what the owner tells; and how long it took.
+type Answer = (Vec<u8>, MeshBatch, Duration);
 
 /// Measures, `rounds` times; the quickest counts.
 ///
@@ -57,13 +62,13 @@ type Answer = (MeshBatch, MeshBatch, Duration);
 pub(super) fn measure(rounds: u32) -> anyhow::Result<Crossing> {
     let [handed, answered] = [Identity::generate(), Identity::generate()].map(|made| made.context("no key"));
     let (mut own, identity) = (shard(handed?, OTHER), answered?);
-    let (batches, taken) = sync_channel::<MeshBatch>(1);
+    let (batches, taken) = sync_channel::<Sent>(1);
     let (answers, answered) = sync_channel::<Answer>(1);
     thread::scope(|scope| {
         let owner = thread::Builder::new().name(String::from("owner"));
         owner.spawn_scoped(scope, move || own_them(identity, &taken, &answers)).context("no thread")?;
         let mut outbox = SimOutbox::default();
-        let mut ends = (batches, answered);
+        let mut ends = (batches, answered, vec![0; BYTES * TURN as usize]);
         turn(&mut own, &mut outbox, &mut ends, &check(), 1)?;
         let mut best = (Duration::MAX, Duration::MAX);
         for _ in 0..rounds {
@@ -89,7 +94,7 @@ pub(super) fn measure(rounds: u32) -> anyhow::Result<Crossing> {
 fn turn(
     own: &mut Shard,
     outbox: &mut SimOutbox,
-    (batches, answers): &mut (SyncSender<MeshBatch>, Receiver<Answer>),
+    (batches, answers, beside): &mut (SyncSender<Sent>, Receiver<Answer>, Vec<u8>),
     bytes: &[u8],
     count: u32,
 ) -> anyhow::Result<(Duration, Duration)> {
@@ -97,27 +102,32 @@ fn turn(
     for _ in 0..count {
         own.on_datagram(NOW, datagram(bytes), outbox);
     }
-    let mut sent = None;
-    own.cross(NOW, |_, batch| sent = Some(batches.send(std::mem::take(batch)).is_ok()));
+    let mut crossing = None;
+    own.cross(NOW, |_, batch| crossing = Some(std::mem::take(batch)));
     let handing = began.elapsed();
-    anyhow::ensure!(sent == Some(true), "nothing crosses, or the owner is gone");
-    let (_, mut told, taking) = answers.recv().context("the owner is gone")?;
+    beside.fill(bytes[0]);
+    let batch = crossing.context("nothing crosses")?;
+    let sent = batches.send((batch, std::mem::take(beside)));
+    anyhow::ensure!(sent.is_ok(), "the owner is gone");
+    let (read, mut told, taking) = answers.recv().context("the owner is gone")?;
+    *beside = read;
     own.on_mesh(NOW, OWNER, &mut told, outbox);
     Ok((handing, taking))
 }
 
 /// The owner's turns, until nobody hands it anything any more.
-fn own_them(identity: Identity, batches: &Receiver<MeshBatch>, answers: &SyncSender<Answer>) {
+fn own_them(identity: Identity, batches: &Receiver<Sent>, answers: &SyncSender<Answer>) {
     let mut shard = owner(identity);
     let mut outbox = SimOutbox::default();
-    while let Ok(mut batch) = batches.recv() {
+    while let Ok((mut batch, beside)) = batches.recv() {
         let began = Instant::now();
         shard.on_mesh(NOW, OTHER, &mut batch, &mut outbox);
+        read(&beside);
         let took = began.elapsed();
         let mut told = MeshBatch::default();
         shard.cross(NOW, |_, batch| told = std::mem::take(batch));
         outbox.flush();
-        if answers.send((batch, told, took)).is_err() {
+        if answers.send((beside, told, took)).is_err() {
             return;
         }
     }
@@ -128,16 +138,23 @@ fn directly(rounds: u32) -> anyhow::Result<Duration> {
     let mut shard = owner(Identity::generate().context("no key")?);
     let mut outbox = SimOutbox::default();
     shard.on_datagram(NOW, datagram(&check()), &mut outbox);
-    let media = media();
+    let (media, beside) = (media(), vec![0x80; BYTES * TURN as usize]);
     let mut best = Duration::MAX;
     for _ in 0..rounds {
         let began = Instant::now();
-        for _ in 0..TURN * TURNS {
-            shard.on_datagram(NOW, datagram(&media), &mut outbox);
+        for _ in 0..TURNS {
+            for _ in 0..TURN {
+                shard.on_datagram(NOW, datagram(&media), &mut outbox);
+            }
+            read(&beside);
         }
         best = best.min(began.elapsed());
     }
     Ok(best)
+}
+
+fn read(bytes: &[u8]) {
+    black_box(bytes.iter().map(|&byte| u64::from(byte)).sum::<u64>());
 }
 
 /// The worker that has the call.

@@ -52,7 +52,9 @@ class Album {
     await page.screenshot({ path: file });
     this.taken.push(name);
     log(`took ${name}`);
+    const known = this.checks.failures.length;
     await assertAccessible(this.checks, page, name);
+    this.checks.failures.slice(known).forEach((text) => log(text));
   }
 
   // The same screen in light and dark.
