@@ -5,6 +5,7 @@
 
 mod admission;
 mod bridge;
+mod checking;
 mod direct;
 mod drain;
 mod encryption;
