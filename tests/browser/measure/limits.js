@@ -74,7 +74,5 @@ export const WORKS = {
   mostInteractiveMs: 10_000,
   mostRecordedAvSyncMs: 200,
   leastRecorded: 0.6,
-  // There encodings come and go, and each has a count of its own.
-  mostPicturesApart: Infinity,
   mostMissingRecorded: 0.05,
 };
