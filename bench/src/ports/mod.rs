@@ -139,12 +139,7 @@ fn time(stage: &Stage, peers: &[std::net::UdpSocket]) -> anyhow::Result<Duration
     Ok(took)
 }
 
-fn result(
-    plan: &PortsPlan,
-    trials: &[Trial],
-    crossing: Crossing,
-    refused: Option<String>,
-) -> PortsResult {
+fn result(plan: &PortsPlan, trials: &[Trial], crossing: Crossing, refused: Option<String>) -> PortsResult {
     let alone = trials.iter().find(|trial| trial.stage.placement() == Placement::Alone);
     let alone = alone.map_or((Duration::ZERO, Duration::ZERO), |trial| (trial.stranger, trial.known));
     let rows = trials.iter().map(|trial| {
