@@ -79,6 +79,8 @@ pub struct Reel {
     /// In the order of their moments.
     queue: BTreeMap<(i64, u64), Queued>,
     queued: u64,
+    /// The moment of the last sound and the last picture that came.
+    last_at: [Option<i64>; 2],
     part: Option<Part>,
     /// Nothing is tried before.
     blocked_until: Option<Time>,
@@ -111,6 +113,7 @@ impl Reel {
             video: None,
             queue: BTreeMap::new(),
             queued: 0,
+            last_at: [None; 2],
             part: None,
             blocked_until: None,
             needs_key: false,
@@ -220,12 +223,7 @@ impl Reel {
             let Some(mut track) = self.place(role).take() else { continue };
             while let Some(came) = track.pull(until) {
                 match came {
-                    Came::Frame(timed) => {
-                        self.queued += 1;
-                        let after = self.broken[place(role)].take();
-                        let queued = Queued { role, timed, since: now, after };
-                        self.queue.insert((queued.timed.at, self.queued), queued);
-                    }
+                    Came::Frame(timed) => self.enqueue(now, role, timed),
                     Came::Lost(packets) => {
                         let before = self.broken[place(role)].map_or(0, |(_, packets)| packets);
                         self.broken[place(role)] = Some((Cause::Lost, before + packets));
@@ -234,6 +232,17 @@ impl Reel {
             }
             *self.place(role) = Some(track);
         }
+    }
+
+    fn enqueue(&mut self, now: Time, role: Role, mut timed: Timed) {
+        // Clocks of two encodings are some milliseconds apart: where one follows the other, its key frame is not to
+        // stand before what came last of that.
+        let last = &mut self.last_at[place(role)];
+        timed.at = last.map_or(timed.at, |last| timed.at.max(last.saturating_add(1)));
+        *last = Some(timed.at);
+        self.queued += 1;
+        let after = self.broken[place(role)].take();
+        self.queue.insert((timed.at, self.queued), Queued { role, timed, since: now, after });
     }
 
     fn write_due(&mut self, now: Time, studio: &mut Studio<'_>) {

@@ -18,6 +18,7 @@ pub mod numbering;
 pub mod pacer;
 pub mod packet;
 pub mod pictures;
+pub mod presence;
 pub mod reception;
 pub mod resend;
 pub mod seen;

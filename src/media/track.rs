@@ -6,6 +6,7 @@ use super::key_request::KeyRequests;
 use super::meter::Meter;
 use super::nack::Nacks;
 use super::packet::Extension;
+use super::presence::Presence;
 use super::reception::Reception;
 use super::seen::Seen;
 use super::sender_clock::{ClockOffset, SenderReference};
@@ -59,6 +60,8 @@ pub struct Layer {
     pub highest: Option<u64>,
     /// When something of it came last.
     pub last_came: Option<Time>,
+    /// The same in the track's [`Presence`].
+    present_at: Option<Duration>,
     /// Whether it comes now, as far as the other layers tell: see [`Track::note_flow`].
     pub flows: bool,
     /// How much of it comes.
@@ -115,6 +118,7 @@ impl Layer {
             reference: None,
             highest: None,
             last_came: None,
+            present_at: None,
             flows: false,
             meter: Meter::default(),
             structure: None,
@@ -130,6 +134,12 @@ impl Layer {
     fn memory(&self) -> usize {
         let structure = self.structure.as_ref().map_or(0, |_| size_of::<Structure>());
         self.history.memory() + self.fec.memory() + structure
+    }
+
+    /// Something of it came, while the whole track was there as `presence` tells.
+    pub fn came(&mut self, now: Time, presence: &mut Presence) {
+        self.last_came = Some(now);
+        self.present_at = Some(presence.at(now));
     }
 
     /// Whether a packet is from before the end of a mute.
@@ -154,13 +164,23 @@ impl Layer {
 
     /// The publisher began a new SSRC: nothing of the old one's sequence holds any more.
     pub fn restart(&mut self, ssrc: Ssrc, clock_rate: u32) {
-        let Layer { flows, last_came, last_wanted, is_taped, .. } = *self;
+        let Layer { flows, last_came, present_at, last_wanted, is_taped, .. } = *self;
         let (slots, watchers) = (std::mem::take(&mut self.slots), std::mem::take(&mut self.watchers));
         let (key_requests, meter) = (self.key_requests.clone(), self.meter.clone());
         let encoding = Encoding { ssrc: Some(ssrc), rtx_ssrc: None, rid: None };
         let fresh = Layer::new(&encoding, clock_rate);
-        *self =
-            Layer { slots, watchers, key_requests, meter, flows, last_came, last_wanted, is_taped, ..fresh };
+        *self = Layer {
+            slots,
+            watchers,
+            key_requests,
+            meter,
+            flows,
+            last_came,
+            present_at,
+            last_wanted,
+            is_taped,
+            ..fresh
+        };
     }
 
     /// Nobody is shown it any more and nothing of it comes: what came means nothing to who is shown
@@ -251,6 +271,8 @@ pub struct Track {
     pub voice: Voice,
     /// Counters.
     pub counters: TrackCounters,
+    /// For how long something of it has come.
+    pub presence: Presence,
     /// When what comes of it is looked at again.
     pub next_look: Time,
     /// The layers that somebody watches, a bit each, as its publisher was told, or its home.
@@ -292,6 +314,7 @@ impl Track {
             published: publish,
             voice: Voice::default(),
             counters: TrackCounters::default(),
+            presence: Presence::default(),
             next_look: Time::ZERO,
             told_wanted: EVERYTHING,
             layers_cut: 0,
@@ -398,10 +421,10 @@ impl Track {
     /// Tells which layers come now and which have paused: a layer is silent only in comparison, since
     /// a still screen lets all of them be silent. True when that has changed.
     pub fn note_flow(&mut self) -> bool {
-        let newest = self.layers.iter().filter_map(|layer| layer.last_came).max();
+        let newest = self.layers.iter().filter_map(|layer| layer.present_at).max();
         let mut changed = false;
         for layer in &mut self.layers {
-            let behind = newest.zip(layer.last_came).map(|(newest, last)| newest.since(last));
+            let behind = newest.zip(layer.present_at).map(|(newest, last)| newest.saturating_sub(last));
             let flows = behind.is_some_and(|behind| behind < SILENT_AFTER);
             changed |= std::mem::replace(&mut layer.flows, flows) != flows;
             if !flows {
@@ -503,13 +526,28 @@ mod tests {
     #[test]
     fn a_layer_is_silent_only_while_others_are_not() {
         let mut track = track_of(2, Source::Camera);
-        track.layers[0].last_came = Some(Time::from_millis(1_000));
+        comes(&mut track, 0, 1_000);
         assert!(track.note_flow());
         assert_eq!((track.layers[0].flows, track.layers[1].flows), (true, false));
-        track.layers[1].last_came = Some(Time::from_millis(1_400));
+        (1_100..=1_400).step_by(100).for_each(|ms| comes(&mut track, 1, ms));
         assert!(track.note_flow() && track.layers[0].flows && track.layers[1].flows);
-        track.layers[1].last_came = Some(Time::from_millis(1_600));
+        comes(&mut track, 1, 1_500);
         assert!(track.note_flow() && !track.layers[0].flows);
         assert!(!track.note_flow());
+    }
+
+    #[test]
+    fn when_a_camera_stood_still_the_first_layer_to_go_on_silences_no_other() {
+        let mut track = track_of(2, Source::Camera);
+        (0..2).for_each(|layer| comes(&mut track, layer, 1_000));
+        assert!(track.note_flow());
+        comes(&mut track, 0, 9_000);
+        assert!(!track.note_flow() && track.layers[1].flows);
+        (9_100..=9_300).step_by(100).for_each(|ms| comes(&mut track, 0, ms));
+        assert!(track.note_flow() && !track.layers[1].flows, "it stays away though the other goes on");
+    }
+
+    fn comes(track: &mut Track, layer: usize, ms: u64) {
+        track.layers[layer].came(Time::from_millis(ms), &mut track.presence);
     }
 }

@@ -189,7 +189,7 @@ impl Shard {
             Way::Again | Way::Restored => layer.reception.on_recovered(),
             Way::Needless => {}
         }
-        layer.last_came = Some(now);
+        layer.came(now, &mut track.presence);
         // Of several layers those cross that are watched: what there is, its home tells.
         if (track.home.is_none() || alone) && !is_empty {
             let same = layer.last_key_frame.is_some_and(|(_, of)| of == timestamp);

@@ -50,7 +50,9 @@ async function follow(page, { line, text }) {
   if (why) return console.error(`${name} is not run: ${why}`);
   const rights = /\b(sudo|systemctl|apt-get|apt|docker|kubectl|helm|sysctl|nft|ufw)\b|tune (apply|revert)|scripts\/(un)?install/.exec(text)?.[0];
   if (rights) return tell(name, [`${rights} changes the machine: say in the first line why the block is not run here`]);
+  const leave = text.includes('/rooms/meeting/') ? await attend('meeting') : () => {};
   const { code, output } = await run(text);
+  leave();
   tell(name, code === 0 ? [] : [`ended with ${code}: ${output.slice(-1000)}`]);
 }
 
@@ -61,6 +63,17 @@ function run(text) {
     execFile('bash', ['-c', script], { cwd: folder, env: environment, timeout: BLOCK_WITHIN_MS }, (error, stdout, stderr) =>
       done({ code: error?.killed ? `a timeout of ${BLOCK_WITHIN_MS} ms` : (error?.code ?? 0), output: stdout + stderr }));
   });
+}
+
+// Somebody is in the room of which a command speaks.
+async function attend(roomId) {
+  const socket = new WebSocket(`ws://${server.http}/ws`);
+  await new Promise((done, fail) => {
+    socket.addEventListener('error', () => fail(new Error('nobody can join')));
+    socket.addEventListener('open', () => socket.send(JSON.stringify({ type: 'join', roomId, participantName: 'Ada' })));
+    socket.addEventListener('message', ({ data }) => JSON.parse(data).type === 'joined' && done());
+  });
+  return () => socket.close();
 }
 
 function brokenLinks(page, text) {
@@ -80,9 +93,11 @@ function brokenLinks(page, text) {
 async function start() {
   for (const name of OF_THE_REPOSITORY.filter((name) => fs.existsSync(path.join(ROOT, name)))) fs.symlinkSync(path.join(ROOT, name), path.join(folder, name));
   fs.cpSync(path.join(ROOT, 'config'), path.join(folder, 'config'), { recursive: true });
+  // Of two rooms, one of them encrypted, as of the year 2100: newer than what the commands record.
+  fs.cpSync(path.join(ROOT, 'tests/docs/recordings'), path.join(folder, 'recordings'), { recursive: true });
   const [metrics, udp] = [await freePort(), await freePort()].map(String);
   const words = ['--host', '127.0.0.1', '--port', '0', '--udp-port', udp, '--metrics-port', metrics, '--workers', '1'];
-  const child = spawn(process.env.VOLLEY_BIN, words, { cwd: folder, stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, LOG_LEVEL: 'warn' } });
+  const child = spawn(process.env.VOLLEY_BIN, words, { cwd: folder, stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, LOG_LEVEL: 'warn', VOLLEY_RECORDING__ENABLED: 'true' } });
   const [ready] = await Promise.race([
     readline.createInterface({ input: child.stdout })[Symbol.asyncIterator]().next().then(({ value }) => [value]),
     new Promise((_, fail) => child.once('exit', (code) => fail(new Error(`volley ended with ${code}`)))),

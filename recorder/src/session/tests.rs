@@ -22,7 +22,8 @@ const PICTURE: TrackId = TrackId(2);
 struct Bench {
     folder: tempfile::TempDir,
     session: Session,
-    sent: [u64; 2],
+    /// Of the sound, and of each layer of the picture.
+    sent: [u64; 4],
     /// How much faster the clock of the sound runs, in millionths.
     drift_ppm: f64,
     wishes: usize,
@@ -34,7 +35,7 @@ impl Bench {
     fn new() -> Bench {
         let folder = tempfile::tempdir().unwrap();
         let session = Session::begin(at(0), around(folder.path()), begin());
-        Bench { folder, session, sent: [0; 2], drift_ppm: 0.0, wishes: 0, wants_key: false }
+        Bench { folder, session, sent: [0; 4], drift_ppm: 0.0, wishes: 0, wants_key: false }
     }
 
     fn with_people(mut self, sources: &[(TrackId, Source)]) -> Bench {
@@ -68,7 +69,21 @@ impl Bench {
     }
 
     fn packet(&mut self, track: TrackId, codec: Codec, ms: u64, stamp: u32, payload: &[u8], key: bool) {
-        let sent = &mut self.sent[usize::from(track == PICTURE)];
+        self.packet_of((track, 0, true), codec, ms, stamp, payload, key);
+    }
+
+    /// Of one layer, which is what is to be recorded from its next key frame on, or is not.
+    fn packet_of(
+        &mut self,
+        (track, layer, is_aim): (TrackId, u8, bool),
+        codec: Codec,
+        ms: u64,
+        stamp: u32,
+        payload: &[u8],
+        key: bool,
+    ) {
+        let place = if track == PICTURE { 1 + usize::from(layer) } else { 0 };
+        let sent = &mut self.sent[place];
         let index = *sent;
         *sent += 1;
         let mut packet = vec![0x80, 0x80 | 96];
@@ -76,15 +91,8 @@ impl Bench {
         packet.extend(stamp.to_be_bytes());
         packet.extend([0; 4]);
         packet.extend_from_slice(payload);
-        let head = TappedPacket {
-            track,
-            layer: 0,
-            codec,
-            starts_key_frame: key,
-            is_aim: true,
-            index,
-            received: at(ms + 30),
-        };
+        let head =
+            TappedPacket { track, layer, codec, starts_key_frame: key, is_aim, index, received: at(ms + 30) };
         self.session.on_value(at(ms + 30), &Tapped::Packet(head), &packet);
     }
 
@@ -240,6 +248,38 @@ fn a_microphone_that_comes_later_begins_another_file_with_both() {
     assert_eq!(manifest.files.len(), 2);
     assert!(manifest.files[0].audio.is_none() && manifest.files[1].audio.is_some());
     assert!(frames(folder.path(), "41-camera-2.webm").iter().any(|frame| frame.0));
+}
+
+/// The better one's clock is behind by so much that its key frame seems to have been taken before what came last of
+/// the other one.
+#[test]
+fn where_another_encoding_takes_over_nothing_of_the_one_before_stands_behind_its_key_frame() {
+    let mut bench = Bench::new().with_people(&[(PICTURE, Source::Camera)]);
+    let report = |layer, unix_ms: u64| {
+        let unix_nanos = (START_UNIX_MS + unix_ms) * 1_000_000;
+        Tapped::Report { track: PICTURE, layer, timestamp: 900_000, unix_nanos }
+    };
+    bench.session.on_value(at(0), &report(0, 10_000), &[]);
+    bench.session.on_value(at(0), &report(2, 9_940), &[]);
+    for number in 0..60_u64 {
+        let ms = number * 100;
+        // From the thirtieth on the better one is wanted; both are there then.
+        for layer in [0_u8, 2] {
+            let is_aim = (layer == 2) == (number >= 30);
+            let is_key = number == 0 || number == 30;
+            let mut payload = vec![0x10, u8::from(!is_key), 0, 0, 0x9d, 0x01, 0x2a, 0x80, 0x02, 0xe0, 0x01];
+            payload.extend(u32::from(layer).to_be_bytes());
+            let stamp = (ms * 90) as u32;
+            bench.packet_of((PICTURE, layer, is_aim), Codec::Vp8, ms, stamp, &payload, is_key);
+        }
+        bench.session.advance(at(ms + 40));
+    }
+    let (folder, manifest) = bench.finish(6_000);
+    let layers: Vec<i64> =
+        frames(folder.path(), &manifest.files[0].name).iter().map(|frame| frame.2).collect();
+    let taken_over = layers.iter().position(|layer| *layer == 2).unwrap();
+    assert!(layers[..taken_over].iter().all(|layer| *layer == 0) && taken_over >= 30, "{layers:?}");
+    assert!(layers[taken_over..].iter().all(|layer| *layer == 2), "{layers:?}");
 }
 
 #[test]

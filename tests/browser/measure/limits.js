@@ -41,6 +41,8 @@ export const FIGURES = {
   // begins with a key frame that has to be asked for.
   mostRecordedAvSyncMs: 40,
   leastRecorded: 0.95,
+  // Pictures in a file more or fewer than its publisher sent of that encoding between two moments.
+  mostPicturesApart: 1,
   // With 5 % loss on the publishers' links.
   mostMissingRecorded: 0.002,
 };

@@ -12,6 +12,8 @@ const COLUMNS = 640;
 const ROWS = 480;
 const STRIP = COLUMNS / format.blocks;
 const MOST_BYTES = 1 << 30;
+// The first and the last picture that can be read are so close to where they should be.
+const NEAR_S = 2;
 // Flash and beep of one second belong together when they are closer than this.
 const TOGETHER_S = 0.4;
 
@@ -81,6 +83,20 @@ export function apartMs(flashTimes, beepTimes, from, to) {
   const pairs = flashTimes.filter((time) => time >= from && time <= to).map((time) => Math.abs(near(time) - time)).filter((apart) => apart < TOGETHER_S);
   pairs.sort((a, b) => a - b);
   return pairs.length ? Math.round(pairs[Math.floor(pairs.length / 2)] * 1000) : null;
+}
+
+// How many pictures of a file, in order, were painted after `after` and not after `upTo`, two numbers at which nothing
+// more was painted for `stillS` seconds: there the file has a gap, so a picture that cannot be read counts too.
+export function between(all, after, upTo, stillS) {
+  const ahead = (of, counter) => (of - counter + format.counterModulus) % format.counterModulus;
+  const isSoon = (count) => count < NEAR_S * format.fps;
+  let first = all.findIndex(({ what }) => what && what.counter !== after && isSoon(ahead(what.counter, after)));
+  let last = all.findLastIndex(({ what }) => what && isSoon(ahead(upTo, what.counter)));
+  if (first < 0 || last < first) return null;
+  const areTogether = (one, next) => one && next && next.time - one.time < stillS;
+  while (areTogether(all[first - 1], all[first])) first -= 1;
+  while (areTogether(all[last], all[last + 1])) last += 1;
+  return last - first + 1;
 }
 
 // Of the pictures that were painted between the first and the last that can be read, how many are missing.

@@ -14,12 +14,13 @@ volleyTest.source = (() => {
 
   function startPicture() {
     const { track, paint, soundShift } = volleyTest.painters();
-    const picture = { track, stalledUntil: 0 };
+    const picture = { track, stalledUntil: 0, painted: null };
     const begin = performance.now();
     let number = 0;
     const tick = () => {
       if (performance.now() < picture.stalledUntil) return setTimeout(tick, 5);
       paint(number);
+      picture.painted = number % format.counterModulus;
       if ((number + 1) % format.flashEvery === 0) started?.audio.beepIn(1 / format.fps + soundShift);
       // After a stall the missed frames are skipped, as a camera would.
       number = Math.max(number + 1, Math.floor(((performance.now() - begin) * format.fps) / 1000));

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { apartMs, counted, flashes, readStrip } from '../measure/recorded.js';
+import { apartMs, between, counted, flashes, readStrip } from '../measure/recorded.js';
 
 const { format } = globalThis.volleyTest;
 
@@ -29,4 +29,18 @@ test('pictures that are missing are counted over the wrap of the counter', () =>
   const last = format.counterModulus - 1;
   const all = [last - 1, last, 0, 3].map((counter) => ({ what: { counter } }));
   assert.deepEqual(counted([...all, { what: null }]), { read: 4, painted: 6, backwards: 0 });
+});
+
+test('pictures between two moments of stillness count whether they can be read or not', () => {
+  const last = format.counterModulus - 1;
+  // Two, a second of nothing, five over the wrap, nothing, one.
+  const counters = [last - 31, last - 30, last, 0, 1, 2, 3, 34];
+  const times = [0, 0.03, 1, 1.03, 1.07, 1.1, 1.13, 2.2];
+  const all = counters.map((counter, place) => ({ time: times[place], what: { counter } }));
+  assert.equal(between(all, last - 30, 3, 0.7), 5);
+  for (const place of [2, 4, 6]) all[place].what = null;
+  assert.equal(between(all, last - 30, 3, 0.7), 5);
+  all.splice(4, 1);
+  assert.equal(between(all, last - 30, 3, 0.7), 4, 'one that is missing does not');
+  assert.equal(between([], 1, 2, 0.7), null);
 });
