@@ -54,11 +54,12 @@ impl Arrivals {
         self.arrived.as_ref().map_or(0, |_| size_of::<[Option<Time>; WINDOW]>())
     }
 
-    /// A packet with this transport-wide sequence number arrived.
+    /// A packet with this transport-wide sequence number arrived at `arrived`, and is seen at `now`: how long it
+    /// lay in its socket does not make feedback due any sooner.
     ///
     /// Returns false when the window is full: feedback must be taken now, and the packet offered
     /// again.
-    pub fn on_packet(&mut self, now: Time, sequence: u16) -> bool {
+    pub fn on_packet(&mut self, now: Time, arrived: Time, sequence: u16) -> bool {
         let index = self.unwrapper.peek(sequence);
         let base = *self.base.get_or_insert(index);
         // Older than what was already spoken of: the publisher has counted it as lost.
@@ -69,12 +70,12 @@ impl Arrivals {
         if place >= WINDOW as u64 {
             if self.is_empty() {
                 self.base = Some(index);
-                return self.on_packet(now, sequence);
+                return self.on_packet(now, arrived, sequence);
             }
             return false;
         }
         self.unwrapper.commit(index);
-        self.arrived.get_or_insert_with(|| Box::new([None; WINDOW]))[place as usize].get_or_insert(now);
+        self.arrived.get_or_insert_with(|| Box::new([None; WINDOW]))[place as usize].get_or_insert(arrived);
         if self.due == Time::NEVER {
             self.due = now + self.interval;
         }
@@ -126,33 +127,46 @@ mod tests {
     fn feedback_tells_of_holes_and_goes_on_behind_them() {
         let mut arrivals = Arrivals::default();
         for sequence in [65_534, 65_535, 1] {
-            assert!(arrivals.on_packet(Time::from_millis(1), sequence));
+            assert!(arrivals.on_packet(Time::from_millis(1), Time::from_millis(1), sequence));
         }
         assert_eq!(arrivals.deadline(), Time::from_millis(1) + INTERVAL);
         assert_eq!(taken(&mut arrivals), Some((65_534, vec![true, true, false, true])));
         assert_eq!(arrivals.deadline(), Time::NEVER);
-        arrivals.on_packet(Time::from_millis(60), 0);
+        arrivals.on_packet(Time::from_millis(60), Time::from_millis(60), 0);
         assert_eq!(taken(&mut arrivals), None, "already spoken of as lost");
-        arrivals.on_packet(Time::from_millis(61), 2);
+        arrivals.on_packet(Time::from_millis(61), Time::from_millis(61), 2);
         assert_eq!(taken(&mut arrivals), Some((2, vec![true])));
+    }
+
+    #[test]
+    fn packets_that_lay_in_the_socket_for_long_are_told_of_together() {
+        let mut arrivals = Arrivals::default();
+        for (late, sequence) in (0..50).zip(1..) {
+            let now = Time::from_millis(1_000 + late);
+            arrivals.on_packet(now, Time::from_millis(700 + late), sequence);
+            assert_eq!(arrivals.deadline(), Time::from_millis(1_000) + INTERVAL);
+        }
+        let mut told = Vec::new();
+        arrivals.take(|feedback| told.extend_from_slice(feedback.arrived));
+        assert_eq!((told.len(), told[0]), (50, Some(Time::from_millis(700))));
     }
 
     #[test]
     fn what_was_lost_behind_the_last_feedback_is_told() {
         let mut arrivals = Arrivals::default();
-        arrivals.on_packet(Time::from_millis(1), 7);
+        arrivals.on_packet(Time::from_millis(1), Time::from_millis(1), 7);
         assert!(taken(&mut arrivals).is_some());
-        arrivals.on_packet(Time::from_millis(60), 10);
+        arrivals.on_packet(Time::from_millis(60), Time::from_millis(60), 10);
         assert_eq!(taken(&mut arrivals), Some((8, vec![false, false, true])));
     }
 
     #[test]
     fn a_full_window_asks_to_be_sent() {
         let mut arrivals = Arrivals::default();
-        assert!(arrivals.on_packet(Time::ZERO, 0));
-        assert!(!arrivals.on_packet(Time::ZERO, WINDOW as u16));
+        assert!(arrivals.on_packet(Time::ZERO, Time::ZERO, 0));
+        assert!(!arrivals.on_packet(Time::ZERO, Time::ZERO, WINDOW as u16));
         assert!(taken(&mut arrivals).is_some());
-        assert!(arrivals.on_packet(Time::ZERO, WINDOW as u16));
+        assert!(arrivals.on_packet(Time::ZERO, Time::ZERO, WINDOW as u16));
         let (base, arrived) = taken(&mut arrivals).expect("the packet that was offered again");
         assert_eq!((base, arrived.len()), (1, WINDOW), "all in between is lost");
         assert_eq!(arrived.iter().rposition(|&arrived| arrived), Some(WINDOW - 1));

@@ -76,7 +76,7 @@ impl Shard {
         };
         self.counters.packets_in += 1;
         self.links[link].transport.on_authentic(now, &datagram.path);
-        self.note_arrival(datagram.arrived, link, view, out);
+        self.note_arrival((now, datagram.arrived), link, view, out);
         self.store(now, Way::Itself(datagram.arrived), from, (opened.index, opened.len), out);
     }
 
@@ -99,7 +99,7 @@ impl Shard {
         };
         self.counters.packets_in += 1;
         self.links[link].transport.on_authentic(now, &datagram.path);
-        self.note_arrival(datagram.arrived, link, view, out);
+        self.note_arrival((now, datagram.arrived), link, view, out);
         let Some(ingress) = known.or_else(|| self.recognise(link, view, out)) else {
             return self.counters.drop(Drop::UnknownTrack);
         };
@@ -222,15 +222,21 @@ impl Shard {
     }
 
     /// Tells congestion control's bookkeeping of the packet.
-    fn note_arrival(&mut self, now: Time, link: u32, view: &RtpView<'_>, out: &mut impl Outbox) {
+    fn note_arrival(
+        &mut self,
+        (now, arrived): (Time, Time),
+        link: u32,
+        view: &RtpView<'_>,
+        out: &mut impl Outbox,
+    ) {
         if !std::mem::replace(&mut self.links[link].has_heard, true) {
             self.tell(Event::Media { transport: self.links[link].opened.transport });
         }
         let id = self.links[link].transport_cc;
         let Some(sequence) = view.extension(id).and_then(read_transport_sequence) else { return };
-        if !self.links[link].arrivals.on_packet(now, sequence) {
+        if !self.links[link].arrivals.on_packet(now, arrived, sequence) {
             self.send_arrivals(link, out);
-            self.links[link].arrivals.on_packet(now, sequence);
+            self.links[link].arrivals.on_packet(now, arrived, sequence);
         }
         let deadline = self.links[link].arrivals.deadline();
         self.timers.set_at_most(link, deadline);

@@ -52,7 +52,7 @@ impl Default for Viewer {
 impl Viewer {
     /// A packet came; true when feedback is due at once.
     pub(super) fn on_packet(&mut self, now: Time, sequence: u16, part: Option<Part>) -> bool {
-        let taken = self.arrivals.on_packet(now, sequence);
+        let taken = self.arrivals.on_packet(now, now, sequence);
         if let Some(part) = part {
             self.on_part(now, part);
         }
