@@ -27,6 +27,9 @@ pub struct Settings {
     pub spread_rooms_over: usize,
     /// Whether a join makes the room.
     pub auto_create: bool,
+    /// Whether those who listen are shown speakers only, where the room itself does not say.
+    #[serde(default)]
+    pub speakers_only: bool,
     /// A room made over REST ends when nobody was in it for so long.
     pub idle_timeout: Duration,
     /// What pages are told in `joined`, and others in `Link` headers.
@@ -192,6 +195,7 @@ impl Default for Settings {
             max_participants: 100,
             spread_rooms_over: 100,
             auto_create: true,
+            speakers_only: false,
             idle_timeout: Duration::from_secs(3600),
             ice_servers: vec![],
             turn_ttl: Duration::from_secs(12 * 3600),

@@ -1,6 +1,7 @@
 //! Who may receive what. Sees no packets, no addresses and no clock.
 
 pub mod seats;
+mod speakers;
 
 use crate::base::{ParticipantId, RoomId, SlotId, StreamId, TrackId, WorkerId};
 use crate::control::types::{Kind, Source};
@@ -23,6 +24,8 @@ pub struct Stream {
     pub speaks: bool,
     /// Who began to speak later has more; 0: never did.
     pub spoke: u32,
+    /// Its sound does not say how loud it is.
+    pub is_unheard: bool,
 }
 
 /// A seat that shows something else now.
@@ -70,12 +73,21 @@ pub struct Room {
     workers: Vec<WorkerId>,
     /// How often somebody began to speak.
     turns: u32,
+    /// Who listens is shown speakers and nobody else.
+    speakers_only: bool,
 }
 
 impl Room {
     /// An empty room.
     pub fn new(id: RoomId) -> Room {
-        Room { id, members: Vec::new(), streams: Vec::new(), workers: Vec::new(), turns: 0 }
+        Room {
+            id,
+            members: Vec::new(),
+            streams: Vec::new(),
+            workers: Vec::new(),
+            turns: 0,
+            speakers_only: false,
+        }
     }
 
     /// The room's id.
@@ -169,6 +181,7 @@ impl Room {
                 screen: false,
                 speaks: false,
                 spoke: 0,
+                is_unheard: false,
                 participant,
                 stream,
             };
@@ -177,7 +190,7 @@ impl Room {
         });
         self.streams[at].screen |= matches!(source, Source::Screen);
         match kind {
-            Kind::Audio => self.streams[at].audio = Some(track),
+            Kind::Audio => (self.streams[at].audio, self.streams[at].is_unheard) = (Some(track), false),
             Kind::Video => self.streams[at].video = Some(track),
         }
         self.sort_streams();
@@ -200,14 +213,18 @@ impl Room {
     }
 
     /// Somebody begins or ends to speak on a stream. Whether seats may change by it: when who speaks
-    /// is not seen by all.
+    /// is not seen by all, or others are speakers now where that matters.
     pub fn speaks(&mut self, participant: ParticipantId, stream: StreamId, speaks: bool) -> bool {
+        let before = self.speakers_that_matter();
         let is_it = |known: &&mut Stream| known.participant == participant && known.stream == stream;
         let Some(known) = self.streams.iter_mut().find(is_it) else { return false };
         known.speaks = speaks;
         if speaks {
             self.turns += 1;
             known.spoke = self.turns;
+        }
+        if self.speakers_that_matter() != before {
+            return true;
         }
         let mut speaking = self.streams.iter().filter(|stream| stream.speaks);
         speaking.any(|stream| {
@@ -268,9 +285,12 @@ impl Room {
         streams.sort_by_key(Stream::rank);
         let people = self.members.iter();
         let hidden: Vec<_> = people.filter(|member| member.hidden).map(|member| member.participant).collect();
+        let audience = self.audience();
         for member in &mut self.members {
             let others = |stream: &&Stream| {
-                stream.participant != member.participant && !hidden.contains(&stream.participant)
+                stream.participant != member.participant
+                    && !hidden.contains(&stream.participant)
+                    && audience.may_be_shown(stream, member.participant)
             };
             member.seats.place(streams.iter().filter(others), &mut changed);
         }

@@ -15,6 +15,7 @@ impl Config {
             max_participants: self.get("rooms.max_participants"),
             spread_rooms_over: self.get("performance.spread_rooms_over"),
             auto_create: self.get("rooms.auto_create"),
+            speakers_only: self.get("rooms.speakers_only"),
             idle_timeout: Duration::from_secs(self.get("rooms.idle_timeout")),
             ice_servers: self.get("webrtc.ice_servers"),
             turn_ttl: Duration::from_secs(self.get("webrtc.turn_ttl")),

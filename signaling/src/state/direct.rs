@@ -44,6 +44,8 @@ impl State {
     fn path_for(&self, room: &Room) -> MediaPath {
         let most = match room.mode {
             RoomMode::Sfu => return MediaPath::Sfu,
+            // Pages that send to each other show everybody to everybody.
+            _ if room.speakers_only => return MediaPath::Sfu,
             RoomMode::Mesh => MOST_IN_MESH,
             RoomMode::Auto => MOST_IN_AUTO,
         };

@@ -229,6 +229,7 @@ variants!(Command {
     16 => SpanRoom { room: RoomId, worker: WorkerId },
     17 => Limit { slot: SlotId, max_height: Option<u16> },
     18 => Record { track: TrackId, most_bps: Option<u32> },
+    19 => ShowSpeakersOnly { room: RoomId, only: bool },
 });
 variants!(Event {
     0 => Ready { worker: u16 },
