@@ -13,7 +13,7 @@ use crate::shard::counters::Drop;
 use std::time::Duration;
 
 /// The figures before the drops, in their order.
-pub const FIGURES: [&str; 36] = [
+pub const FIGURES: [&str; 37] = [
     "turns",
     "rooms",
     "participants",
@@ -35,6 +35,7 @@ pub const FIGURES: [&str; 36] = [
     "padding-bytes",
     "probes",
     "held",
+    "emptied",
     "gathering-window-ns",
     "remote-tracks",
     "crossed-out",
@@ -138,6 +139,7 @@ pub(super) fn write(channel: &WorkerChannel, shard: &Shard, io: &Io, own: &Own<'
         counters.padding,
         counters.probes,
         counters.held,
+        counters.emptied,
         own.gathering.as_nanos() as u64,
         population.remote_tracks as u64,
         counters.crossed,
