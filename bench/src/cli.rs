@@ -10,7 +10,7 @@ pub(crate) use compare::{Compare, Rooms, Scenario, SmallRooms};
 pub(crate) use limit::Limit;
 pub(crate) use ports::Ports;
 pub(crate) use swarm::{Over, People, Swarm};
-pub(crate) use volley::{Arrivals, Churn, Growth, JoinStorm, Overload};
+pub(crate) use volley::{Arrivals, Churn, Growth, JoinStorm, Overload, Recorded};
 
 use crate::scenario::contender::Name;
 use clap::{Args, Parser, Subcommand};
@@ -70,6 +70,8 @@ pub(crate) enum Command {
     People(People),
     /// How many rooms of three, one speaking, a server carries
     Rooms(SmallRooms),
+    /// What a packet costs more where every room is recorded
+    Recorded(Recorded),
     /// Whether a packet stays as cheap when there are many subscribers
     Growth(Growth),
     /// Many join within a second, while others are in calls
@@ -92,7 +94,8 @@ impl Command {
             Command::Compare(compare) => compare.servers.include_volley(),
             Command::Rooms(rooms) => rooms.servers.include_volley(),
             Command::Swarm(swarm) => swarm.server.is_none() && swarm.start == Name::Volley,
-            Command::Growth(_)
+            Command::Recorded(_)
+            | Command::Growth(_)
             | Command::JoinStorm(_)
             | Command::Arrivals(_)
             | Command::Churn(_)

@@ -87,7 +87,8 @@ fn inside(cli: &Cli) -> anyhow::Result<ExitCode> {
 
 fn run(command: &Command, common: &Common, place: &Place) -> anyhow::Result<Report> {
     let progress = Progress::new();
-    let volley = VolleyChoice { binary: common.volley_bin.clone(), flags: common.volley_flag.clone() };
+    let (binary, flags) = (common.volley_bin.clone(), common.volley_flag.clone());
+    let volley = VolleyChoice { binary, flags, variables: Vec::new() };
     // One thread: it shares the generator's core.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     match command {
@@ -99,6 +100,9 @@ fn run(command: &Command, common: &Common, place: &Place) -> anyhow::Result<Repo
         }
         Command::Swarm(swarm) => runtime.block_on(scenario::swarm::run(swarm, &volley, place, &progress)),
         Command::Rooms(rooms) => runtime.block_on(scenario::rooms::run(rooms, &volley, place, &progress)),
+        Command::Recorded(recorded) => {
+            runtime.block_on(scenario::recorded::run(recorded, &volley, place, &progress))
+        }
         Command::Growth(growth) => runtime.block_on(scenario::growth::run(growth, &volley, place, &progress)),
         Command::JoinStorm(storm) => {
             runtime.block_on(scenario::join_storm::run(storm, &volley, place, &progress))

@@ -15,7 +15,7 @@ pub(crate) fn candidates(announced: &[IpAddr], host: IpAddr) -> Vec<IpAddr> {
 }
 
 /// Loopback stands in only where nothing else is, or where nobody from outside is wanted.
-fn choose(found: Vec<IpAddr>, host: IpAddr) -> Vec<IpAddr> {
+pub(crate) fn choose(found: Vec<IpAddr>, host: IpAddr) -> Vec<IpAddr> {
     let mut chosen: Vec<IpAddr> = found.into_iter().filter(reachable).collect();
     chosen.sort_by_key(IpAddr::is_ipv6);
     chosen.dedup();
@@ -70,7 +70,8 @@ fn reachable(address: &IpAddr) -> bool {
     !(link_local || address.is_loopback() || address.is_unspecified())
 }
 
-fn interface_addresses() -> Vec<IpAddr> {
+/// Of all interfaces that are up.
+pub(crate) fn interface_addresses() -> Vec<IpAddr> {
     let Ok(interfaces) = getifaddrs() else {
         tracing::warn!("the interfaces' addresses cannot be read; give them with --announce");
         return Vec::new();

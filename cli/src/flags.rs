@@ -1,8 +1,10 @@
 //! The command line. Its options are those keys of the configuration that have a flag.
 
 use crate::config::{KEYS, Key, Kind};
+use crate::doctor::DoctorWish;
+use crate::recordings::command as recordings;
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
-use clap::{Arg, ArgMatches, Command, value_parser};
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -26,6 +28,10 @@ pub(crate) enum Deed {
     CheckConfig,
     /// Make a room token.
     CreateToken(TokenWish),
+    /// Do something with recordings.
+    Recordings(recordings::Deed),
+    /// Say what will hurt.
+    Examine(DoctorWish),
 }
 
 /// The token that is wanted.
@@ -74,6 +80,12 @@ impl Cli {
             Some(("signaling", _)) => Deed::Child(Role::Signaling),
             Some(("recorder", _)) => Deed::Child(Role::Recorder),
             Some(("token", _)) => Deed::CreateToken(TokenWish::read(innermost)),
+            Some(("recording", matches)) => Deed::Recordings(recordings::Deed::read(matches)),
+            Some(("doctor", _)) => Deed::Examine(DoctorWish {
+                json: innermost.get_flag("json"),
+                stun: innermost.get_one("stun").cloned(),
+                ntp: innermost.get_one("ntp").cloned(),
+            }),
             Some(_) => Deed::CheckConfig,
             None => Deed::Serve,
         };
@@ -129,6 +141,8 @@ fn command() -> Command {
         .args(KEYS.iter().filter_map(argument))
         .subcommand(config_deeds)
         .subcommand(token_deeds())
+        .subcommand(recordings::command())
+        .subcommand(doctor())
         .subcommand(Command::new("media").about("The process that forwards packets; started by `volley`, not by hand"))
         .subcommand(
             Command::new("signaling")
@@ -163,6 +177,16 @@ fn token_deeds() -> Command {
                 .value_parser(value_parser!(u64).range(1..)),
         );
     Command::new("token").about("Room tokens").subcommand_required(true).subcommand(create)
+}
+
+fn doctor() -> Command {
+    let server =
+        |name: &'static str, help: &'static str| Arg::new(name).long(name).value_name("HOST:PORT").help(help);
+    Command::new("doctor")
+        .about("Say, worst first, what here will hurt and what mends it; ends with 2 for an error, 1 for a warning")
+        .arg(Arg::new("json").long("json").action(ArgAction::SetTrue).help("Say it for programs"))
+        .arg(server("stun", "A STUN server that tells under which address the world sees this machine"))
+        .arg(server("ntp", "A time server to compare the clock with [default: the one this machine uses]"))
 }
 
 fn argument(key: &'static Key) -> Option<Arg> {
@@ -223,6 +247,15 @@ mod tests {
         );
         assert_eq!(wish(&["--ttl", "60"]).unwrap().ttl, Duration::from_secs(60));
         assert_eq!((wish(&["--grant", "fly"]), wish(&["--ttl", "0"])), (None, None));
+    }
+
+    #[test]
+    fn the_doctor_is_asked_with_servers_of_ones_own() {
+        let arguments = ["doctor", "--json", "--stun", "stun.example.org:3478", "--port", "9"];
+        let stun = Some(String::from("stun.example.org:3478"));
+        let cli = parse(&arguments).unwrap();
+        assert_eq!(cli.deed, Deed::Examine(DoctorWish { json: true, stun, ntp: None }));
+        assert_eq!(cli.flags.values, [("port", String::from("9"))]);
     }
 
     #[test]

@@ -3,12 +3,14 @@
 mod addresses;
 mod child;
 mod config;
+mod doctor;
 mod flags;
 mod identity;
 mod logging;
 mod privileges;
 mod process;
 mod recording;
+mod recordings;
 mod sockets;
 mod steering;
 mod supervisor;
@@ -26,14 +28,17 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let Cli { deed, flags } = Cli::parse();
+    let well = |()| ExitCode::SUCCESS;
     let outcome = match deed {
-        Deed::Serve => serve(&flags),
-        Deed::Child(role) => be_child(role),
-        Deed::CheckConfig => check_config(&flags),
-        Deed::CreateToken(wish) => create_token(&flags, wish),
+        Deed::Serve => serve(&flags).map(well),
+        Deed::Child(role) => be_child(role).map(well),
+        Deed::CheckConfig => check_config(&flags).map(well),
+        Deed::CreateToken(wish) => create_token(&flags, wish).map(well),
+        Deed::Recordings(deed) => load(&flags).and_then(|config| recordings::run(&config, &deed)),
+        Deed::Examine(wish) => doctor::run(&flags, &wish),
     };
     match outcome {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("volley: {error:#}");
             ExitCode::FAILURE

@@ -36,7 +36,7 @@ pub(crate) enum MetricsPort {
 }
 
 /// Where metrics are unless told otherwise. Prometheus itself likes the same port.
-const METRICS_PORT: u16 = 9090;
+pub(crate) const METRICS_PORT: u16 = 9090;
 
 /// Listens for who collects metrics. Nobody asked for the usual port, so when another program has it
 /// there are none and calls go on.

@@ -47,6 +47,11 @@ fn places(config: &Config) -> Option<[Place; 2]> {
     }
 }
 
+/// The files of certificate and key.
+pub(crate) fn names_of_files(config: &Config) -> [String; 2] {
+    places(config).map_or_else(Default::default, |places| places.map(|place| place.path))
+}
+
 impl Certificate {
     /// As configured; one that is made is for these addresses.
     pub(crate) fn load(config: &Config, addresses: &[IpAddr]) -> anyhow::Result<Certificate> {

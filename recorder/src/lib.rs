@@ -4,10 +4,12 @@
 //! [`track`] (one encoding after another) → [`reel`] (sound and picture of one source, in step) →
 //! [`mux`] → a file in the [`folder`]. [`session`] is one recording with its [`manifest`]; [`process`] is
 //! the shell around all of it, and the only one that asks the clock. Signaling says over a [`desk`] what
-//! to record. Nothing here is waited for by a worker.
+//! to record. Nothing here is waited for by a worker. [`compose`] makes one picture of it all, afterwards and
+//! by hand.
 
 pub mod clock;
 mod closing;
+pub mod compose;
 pub mod depacketise;
 pub mod desk;
 pub mod folder;

@@ -7,10 +7,13 @@ use serde_json::json;
 use volley::base::TrackId;
 use volley::control::Command;
 use volley_recorder::desk::{FromRecorder, Person, Progress, ToRecorder};
-use volley_signaling::protocol::ServerMessage;
+use volley_signaling::access::{Claims, Grant, sign, unix_now};
+use volley_signaling::protocol::{MediaPath, Recordable, RoomMode, ServerMessage};
 use volley_signaling::settings::{RecordingSettings, Settings};
 use volley_signaling::state::{Config, RecordingRefusal};
 use volley_signaling::store::MemoryStore;
+
+const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
 fn recording_config() -> Config {
     let recording = RecordingSettings { path: "recordings".into(), video_bitrate: 900_000 };
@@ -231,4 +234,68 @@ fn a_room_that_is_encrypted_end_to_end_is_not_recorded_and_says_why() {
     assert!(told(&mut lab).iter().any(ended), "what had begun ends");
     assert_eq!(lab.state.start_recording(&room).unwrap_err(), RecordingRefusal::Encrypted);
     assert!(!lab.state.view_of_room(&room).unwrap().recording);
+}
+
+#[test]
+fn a_room_that_is_recorded_talks_by_the_server_until_that_ends() {
+    let mut lab = lab();
+    let now = lab.now;
+    let room = lab.state.create_room("Two", None, now).unwrap().id;
+    lab.state.set_mode(&room, RoomMode::Mesh);
+    lab.turn();
+    let sockets = [1, 2].map(|number| {
+        let socket = lab.open(number);
+        lab.say(socket, json!({"type":"join","roomId":room,"participantName":"somebody","mode":"mesh"}));
+        socket
+    });
+    let paths = |lab: &mut Lab| -> Vec<MediaPath> {
+        let heard = lab.heard(sockets[0]);
+        let changes = heard.iter().filter_map(|message| match message {
+            ServerMessage::ModeChanged { mode } => Some(*mode),
+            _ => None,
+        });
+        changes.collect()
+    };
+    assert_eq!(paths(&mut lab), [MediaPath::Mesh]);
+    lab.state.start_recording(&room).unwrap();
+    lab.turn();
+    assert_eq!(paths(&mut lab), [MediaPath::Sfu], "what does not come here cannot be recorded");
+    lab.state.stop_recording(&room).unwrap();
+    lab.turn();
+    assert_eq!(paths(&mut lab), [MediaPath::Mesh]);
+}
+
+#[test]
+fn whoever_joins_is_told_whether_they_may_record() {
+    let said = |config: Config, grants: Option<&[Grant]>| {
+        let mut lab = Lab::after(MemoryStore::default(), config);
+        let socket = lab.open(1);
+        let mut join = json!({"type":"join","roomId":"room","participantName":"one"});
+        if let Some(grants) = grants {
+            let exp = unix_now() + 60;
+            let claims = Claims {
+                sub: "one".into(),
+                room: "room".into(),
+                grants: grants.to_vec(),
+                exp,
+                iat: unix_now(),
+            };
+            join["token"] = json!(sign(&claims, SECRET).unwrap());
+        }
+        lab.say(socket, join);
+        match &lab.heard(socket)[0] {
+            ServerMessage::Joined { recordable, .. } => *recordable,
+            other => panic!("joined was expected, not {other:?}"),
+        }
+    };
+    let guarded = |mut config: Config| {
+        config.settings.access.require_auth = true;
+        config.settings.access.token_secrets = vec![SECRET.to_owned()];
+        config
+    };
+    let all = [Grant::Publish, Grant::Subscribe, Grant::Record];
+    assert_eq!(said(recording_config(), None), Recordable::Yes);
+    assert_eq!(said(config(), None), Recordable::Off);
+    assert_eq!(said(guarded(recording_config()), Some(&all)), Recordable::Yes);
+    assert_eq!(said(guarded(recording_config()), Some(&all[..2])), Recordable::NotGranted);
 }

@@ -1,3 +1,4 @@
+import { fileURLToPath } from "node:url";
 import { defineConfig, type Plugin } from "vite";
 
 /** The page asks its server for `/settings.js`: what is configured there, not what was when it was built. */
@@ -6,6 +7,9 @@ const settings: Plugin = {
   enforce: "pre",
   resolveId: (id) => (id === "volley:settings" ? { id: "/settings.js", external: "absolute" } : null),
 };
+
+/** The page people meet in, and the one that looks whether they could. */
+const PAGES = ["index", "check"].map((name) => [name, fileURLToPath(new URL(`${name}.html`, import.meta.url))]);
 
 const SERVER = process.env["VOLLEY_SERVER"] ?? "http://localhost:8080";
 
@@ -20,5 +24,6 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     // The policy of the page lets nothing be inlined that could as well be a script.
     assetsInlineLimit: 0,
+    rolldownOptions: { input: Object.fromEntries(PAGES) },
   },
 });

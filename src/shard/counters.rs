@@ -168,6 +168,8 @@ pub struct Counters {
     pub owed: u64,
     /// Of those, sealed into a train.
     pub forwarded: u64,
+    /// Packets of pictures put on the lists of their receivers.
+    pub pictures: u64,
     /// Packets that wait now for their train to leave.
     pub waiting: u64,
     /// Bytes of padding that made packets equal.
@@ -226,6 +228,7 @@ impl Default for Counters {
             packets_in: 0,
             owed: 0,
             forwarded: 0,
+            pictures: 0,
             waiting: 0,
             padding: 0,
             resent: 0,

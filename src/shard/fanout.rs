@@ -47,6 +47,9 @@ impl Shard {
         let counters = &mut self.tracks[track].counters;
         counters.forwarded += fanned.sent;
         counters.forwarded_bytes += fanned.bytes;
+        if self.tracks[track].kind == Kind::Video {
+            self.counters.pictures += fanned.sent;
+        }
         for slot in fanned.begun {
             // The start of a key frame may have come late: what was withheld meanwhile follows it.
             let highest = self.tracks[track].layers[layer].highest.unwrap_or(index);

@@ -8,6 +8,7 @@ pub mod clock;
 pub mod delay;
 mod gathering;
 pub mod histogram;
+mod load;
 mod mesh;
 mod overload;
 pub mod page;

@@ -2,11 +2,12 @@
 //! the pictures it then lets go.
 //!
 //! The sign is how long a datagram lay in the socket before it was looked at. While that is long,
-//! pictures are shed an eighth at a time; when it is short they come back the same way, up to an
-//! eighth less than what proved too much. That is tried again after seconds, more of them each time.
-//! Where the core has much time to spare the load is another one, and all comes back. Sound is never
-//! shed.
+//! pictures are shed, an eighth at a time, down to what the core was seen to carry; when it is short they
+//! come back the same way, up to an eighth less than what proved too much. That is tried again after
+//! seconds, more of them each time, and at once where by what the core was seen to carry more fits: then it
+//! is another load. Sound is never shed.
 
+use super::load::{Forwarded, Load};
 use crate::base::Time;
 use crate::control::message::ALL_PICTURES as ALL;
 use std::time::Duration;
@@ -32,15 +33,18 @@ const LATE_INTERVALS: u32 = 6;
 /// Late intervals in a row before more is shed: what lies in the socket must have time to drain.
 const LATE_AGAIN: u32 = 2;
 
+/// Times in a row that packets are late although what is forwarded fits, before more is shed: what a socket
+/// buffers at full load takes a quarter of a second to drain.
+const PATIENCE_BELOW: u32 = 5;
+
 /// What lies in the socket drains when it is shorter than an interval ago by this.
 const DRAINS: Duration = Duration::from_millis(2);
 
-/// A core that would be used less than this with all pictures carries another load than before …
-const SPARE: f64 = 0.6;
+/// Intervals in a row in which there was little to forward before it is taken for another load: who leaves does not leave all at once.
+const SPARE_INTERVALS: u32 = 4;
 
-/// … when it was so for so many intervals: what came back before must have begun, with key frames that
-/// were asked for.
-const SPARE_INTERVALS: u32 = 8;
+/// The margin's limit: pictures that take half as much again while they come back.
+const MOST_MARGIN: u8 = ALL / 4;
 
 /// Prompt intervals in a row before something comes back: all of it within a second.
 const PROMPT_INTERVALS: u32 = 3;
@@ -70,14 +74,18 @@ pub(super) struct Overload {
     patience: u32,
     /// What was done last was shedding.
     sheds: bool,
+    /// How often in a row packets were late although what is forwarded fits.
+    below: u32,
     worst: Duration,
     /// The worst wait of the interval before.
     before: Duration,
     since: Time,
-    /// What the worker slept since then.
-    slept: Duration,
-    /// Intervals in a row in which the core had time to spare.
+    load: Load,
+    /// Intervals in a row in which more fits than the ceiling.
     spare: u32,
+    /// Sixteenths that what fits is less than it is reckoned to be: the key frames with which pictures come
+    /// back may cost more than there is room for.
+    margin: u8,
     late: u32,
     prompt: u32,
 }
@@ -91,11 +99,13 @@ impl Overload {
             held: HARMLESS_INTERVALS,
             patience: PROMPT_INTERVALS,
             sheds: false,
+            below: 0,
             worst: Duration::ZERO,
             before: Duration::ZERO,
             since: Time::ZERO,
-            slept: Duration::ZERO,
+            load: Load::default(),
             spare: 0,
+            margin: 0,
             late: 0,
             prompt: 0,
         }
@@ -106,27 +116,23 @@ impl Overload {
         self.worst = self.worst.max(waited);
     }
 
-    /// The worker slept, or sent and slept, for `slept` at the end of a turn.
-    pub(super) fn note_sleep(&mut self, slept: Duration) {
-        self.slept += slept;
-    }
-
     /// Whether packets wait longer than they would if there were time to spare.
     pub(super) fn is_late(&self) -> bool {
         self.worst.max(self.before) > PROMPT
     }
 
     /// The share in sixteenths, when it has just changed.
-    pub(super) fn adapt(&mut self, now: Time) -> Option<u8> {
+    pub(super) fn adapt(&mut self, now: Time, done: Forwarded) -> Option<u8> {
         let passed = now.since(self.since);
         if passed < INTERVAL {
             return None;
         }
         self.since = now;
-        let slept = std::mem::take(&mut self.slept);
-        self.spare = if self.has_spare(slept, passed) { self.spare + 1 } else { 0 };
         let worst = std::mem::take(&mut self.worst);
         let drains = worst + DRAINS < std::mem::replace(&mut self.before, worst);
+        self.load.note(done, passed, (worst > LATE).then_some(self.share));
+        let fits_more = self.could_come_back() >= self.ceiling + STEP;
+        self.spare = if fits_more { self.spare + 1 } else { 0 };
         self.late = if worst > LATE { self.late + 1 } else { 0 };
         self.prompt = if worst < PROMPT { self.prompt + 1 } else { 0 };
         let before = self.share;
@@ -138,14 +144,18 @@ impl Overload {
         (self.share != before).then_some(self.share)
     }
 
-    /// Whether the core would have time to spare with all pictures, if all it does were pictures.
-    fn has_spare(&self, slept: Duration, passed: Duration) -> bool {
-        let busy = 1.0 - slept.as_secs_f64() / passed.as_secs_f64();
-        busy * f64::from(ALL) < SPARE * f64::from(self.share.max(STEP))
+    /// The ceiling that what is known of the load allows.
+    fn could_come_back(&self) -> u8 {
+        self.load.fits().saturating_sub(self.margin).min(ALL)
     }
 
     fn shed(&mut self) {
         self.late = LATE_INTERVALS - LATE_AGAIN;
+        if self.share <= self.load.fits() && self.below < PATIENCE_BELOW {
+            self.below += 1;
+            return;
+        }
+        self.below = 0;
         if !std::mem::replace(&mut self.sheds, true) {
             self.note_too_much();
         }
@@ -160,6 +170,7 @@ impl Overload {
         }
         if self.held < HARMLESS_INTERVALS {
             self.hold = (self.hold * 2).min(HOLD.1);
+            self.margin = (self.margin + 2 * STEP).min(MOST_MARGIN);
         }
         self.ceiling = self.share.saturating_sub(STEP);
         self.held = 0;
@@ -167,8 +178,10 @@ impl Overload {
 
     /// Datagrams are prompt: a step back to the ceiling, or the ceiling itself a step up.
     fn rise(&mut self) {
+        self.below = 0;
         if self.spare >= SPARE_INTERVALS {
-            (self.ceiling, self.patience) = (ALL, PROMPT_INTERVALS);
+            self.ceiling = self.could_come_back() / STEP * STEP;
+            (self.spare, self.patience) = (0, PROMPT_INTERVALS);
         }
         if self.share < self.ceiling {
             if self.prompt >= self.patience {
@@ -183,7 +196,9 @@ impl Overload {
             self.patience = PROMPT_INTERVALS;
         }
         if self.ceiling == ALL {
-            self.hold = if self.held >= HARMLESS_INTERVALS { HOLD.0 } else { self.hold };
+            if self.held >= HARMLESS_INTERVALS {
+                (self.hold, self.margin) = (HOLD.0, 0);
+            }
         } else if self.held >= self.hold {
             (self.ceiling, self.held) = (self.ceiling + STEP, 0);
         }
@@ -199,7 +214,7 @@ mod tests {
         for _ in 0..intervals {
             *now += INTERVAL;
             overload.note(waited);
-            overload.adapt(*now);
+            overload.adapt(*now, Forwarded::default());
         }
     }
 
@@ -212,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn lasting_lateness_sheds_all_pictures_in_half_a_second_and_no_more() {
+    fn lateness_that_nothing_helps_sheds_all_pictures_in_half_a_second_and_no_more() {
         let (mut overload, mut now) = (Overload::new(), Time::ZERO);
         pass(&mut overload, &mut now, 20, Duration::from_millis(60));
         assert_eq!(overload.share, 0);
@@ -234,92 +249,6 @@ mod tests {
         assert!(tries < 12, "{tries} tries in ten seconds");
     }
 
-    /// A core that carries `capacity` of what all pictures need, and what lies in its socket.
-    struct Core {
-        capacity: f64,
-        /// What a step back costs more for a while, as a share of what is forwarded, and how long.
-        key_frames: (f64, u32),
-        waiting: Duration,
-        key_frames_left: u32,
-    }
-
-    impl Core {
-        fn new(capacity: f64, key_frames: (f64, u32)) -> Core {
-            Core { capacity, key_frames, waiting: Duration::ZERO, key_frames_left: 0 }
-        }
-
-        /// One interval of it.
-        fn pass(&mut self, overload: &mut Overload, now: &mut Time) {
-            let share = f64::from(overload.share) / f64::from(ALL);
-            let more = if self.key_frames_left > 0 { self.key_frames.0 } else { 0.0 };
-            self.key_frames_left = self.key_frames_left.saturating_sub(1);
-            let load = share * (1.0 + more) / self.capacity;
-            let excess = INTERVAL.as_secs_f64() * (load - 1.0);
-            let waiting = (self.waiting.as_secs_f64() + excess).clamp(0.0, 0.1);
-            self.waiting = Duration::from_secs_f64(waiting);
-            overload.note_sleep(INTERVAL.mul_f64((1.0 - load).max(0.0)));
-            let before = overload.share;
-            pass(overload, now, 1, self.waiting);
-            if overload.share > before {
-                self.key_frames_left = self.key_frames.1;
-            }
-        }
-    }
-
-    #[test]
-    fn under_a_load_that_stays_too_much_what_is_forwarded_does_not_swing() {
-        for capacity in [0.97, 0.85, 0.7, 0.5] {
-            for key_frames in [(0.25, 8), (0.25, 24), (0.8, 8), (0.8, 16)] {
-                let (mut overload, mut now) = (Overload::new(), Time::ZERO);
-                let mut core = Core::new(capacity, key_frames);
-                let share = |_| {
-                    core.pass(&mut overload, &mut now);
-                    overload.share
-                };
-                let shares: Vec<u8> = (0..2_400).map(share).collect();
-                let settled = &shares[800..];
-                let sheddings = settled.windows(2).filter(|pair| pair[1] < pair[0]).count();
-                assert!(sheddings <= 5, "{sheddings} in 40 s, {capacity} {key_frames:?}");
-                let mean = settled.iter().map(|&share| f64::from(share)).sum::<f64>() / 1_600.0;
-                let least = capacity / (1.0 + key_frames.0) - 0.2;
-                assert!(mean / f64::from(ALL) > least, "{mean} of 16, {capacity} {key_frames:?}");
-            }
-        }
-    }
-
-    #[test]
-    fn a_core_that_can_carry_all_again_does_so_within_a_second() {
-        let (mut overload, mut now) = (Overload::new(), Time::ZERO);
-        let mut core = Core::new(0.66, (0.25, 8));
-        for _ in 0..1_200 {
-            core.pass(&mut overload, &mut now);
-        }
-        assert!(overload.share < ALL);
-        core.capacity = 2.0;
-        let gone = now;
-        while overload.share < ALL {
-            core.pass(&mut overload, &mut now);
-            assert!(now.since(gone) <= Duration::from_secs(1), "{overload:?}");
-        }
-    }
-
-    #[test]
-    fn what_proved_too_much_comes_back_at_once_when_the_core_has_time_to_spare() {
-        let (mut overload, mut now) = (Overload::new(), Time::ZERO);
-        for _ in 0..400 {
-            let waited = if overload.share > 12 { 60 } else { 1 };
-            pass(&mut overload, &mut now, 1, Duration::from_millis(waited));
-        }
-        pass(&mut overload, &mut now, 20, Duration::from_millis(60));
-        let gone = now;
-        while overload.share < ALL {
-            let share = f64::from(overload.share) / f64::from(ALL);
-            overload.note_sleep(INTERVAL.mul_f64(1.0 - 0.5 * share));
-            pass(&mut overload, &mut now, 1, Duration::from_millis(1));
-        }
-        assert!(now.since(gone) <= Duration::from_millis(900), "{:?}", now.since(gone));
-    }
-
     #[test]
     fn while_what_lies_in_the_socket_drains_nothing_more_is_shed() {
         let (mut overload, mut now) = (Overload::new(), Time::ZERO);
@@ -332,15 +261,114 @@ mod tests {
         assert_eq!(overload.share, shed);
     }
 
-    #[test]
-    fn all_is_back_within_a_second_of_the_load_being_gone() {
-        let (mut overload, mut now) = (Overload::new(), Time::ZERO);
-        pass(&mut overload, &mut now, 20, Duration::from_millis(60));
-        let gone = now;
-        while overload.share < ALL {
-            overload.note_sleep(INTERVAL);
-            pass(&mut overload, &mut now, 1, Duration::from_millis(1));
+    /// Packets a second in the socket of a core that carries `carries` of them, and what it makes of them.
+    struct Core {
+        carries: f64,
+        sound: f64,
+        /// With all of them shown.
+        pictures: f64,
+        /// What a step back costs more for a while, as a share of the pictures, and for how many intervals.
+        key_frames: (f64, u32),
+        key_frames_left: u32,
+        /// Packets that lie in the socket.
+        waiting: f64,
+        done: Forwarded,
+    }
+
+    impl Core {
+        /// Of what it is to forward it carries this share; a quarter of that is sound.
+        fn that_carries(share: f64, key_frames: (f64, u32)) -> Core {
+            let (sound, pictures) = (50_000.0, 150_000.0);
+            let carries = share * (sound + pictures);
+            let (waiting, done) = (0.0, Forwarded::default());
+            Core { carries, sound, pictures, key_frames, key_frames_left: 0, waiting, done }
         }
-        assert!(now.since(gone) <= Duration::from_millis(900), "{:?}", now.since(gone));
+
+        /// One interval of it.
+        fn pass(&mut self, overload: &mut Overload, now: &mut Time) {
+            let share = f64::from(overload.share) / f64::from(ALL);
+            let more = if self.key_frames_left > 0 { self.key_frames.0 } else { 0.0 };
+            self.key_frames_left = self.key_frames_left.saturating_sub(1);
+            let seconds = INTERVAL.as_secs_f64();
+            let there = self.waiting + seconds * (self.sound + self.pictures * share * (1.0 + more));
+            let sent = there.min(seconds * self.carries);
+            // A socket holds a tenth of a second, what comes then is lost.
+            self.waiting = (there - sent).min(0.1 * self.carries);
+            let all = self.sound + self.pictures * share * (1.0 + more);
+            self.done.sent += sent as u64;
+            self.done.pictures += (sent * (1.0 - self.sound / all)) as u64;
+            self.done.shed += (seconds * self.pictures * (1.0 - share)) as u64;
+            *now += INTERVAL;
+            overload.note(Duration::from_secs_f64(self.waiting / self.carries));
+            let before = overload.share;
+            overload.adapt(*now, self.done);
+            if overload.share > before {
+                self.key_frames_left = self.key_frames.1;
+            }
+        }
+
+        /// The shares after each of so many intervals.
+        fn shares(&mut self, overload: &mut Overload, now: &mut Time, intervals: u32) -> Vec<u8> {
+            let share = |_| {
+                self.pass(overload, now);
+                overload.share
+            };
+            (0..intervals).map(share).collect()
+        }
+
+        /// Sixteenths of the pictures that would just fit.
+        fn fits(&self) -> f64 {
+            (self.carries - self.sound) / self.pictures * f64::from(ALL)
+        }
+    }
+
+    const KEY_FRAMES: [(f64, u32); 4] = [(0.25, 8), (0.25, 24), (0.8, 8), (0.8, 16)];
+
+    #[test]
+    fn under_a_load_that_stays_too_much_what_is_forwarded_does_not_swing() {
+        for carried in [0.97, 0.85, 0.7, 0.5] {
+            for key_frames in KEY_FRAMES {
+                let (mut overload, mut now) = (Overload::new(), Time::ZERO);
+                let mut core = Core::that_carries(carried, key_frames);
+                let shares = core.shares(&mut overload, &mut now, 2_400);
+                let settled = &shares[800..];
+                let sheddings = settled.windows(2).filter(|pair| pair[1] < pair[0]).count();
+                assert!(sheddings <= 5, "{sheddings} in 40 s, {carried} {key_frames:?}");
+                let mean = settled.iter().map(|&share| f64::from(share)).sum::<f64>() / 1_600.0;
+                let least = core.fits() / (1.0 + key_frames.0) - 3.2;
+                assert!(mean > least, "{mean} of 16, {least} wanted, {carried} {key_frames:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn no_more_is_shed_than_what_lies_in_the_socket_asks_for() {
+        for carried in [0.9, 0.7, 0.5] {
+            for key_frames in KEY_FRAMES {
+                let (mut overload, mut now) = (Overload::new(), Time::ZERO);
+                let mut core = Core::that_carries(carried, key_frames);
+                let shares = core.shares(&mut overload, &mut now, 2_400);
+                let least = f64::from(*shares.iter().min().expect("there are shares"));
+                let wanted = 0.85 * core.fits() / (1.0 + key_frames.0) - f64::from(STEP);
+                assert!(least >= wanted, "{least} of 16, {wanted} wanted, {carried} {key_frames:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn all_is_back_within_a_second_of_half_of_the_people_having_left() {
+        for carried in [0.9, 0.66, 0.55] {
+            let (mut overload, mut now) = (Overload::new(), Time::ZERO);
+            let mut core = Core::that_carries(carried, (0.25, 8));
+            core.shares(&mut overload, &mut now, 1_200);
+            assert!(overload.share < ALL);
+            let left = core.carries / (core.sound + core.pictures) * 0.6;
+            (core.sound, core.pictures) = (core.sound * left, core.pictures * left);
+            let gone = now;
+            while overload.share < ALL {
+                core.pass(&mut overload, &mut now);
+                assert!(now.since(gone) <= Duration::from_secs(1), "{carried}: {overload:?}");
+            }
+        }
     }
 }

@@ -6,6 +6,7 @@ use super::clock::Clock;
 use super::delay::{DelayHistogram, SAMPLED_TURNS};
 use super::gathering::{GatheringControl, Work};
 use super::histogram::{BATCH_BUCKETS, Histogram, TURN_BUCKETS_US};
+use super::load::Forwarded;
 use super::mesh::MeshEnd;
 use super::overload::Overload;
 use super::page;
@@ -15,6 +16,7 @@ use crate::control::message::ALL_PICTURES;
 use crate::control::tap::TapWriter;
 use crate::control::{Corrupt, WorkerChannel, connections};
 use crate::io::Io;
+use crate::shard::counters::Drop;
 use crate::shard::{Came, Datagram, Shard};
 use std::os::fd::OwnedFd;
 use std::time::Duration;
@@ -228,7 +230,10 @@ impl Worker {
         if self.gathering.adapt(now, work) {
             self.shard.set_gathering_window(self.gathering.window());
         }
-        if let Some(share) = self.overload.adapt(now) {
+        let counters = self.shard.counters();
+        let forwarded =
+            Forwarded { sent: work.sent, pictures: counters.pictures, shed: counters.dropped(Drop::Shed) };
+        if let Some(share) = self.overload.adapt(now, forwarded) {
             tracing::warn!(share, of = ALL_PICTURES, "the core's load changes what pictures are forwarded");
             self.shard.set_picture_share(share, self.io.trains());
         }
@@ -303,7 +308,6 @@ impl Worker {
         self.woke = Some(woke);
         let slept = woke.since(now);
         self.gathering.note_sleep(slept);
-        self.overload.note_sleep(slept);
         self.busy.note_sleep(slept);
         self.channel.awake();
         self.mesh.awake();

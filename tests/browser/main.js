@@ -5,6 +5,8 @@ import * as acme from './cases/acme.js';
 import * as adapt from './cases/adapt.js';
 import * as background from './cases/background.js';
 import * as badInput from './cases/bad-input.js';
+import * as check from './cases/check.js';
+import * as doctor from './cases/doctor.js';
 import * as drain from './cases/drain.js';
 import * as e2ee from './cases/e2ee.js';
 import * as fec from './cases/fec.js';
@@ -39,7 +41,7 @@ import { FIGURES, WORKS } from './measure/limits.js';
 
 const TESTS = [
   meter, startStop, twoTabs, library, killSignaling, badInput, tokens, layers, adapt, loss, fec, e2ee, background, lastN, mesh, moderation, moves, onePort, onePortHanded,
-  openssl, page, whipWhep, turn, tcpOnly, ipv6, drain, webhooks, acme, record, recordFaults,
+  openssl, page, whipWhep, turn, check, doctor, tcpOnly, ipv6, drain, webhooks, acme, record, recordFaults,
 ];
 const USAGE = 'usage: ./scripts/e2e NAME|all [--json] [--seconds N] [--io uring|epoll] [--only CASE] [--attempts N] [--works] [--keep] [--screens FOLDER], or --list';
 const FULL_SECONDS = 60;
@@ -101,7 +103,7 @@ async function runAttempts(one, server) {
 }
 
 async function runCase(one, server) {
-  const context = new CaseContext({ name: one.name, seconds: options.seconds, limits: options.works ? WORKS : FIGURES, keep: options.keep, screens: options.screens, server });
+  const context = new CaseContext({ name: one.name, seconds: options.seconds, limits: options.works ? WORKS : FIGURES, isMeasured: !options.works, keep: options.keep, screens: options.screens, server });
   cleanup.add(one.name, () => context.close());
   try {
     const { failures, ...figures } = await one.run(context);

@@ -29,6 +29,26 @@ pub(crate) struct Growth {
     pub(crate) rounds: u32,
 }
 
+/// `recorded`.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Recorded {
+    /// Rooms of three, in which everybody sends and everybody watches
+    #[arg(long, value_name = "COUNT", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) rooms: u32,
+
+    /// Bits a second of each picture
+    #[arg(long, value_name = "BITS", default_value_t = 300_000, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) bitrate: u32,
+
+    /// Seconds per run
+    #[arg(long, value_name = "SECONDS", default_value = "20", value_parser = seconds)]
+    pub(crate) seconds: Duration,
+
+    /// How often the rooms are measured without and with recording, in turn (A B A B)
+    #[arg(long, value_name = "COUNT", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) rounds: u32,
+}
+
 /// `join-storm`.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct JoinStorm {

@@ -1,8 +1,10 @@
 //! What the server's processes use: memory, descriptors, processor time.
 
+use anyhow::{Context as _, bail};
 use procfs::process::Process;
 use serde::Serialize;
 use std::collections::{BTreeMap, HashSet};
+use std::process::{Command, Stdio};
 
 /// What a server's processes use, all together.
 #[derive(Clone, Copy, PartialEq, Debug, Default, Serialize)]
@@ -42,6 +44,36 @@ pub(crate) fn memory_by_program(roots: &[u32]) -> BTreeMap<String, u64> {
         *programs.entry(name(&process)).or_insert(0) += usage.resident;
     }
     programs
+}
+
+/// That of the processes `roots` and their descendants which calls itself so.
+pub(crate) fn find(roots: &[u32], called: &str) -> Option<u32> {
+    let found = family(roots).into_iter().find(|process| name(process) == called)?;
+    u32::try_from(found.pid).ok()
+}
+
+/// Takes a process, with all its threads, to a core of its own, where it gives way to whatever else runs.
+///
+/// # Errors
+/// When the system refuses.
+pub(crate) fn move_away(pid: u32, core: usize) -> anyhow::Result<()> {
+    let all = ["--all-tasks", "--pid", "--cpu-list", &core.to_string(), &pid.to_string()].map(str::to_owned);
+    let threads = Process::new(pid as i32)?.tasks()?.flatten().map(|task| task.tid.to_string());
+    let nice = ["-n".to_owned(), "19".to_owned(), "-p".to_owned()].into_iter().chain(threads);
+    for (program, words) in [("taskset", all.to_vec()), ("renice", nice.collect())] {
+        let moved = Command::new(program).args(&words).stdout(Stdio::null()).status();
+        let moved =
+            moved.with_context(|| format!("`{program}` (Debian package util-linux) cannot be started"))?;
+        if !moved.success() {
+            bail!("{program} cannot move process {pid} to core {core}: {moved}");
+        }
+    }
+    Ok(())
+}
+
+/// Processor seconds of one process since it began.
+pub(crate) fn cpu_of(pid: u32) -> Option<f64> {
+    Some(of_one(&Process::new(i32::try_from(pid).ok()?).ok()?)?.cpu)
 }
 
 /// The name of its program and, where it has one, of the part of it that runs: `volley media`.
@@ -90,7 +122,6 @@ fn family(roots: &[u32]) -> Vec<Process> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::process::Command;
 
     #[test]
     fn this_process_has_memory_and_descriptors() {
@@ -118,6 +149,21 @@ mod tests {
         let programs = memory_by_program(&[own]);
         assert!(programs.keys().any(|name| name.starts_with("volley_bench")), "{programs:?}");
         assert!(programs.values().sum::<u64>() > 1 << 20, "{programs:?}");
+    }
+
+    #[test]
+    fn a_process_is_found_by_its_name_and_moved_with_all_its_threads() {
+        let mut child = Command::new("sleep").arg("30").spawn().unwrap();
+        let found = (0..200).find_map(|_| {
+            std::thread::sleep(std::time::Duration::from_millis(10));
+            find(&[std::process::id()], "sleep")
+        });
+        let core = core_affinity::get_core_ids().unwrap()[0].id;
+        let moved = move_away(child.id(), core);
+        let stat = Process::new(child.id() as i32).unwrap().stat().unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!((found, moved.is_ok(), stat.nice), (Some(child.id()), true, 19));
     }
 
     #[test]

@@ -78,6 +78,7 @@ impl VolleyProcess {
         binary: &Path,
         place: &Place,
         flags: &[String],
+        variables: &[(String, String)],
     ) -> anyhow::Result<VolleyProcess> {
         let workers = place.server_cores.len().to_string();
         let mut child = Command::from(place.command(binary))
@@ -86,6 +87,7 @@ impl VolleyProcess {
             .args(flags)
             .env("LOG_LEVEL", "warn")
             .env("VOLLEY_SECURITY__RATE_LIMIT__ENABLED", "false")
+            .envs(variables.iter().map(|(name, value)| (name, value)))
             .stdout(Stdio::piped())
             .kill_on_drop(true)
             .spawn()

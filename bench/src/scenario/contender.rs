@@ -56,7 +56,7 @@ pub(crate) struct Contender {
 }
 
 enum Kind {
-    Volley { binary: PathBuf, flags: Vec<String> },
+    Volley { binary: PathBuf, choice: VolleyChoice },
     Rival(Installed),
 }
 
@@ -70,7 +70,7 @@ impl Contender {
         if name == Name::Volley {
             let binary = program::find_binary(volley.binary.as_deref())?;
             let version = program::version(&binary).await?;
-            let kind = Kind::Volley { binary, flags: volley.flags.clone() };
+            let kind = Kind::Volley { binary, choice: volley.clone() };
             return Ok(Contender { name, label, version, note: None, delay: None, kind });
         }
         let rival = Rival::ALL.into_iter().find(|rival| rival.name() == name.text());
@@ -85,8 +85,9 @@ impl Contender {
     /// What it said when it did not start.
     pub(crate) async fn start(&self, place: &Place) -> anyhow::Result<Running> {
         match &self.kind {
-            Kind::Volley { binary, flags } => {
-                let process = VolleyProcess::start(binary, place, flags).await?;
+            Kind::Volley { binary, choice } => {
+                let VolleyChoice { flags, variables, .. } = choice;
+                let process = VolleyProcess::start(binary, place, flags, variables).await?;
                 let signaling = Arc::new(Volley::new(volley_address(), "bench"));
                 Ok(Running::Volley { process, signaling })
             }
@@ -211,6 +212,8 @@ pub(crate) struct VolleyChoice {
     pub(crate) binary: Option<PathBuf>,
     /// Flags beside those the bench needs.
     pub(crate) flags: Vec<String>,
+    /// What is configured by environment, because there is no flag for it.
+    pub(crate) variables: Vec<(String, String)>,
 }
 
 /// A server that takes calls.

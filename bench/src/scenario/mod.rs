@@ -17,6 +17,7 @@ pub(crate) mod overload;
 pub(crate) mod people;
 pub(crate) mod ports;
 mod probe;
+pub(crate) mod recorded;
 pub(crate) mod rooms;
 mod search;
 mod shape;

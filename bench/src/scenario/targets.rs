@@ -97,6 +97,22 @@ const TARGETS: &[Target] = &[
         held_back: "rooms of three have trains of one, which cost the kernel the same for every server",
     },
     Target {
+        command: "recorded",
+        name: "cost of a packet more where it is recorded",
+        figure: |figures| figures["costOfRecording"].as_f64(),
+        bound: Bound::AtMost(0.05),
+        unit: percent,
+        held_back: "of every packet that is recorded the worker puts one copy into shared memory",
+    },
+    Target {
+        command: "recorded",
+        name: "packets missing in the recordings",
+        figure: |figures| figures["droppedFromRecordings"].as_f64(),
+        bound: Bound::AtMost(0.0),
+        unit: count,
+        held_back: "the recorder shares a core with the load generator here, and gives way to it",
+    },
+    Target {
         command: "growth",
         name: "subscribers",
         figure: |figures| figures["mostSubscribers"].as_f64(),
@@ -187,6 +203,14 @@ const TARGETS: &[Target] = &[
         bound: Bound::AtMost(0.001),
         unit: percent,
         held_back: "pictures come back with the next key frame",
+    },
+    Target {
+        command: "overload",
+        name: "pictures forwarded a second after",
+        figure: |figures| figures["videoShownAfter"].as_f64(),
+        bound: Bound::AtLeast(0.99),
+        unit: percent,
+        held_back: "pictures come back an eighth at a time, each with a key frame",
     },
     Target {
         command: "arrivals",

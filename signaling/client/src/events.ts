@@ -30,6 +30,8 @@ export interface RoomEvents {
   mode: MediaPath;
   /** Whether the call is encrypted end to end, its code, or who can be opened. */
   privacy: Privacy;
+  /** The room is recorded from now on, under this name, or no longer; everybody is told. */
+  recording: string | null;
   chat: FromServer<"chat">;
   /** The server has heard of a wish for a quality. */
   quality: FromServer<"quality">;

@@ -19,6 +19,8 @@ export type { Selection } from "./moderation.ts";
 export type { Participant, Seat } from "./people.ts";
 export type { Input } from "./publications.ts";
 export type { QualityOf, RoomOptions } from "./options.ts";
+export type { Recording, RecordingFile, Recordings } from "./recordings.ts";
+export { type ReachOptions, type Tried, tryWays, type Way } from "./reach.ts";
 export { Room } from "./room.ts";
 export type { Identity, JoinWish, Refusal, Signaling, SignalingState } from "./signaling.ts";
 export { linesOf } from "./wishes.ts";

@@ -135,6 +135,8 @@ export type ServerMessage =
       participantName: string;
       /** The others in the room. */
       participants: ParticipantView[];
+      /** Whether you may start and stop recordings of this room. */
+      recordable: Recordable;
       /** The room is recorded: under this name. */
       recording?: string | null;
       /** Proves who you are when the socket was lost; keep it to yourself. */
@@ -367,6 +369,9 @@ export interface Receive {
   /** Video m-lines. */
   video: number;
 }
+
+/** Whether somebody may start and stop recordings of a room. */
+export type Recordable = "yes" | "off" | "encrypted" | "not-granted";
 
 /** What one page tells another, so that the two find a way to each other. */
 export type SignalKind = "ask" | "offer" | "answer" | "candidate" | "shown" | "hidden";

@@ -15,6 +15,8 @@ import { Moderation, type Selection } from "./moderation.ts";
 import type { QualityOf, RoomOptions } from "./options.ts";
 import { type Participant, People, type Seat } from "./people.ts";
 import { type Input, Publications } from "./publications.ts";
+import { Recordings } from "./recordings.ts";
+import { Rest } from "./rest.ts";
 import { type JoinWish, type Refusal, Signaling } from "./signaling.ts";
 import { Wishes } from "./wishes.ts";
 
@@ -28,6 +30,8 @@ const RENEW_EVERY_MS = 5000;
 export class Room extends Emitter<RoomEvents> {
   /** The socket, for whoever wants to send or hear messages themselves. */
   readonly signaling: Signaling;
+  /** Whether the room is recorded, and what was recorded in it. */
+  readonly recordings = new Recordings(() => this.#rest());
   #origin: string;
   #people = new People();
   #publications = new Publications();
@@ -161,6 +165,7 @@ export class Room extends Emitter<RoomEvents> {
     this.#media.close();
     this.#publications.share(null);
     this.#people.clear();
+    this.recordings.clear();
     this.#wishes.forget();
     this.#arrived.clear();
     this.#pinned = null;
@@ -260,12 +265,12 @@ export class Room extends Emitter<RoomEvents> {
 
   /** Mutes tracks of somebody else, or gives them back. Takes the grant `administer`. */
   moderate(participantId: string, which: Selection, muted: boolean): Promise<void> {
-    return this.#moderation().mute(participantId, which, muted);
+    return new Moderation(this.#rest()).mute(participantId, which, muted);
   }
 
   /** Takes somebody out. Takes the grant `administer`. */
   remove(participantId: string): Promise<void> {
-    return this.#moderation().remove(participantId);
+    return new Moderation(this.#rest()).remove(participantId);
   }
 
   /** The network is back, or another one: looks for a way at once instead of waiting out a pause. */
@@ -306,9 +311,11 @@ export class Room extends Emitter<RoomEvents> {
     this.#media.hear(message);
     const changed = this.#people.hear(message);
     this.#mesh.hear(message);
+    const recorded = this.recordings.hear(message);
     this.#retell(message);
     if (gone) this.emit("participant-left", gone);
     if (changed) this.emit("change", undefined);
+    if (recorded) this.emit("recording", this.recordings.current);
     this.emit("message", message);
   }
 
@@ -431,8 +438,8 @@ export class Room extends Emitter<RoomEvents> {
     }
   }
 
-  #moderation(): Moderation {
+  #rest(): Rest {
     if (this.roomId === null) throw new RoomError("not-joined", "join a room first");
-    return new Moderation(`${this.#origin}/api/rooms/${encodeURIComponent(this.roomId)}`, this.#token);
+    return new Rest(`${this.#origin}/api/rooms/${encodeURIComponent(this.roomId)}`, this.#token);
   }
 }

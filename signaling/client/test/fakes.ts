@@ -73,6 +73,7 @@ export function joined(more: Partial<FromServer<"joined">> = {}): FromServer<"jo
     keyEpoch: 0,
     iceServers: [],
     grants: ["publish", "subscribe", "record", "administer"],
+    recordable: "yes",
     tracks: [],
     participants: [],
     ...more,

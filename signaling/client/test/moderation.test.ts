@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { RoomError } from "../src/errors.ts";
 import { Moderation } from "../src/moderation.ts";
+import { Rest } from "../src/rest.ts";
 
 test("somebody is muted by kind, given back by track, and taken out", async () => {
   const { moderation, asked } = start(() => new Response("{}"));
@@ -34,5 +35,5 @@ function start(answer: () => Response) {
     asked.push([`${method} ${address}`, body ? JSON.parse(String(body)) : null, authorization]);
     return answer();
   };
-  return { asked, moderation: new Moderation("https://call.example/api/rooms/a", "secret", ask as typeof fetch) };
+  return { asked, moderation: new Moderation(new Rest("https://call.example/api/rooms/a", "secret", ask as typeof fetch)) };
 }

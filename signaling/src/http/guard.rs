@@ -25,7 +25,7 @@ pub(crate) async fn guard(State(hub): State<Hub>, mut request: Request, next: Ne
     if !access.require_auth || need == Need::Nothing {
         return next.run(request).await;
     }
-    let shown = shown(request.headers(), &access.auth_token_header);
+    let shown = shown(request.headers(), &access.auth_token_header).or_else(|| in_address(&request));
     if shown.as_deref().is_some_and(|shown| access.is_api_key(shown)) {
         return next.run(request).await;
     }
@@ -74,6 +74,16 @@ pub(crate) fn shown(headers: &HeaderMap, name: &str) -> Option<String> {
         scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
     };
     text(name).or_else(bearer).filter(|shown| !shown.is_empty()).map(str::to_owned)
+}
+
+/// RFC 6750 §2.3, for what a player or a download asks for: neither can be given a header. Files of recordings
+/// alone, for addresses stand in logs.
+fn in_address(request: &Request) -> Option<String> {
+    let parts: Vec<&str> = request.uri().path().split('/').skip(1).collect();
+    let is_file = matches!(parts[..], ["api", "rooms", _, "recordings", _, "files", _]);
+    let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
+    let mut pairs = request.uri().query().filter(|_| is_file && is_read)?.split('&');
+    pairs.find_map(|pair| pair.strip_prefix("access_token=")).map(str::to_owned)
 }
 
 async fn check(hub: &Hub, shown: Option<String>, need: Need) -> Result<(), TokenError> {
@@ -129,5 +139,20 @@ mod tests {
             (grant(Grant::Publish), grant(Grant::Subscribe))
         );
         assert_eq!((need_of("/whip/"), need_of("/")), (Need::Key, Need::Nothing));
+    }
+
+    #[test]
+    fn a_token_in_the_address_opens_files_of_recordings_and_nothing_else() {
+        let shown = |method: Method, path: &str| {
+            let request = axum::http::Request::builder().method(method).uri(path);
+            in_address(&request.body(axum::body::Body::empty()).unwrap())
+        };
+        let file = "/api/rooms/a/recordings/1/files/2.webm?part=1&access_token=a.b-c";
+        assert_eq!(shown(Method::GET, file).as_deref(), Some("a.b-c"));
+        assert_eq!(shown(Method::DELETE, file), None);
+        for path in ["/api/rooms/a/recordings/1?access_token=a", "/api/rooms/a/recordings/1/files/2?access=a"]
+        {
+            assert_eq!(shown(Method::GET, path), None, "{path}");
+        }
     }
 }

@@ -46,6 +46,7 @@ pub(crate) fn router(hub: Hub, challenges: Arc<Challenges>) -> Router {
         .route("/admin/{file}", get(admin::file))
         .route("/", get(page::index))
         .route("/r/{room}", get(page::index))
+        .route("/check", get(page::check))
         .fallback(page::asset)
         .method_not_allowed_fallback(problem::method_not_allowed)
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))

@@ -32,6 +32,11 @@ pub(crate) async fn index(headers: HeaderMap) -> Response {
     serve("index.html", &headers)
 }
 
+/// The page that looks whether calls from there would work.
+pub(crate) async fn check(headers: HeaderMap) -> Response {
+    serve("check.html", &headers)
+}
+
 /// A file of the page, or nothing.
 pub(crate) async fn asset(method: Method, uri: Uri, headers: HeaderMap) -> Response {
     let path = uri.path().trim_start_matches('/');

@@ -141,9 +141,10 @@ pub(crate) async fn delete(
 
 /// Fetch a file of a recording
 ///
-/// Also while it is written: then what there is of it. Parts of it where `Range` asks for them.
+/// Also while it is written: then what there is of it. Parts of it where `Range` asks for them. A player, which
+/// cannot send a header, may say its token in the address (RFC 6750 §2.3).
 #[utoipa::path(get, path = "/api/rooms/{id}/recordings/{recordingId}/files/{name}", tag = "Recordings",
-    params(("id" = String, Path, description = "The room's id"), ("recordingId" = String, Path, description = "The recording's id"), ("name" = String, Path, description = "The file's name")), responses(
+    params(("id" = String, Path, description = "The room's id"), ("recordingId" = String, Path, description = "The recording's id"), ("name" = String, Path, description = "The file's name"), ("access_token" = Option<String>, Query, description = "A room's token or an API key, where there is none in a header")), responses(
     Guarded, Ranged,
     (status = 404, description = "The room has no such recording, or that has no such file", body = Document, content_type = "application/problem+json"),
 ))]

@@ -9,5 +9,6 @@ pub(crate) use client::TYPES as CLIENT_TYPES;
 pub use client::{BadMessage, ClientMessage, Quality};
 pub use server::{LayerView, Receive, ServerMessage, SlotView};
 pub use values::{
-    IceServerView, MediaKind, MediaPath, ParticipantView, RoomMode, SignalKind, TrackSource, TrackView,
+    IceServerView, MediaKind, MediaPath, ParticipantView, Recordable, RoomMode, SignalKind, TrackSource,
+    TrackView,
 };

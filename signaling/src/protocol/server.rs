@@ -2,7 +2,7 @@
 
 use crate::access::Grants;
 use crate::protocol::{
-    IceServerView, MediaPath, ParticipantView, Quality, SignalKind, TrackSource, TrackView,
+    IceServerView, MediaPath, ParticipantView, Quality, Recordable, SignalKind, TrackSource, TrackView,
 };
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -39,6 +39,8 @@ pub enum ServerMessage {
         /// The room is recorded: under this name.
         #[serde(skip_serializing_if = "Option::is_none")]
         recording: Option<String>,
+        /// Whether you may start and stop recordings of this room.
+        recordable: Recordable,
         /// What you publish, after coming back.
         tracks: Vec<TrackView>,
         /// The others in the room.

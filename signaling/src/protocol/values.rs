@@ -107,6 +107,20 @@ pub enum RoomMode {
     Auto,
 }
 
+/// Whether somebody may start and stop recordings of a room.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Recordable {
+    /// They may, and fetch and delete what was recorded.
+    Yes,
+    /// This server does not record.
+    Off,
+    /// The room is encrypted end to end.
+    Encrypted,
+    /// Their token does not grant it.
+    NotGranted,
+}
+
 /// What one page tells another, so that the two find a way to each other.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]

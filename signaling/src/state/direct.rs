@@ -42,6 +42,10 @@ impl State {
     }
 
     fn path_for(&self, room: &Room) -> MediaPath {
+        if room.recording.is_some() {
+            // What does not come here cannot be recorded.
+            return MediaPath::Sfu;
+        }
         let most = match room.mode {
             RoomMode::Sfu => return MediaPath::Sfu,
             // Pages that send to each other show everybody to everybody.

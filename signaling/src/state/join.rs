@@ -228,6 +228,7 @@ impl State {
             ice_servers: self.ice_servers_for(id),
             grants: participant.pass.grants.clone(),
             recording: self.rooms[&participant.room].recording.as_ref().map(|recording| recording.id.clone()),
+            recordable: self.recordable(participant),
             tracks: participant.track_views(),
             participants: others
                 .filter_map(|other| self.participants.get(other))

@@ -3,8 +3,8 @@
 //! The worker is told to hand a track over before the recorder is told whose it is, or after: both bear
 //! it. All of it can be said again at any time, and is when the recorder or this process comes back.
 
-use crate::access::unix_now_ms;
-use crate::protocol::{ServerMessage, TrackSource};
+use crate::access::{Grant, unix_now_ms};
+use crate::protocol::{Recordable, ServerMessage, TrackSource};
 use crate::state::State;
 use crate::state::model::{Participant, Room, Track};
 use crate::webhooks::{Happening, RecordingTold, What};
@@ -104,6 +104,7 @@ impl State {
         self.dirty.recorded.insert(key.to_owned());
         let started = ServerMessage::RecordingStarted { recording_id: id, started_at: started_unix_ms };
         self.tell_room(key, &started);
+        self.settle_path(key, None);
         self.recording_happened(What::RecordingStarted, key);
         self.recording_of(key)
     }
@@ -133,6 +134,19 @@ impl State {
             dropped_packets,
             failure,
         })
+    }
+
+    /// Whether somebody may start and stop recordings of their room, as REST will have it.
+    pub(super) fn recordable(&self, participant: &Participant) -> Recordable {
+        if self.config.access.require_auth && !participant.pass.may(Grant::Record) {
+            Recordable::NotGranted
+        } else if self.config.recording.is_none() {
+            Recordable::Off
+        } else if self.rooms.get(&participant.room).is_some_and(|room| room.e2ee) {
+            Recordable::Encrypted
+        } else {
+            Recordable::Yes
+        }
     }
 
     /// Whether a recording goes on.
@@ -185,6 +199,7 @@ impl State {
         }
         self.out.desk.push(ToRecorder::Stop { recording_id: recording.id.clone() });
         self.tell_room(key, &ServerMessage::RecordingStopped { recording_id: recording.id });
+        self.settle_path(key, None);
         if let (Ok(view), true, Some(room)) = (view, self.config.webhooks.is_some(), self.rooms.get(key)) {
             let mut happening = Happening::now(What::RecordingStopped, key, &room.name);
             happening.recording = Some(RecordingTold::from(view));

@@ -16,6 +16,7 @@ import { Devices } from "./media/devices.ts";
 import { watchSleep } from "./media/sleep.ts";
 import { Speakers } from "./media/speakers.ts";
 import { goFullScreen } from "./media/windows.ts";
+import { Tape } from "./recording/tape.ts";
 import { Call } from "./state/call.ts";
 import { Chat } from "./state/chat.ts";
 import * as errors from "./state/errors.ts";
@@ -51,6 +52,7 @@ const room = new Room({
 });
 const speakers = new Speakers(part("#speakers"), () => notices.show("sound", errors.soundBlocked()));
 const watch = new Watch(room);
+const tape = new Tape(room, notices);
 const call: Call = new Call({
   room,
   devices,
@@ -79,7 +81,7 @@ const stage = new Stage({
   }),
   saves: query.get("lines") !== "all",
 });
-const app: App = { room, devices, speakers, notices, preferences, chat, watch, call, stage, screen };
+const app: App = { room, devices, speakers, notices, preferences, chat, watch, call, stage, screen, tape };
 
 const deeds: Record<Deed, () => void> = {
   microphone: () => void devices.set("microphone", !devices.isOn("microphone")),

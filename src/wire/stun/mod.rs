@@ -25,7 +25,7 @@ const INTEGRITY_LEN: usize = 20;
 /// RFC 8489 §14.7.
 const FINGERPRINT_XOR: u32 = 0x5354_554e;
 
-/// Attribute types (RFC 8489 §18.3, RFC 8445 §21.2).
+/// Attribute types (RFC 8489 §18.3, RFC 8445 §21.2, RFC 8656 §18).
 pub mod attribute {
     #![allow(missing_docs, reason = "the names are the registry's")]
     pub const MAPPED_ADDRESS: u16 = 0x0001;
@@ -35,6 +35,7 @@ pub mod attribute {
     pub const UNKNOWN_ATTRIBUTES: u16 = 0x000a;
     pub const REALM: u16 = 0x0014;
     pub const NONCE: u16 = 0x0015;
+    pub const XOR_RELAYED_ADDRESS: u16 = 0x0016;
     pub const XOR_MAPPED_ADDRESS: u16 = 0x0020;
     pub const PRIORITY: u16 = 0x0024;
     pub const USE_CANDIDATE: u16 = 0x0025;
@@ -187,6 +188,24 @@ impl<'a> StunView<'a> {
     /// XOR-MAPPED-ADDRESS.
     pub fn xor_mapped_address(&self) -> Option<SocketAddr> {
         self.mapped
+    }
+
+    /// XOR-RELAYED-ADDRESS, where a TURN server takes what is for us (RFC 8656 §14.5).
+    pub fn xor_relayed_address(&self) -> Option<SocketAddr> {
+        xor_address(self.attribute(attr::XOR_RELAYED_ADDRESS)?, &self.bytes[4..HEADER_LEN])
+    }
+
+    /// The first attribute of a kind that ICE itself has no use for.
+    pub fn attribute(&self, kind: u16) -> Option<&'a [u8]> {
+        let mut at = HEADER_LEN;
+        while at < self.integrity_at.unwrap_or(self.bytes.len()) {
+            let len = usize::from(be16(&self.bytes[at + 2..at + 4]));
+            if be16(&self.bytes[at..at + 2]) == kind {
+                return Some(&self.bytes[at + 4..at + 4 + len]);
+            }
+            at += 4 + len.next_multiple_of(4);
+        }
+        None
     }
 
     /// PRIORITY.

@@ -234,3 +234,25 @@ fn touch(bytes: &[u8]) {
             (view.local_ufrag(), view.is_authentic(PASSWORD), view.transaction_id(), view.unknown_required());
     }
 }
+
+#[test]
+fn attributes_that_ice_has_no_use_for_are_found_by_their_kind() {
+    let view = StunView::parse(LONG_TERM).expect("a valid message");
+    assert_eq!(view.attribute(attr::REALM), Some(&b"example.org"[..]));
+    assert_eq!(view.attribute(attr::NONCE), Some(&b"f//499k954d6OL34oL9FSTvy64sA"[..]));
+    assert_eq!(view.attribute(attr::MESSAGE_INTEGRITY), None, "it ends what is vouched for");
+    assert_eq!(view.xor_relayed_address(), None);
+}
+
+#[test]
+fn a_message_of_another_method_is_written_and_read() {
+    let mut buffer = [0; 64];
+    let relayed = [0, 1, 0xa1, 0x47, 0xe1, 0x12, 0xa6, 0x43];
+    let len = StunWriter::of_method(&mut buffer, Class::Success, 3, &TRANSACTION)
+        .attribute(attr::XOR_RELAYED_ADDRESS, &relayed)
+        .finish()
+        .expect("it fits");
+    let view = StunView::parse(&buffer[..len]).expect("a valid message");
+    assert_eq!((view.class(), view.method()), (Class::Success, 3));
+    assert_eq!(view.xor_relayed_address(), Some("192.0.2.1:32853".parse().expect("an address")));
+}

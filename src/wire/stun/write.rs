@@ -17,6 +17,17 @@ pub struct StunWriter<'a> {
 impl<'a> StunWriter<'a> {
     /// Begins a Binding message.
     pub fn new(buffer: &'a mut [u8], class: Class, transaction: &TransactionId) -> StunWriter<'a> {
+        StunWriter::of_method(buffer, class, BINDING, transaction)
+    }
+
+    /// Begins a message of another method, one of the first sixteen.
+    pub fn of_method(
+        buffer: &'a mut [u8],
+        class: Class,
+        method: u16,
+        transaction: &TransactionId,
+    ) -> StunWriter<'a> {
+        debug_assert!(method < 16, "further ones lie around the bits of the class (RFC 8489 §5)");
         let mut writer = StunWriter { buffer, len: 0, overflow: false };
         let class = match class {
             Class::Request => 0x0000,
@@ -24,7 +35,7 @@ impl<'a> StunWriter<'a> {
             Class::Success => 0x0100,
             Class::Error => 0x0110,
         };
-        writer.put(&(class | BINDING).to_be_bytes());
+        writer.put(&(class | method).to_be_bytes());
         writer.put(&[0, 0]);
         writer.put(&MAGIC_COOKIE.to_be_bytes());
         writer.put(transaction);

@@ -71,14 +71,14 @@ async function step(thin, { kilobits, height, within }) {
   if (at === null) return { kilobits, height, within, afterMs: null, held: false };
   await sleep(HOLD_MS);
   const seen = heightsSince(await framesOf(thin), at, LEAST_PICTURES);
-  return { kilobits, height, within, afterMs: Math.round(at - from), held: String(seen) === String(height) };
+  return { kilobits, height, within, afterMs: Math.round(at - from), held: String(seen) === String(height), seen };
 }
 
-function brokenByStep({ kilobits, height, within, afterMs, held }) {
+function brokenByStep({ kilobits, height, within, afterMs, held, seen }) {
   if (afterMs === null) return [`never ${height} lines at ${kilobits} kbit/s`];
   return [
     afterMs <= within || `${height} lines only ${afterMs} ms after the link had ${kilobits} kbit/s`,
-    held || `${height} lines were not kept at ${kilobits} kbit/s`,
+    held || `${height} lines were not kept at ${kilobits} kbit/s, but ${seen} shown`,
   ].filter((failure) => failure !== true);
 }
 

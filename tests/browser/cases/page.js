@@ -4,6 +4,7 @@ import { inCall } from './page/call.js';
 import { inFirefox } from './page/firefox.js';
 import { inLobby } from './page/lobby.js';
 import { many } from './page/many.js';
+import { recordingEnvironment } from './page/recording.js';
 import { photograph } from './page/screens.js';
 import { trouble } from './page/trouble.js';
 import { SECRET } from '../harness/token.js';
@@ -12,7 +13,7 @@ export const name = 'page';
 export const about = 'the page people meet in, feature by feature, with axe; --screens FOLDER takes pictures of every screen';
 export const needsServer = true;
 // Everybody of these rooms comes from one address, and who has a token may do more than others.
-export const environment = { VOLLEY_SECURITY__RATE_LIMIT__ENABLED: 'false', VOLLEY_SECURITY__TOKEN_SECRETS: SECRET };
+export const environment = { VOLLEY_SECURITY__RATE_LIMIT__ENABLED: 'false', VOLLEY_SECURITY__TOKEN_SECRETS: SECRET, ...recordingEnvironment };
 export const cases = [
   { name: 'page-lobby', run: inLobby },
   { name: 'page-call', run: inCall },

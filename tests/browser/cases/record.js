@@ -14,6 +14,8 @@ const COMPLETE_WITHIN_MS = 15_000;
 // Sound and picture are compared over so many seconds at either end.
 const END_SECONDS = 10;
 const MOST_MISREAD = 0.05;
+// On the link of each publisher.
+const LOST_PER_CENT = 5;
 
 export const name = 'record';
 export const about = 'a recorded room: every file plays, in step, and holds every picture that was sent';
@@ -22,6 +24,7 @@ export const environment = { VOLLEY_RECORDING__ENABLED: 'true', VOLLEY_RECORDING
 export const cases = [
   { name: 'record-vp8', run: (context) => recorded(context, 'VP8') },
   ...['VP9', 'AV1', 'H264'].map((codec) => ({ name: `record-${codec.toLowerCase()}`, run: (context) => inCodec(context, codec) })),
+  { name: 'record-loss', run: withLoss },
 ];
 
 async function recorded(context, codec) {
@@ -118,6 +121,48 @@ async function inCodec(context, codec) {
       ...(await removed(room, manifest.recordingId)),
     ].filter((failure) => failure !== true),
   };
+}
+
+// Of what is lost on the publishers' links nearly all comes again in time to be in its place.
+async function withLoss(context) {
+  context.onClose(() => fs.rmSync(FOLDER, { recursive: true, force: true }));
+  const { room, limits } = context;
+  const people = [];
+  for (const id of [1, 2]) {
+    const place = await context.place();
+    people.push({ place, ...(await join(context, 'chromium', id, room, { place })) });
+  }
+  await receiving(people[0].page, 'call', 2);
+  await receiving(people[1].page, 'call', 1);
+  for (const { place } of people) place.lose(LOST_PER_CENT, { toServer: true });
+  const { body } = await post(`/api/rooms/${room}/recording/start`);
+  await sleep(Math.max(context.seconds, 20) * 1000);
+  await post(`/api/rooms/${room}/recording/stop`);
+  for (const { place } of people) place.lose(0);
+  const manifest = await complete(room, body.recordingId);
+  const files = await Promise.all(manifest.files.map((file) => examine(room, manifest, file)));
+  const share = Math.max(...manifest.files.map(missingShare));
+  return {
+    framesDecoded: files.map(({ frames }) => frames),
+    missingShare: Math.round(share * 10_000) / 10_000,
+    droppedPackets: manifest.droppedPackets,
+    failures: [
+      files.length === 2 || `${files.length} files instead of two`,
+      files.every(({ frames }) => frames > 50) || 'there are too few pictures',
+      manifest.droppedPackets === 0 || `${manifest.droppedPackets} packets were dropped`,
+      share <= limits.mostMissingRecorded || `${share} of the pictures are missing`,
+      ...files.flatMap(({ failures }) => failures),
+      ...(await removed(room, manifest.recordingId)),
+    ].filter((failure) => failure !== true),
+  };
+}
+
+// Of a file's pictures, those that the manifest says are missing: a gap lasts from the picture before it to the
+// one after it.
+function missingShare({ durationMs, gaps, video }) {
+  const perFrame = durationMs / video.frames;
+  const lost = gaps.filter(({ of, cause }) => of === 'video' && cause === 'lost').reduce((sum, { lengthMs }) => sum + lengthMs - perFrame, 0);
+  return lost / durationMs;
 }
 
 const partOf = (context, part) => Math.max(context.seconds, 16) * 1000 * part;

@@ -18,8 +18,8 @@ export class CaseContext {
   #capture = null;
   #fixtures = null;
 
-  constructor({ name, seconds, limits, keep, screens, server }) {
-    Object.assign(this, { name, seconds, limits, screens, server });
+  constructor({ name, seconds, limits, isMeasured, keep, screens, server }) {
+    Object.assign(this, { name, seconds, limits, isMeasured, screens, server });
     if (keep) this.#beginEvidence(path.join(keep, name));
   }
 

@@ -6,8 +6,6 @@
 export const FIGURES = {
   // A picture every 33 ms; 27 allows for what two busy cores lose.
   leastFps: 27,
-  leastShareOfYardstick: 0.95,
-  moreGapThanYardstickMs: 100,
   mostGapMs: 200,
   // A key frame has to be asked for, made and shown.
   mostGapOverSwitchMs: 500,
@@ -43,12 +41,16 @@ export const FIGURES = {
   // begins with a key frame that has to be asked for.
   mostRecordedAvSyncMs: 40,
   leastRecorded: 0.95,
+  // With 5 % loss on the publishers' links.
+  mostMissingRecorded: 0.002,
 };
+
+// Beside a direct call of the same browsers, measured just before. Not where limits are `WORKS`: there two
+// calls one after the other say nothing of each other.
+export const YARDSTICK = { leastShareOfFps: 0.95, moreGapMs: 100 };
 
 export const WORKS = {
   leastFps: 10,
-  leastShareOfYardstick: 0.5,
-  moreGapThanYardstickMs: 2000,
   mostGapMs: 2000,
   mostGapOverSwitchMs: 3000,
   mostSwitchMs: 8000,
@@ -70,4 +72,5 @@ export const WORKS = {
   mostInteractiveMs: 10_000,
   mostRecordedAvSyncMs: 200,
   leastRecorded: 0.6,
+  mostMissingRecorded: 0.05,
 };

@@ -3,8 +3,8 @@
 
 use crate::access::Pass;
 use crate::protocol::{
-    IceServerView, LayerView, MediaKind, MediaPath, ParticipantView, Quality, Receive, ServerMessage,
-    SignalKind, SlotView, TrackSource, TrackView,
+    IceServerView, LayerView, MediaKind, MediaPath, ParticipantView, Quality, Receive, Recordable,
+    ServerMessage, SignalKind, SlotView, TrackSource, TrackView,
 };
 
 pub(super) const FROM_PAGES: [&str; 13] = [
@@ -51,6 +51,7 @@ pub(super) fn from_server() -> Vec<ServerMessage> {
             ice_servers: vec![],
             grants: Pass::default().grants,
             recording: Some(text("1767225600000-42")),
+            recordable: Recordable::NotGranted,
             tracks: vec![],
             participants: vec![jane],
         },

@@ -44,7 +44,6 @@ export class Call extends Changes {
   /** Why we were not let in, or are out. */
   refusal = "";
   self = { id: "self", name: "" };
-  isRecording = false;
   /** Since when we are in, on the page's clock. */
   since = 0;
   happenings: { at: number; what: string }[] = [];
@@ -81,7 +80,6 @@ export class Call extends Changes {
     const { room, devices, notices, chat, watch } = this.#parts;
     this.#enter("lobby");
     this.refusal = refusal;
-    this.isRecording = false;
     room.leave();
     devices.stopScreen();
     notices.clear();
@@ -120,6 +118,7 @@ export class Call extends Changes {
       "start-again": () => room.renew(),
       "want-pictures": () => preferences.set({ received: "auto" }),
       cancel: () => this.leave(),
+      stay: () => {},
       unblock,
     };
     deeds[deed]();
@@ -166,8 +165,6 @@ export class Call extends Changes {
   #inRoom(joined: FromServer<"joined">): void {
     const { roomId, participantId, participantName, resumed } = joined;
     const { notices, watch } = this.#parts;
-    // Of a server that records: whoever comes later is told so when they join.
-    this.isRecording = "recording" in joined && Boolean(joined.recording);
     this.#isServerGone = false;
     this.#note(resumed ? "resumed" : "joined");
     notices.hide("goodbye");
@@ -225,11 +222,6 @@ export class Call extends Changes {
 
   #hear(message: { type: string }): void {
     const { room, notices } = this.#parts;
-    if (message.type === "recording-started" || message.type === "recording-stopped") {
-      this.isRecording = message.type === "recording-started";
-      notices.say(t(this.isRecording ? "recording.began" : "recording.ended"));
-      this.changed();
-    }
     if (message.type === "hand-raised") {
       const { participantId, raised } = message as FromServer<"hand-raised">;
       const name = room.participants.get(participantId)?.name;

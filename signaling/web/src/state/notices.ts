@@ -5,12 +5,20 @@
 import { Changes } from "./changes.ts";
 
 /** What the button of a notice does. */
-export type Deed = "retry-devices" | "start-again" | "cancel" | "unblock" | "stop-screen" | "want-pictures";
+export type Deed = "retry-devices" | "start-again" | "cancel" | "unblock" | "stop-screen" | "want-pictures" | "stay";
+
+/** A button of a notice. */
+export interface Choice {
+  label: string;
+  does: Deed;
+}
 
 export interface Notice {
   text: string;
   urgent?: boolean;
-  action?: { label: string; does: Deed };
+  action?: Choice;
+  /** Where there are two ways on. */
+  other?: Choice;
 }
 
 /** A notice that is shown. */

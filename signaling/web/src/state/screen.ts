@@ -1,7 +1,7 @@
 /** What stands beside the stage: a panel, a dialog, full screen. */
 import { Changes } from "./changes.ts";
 
-export type Panel = "chat" | "people" | "inside";
+export type Panel = "chat" | "people" | "inside" | "recordings";
 export type Dialog = "settings" | "shortcuts";
 
 export class Screen extends Changes {

@@ -5,6 +5,7 @@ import type { Room } from "volley-client";
 import type { Watch } from "../inside/watch.ts";
 import type { Devices } from "../media/devices.ts";
 import type { Speakers } from "../media/speakers.ts";
+import type { Tape } from "../recording/tape.ts";
 import type { Call } from "../state/call.ts";
 import type { Changes } from "../state/changes.ts";
 import type { Chat } from "../state/chat.ts";
@@ -24,6 +25,7 @@ export interface App {
   call: Call;
   stage: Stage;
   screen: Screen;
+  tape: Tape;
 }
 
 const Context = createContext<App | null>(null);

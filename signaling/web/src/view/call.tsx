@@ -4,6 +4,7 @@ import { linkOf } from "../state/link.ts";
 import { t } from "../words.ts";
 import { useApp, useChanges } from "./app.ts";
 import { Bar } from "./bar.tsx";
+import { RecordingsPanel } from "../recording/panel.tsx";
 import { CopyButton } from "./buttons.tsx";
 import { ChatPanel } from "./chat.tsx";
 import { EXTRAS } from "./extras.ts";
@@ -14,7 +15,7 @@ import { PeoplePanel } from "./people.tsx";
 import { StageView } from "./stage.tsx";
 import { Tools } from "./tools.tsx";
 
-const PANELS = { chat: ChatPanel, people: PeoplePanel, inside: InsidePanel };
+const PANELS = { chat: ChatPanel, people: PeoplePanel, inside: InsidePanel, recordings: RecordingsPanel };
 
 export function CallView({ most }: { most: number | null }) {
   const { screen } = useApp();
@@ -48,12 +49,6 @@ function Header() {
       </h1>
       <CopyButton link={linkOf(room.roomId ?? "")} />
       {EXTRAS.header.map((Extra, index) => <Extra key={index} />)}
-      {call.isRecording && (
-        <span class="recording" role="status">
-          <i aria-hidden="true" />
-          {t("recording")}
-        </span>
-      )}
       <Pages class="narrow-only" />
     </header>
   );

@@ -4,6 +4,8 @@
  */
 import type { ComponentType } from "preact";
 import { BackgroundField } from "../background/field.tsx";
+import { Mark } from "../recording/mark.tsx";
+import { RecordEntry } from "../recording/entry.tsx";
 import { PrivacyField } from "../privacy/field.tsx";
 import { SealFigures } from "../privacy/figures.tsx";
 import { Lock } from "../privacy/lock.tsx";
@@ -22,4 +24,4 @@ export interface Extras {
   inside: ComponentType[];
 }
 
-export const EXTRAS: Extras = { settings: [BackgroundField, PrivacyField], menu: [], header: [Shield], tile: [Lock], inside: [SealFigures] };
+export const EXTRAS: Extras = { settings: [BackgroundField, PrivacyField], menu: [RecordEntry], header: [Shield, Mark], tile: [Lock], inside: [SealFigures] };

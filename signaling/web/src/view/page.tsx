@@ -40,20 +40,21 @@ function NoticeList() {
   useChanges(notices);
   return (
     <div id="notices" role="alert">
-      {notices.lines.map(({ subject, text, urgent, action }) => (
+      {notices.lines.map(({ subject, text, urgent, action, other }) => (
         <div class={urgent ? "notice urgent" : "notice"} key={subject}>
           <span>{text}</span>
-          {action && (
+          {[action, other].map((choice) => choice && (
             <button
               type="button"
+              key={choice.does}
               onClick={() => {
                 notices.hide(subject);
-                call.act(action.does);
+                call.act(choice.does);
               }}
             >
-              {action.label}
+              {choice.label}
             </button>
-          )}
+          ))}
           <button type="button" class="dismiss" aria-label={t("dismiss")} title={t("dismiss")} onClick={() => notices.dismiss(subject)}>
             <Icon name="close" />
           </button>

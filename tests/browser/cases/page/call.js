@@ -4,6 +4,7 @@ import { Checks } from '../../harness/checks.js';
 import { choose, count, has, openWide, press, select, state, textOf, videosReceived } from '../../harness/pages.js';
 import { sleep, until } from '../../harness/shell.js';
 import { tokenFor } from '../../harness/token.js';
+import { recording } from './recording.js';
 
 export async function inCall(context) {
   const checks = new Checks();
@@ -22,7 +23,7 @@ export async function inCall(context) {
   await devices(checks, ada, ben);
   await inside(checks, ada);
   await soundOnly(checks, ada);
-  await recording(checks, ada);
+  await recording(context, checks, ada, ben);
   await moderation(checks, ada, ben);
   return checks.figures;
 }
@@ -172,15 +173,6 @@ async function soundOnly(checks, ada) {
   checks.that('no picture is received', videos.length === 0, videos);
   await ada.evaluate(() => [...document.querySelectorAll('.notice button')].find((one) => one.textContent === 'Show pictures').click());
   await checks.soon('and pictures come back', async () => (await videosReceived(ada, 1000)).length === 1, { timeoutMs: 15_000 });
-}
-
-async function recording(checks, ada) {
-  const tell = (type) => ada.evaluate((type) => volley.signaling.dispatchEvent(new CustomEvent('message', { detail: { type } })), type);
-  await tell('recording-started');
-  await checks.soon('a recording is seen', async () => (await textOf(ada, '.recording')).includes('Recording'));
-  await assertAccessible(checks, ada, 'recording');
-  await tell('recording-stopped');
-  await checks.soon('and its end', async () => !(await has(ada, '.recording')));
 }
 
 async function moderation(checks, ada, ben) {

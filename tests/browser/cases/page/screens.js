@@ -142,7 +142,7 @@ async function few(album, company) {
   await page.keyboard.press('?');
   await album.take(page, 'shortcuts');
   await page.keyboard.press('Escape');
-  await page.evaluate(() => volley.signaling.dispatchEvent(new CustomEvent('message', { detail: { type: 'recording-started' } })));
+  await recordings(album, page, company);
   await company.do('share', 'Ada Lovelace');
   await until('the screen', () => has(page, '.tile.screen.live'), { timeoutMs: 15_000 });
   await album.both(page, 'screen-share');
@@ -159,6 +159,25 @@ async function few(album, company) {
   await conversation(page, company, '.bar');
   await album.both(page, 'chat-phone');
   await page.close();
+}
+
+async function recordings(album, page, company) {
+  const recording = (what) => fetch(`${ORIGIN}/api/rooms/${company.room}/recording/${what}`, { method: 'POST' });
+  await recording('start');
+  await until('the mark', () => has(page, '.recording'));
+  await album.both(page, 'recording-asked');
+  await page.evaluate(() => [...document.querySelectorAll('.notice button')].find((one) => one.textContent === 'Stay').click());
+  await sleep(4000);
+  await recording('stop');
+  await choose(page, 'Recordings');
+  await until('the list', async () => (await count(page, '.recording-files li')) >= 4, { timeoutMs: 20_000 });
+  await press(page, 'Play Ada Lovelace', '.recordings');
+  await until('it plays', () => page.evaluate(() => document.querySelector('.player')?.currentTime > 1));
+  await album.both(page, 'recordings');
+  await press(page, 'Close', '.panel');
+  await recording('start');
+  await until('the mark', () => has(page, '.recording'));
+  await page.evaluate(() => [...document.querySelectorAll('.notice button')].find((one) => one.textContent === 'Stay').click());
 }
 
 async function conversation(page, company, within = '.tools') {

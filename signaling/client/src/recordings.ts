@@ -1,0 +1,124 @@
+/**
+ * Recordings of the room: whether one goes on, begin and end it, and what was recorded before. Takes the grant
+ * `record`, where tokens are asked for; that one goes on, everybody in the room is told.
+ */
+import { RoomError } from "./errors.ts";
+import type { FromServer, Recordable, ServerMessage } from "./messages.ts";
+import type { Rest } from "./rest.ts";
+
+/** One file of a recording: what one person sent of camera and microphone, or of a screen. */
+export interface RecordingFile {
+  name: string;
+  participantId: string;
+  shows: "camera" | "screen";
+  /** Where its beginning lies in the recording. */
+  offsetMs: number;
+  durationMs: number;
+  bytes: number;
+  /** Whether it is complete. */
+  isFinished: boolean;
+  video?: { codec: string; width: number; height: number };
+  audio?: { codec: string };
+}
+
+/** What a recording consists of; its manifest has more. */
+export interface Recording {
+  recordingId: string;
+  /** Milliseconds since 1970. */
+  startedAt: number;
+  /** Null while it goes on. */
+  endedAt: number | null;
+  state: "recording" | "complete";
+  participants: { participantId: string; participantName: string }[];
+  files: RecordingFile[];
+}
+
+export class Recordings {
+  #rest;
+  #current: string | null = null;
+  #recordable: Recordable = "off";
+
+  /** `rest`: throws where there is no room. */
+  constructor(rest: () => Rest) {
+    this.#rest = rest;
+  }
+
+  /** The recording that goes on. */
+  get current(): string | null {
+    return this.#current;
+  }
+
+  /** Whether we may start and stop recordings here, and if not, why. A server of before tells nothing: `off`. */
+  get recordable(): Recordable {
+    return this.#recordable;
+  }
+
+  /** Begins one. What is recorded already goes on. */
+  async start(): Promise<void> {
+    await this.#change("start", "already-recording");
+  }
+
+  /** Ends the one that goes on. */
+  async stop(): Promise<void> {
+    await this.#change("stop", "not-recording");
+  }
+
+  /** All of this room, the newest first. */
+  async list(): Promise<Recording[]> {
+    const { recordings } = (await this.#rest().request("GET", "recordings")) as { recordings: Recording[] };
+    return recordings;
+  }
+
+  /** Deletes one with all its files. */
+  async remove(recordingId: string): Promise<void> {
+    await this.#rest().request("DELETE", `recordings/${encodeURIComponent(recordingId)}`);
+  }
+
+  /** Where a file is fetched from, also in parts: for a player or a download, which can send no header. */
+  addressOf(recordingId: string, file: string): string {
+    const { base, token } = this.#rest();
+    const address = `${base}/recordings/${encodeURIComponent(recordingId)}/files/${encodeURIComponent(file)}`;
+    return token ? `${address}?access_token=${encodeURIComponent(token)}` : address;
+  }
+
+  /** The room was left. */
+  clear(): void {
+    this.#current = null;
+    this.#recordable = "off";
+  }
+
+  /** True: it is otherwise now whether the room is recorded, or whether we may. */
+  hear(message: ServerMessage): boolean {
+    switch (message.type) {
+      case "joined":
+        return this.#entered(message);
+      case "recording-started":
+        return this.#is(message.recordingId);
+      case "recording-stopped":
+        return this.#is(null);
+      default:
+        return false;
+    }
+  }
+
+  #entered({ recording, recordable }: FromServer<"joined">): boolean {
+    const before = this.#recordable;
+    this.#recordable = recordable ?? "off";
+    return this.#is(recording ?? null) || before !== this.#recordable;
+  }
+
+  #is(current: string | null): boolean {
+    const before = this.#current;
+    this.#current = current;
+    return before !== current;
+  }
+
+  /** Two may press a button at once: then both have what they wanted. */
+  async #change(how: "start" | "stop", isSo: string): Promise<void> {
+    try {
+      await this.#rest().request("POST", `recording/${how}`);
+    } catch (error) {
+      if (!(error instanceof RoomError) || error.code !== isSo) throw error;
+    }
+  }
+}
