@@ -47,7 +47,7 @@ fn it_outlives_signaling_and_holds_in_a_new_media_process() {
     let room = made(&mut lab);
     lab.join(1, &room, "one");
     let mut lab = lab.kill();
-    assert_eq!(told(&mut lab), [], "the workers know it already");
+    assert_eq!(told(&mut lab), [(0, true)], "said again, like all there is of a room");
     assert!(lab.state.view_of_room(&room).unwrap().speakers_only);
     let mut other = Lab::after(lab.store, Config { media_start: 2, ..config() });
     assert_eq!(told(&mut other), [(0, true)]);
