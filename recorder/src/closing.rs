@@ -118,12 +118,15 @@ fn close(
 ) -> io::Result<()> {
     // One whose process was stopped in order has said when.
     manifest.interrupted |= is_recovered && manifest.ended_at.is_none();
+    if is_recovered {
+        leave_out_empty(recording, manifest);
+    }
     let (had_failed, mut failed) = (manifest.state == State::Failed, Vec::new());
     for place in 0..manifest.files.len() {
-        let mut outcome = close_file(recording, &mut manifest.files[place]);
+        let mut outcome = close_file(recording, &mut manifest.files[place], is_recovered);
         if outcome.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
             mark(manifest);
-            outcome = close_file(recording, &mut manifest.files[place]);
+            outcome = close_file(recording, &mut manifest.files[place], is_recovered);
         }
         let file = &mut manifest.files[place];
         file.failure = outcome.err().map(|error| error.to_string());
@@ -146,12 +149,35 @@ fn close(
     manifest.save(recording)
 }
 
-fn close_file(recording: &Recording, file: &mut File) -> io::Result<()> {
+/// A file that had just begun when power was lost is there with nothing in it: neither it nor a word of it is
+/// kept, but why.
+fn leave_out_empty(recording: &Recording, manifest: &mut Manifest) {
+    let mut empty = Vec::new();
+    manifest.files.retain(|file| {
+        let is_removed = file.sha256.is_none() && remove_if_empty(recording, &file.name);
+        if is_removed {
+            let reason = format!("{}: nothing of it had reached the disk", file.name);
+            empty.push((file.offset_ms.max(0).unsigned_abs(), reason));
+        }
+        !is_removed
+    });
+    empty.iter().for_each(|(at_ms, reason)| manifest.add_failure(*at_ms, reason));
+}
+
+/// True: it was there, with nothing in it, and is no longer.
+fn remove_if_empty(recording: &Recording, name: &str) -> bool {
+    let Some(name) = Name::new(name) else { return false };
+    let length = recording.read(&name).and_then(|file| Ok(file.metadata()?.len()));
+    length.is_ok_and(|length| length == 0) && recording.remove(&name).is_ok()
+}
+
+fn close_file(recording: &Recording, file: &mut File, is_recovered: bool) -> io::Result<()> {
     if file.is_finished && file.sha256.is_some() {
         return Ok(());
     }
     let name = Name::new(&file.name).ok_or(io::ErrorKind::InvalidInput)?;
-    if !file.is_finished {
+    // What was finished a moment before power was lost may have reached the disk in part, and the manifest whole.
+    if !file.is_finished || is_recovered {
         let mended = mend(&recording.change(&name)?)?;
         (file.duration_ms, file.bytes, file.is_finished) = (mended.duration_ms, mended.bytes, true);
         file.audio.iter_mut().for_each(|audio| audio.frames = mended.audio_frames);

@@ -14,6 +14,8 @@ mod closing;
 pub mod compose;
 pub mod depacketise;
 pub mod desk;
+#[cfg(test)]
+mod fixture;
 pub mod folder;
 pub mod layer;
 pub mod manifest;

@@ -57,7 +57,7 @@ pub struct Manifest {
     /// How far it is on its way into the store, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub upload: Option<UploadState>,
-    /// Packets that the recorder was too slow for.
+    /// Packets that the recorder was too slow for while this went on; some may have been another recording's.
     pub dropped_packets: u64,
     /// When nothing could be written, and why.
     pub failures: Vec<Failure>,
@@ -296,7 +296,51 @@ impl Heading {
     }
 }
 
+impl File {
+    /// One in which nothing is yet.
+    pub fn begin(name: &Name, participant_id: &str, shows: Shows) -> File {
+        File {
+            name: name.as_str().to_owned(),
+            participant_id: participant_id.to_owned(),
+            shows,
+            offset_ms: 0,
+            duration_ms: 0,
+            bytes: 0,
+            sha256: None,
+            is_finished: false,
+            video: None,
+            audio: None,
+            continues: false,
+            failure: None,
+            upload: None,
+            gaps: Vec::new(),
+            gaps_left_out: 0,
+        }
+    }
+}
+
 impl Manifest {
+    /// Of a recording that begins, with nothing in it.
+    pub fn begin(recording: &Name, room: Room, started_at: u64, started_on_clock: i64) -> Manifest {
+        Manifest {
+            version: VERSION,
+            recording_id: recording.as_str().to_owned(),
+            room,
+            started_at,
+            started_on_clock,
+            ended_at: None,
+            state: State::Recording,
+            interrupted: false,
+            participants: Vec::new(),
+            participants_left_out: 0,
+            files: Vec::new(),
+            files_left_out: 0,
+            upload: None,
+            dropped_packets: 0,
+            failures: Vec::new(),
+        }
+    }
+
     /// What stands in a recording's folder.
     pub fn load(from: &Recording) -> io::Result<Manifest> {
         let bytes = from.read_small(&own_name(FILE))?;

@@ -56,6 +56,34 @@ pub fn run(handover: RecorderHandover, ending: &Arc<AtomicBool>) -> anyhow::Resu
     Ok(())
 }
 
+/// Gives what a worker told by its tap to the session that it is for.
+fn hand_on(sessions: &mut Sessions, now: Time, tap: usize, (value, bytes): (&Tapped, &[u8])) {
+    match *value {
+        Tapped::Began => sessions.on_worker_gone(now, tap),
+        Tapped::Lost { values } => {
+            tracing::warn!(worker = tap, values, "the recorder was behind: packets are not recorded");
+            // Whose they were nobody knows.
+            sessions.all_mut().for_each(|session| session.on_dropped(values));
+        }
+        Tapped::Packet(packet) => {
+            if let Some(session) = sessions.of_packet(packet.track, tap) {
+                session.on_value(now, value, bytes);
+            }
+        }
+        Tapped::Report { track, .. }
+        | Tapped::Restarted { track, .. }
+        | Tapped::Muted { track, .. }
+        | Tapped::Ended { track } => {
+            if let Some(session) = sessions.of(track) {
+                session.on_value(now, value, bytes);
+            }
+            if matches!(value, Tapped::Ended { .. }) {
+                sessions.forget(track);
+            }
+        }
+    }
+}
+
 fn now() -> Time {
     let monotonic = clock_gettime(ClockId::Monotonic);
     Time::from_nanos(monotonic.tv_sec as u64 * 1_000_000_000 + monotonic.tv_nsec as u64)
@@ -234,33 +262,7 @@ impl Recorder {
                     continue;
                 }
             };
-            match value {
-                Tapped::Began => self.sessions.on_worker_gone(now, number),
-                Tapped::Lost { values } => {
-                    tracing::warn!(
-                        worker = number,
-                        values,
-                        "the recorder was behind: packets are not recorded"
-                    );
-                    self.sessions.all_mut().for_each(|session| session.on_dropped(values));
-                }
-                Tapped::Packet(packet) => {
-                    if let Some(session) = self.sessions.of_packet(packet.track, number) {
-                        session.on_value(now, &value, bytes);
-                    }
-                }
-                Tapped::Report { track, .. }
-                | Tapped::Restarted { track, .. }
-                | Tapped::Muted { track, .. }
-                | Tapped::Ended { track } => {
-                    if let Some(session) = self.sessions.of(track) {
-                        session.on_value(now, &value, bytes);
-                    }
-                    if matches!(value, Tapped::Ended { .. }) {
-                        self.sessions.forget(track);
-                    }
-                }
-            }
+            hand_on(&mut self.sessions, now, number, (&value, bytes));
         }
     }
 

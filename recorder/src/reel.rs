@@ -278,12 +278,17 @@ impl Reel {
                 return;
             }
         }
+        self.put(now, &queued, studio);
+    }
+
+    /// Writes what may be written now into the file where it belongs, which is begun where there is none.
+    fn put(&mut self, now: Time, queued: &Queued, studio: &mut Studio<'_>) {
         let is_picture = queued.role == Role::Video;
         if is_picture && self.needs_key && !queued.timed.frame.is_key {
             self.unwritten[place(queued.role)] = queued.after.or(self.unwritten[place(queued.role)]);
             return;
         }
-        let outcome = self.open_part(&queued, studio).and_then(|()| self.append(now, &queued, studio));
+        let outcome = self.open_part(queued, studio).and_then(|()| self.append(now, queued, studio));
         match outcome {
             Ok(()) => {
                 self.needs_key &= !is_picture;

@@ -146,31 +146,11 @@ fn write(Sheet { folder, manifest }: &Sheet) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fixture::{self, name};
     use crate::folder::Folder;
-    use crate::manifest::{Room, State, VERSION};
-
-    fn name(name: &str) -> Name {
-        Name::new(name).unwrap()
-    }
 
     fn manifest(dropped_packets: u64) -> Manifest {
-        Manifest {
-            version: VERSION,
-            recording_id: "rec-1".to_owned(),
-            room: Room { id: "room".to_owned(), name: "Room".to_owned(), e2ee: false },
-            started_at: 1,
-            started_on_clock: 0,
-            ended_at: None,
-            state: State::Recording,
-            interrupted: false,
-            participants: vec![],
-            participants_left_out: 0,
-            files: vec![],
-            files_left_out: 0,
-            upload: None,
-            dropped_packets,
-            failures: vec![],
-        }
+        Manifest { dropped_packets, ..fixture::manifest() }
     }
 
     #[test]

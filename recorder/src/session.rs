@@ -83,29 +83,14 @@ pub struct Session {
 impl Session {
     /// Begins a recording, or goes on with one that a recorder before this one began.
     pub fn begin(now: Time, around: Surroundings, begin: Begin) -> Session {
-        let fresh = Manifest {
-            version: manifest::VERSION,
-            recording_id: begin.recording_id.as_str().to_owned(),
-            room: begin.room,
-            started_at: begin.started_at,
-            started_on_clock: around.unix_nanos_at_zero.saturating_add(now.as_nanos()) as i64,
-            ended_at: None,
-            state: State::Recording,
-            interrupted: false,
-            participants: Vec::new(),
-            participants_left_out: 0,
-            files: Vec::new(),
-            files_left_out: 0,
-            upload: None,
-            dropped_packets: 0,
-            failures: Vec::new(),
-        };
+        let Begin { recording_id, room, started_at, segments } = begin;
+        let on_clock = around.unix_nanos_at_zero.saturating_add(now.as_nanos()) as i64;
         let mut session = Session {
             around,
-            name: begin.recording_id,
+            manifest: Manifest::begin(&recording_id, room, started_at, on_clock),
+            name: recording_id,
             folder: None,
-            manifest: fresh,
-            segments: begin.segments,
+            segments,
             reels: BTreeMap::new(),
             next_reel: 0,
             tracks: HashMap::new(),

@@ -81,6 +81,72 @@ fn where_no_token_is_asked_for_a_wrong_one_is_refused_all_the_same() {
     assert_eq!(refusal(&mut lab, 2, "room", Some("nonsense")), "token-invalid");
 }
 
+/// Tries whether calls work from here; the room of it.
+fn try_it(lab: &mut Lab, socket: u64, token: Option<&str>) -> (SocketId, String) {
+    let socket = lab.open(socket);
+    let mut join = ask("room", token);
+    join["check"] = true.into();
+    lab.say(socket, join);
+    match lab.heard(socket).as_slice() {
+        [ServerMessage::Joined { room_id, participants, .. }, ServerMessage::RequestOffer { .. }, ..] => {
+            assert!(participants.is_empty());
+            (socket, room_id.clone())
+        }
+        other => panic!("joined and request-offer were expected, not {other:?}"),
+    }
+}
+
+#[test]
+fn who_only_tries_whether_calls_work_is_seen_by_nobody_of_the_room() {
+    let mut lab = lab(|_| {});
+    let ada = token("ada", &[Grant::Publish, Grant::Subscribe]);
+    let (in_room, _) = enter(&mut lab, 1, Some(&ada));
+    lab.heard(in_room);
+    let ben = token("ben", &[Grant::Subscribe]);
+    let [(one, first), (other, second)] = [2, 3].map(|socket| try_it(&mut lab, socket, Some(&ben)));
+    assert!(first != "room" && second != "room" && first != second, "{first} {second}");
+    let answered = offer(&mut lab, one);
+    assert!(matches!(answered[0], ServerMessage::Answer { .. }), "{answered:?}");
+    lab.say(one, json!({"type":"leave"}));
+    lab.close(other);
+    lab.state.socket_silent(other, lab.now);
+    assert_eq!(lab.heard(in_room), vec![], "nobody was seen to come, publish or go");
+    assert_eq!(lab.state.view_of_room("room").unwrap().participants.len(), 1);
+    assert!(lab.state.view_of_room(&first).is_none(), "the room goes with who tried");
+}
+
+#[test]
+fn trying_whether_calls_work_takes_what_a_call_takes() {
+    let mut lab = lab(|_| {});
+    let mut ask_with = |socket, room: &str, token: Option<&str>| {
+        let socket = lab.open(socket);
+        let mut join = ask(room, token);
+        join["check"] = true.into();
+        lab.say(socket, join);
+        lab.error(socket)
+    };
+    assert_eq!(ask_with(1, "room", None), "token-missing");
+    assert_eq!(ask_with(2, "other", Some(&token("ada", &[Grant::Subscribe]))), "token-room");
+    assert_eq!(ask_with(3, "room", Some(&token("ada", &[Grant::Record]))), "token-grant");
+    assert_eq!(lab.state.counts(), (0, 0));
+}
+
+#[test]
+fn nobody_else_comes_into_the_room_of_who_only_tries() {
+    let mut lab = limited(1, 100, 1000);
+    let address = "192.0.2.1";
+    assert_eq!(join_from(&mut lab, 1, address, "room"), None);
+    let from_there = open_from(&mut lab, 2, address);
+    let mut join = ask("room", None);
+    join["check"] = true.into();
+    lab.say(from_there, join);
+    let heard = lab.heard(from_there);
+    let [ServerMessage::Joined { room_id, .. }, ..] = heard.as_slice() else {
+        panic!("it is no room that counts as made from there: {heard:?}");
+    };
+    assert_eq!(refusal(&mut lab, 3, room_id, None), "room-full");
+}
+
 #[test]
 fn who_may_not_publish_is_answered_so_that_nothing_is_sent_and_told_why() {
     let mut lab = lab(|_| {});

@@ -49,6 +49,16 @@ fn drain(lab: &mut Lab) -> Vec<String> {
 }
 
 #[test]
+fn nobody_is_told_of_who_only_tries_whether_calls_work() {
+    let mut lab = lab();
+    let socket = lab.open(1);
+    lab.say(socket, json!({"type":"join","roomId":"room","participantName":"one","check":true}));
+    lab.say(socket, json!({"type":"offer","sdp":common::fixture("chromium-example-client")}));
+    lab.say(socket, json!({"type":"leave"}));
+    assert_eq!(drain(&mut lab), [""; 0]);
+}
+
+#[test]
 fn a_call_is_told_from_its_beginning_to_its_end() {
     let mut lab = lab();
     let page = lab.call(1, "chromium-example-client");

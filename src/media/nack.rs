@@ -13,6 +13,14 @@ const REORDERING: Duration = Duration::from_millis(10);
 /// A request is repeated after this, well over most round trips.
 const REPEAT: Duration = Duration::from_millis(80);
 
+/// A layer's requests are this far apart: what is missed in between is asked for together. In a lossy
+/// moment each request by itself would cost a datagram, and those are what a busy core has least of.
+const SPACING: Duration = Duration::from_millis(20);
+
+/// Where datagrams lie in the socket for longer than this nothing is asked for: the core has too much to do,
+/// what is missing its socket had no room for, and answers would be more of the same.
+const TOO_LATE: Duration = Duration::from_millis(40);
+
 /// A packet is asked for at most this often …
 const MAX_REQUESTS: u8 = 10;
 
@@ -35,6 +43,8 @@ struct Missing {
 pub struct Nacks {
     highest: Option<u64>,
     missing: ArrayVec<Missing, MAX_MISSING>,
+    /// No request before.
+    quiet_until: Time,
 }
 
 /// What [`Nacks::on_packet`] made of a packet's place.
@@ -77,23 +87,32 @@ impl Nacks {
 
     /// When something is to be asked for; `Time::NEVER` when nothing is missing.
     pub fn deadline(&self) -> Time {
-        self.missing.iter().map(|missing| missing.next_request).min().unwrap_or(Time::NEVER)
+        let first = self.missing.iter().map(|missing| missing.next_request).min();
+        first.map_or(Time::NEVER, |first| first.max(self.quiet_until))
     }
 
     /// Appends the sequence numbers to be asked for now to `due`, in order, as many as it holds;
-    /// forgets what is not worth asking for any more.
-    pub fn take_due<const N: usize>(&mut self, now: Time, due: &mut ArrayVec<u16, N>) {
+    /// forgets what is not worth asking for any more. An answer lies in the socket for `waits` before it
+    /// is seen: where that is long all is asked for later.
+    pub fn take_due<const N: usize>(&mut self, now: Time, waits: Duration, due: &mut ArrayVec<u16, N>) {
         self.missing
             .retain(|missing| missing.requests < MAX_REQUESTS && now.since(missing.noticed) < GIVE_UP);
+        if waits > TOO_LATE {
+            self.quiet_until = now + waits;
+        }
+        if now < self.quiet_until {
+            return;
+        }
         for missing in &mut self.missing {
             if missing.next_request > now {
                 continue;
             }
             if due.try_push(missing.index as u16).is_err() {
-                return;
+                break;
             }
             missing.requests += 1;
-            missing.next_request = now + REPEAT;
+            missing.next_request = now + REPEAT + waits;
+            self.quiet_until = now + SPACING;
         }
     }
 }
@@ -104,7 +123,7 @@ mod tests {
 
     fn due(nacks: &mut Nacks, at: u64) -> Vec<u16> {
         let mut due = ArrayVec::<u16, MAX_MISSING>::new();
-        nacks.take_due(Time::from_millis(at), &mut due);
+        nacks.take_due(Time::from_millis(at), Duration::ZERO, &mut due);
         due.to_vec()
     }
 
@@ -120,6 +139,41 @@ mod tests {
         assert_eq!(due(&mut nacks, 100), [102]);
         nacks.on_packet(Time::from_millis(101), 102);
         assert_eq!(nacks.deadline(), Time::NEVER);
+    }
+
+    #[test]
+    fn what_is_missed_soon_after_a_request_is_asked_for_together() {
+        let mut nacks = Nacks::default();
+        for (at, index) in [(0, 1), (0, 3), (8, 5), (14, 7)] {
+            nacks.on_packet(Time::from_millis(at), index);
+        }
+        assert_eq!(due(&mut nacks, 10), [2]);
+        assert_eq!(nacks.deadline(), Time::from_millis(10) + SPACING);
+        assert_eq!(due(&mut nacks, 25), []);
+        assert_eq!(due(&mut nacks, 30), [4, 6]);
+    }
+
+    #[test]
+    fn the_same_is_asked_again_later_by_as_long_as_answers_lie_in_the_socket() {
+        let mut nacks = Nacks::default();
+        nacks.on_packet(Time::ZERO, 1);
+        nacks.on_packet(Time::ZERO, 3);
+        let mut asked = ArrayVec::<u16, MAX_MISSING>::new();
+        nacks.take_due(Time::from_millis(10), Duration::from_millis(30), &mut asked);
+        assert_eq!(asked[..], [2]);
+        assert_eq!(due(&mut nacks, 119), []);
+        assert_eq!(due(&mut nacks, 120), [2]);
+    }
+
+    #[test]
+    fn a_core_that_is_far_behind_asks_for_nothing_until_it_has_caught_up() {
+        let mut nacks = Nacks::default();
+        nacks.on_packet(Time::ZERO, 1);
+        nacks.on_packet(Time::ZERO, 3);
+        let mut asked = ArrayVec::<u16, MAX_MISSING>::new();
+        nacks.take_due(Time::from_millis(10), Duration::from_millis(150), &mut asked);
+        assert_eq!((asked.len(), nacks.deadline()), (0, Time::from_millis(160)));
+        assert_eq!(due(&mut nacks, 160), [2]);
     }
 
     #[test]

@@ -42,6 +42,7 @@ impl Shard {
     pub fn on_datagram(&mut self, now: Time, datagram: Datagram<'_>, out: &mut impl Outbox) -> Came {
         self.counters.datagrams += 1;
         self.gathering.now = now;
+        self.waits = now.since(datagram.arrived);
         let kind = classify(datagram.bytes);
         if kind == Kind::Stun {
             self.on_stun(now, datagram, None, out);

@@ -60,6 +60,7 @@ use hashbrown::HashMap;
 use link::Link;
 pub use mesh::{MeshBatch, Steer};
 use std::collections::VecDeque;
+use std::time::Duration;
 
 /// Keys that come from the network are hashed with a seed of the process's own.
 type Map<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
@@ -122,6 +123,8 @@ pub struct Shard {
     tap: tap::Tap,
     /// Sixteenths of the pictures that are forwarded.
     picture_share: u8,
+    /// How long the datagram that came last had lain in its socket.
+    waits: Duration,
     /// What receivers are told of holding pictures back.
     playout: Option<PlayoutDelay>,
     /// Percent of its core that the worker uses.
@@ -162,6 +165,7 @@ impl Shard {
             aside: Aside::default(),
             tap: tap::Tap::default(),
             picture_share: ALL_PICTURES,
+            waits: Duration::ZERO,
             playout: None,
             busy: 0,
             keeper: room_limits::RoomKeeper::default(),

@@ -77,7 +77,7 @@ impl Shard {
     fn send_nack(&mut self, now: Time, key: u32, layer: usize, out: &mut impl Outbox) {
         let track = &mut self.tracks[key];
         let mut due = ArrayVec::<u16, MAX_MISSING>::new();
-        track.layers[layer].nacks.take_due(now, &mut due);
+        track.layers[layer].nacks.take_due(now, self.waits, &mut due);
         let agreed = track.codecs.iter().any(|codec| codec.nack);
         let Some(ssrc) = track.layers[layer].ssrc.filter(|_| agreed && !due.is_empty()) else { return };
         track.counters.nacks_sent += due.len() as u64;

@@ -35,7 +35,13 @@ const SMOOTHING: f64 = 0.9;
 /// How far beyond its range the window may grow before anything is shed, in multiples of its most: at
 /// 20 ms, trains of a small meeting are four times as long as at 5 ms and packets half as dear, and
 /// packets that come late by less are better than pictures that do not come.
-const STRETCH: u32 = 2;
+const STRETCH: u32 = 3;
+
+/// Less busy than this, and a window beyond its range shrinks, by one part in so many an interval: what
+/// helped is not taken away at once. With more time to spare it goes faster.
+const FULL: f64 = 0.92;
+const SLOWLY: u32 = 64;
+const SOON: u32 = 16;
 
 /// What answers to checks and handshakes may be late by.
 const MOST_PATIENCE: Duration = Duration::from_millis(1);
@@ -62,8 +68,8 @@ pub(super) struct Work {
     pub(super) sent: u64,
     /// Who may receive.
     pub(super) receivers: usize,
-    /// Packets lay in their socket for long although the window is as large as it is.
-    pub(super) is_late: bool,
+    /// Packets lay in their socket for long although the window is as large as it is, or pictures are shed.
+    pub(super) is_pressed: bool,
 }
 
 impl GatheringControl {
@@ -110,21 +116,22 @@ impl GatheringControl {
         self.owed = SMOOTHING * self.owed + (1.0 - SMOOTHING) * owed;
         let most = WORTH.mul_f64(self.owed).max(LEAST_MOST).min(self.range.most);
         // Only what lateness has made of it is kept for a while.
-        let kept = work.is_late || self.limit > self.range.most;
+        let kept = work.is_pressed || self.limit > self.range.most;
         let before = if kept { self.limit } else { most };
-        self.limit = limit(before, work.is_late, share).clamp(most, self.range.most * STRETCH);
+        self.limit = limit(before, work.is_pressed, share).clamp(most, self.range.most * STRETCH);
         let window = next(self.window, share).clamp(self.range.least, self.limit.max(self.range.least));
         std::mem::replace(&mut self.window, window) != window
     }
 }
 
-/// The window's limit after an interval: it grows while packets are late, and shrinks slowly when
-/// there is time again, so that what helped is not taken away at once.
-fn limit(limit: Duration, late: bool, busy: f64) -> Duration {
-    if late {
+/// The window's limit after an interval: it grows while the core is pressed, and shrinks when it is not.
+fn limit(limit: Duration, pressed: bool, busy: f64) -> Duration {
+    if pressed {
         limit + limit / 4
     } else if busy < BUSY {
-        limit - limit / 16
+        limit - limit / SOON
+    } else if busy < FULL {
+        limit - limit / SLOWLY
     } else {
         limit
     }
@@ -175,12 +182,12 @@ mod tests {
         let mut control = GatheringControl::new(GatheringRange { least, most });
         let mut now = Time::ZERO;
         let mut sent = 0;
-        let mut pass = |control: &mut GatheringControl, intervals: u32, is_late: bool, busy: f64| {
+        let mut pass = |control: &mut GatheringControl, intervals: u32, is_pressed: bool, busy: f64| {
             for _ in 0..intervals {
                 now += INTERVAL;
                 sent += 1_000;
                 control.note_sleep(INTERVAL.mul_f64(1.0 - busy));
-                control.adapt(now, Work { sent, receivers: 100, is_late });
+                control.adapt(now, Work { sent, receivers: 100, is_pressed });
             }
         };
         pass(&mut control, 30, false, 1.0);
@@ -189,6 +196,9 @@ mod tests {
         assert_eq!(control.window(), most * STRETCH);
         pass(&mut control, 10, false, 0.95);
         assert_eq!(control.window(), most * STRETCH, "it is still needed");
+        pass(&mut control, 120, false, 0.8);
+        assert_eq!(control.window(), most, "with a fifth of its time left it goes back slowly");
+        pass(&mut control, 10, true, 1.0);
         pass(&mut control, 30, false, 0.6);
         assert_eq!(control.window(), most);
     }
@@ -202,7 +212,7 @@ mod tests {
                 let sent = per_receiver_and_second * interval;
                 control.adapt(
                     Time::ZERO + INTERVAL * interval as u32,
-                    Work { sent, receivers: 100, is_late: false },
+                    Work { sent, receivers: 100, is_pressed: false },
                 );
             }
             control.window()
@@ -216,7 +226,7 @@ mod tests {
     fn a_fixed_window_is_never_thought_over() {
         let fixed = Duration::from_millis(3);
         let mut control = GatheringControl::new(GatheringRange { least: fixed, most: fixed });
-        let work = Work { sent: 1_000, receivers: 1, is_late: true };
+        let work = Work { sent: 1_000, receivers: 1, is_pressed: true };
         assert!(!control.adapt(Time::from_millis(10_000), work));
         assert_eq!(control.window(), fixed);
     }

@@ -4,8 +4,9 @@
 //! The sign is how long a datagram lay in the socket before it was looked at. While that is long,
 //! pictures are shed, an eighth at a time, down to what the core was seen to carry; when it is short they
 //! come back the same way, up to an eighth less than what proved too much. That is tried again after
-//! seconds, more of them each time, and at once where by what the core was seen to carry more fits: then it
-//! is another load. Sound is never shed.
+//! seconds, more of them each time: as much as fits by how busy the core is meanwhile, for what disturbed it
+//! may be over. It is tried at once where by what the core was seen to carry more fits: then it is another
+//! load. Sound is never shed.
 
 use super::load::{Forwarded, Load};
 use crate::base::Time;
@@ -42,6 +43,13 @@ const DRAINS: Duration = Duration::from_millis(2);
 
 /// Intervals in a row in which there was little to forward before it is taken for another load: who leaves does not leave all at once.
 const SPARE_INTERVALS: u32 = 4;
+
+/// Prompt intervals in a row that take a sixteenth off the margin: eight seconds. What was too much may have
+/// been something else on the core.
+const MARGIN_INTERVALS: u32 = 320;
+
+/// Within so many intervals the key frames with which pictures came back are over: a second.
+const KEY_FRAME_INTERVALS: u32 = 40;
 
 /// The margin's limit: pictures that take half as much again while they come back.
 const MOST_MARGIN: u8 = ALL / 4;
@@ -80,6 +88,8 @@ pub(super) struct Overload {
     /// The worst wait of the interval before.
     before: Duration,
     since: Time,
+    /// How long the worker slept since then.
+    slept: Duration,
     load: Load,
     /// Intervals in a row in which more fits than the ceiling.
     spare: u32,
@@ -87,7 +97,9 @@ pub(super) struct Overload {
     /// back may cost more than there is room for.
     margin: u8,
     late: u32,
+    /// Prompt intervals in a row since something came back, and since something was late.
     prompt: u32,
+    calm: u32,
     /// Intervals since that was asked last, and those of them in which something was not prompt.
     intervals: (u32, u32),
 }
@@ -105,11 +117,13 @@ impl Overload {
             worst: Duration::ZERO,
             before: Duration::ZERO,
             since: Time::ZERO,
+            slept: Duration::ZERO,
             load: Load::default(),
             spare: 0,
             margin: 0,
             late: 0,
             prompt: 0,
+            calm: 0,
             intervals: (0, 0),
         }
     }
@@ -119,9 +133,15 @@ impl Overload {
         self.worst = self.worst.max(waited);
     }
 
-    /// Whether packets wait longer than they would if there were time to spare.
-    pub(super) fn is_late(&self) -> bool {
-        self.worst.max(self.before) > PROMPT
+    /// The worker slept, or sent and slept, for `slept` at the end of a turn.
+    pub(super) fn note_sleep(&mut self, slept: Duration) {
+        self.slept += slept;
+    }
+
+    /// Whether packets wait longer than they would if there were time to spare, or only do not because
+    /// pictures are shed.
+    pub(super) fn is_pressed(&self) -> bool {
+        self.share < ALL || self.worst.max(self.before) > PROMPT
     }
 
     /// Whether the core has been short of time since this was asked last: packets waited in half of all
@@ -142,11 +162,13 @@ impl Overload {
         let drains = worst + DRAINS < std::mem::replace(&mut self.before, worst);
         self.intervals.0 += 1;
         self.intervals.1 += u32::from(worst > PROMPT);
-        self.load.note(done, passed, (worst > LATE).then_some(self.share));
-        let fits_more = self.could_come_back() >= self.ceiling + STEP;
+        let busy = 1.0 - std::mem::take(&mut self.slept).as_secs_f64() / passed.as_secs_f64();
+        self.load.note(done, (passed, busy), (worst > LATE).then_some(self.share));
+        let fits_more = self.allows(self.fits_now()) >= self.ceiling + STEP;
         self.spare = if fits_more { self.spare + 1 } else { 0 };
         self.late = if worst > LATE { self.late + 1 } else { 0 };
         self.prompt = if worst < PROMPT { self.prompt + 1 } else { 0 };
+        self.calm = if worst < PROMPT { self.calm + 1 } else { 0 };
         let before = self.share;
         if self.late >= LATE_INTERVALS && !drains {
             self.shed();
@@ -156,9 +178,14 @@ impl Overload {
         (self.share != before).then_some(self.share)
     }
 
-    /// The ceiling that what is known of the load allows.
-    fn could_come_back(&self) -> u8 {
-        self.load.fits().saturating_sub(self.margin).min(ALL)
+    /// What fits by what the core was seen to carry, or by how busy it is when that leaves no doubt.
+    fn fits_now(&self) -> u8 {
+        if self.load.is_light() { self.load.may_fit() } else { self.load.fits() }
+    }
+
+    /// The ceiling where `fits` of the pictures fit.
+    fn allows(&self, fits: u8) -> u8 {
+        fits.saturating_sub(self.margin).min(ALL) / STEP * STEP
     }
 
     fn shed(&mut self) {
@@ -182,6 +209,8 @@ impl Overload {
         }
         if self.held < HARMLESS_INTERVALS {
             self.hold = (self.hold * 2).min(HOLD.1);
+        }
+        if self.held < KEY_FRAME_INTERVALS {
             self.margin = (self.margin + 2 * STEP).min(MOST_MARGIN);
         }
         self.ceiling = self.share.saturating_sub(STEP);
@@ -191,8 +220,11 @@ impl Overload {
     /// Datagrams are prompt: a step back to the ceiling, or the ceiling itself a step up.
     fn rise(&mut self) {
         self.below = 0;
+        if self.calm.is_multiple_of(MARGIN_INTERVALS) {
+            self.margin = self.margin.saturating_sub(1);
+        }
         if self.spare >= SPARE_INTERVALS {
-            self.ceiling = self.could_come_back() / STEP * STEP;
+            self.ceiling = self.allows(self.fits_now());
             (self.spare, self.patience) = (0, PROMPT_INTERVALS);
         }
         if self.share < self.ceiling {
@@ -212,7 +244,8 @@ impl Overload {
                 (self.hold, self.margin) = (HOLD.0, 0);
             }
         } else if self.held >= self.hold {
-            (self.ceiling, self.held) = (self.ceiling + STEP, 0);
+            let ceiling = self.allows(self.load.may_fit()).max(self.ceiling + STEP);
+            (self.ceiling, self.held) = (ceiling, 0);
         }
     }
 }
@@ -328,6 +361,7 @@ mod tests {
             self.done.shed += (seconds * self.pictures * (1.0 - share)) as u64;
             *now += INTERVAL;
             overload.note(Duration::from_secs_f64(self.waiting / self.carries));
+            overload.note_sleep(INTERVAL.mul_f64(1.0 - sent / (seconds * self.carries)));
             let before = overload.share;
             overload.adapt(*now, self.done);
             if overload.share > before {
@@ -379,6 +413,23 @@ mod tests {
                 let least = f64::from(*shares.iter().min().expect("there are shares"));
                 let wanted = 0.85 * core.fits() / (1.0 + key_frames.0) - f64::from(STEP);
                 assert!(least >= wanted, "{least} of 16, {wanted} wanted, {carried} {key_frames:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn all_is_back_within_seconds_of_others_having_left_the_core() {
+        for (carried, within) in [(1.2, 780), (1.5, 120), (3.0, 120)] {
+            let (mut overload, mut now) = (Overload::new(), Time::ZERO);
+            let mut core = Core::that_carries(carried, (0.25, 8));
+            let alone = core.carries;
+            for _ in 0..5 {
+                core.carries = 0.6 * alone / carried;
+                core.shares(&mut overload, &mut now, 200);
+                assert!(overload.share < ALL);
+                core.carries = alone;
+                let shares = core.shares(&mut overload, &mut now, 800);
+                assert!(shares[within..].iter().all(|&share| share == ALL), "{carried}: {shares:?}");
             }
         }
     }

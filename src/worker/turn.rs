@@ -230,7 +230,7 @@ impl Worker {
         let work = Work {
             sent: self.io.counters().datagrams_out,
             receivers: self.shard.population().transports,
-            is_late: self.overload.is_late(),
+            is_pressed: self.overload.is_pressed(),
         };
         if self.gathering.adapt(now, work) {
             self.shard.set_gathering_window(self.gathering.window());
@@ -317,6 +317,7 @@ impl Worker {
         self.woke = Some(woke);
         let slept = woke.since(now);
         self.gathering.note_sleep(slept);
+        self.overload.note_sleep(slept);
         self.busy.note_sleep(slept);
         self.channel.awake();
         self.mesh.awake();

@@ -18,14 +18,14 @@ knob gather-time kind=file at='/sys/class/net/*/gro_flush_timeout' instances_by=
     what="How long packets of one flow wait for the next, to come up as one, in nanoseconds." \
     why="A receiver's feedback and a publisher's picture come as runs of datagrams; Volley takes a run by one walk through the stack (UDP_GRO). 20 µs is nobody's delay, and several packets at 10 Gbit/s. Slower links have nothing to gather in that time." \
     verify="packets per receive: nstat -az UdpInDatagrams against volley_packets_received_total" \
-    brought="not measured"
+    brought="nothing to be told from the spread, on a virtual machine over a veth, which has no interrupts to put off"
 
 knob put-off-interrupts kind=file at='/sys/class/net/*/napi_defer_hard_irqs' instances_by=files_of_put_off want=leave \
     want.10g='>=2' want.25g='>=2' absent="this device puts nothing off" \
     what="How many empty looks at the card come before its interrupt is switched on again." \
     why="Without it gather-time has no effect: the interrupt ends the waiting." \
     verify="the device's line in /proc/interrupts grows more slowly at the same load" \
-    brought="not measured"
+    brought="nothing to be told from the spread, on a virtual machine over a veth, which has no interrupts to put off"
 
 files_of_devices() {
     local device

@@ -53,7 +53,7 @@ print_knob() {
 
 apply() {
     local name changed=0
-    refused=()
+    refused=() touched=()
     take_turn
     for name in "${knobs[@]}"; do
         is_wanted "$name" || continue
@@ -61,6 +61,7 @@ apply() {
         survey "$name"
         if will_set "$name"; then set_knob "$name"; else skip_knob "$name"; fi
     done
+    settle
     [[ $persist == no ]] || make_persistent
     echo
     if [[ $changed -eq 0 ]]; then echo "Nothing had to be set."; else echo "$changed values were set; tune revert puts back what was there."; fi
@@ -87,12 +88,21 @@ set_instance() {
         echo "tune: $journal cannot be written, so nothing more is changed" >&2
         exit 1
     fi
-    if "write_$2" "$3" "$5" && now=$("read_$2" "$3") && judge "$now" "$6" "$(of "$1" as)"; then
+    touched+=("$2$unit$3")
+    if "write_$2" "$3" "$5" && now=$("read_$2" "$3") && note_set "$2" "$3" "$now" && judge "$now" "$6" "$(of "$1" as)"; then
         changed=$((changed + 1))
         echo "set      $1: $3 = $5 (was ${4:-nothing})"
     else
         refused+=("$3 to $5")
     fi
+}
+
+# One setting may move another that was set before it: what apply has set is what there is when it is through.
+settle() {
+    local key now
+    for key in "${touched[@]}"; do
+        ! now=$("read_${key%%"$unit"*}" "${key#*"$unit"}") || note_set "${key%%"$unit"*}" "${key#*"$unit"}" "$now"
+    done
 }
 
 # What does not exist is said; what is set already is not.

@@ -197,6 +197,18 @@ END
 instances_look() { echo "$1"; }
 read_look() { "look_at_$1"; }
 
-# --- A file of ours that --persist wrote, or was about to (.new). Its value is there or gone.
-read_made() { if [[ -e $root$1 || -L $root$1 || -e $root$1.new ]]; then echo there; else echo gone; fi; }
+# --- A file of ours that --persist wrote, or was about to (.new). Its value is there or gone, or that it is not ours.
+not_ours="somebody else's"
+read_made() {
+    local path=$root$1
+    if [[ -L $path ]]; then
+        if [[ $(readlink "$path") == "$unit_file" ]]; then echo there; else echo "$not_ours"; fi
+    elif [[ -e $path ]]; then
+        if [[ $(first_line "$path") == "$mark" ]]; then echo there; else echo "$not_ours"; fi
+    elif [[ -e $path.new ]]; then
+        echo there
+    else
+        echo gone
+    fi
+}
 write_made() { [[ $2 != gone ]] || rm -f "$root$1" "$root$1.new"; }

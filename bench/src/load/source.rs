@@ -144,7 +144,7 @@ impl Source {
     pub(super) fn requests(&mut self, now: Time, ssrc: Ssrc, ask: &mut impl FnMut(Request)) {
         let mut due = ArrayVec::new();
         if let Some(nacks) = &mut self.nacks {
-            nacks.take_due(now, &mut due);
+            nacks.take_due(now, Duration::ZERO, &mut due);
             // What is left over was given up.
             if nacks.deadline() == Time::NEVER {
                 self.lose_key_frame(now);

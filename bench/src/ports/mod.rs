@@ -2,9 +2,13 @@
 //!
 //! Everything is on loopback, where a send does the receiver's part of the kernel's work, too: the time
 //! of a send is that of sending, placing and queueing, and what it takes beyond a port with a single
-//! socket is what placing costs. Knows nothing of Volley but its sockets and its steering.
+//! socket is what placing costs. What it costs where it was placed wrong is the [`crossing`]. Knows nothing
+//! of Volley but its sockets, its steering, and that.
 
+mod crossing;
 mod stage;
+
+pub(crate) use crossing::Crossing;
 
 use crate::report::progress::Progress;
 use serde::Serialize;
@@ -84,6 +88,8 @@ pub(crate) struct PortsResult {
     pub(crate) junk_per_second: u32,
     /// One for each placement that can be had here.
     pub(crate) rows: Vec<PortsRow>,
+    /// What it costs beyond that where it came to another worker than the one it is for.
+    pub(crate) crossing: Crossing,
     /// Why there is no line for steering, when there is none.
     pub(crate) refused: Option<String>,
 }
@@ -116,7 +122,8 @@ pub(crate) fn run(plan: &PortsPlan, progress: &Progress) -> anyhow::Result<Ports
             trial.known = trial.known.min(time(&trial.stage, trial.stage.known())?);
         }
     }
-    Ok(result(plan, &trials, refused))
+    progress.say("ports: crossing");
+    Ok(result(plan, &trials, crossing::measure(plan.rounds)?, refused))
 }
 
 /// How long a batch from these peers takes, in turn.
@@ -132,7 +139,12 @@ fn time(stage: &Stage, peers: &[std::net::UdpSocket]) -> anyhow::Result<Duration
     Ok(took)
 }
 
-fn result(plan: &PortsPlan, trials: &[Trial], refused: Option<String>) -> PortsResult {
+fn result(
+    plan: &PortsPlan,
+    trials: &[Trial],
+    crossing: Crossing,
+    refused: Option<String>,
+) -> PortsResult {
     let alone = trials.iter().find(|trial| trial.stage.placement() == Placement::Alone);
     let alone = alone.map_or((Duration::ZERO, Duration::ZERO), |trial| (trial.stranger, trial.known));
     let rows = trials.iter().map(|trial| {
@@ -151,6 +163,7 @@ fn result(plan: &PortsPlan, trials: &[Trial], refused: Option<String>) -> PortsR
         workers: plan.workers,
         junk_per_second: plan.junk_per_second,
         rows: rows.collect(),
+        crossing,
         refused,
     }
 }

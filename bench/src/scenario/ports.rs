@@ -55,8 +55,12 @@ fn section(result: &PortsResult) -> Section {
         String::from(
             "Sending, placing and queueing one datagram on loopback, in the quickest round; receiving it comes on top.",
         ),
-        String::from(
-            "With the hash a room spans workers, and what its people send crosses between them besides.",
+        format!(
+            "With the hash, what comes to another worker than its own is handed to that: {} ns of the one and {} of the other besides, {} of {} bytes at a time.",
+            count(result.crossing.handing_nanos),
+            count(result.crossing.taking_nanos),
+            result.crossing.together,
+            count(f64::from(result.crossing.bytes)),
         ),
     ];
     notes.extend(result.refused.as_ref().map(|reason| format!("Not steered: {reason}.")));

@@ -1,7 +1,8 @@
 //! A recording of coloured pictures and tones, written by the recorder's own muxer, composed and decoded again.
 
 use super::*;
-use crate::manifest::{self, Audio, Cause, File, Gap, Participant, Room, Shows, Video};
+use crate::fixture;
+use crate::manifest::{Audio, Cause, File, Gap, Participant, Shows, Video};
 use crate::mux::{self, Muxer, Role};
 use matroska_demuxer::{Frame, MatroskaFile, TrackType};
 use std::io::BufReader;
@@ -22,21 +23,10 @@ struct Bench {
 impl Bench {
     fn new() -> Bench {
         let manifest = Manifest {
-            version: manifest::VERSION,
             recording_id: "1-2".to_owned(),
-            room: Room { id: "room".to_owned(), name: "Room".to_owned(), e2ee: false },
-            started_at: 1_000_000,
-            started_on_clock: 0,
-            ended_at: Some(1_006_000),
+            ended_at: Some(6_001),
             state: State::Complete,
-            interrupted: false,
-            participants: Vec::new(),
-            participants_left_out: 0,
-            files: Vec::new(),
-            files_left_out: 0,
-            upload: None,
-            dropped_packets: 0,
-            failures: Vec::new(),
+            ..fixture::manifest()
         };
         let bench = Bench { root: tempfile::tempdir().unwrap(), manifest };
         std::fs::create_dir_all(bench.root.path().join("recordings/1-2")).unwrap();
@@ -45,11 +35,10 @@ impl Bench {
 
     fn person(&mut self, id: &str, from_ms: u64, to_ms: Option<u64>) {
         self.manifest.participants.push(Participant {
-            participant_id: id.to_owned(),
             participant_name: format!("Person {id}: it’s 100 %"),
-            identity: None,
             from_ms,
             to_ms,
+            ..fixture::participant(id)
         });
     }
 
@@ -63,21 +52,15 @@ impl Bench {
         let name = format!("{id}-{}-1.webm", if shows == Shows::Camera { "camera" } else { "screen" });
         std::fs::write(self.root.path().join("recordings/1-2").join(&name), bytes).unwrap();
         self.manifest.files.push(File {
-            name,
             participant_id: id.to_owned(),
             shows,
             offset_ms: from,
             duration_ms: to - from,
             bytes: bytes.len() as u64,
-            sha256: None,
             is_finished: true,
             video: Some(Video { codec: "VP8".to_owned(), width: 160, height: 90, frames: 1 }),
             audio: has_sound.then(|| Audio { codec: "opus".to_owned(), frames: 1 }),
-            continues: false,
-            failure: None,
-            upload: None,
-            gaps: Vec::new(),
-            gaps_left_out: 0,
+            ..fixture::file(&name)
         });
     }
 
@@ -304,21 +287,12 @@ fn tiles_stay_inside_and_apart_however_many_there_are() {
         for id in 0..count {
             bench.person(&id.to_string(), 0, None);
             bench.manifest.files.push(File {
-                name: format!("{id}-camera-1.webm"),
                 participant_id: id.to_string(),
                 shows: if id == 30 { Shows::Screen } else { Shows::Camera },
-                offset_ms: 0,
                 duration_ms: 6_000,
-                bytes: 0,
-                sha256: None,
                 is_finished: true,
                 video: Some(Video { codec: "VP8".to_owned(), width: 320, height: 180, frames: 1 }),
-                audio: None,
-                continues: false,
-                failure: None,
-                upload: None,
-                gaps: Vec::new(),
-                gaps_left_out: 0,
+                ..fixture::file(&format!("{id}-camera-1.webm"))
             });
         }
         let timeline = Timeline::of(&bench.manifest);

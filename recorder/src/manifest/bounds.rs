@@ -58,31 +58,11 @@ impl Manifest {
 mod tests {
     use super::super::*;
     use super::*;
+    use crate::fixture;
     use crate::folder::{Folder, MAX_SMALL_FILE};
-
-    fn manifest() -> Manifest {
-        Manifest {
-            version: VERSION,
-            recording_id: "rec-1".to_owned(),
-            room: Room { id: "room".to_owned(), name: "Room".to_owned(), e2ee: false },
-            started_at: 1_700_000_000_000,
-            started_on_clock: 0,
-            ended_at: None,
-            state: State::Recording,
-            interrupted: false,
-            participants: vec![],
-            participants_left_out: 0,
-            files: vec![],
-            files_left_out: 0,
-            upload: Some(UploadState::Uploading),
-            dropped_packets: 0,
-            failures: vec![],
-        }
-    }
 
     fn file() -> File {
         File {
-            name: "n".repeat(96),
             participant_id: u64::MAX.to_string(),
             shows: Shows::Screen,
             offset_ms: i64::MIN,
@@ -93,16 +73,14 @@ mod tests {
             video: Some(Video { codec: "H264".to_owned(), width: 9_999, height: 9_999, frames: u64::MAX }),
             audio: Some(Audio { codec: "opus".to_owned(), frames: u64::MAX }),
             continues: true,
-            failure: None,
             upload: Some(Upload { state: UploadState::Uploading, bytes: u64::MAX, is_local: false }),
-            gaps: vec![],
-            gaps_left_out: 0,
+            ..fixture::file(&"n".repeat(96))
         }
     }
 
     #[test]
     fn whatever_happens_in_a_recording_its_manifest_can_be_read_again() {
-        let mut manifest = manifest();
+        let mut manifest = Manifest { upload: Some(UploadState::Uploading), ..fixture::manifest() };
         for _ in 0..MAX_PARTICIPANTS + 7 {
             manifest.add_participant(Participant {
                 participant_id: u64::MAX.to_string(),
@@ -133,10 +111,10 @@ mod tests {
     fn a_heading_is_known_also_of_recordings_that_have_none() {
         let root = tempfile::tempdir().unwrap();
         let recording = Folder::new(root.path()).make(&own_name("rec-1")).unwrap();
-        manifest().save(&recording).unwrap();
-        assert_eq!(Heading::load(&recording).unwrap(), manifest().heading());
-        manifest().heading().save(&recording).unwrap();
+        fixture::manifest().save(&recording).unwrap();
+        assert_eq!(Heading::load(&recording).unwrap(), fixture::manifest().heading());
+        fixture::manifest().heading().save(&recording).unwrap();
         recording.replace(&own_name(FILE), b"nonsense").unwrap();
-        assert_eq!(Heading::load(&recording).unwrap(), manifest().heading());
+        assert_eq!(Heading::load(&recording).unwrap(), fixture::manifest().heading());
     }
 }

@@ -5,13 +5,13 @@
 
 use super::ebml::id;
 use super::header::{Layout, seek_head};
-use super::{Cue, Role, finish, note_cue};
+use super::{Cue, Role, finish, note_cue, picture_lasts};
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::os::unix::fs::FileExt as _;
 
-/// A block is a packet of sound, or a frame, that lasts about so long; nobody said how long the last one.
-const LAST_FRAME_MS: i64 = 20;
+/// A packet of sound lasts so long in all browsers; more is known of it when it is written.
+const SOUND_LASTS_MS: i64 = 20;
 
 /// What is known of a file that was mended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -32,7 +32,7 @@ pub fn mend(file: &File) -> io::Result<Mended> {
         Reader { from: BufReader::new(file.try_clone()?), at: 0, length: file.metadata()?.len() };
     reader.go(0)?;
     let (layout, has_video) = head(&mut reader)?;
-    let mut found = Found { cues: Vec::new(), end_ms: 0, end: reader.at, frames: [0; 2] };
+    let mut found = Found { cues: Vec::new(), end_ms: 0, last_picture: None, end: reader.at, frames: [0; 2] };
     while let Some((which, size)) = reader.element()? {
         let end = reader.at + size;
         if which != id::CLUSTER || end > reader.length {
@@ -57,6 +57,7 @@ pub fn mend(file: &File) -> io::Result<Mended> {
 struct Found {
     cues: Vec<Cue>,
     end_ms: i64,
+    last_picture: Option<i64>,
     /// The end of the last whole cluster.
     end: u64,
     frames: [u64; 2],
@@ -144,7 +145,11 @@ fn cluster(
                 let ms = start + i64::from(i16::from_be_bytes([t0, t1]));
                 let cue = Cue { ms, role, cluster: place };
                 note_cue(&mut found.cues, has_video, cue, flags & 0x80 != 0);
-                found.end_ms = found.end_ms.max(ms + LAST_FRAME_MS);
+                let lasts = match role {
+                    Role::Audio => SOUND_LASTS_MS,
+                    Role::Video => picture_lasts(found.last_picture.replace(ms), ms),
+                };
+                found.end_ms = found.end_ms.max(ms + lasts);
                 found.frames[usize::from(role == Role::Audio)] += 1;
             }
             _ => return Ok(None),

@@ -16,6 +16,7 @@ pub use mend::{Mended, mend};
 use ebml::{element, id, unsigned};
 pub use header::{Audio, Video};
 use header::{Layout, header};
+use std::ops::RangeInclusive;
 use volley::control::types::Codec;
 
 /// A cluster is written after so many milliseconds: what a crash may lose.
@@ -26,6 +27,12 @@ const CLUSTER_BYTES: usize = 2 << 20;
 
 /// Of sound alone so many milliseconds lie between two entries of the index.
 const SOUND_CUE_MS: i64 = 5_000;
+
+/// A picture is taken to last as long as the one before, within reason …
+const PICTURE_LASTS_MS: RangeInclusive<i64> = 5..=200;
+
+/// … and the first one as those of most cameras do.
+const FIRST_PICTURE_LASTS_MS: i64 = 33;
 
 /// Which of the two tracks.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -187,6 +194,12 @@ fn points(cues: &[Cue]) -> Vec<u8> {
         element(&mut points, id::CUE_POINT, &point);
     }
     points
+}
+
+/// How long a picture lasts as far as is known when it comes, `before` being when the one before it did.
+pub fn picture_lasts(before: Option<i64>, ms: i64) -> i64 {
+    let (least, most) = (*PICTURE_LASTS_MS.start(), *PICTURE_LASTS_MS.end());
+    before.map_or(FIRST_PICTURE_LASTS_MS, |before| (ms - before).clamp(least, most))
 }
 
 /// What a file with pictures of this codec is called after its dot; WebM knows no H.264.

@@ -20,9 +20,6 @@ const WRITE_AFTER: Duration = Duration::from_millis(500);
 /// is gathered.
 const SYNC_EVERY: Duration = Duration::from_secs(1);
 
-/// A picture is taken to last as long as the one before, within reason.
-const PICTURE_LASTS_MS: std::ops::RangeInclusive<i64> = 5..=200;
-
 /// What a file is called and tells.
 pub(super) struct Described<'a> {
     pub(super) name: Name,
@@ -74,28 +71,20 @@ impl Part {
         }
         // Told before anything else is written: a file that is cut off is found again.
         let entry = studio.manifest.files.len();
-        studio.manifest.files.push(File {
-            name: name.as_str().to_owned(),
-            participant_id: owner.to_owned(),
-            shows,
+        let has_audio = audio.is_some();
+        let file = File {
             offset_ms: (zero - studio.started) / 1_000_000,
-            duration_ms: 0,
-            bytes: 0,
-            sha256: None,
-            is_finished: false,
             video: video.as_ref().map(|video| Video {
                 codec: codec_name(video.codec).to_owned(),
                 width: video.size.0,
                 height: video.size.1,
                 frames: 0,
             }),
-            audio: audio.map(|_| Audio { codec: codec_name(Codec::Opus).to_owned(), frames: 0 }),
+            audio: has_audio.then(|| Audio { codec: codec_name(Codec::Opus).to_owned(), frames: 0 }),
             continues,
-            failure: None,
-            upload: None,
-            gaps: Vec::new(),
-            gaps_left_out: 0,
-        });
+            ..File::begin(&name, owner, shows)
+        };
+        studio.manifest.files.push(file);
         *studio.is_changed = true;
         Ok(Part {
             entry,
@@ -103,7 +92,7 @@ impl Part {
             output,
             zero,
             video,
-            has_audio: audio.is_some(),
+            has_audio,
             last_ms: [None; 2],
             gathering_since: None,
             next_sync: Time::ZERO,
@@ -171,9 +160,7 @@ impl Part {
         let ms = last.map_or(exact.max(0), |last| exact.max(last + 1));
         let lasts = match role {
             Role::Audio => opus_ms(&timed.frame.data),
-            Role::Video => {
-                last.map_or(33, |last| (ms - last).clamp(*PICTURE_LASTS_MS.start(), *PICTURE_LASTS_MS.end()))
-            }
+            Role::Video => mux::picture_lasts(*last, ms),
         };
         *last = Some(ms);
         self.gathering_since.get_or_insert(now);

@@ -3,7 +3,8 @@
 
 use super::sframe::sealing::quick;
 use super::*;
-use crate::manifest::{self, Audio, Participant, Room, Shows, Video};
+use crate::fixture;
+use crate::manifest::{Audio, Video};
 use std::process::Command;
 
 const PASSPHRASE: &str = "correct horse battery staple";
@@ -41,45 +42,22 @@ impl Bench {
         let extension = mux::extension(Some(codec));
         let name = format!("7-camera-1.{extension}");
         let file = File {
-            name: name.clone(),
             participant_id: "7".to_owned(),
-            shows: Shows::Camera,
-            offset_ms: 0,
             duration_ms: 2_000,
-            bytes: 0,
-            sha256: None,
             is_finished: true,
             video: Some(Video { codec: name_of(codec).to_owned(), width: 128, height: 96, frames: 20 }),
             audio: Some(Audio { codec: "opus".to_owned(), frames: 100 }),
-            continues: false,
-            failure: None,
-            upload: None,
-            gaps: Vec::new(),
-            gaps_left_out: 0,
+            ..fixture::file(&name)
         };
-        let manifest = Manifest {
-            version: manifest::VERSION,
+        let mut manifest = Manifest {
             recording_id: "1-2".to_owned(),
-            room: Room { id: "room".to_owned(), name: "Room".to_owned(), e2ee: true },
-            started_at: 1,
-            started_on_clock: 1,
             ended_at: Some(2_001),
             state: State::Complete,
-            interrupted: false,
-            participants: vec![Participant {
-                participant_id: "7".to_owned(),
-                participant_name: "Ada".to_owned(),
-                identity: None,
-                from_ms: 0,
-                to_ms: None,
-            }],
-            participants_left_out: 0,
+            participants: vec![fixture::participant("7")],
             files: vec![file],
-            files_left_out: 0,
-            upload: None,
-            dropped_packets: 0,
-            failures: Vec::new(),
+            ..fixture::manifest()
         };
+        manifest.room.e2ee = true;
         seal(&source, &root.path().join("recordings/1-2").join(name), codec);
         Bench { root, manifest, source }
     }

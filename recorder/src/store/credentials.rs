@@ -172,6 +172,77 @@ fn parse(file: &str, profile: &str) -> Option<rusty_s3::Credentials> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::{BufRead as _, BufReader, Write as _};
+    use std::net::{TcpListener, TcpStream};
+    use std::sync::OnceLock;
+
+    const ROLE: &str = r#"{"Code":"Success","AccessKeyId":"key","SecretAccessKey":"secret","Token":"token","Expiration":"2100-01-01T00:00:00Z"}"#;
+
+    /// Answers as the service of a machine, and that of a container, does; where it is.
+    fn service() -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        std::thread::spawn(move || listener.incoming().flatten().for_each(|stream| serve(&stream)));
+        format!("http://{address}")
+    }
+
+    fn serve(mut stream: &TcpStream) {
+        let lines = BufReader::new(stream).lines().map_while(Result::ok);
+        let head: Vec<String> = lines.take_while(|line| !line.is_empty()).collect();
+        let has = |header: &str| head.iter().any(|line| line.eq_ignore_ascii_case(header));
+        let knows_token = has("x-aws-ec2-metadata-token: shown");
+        let body = match head.first().map_or("", |line| line.trim_end_matches(" HTTP/1.1")) {
+            "PUT /latest/api/token" if has("x-aws-ec2-metadata-token-ttl-seconds: 300") => Some("shown"),
+            "GET /latest/meta-data/iam/security-credentials/" if knows_token => Some("recorder\n"),
+            "GET /latest/meta-data/iam/security-credentials/recorder" if knows_token => Some(ROLE),
+            "GET /container" if has("authorization: pass") => Some(ROLE),
+            _ => None,
+        };
+        let status = if body.is_some() { "200 OK" } else { "401 Unauthorized" };
+        let body = body.unwrap_or_default();
+        let length = body.len();
+        let _ = write!(
+            stream,
+            "HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}"
+        );
+    }
+
+    fn found(environment: Environment) -> Result<rusty_s3::Credentials, String> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async { Credentials::of(environment).get(&Http::new().unwrap()).await })
+    }
+
+    #[test]
+    fn a_machine_tells_the_keys_of_its_role_to_who_has_asked_for_a_token_before() {
+        static PLACE: OnceLock<String> = OnceLock::new();
+        PLACE.get_or_init(service);
+        let found = found(|name| match name {
+            "AWS_EC2_METADATA_SERVICE_ENDPOINT" => PLACE.get().cloned(),
+            _ => None,
+        });
+        let found = found.unwrap();
+        assert_eq!((found.key(), found.secret(), found.token()), ("key", "secret", Some("token")));
+    }
+
+    #[test]
+    fn a_container_tells_the_keys_of_its_role_to_who_shows_its_token() {
+        static PLACE: OnceLock<String> = OnceLock::new();
+        PLACE.get_or_init(|| format!("{}/container", service()));
+        let with_token: Environment = |name| match name {
+            "AWS_CONTAINER_CREDENTIALS_FULL_URI" => PLACE.get().cloned(),
+            "AWS_CONTAINER_AUTHORIZATION_TOKEN" => Some(String::from("pass\n")),
+            _ => None,
+        };
+        assert_eq!(found(with_token).unwrap().token(), Some("token"));
+        let refused = found(|name| PLACE.get().cloned().filter(|_| name.ends_with("_FULL_URI")));
+        assert!(refused.unwrap_err().contains("401"));
+    }
+
+    #[test]
+    fn who_has_no_credentials_is_told_where_they_were_looked_for() {
+        let nowhere = found(|name| (name == "AWS_EC2_METADATA_DISABLED").then(|| String::from("true")));
+        assert!(nowhere.unwrap_err().contains("AWS_SHARED_CREDENTIALS_FILE"));
+    }
 
     #[test]
     fn a_file_holds_several_profiles() {

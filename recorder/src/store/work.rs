@@ -52,8 +52,10 @@ pub(super) struct Work {
     busy: HashSet<String>,
     retries: HashMap<String, Retry>,
     failure: Option<String>,
-    /// Files of which parts were noted before a restart, and not compared yet.
+    /// Files that may differ from what has gone up of them, and are to be compared …
     unchecked: BTreeSet<String>,
+    /// … and those that are being compared: they may change meanwhile.
+    checking: BTreeSet<String>,
     /// There may be uploads that nobody noted.
     needs_clearing: bool,
     pub(super) marks: Marks,
@@ -75,6 +77,7 @@ impl Work {
             retries: HashMap::new(),
             failure: None,
             unchecked: notes.files.iter().filter_map(has_parts).collect(),
+            checking: BTreeSet::new(),
             needs_clearing: is_resumed,
             marks: Marks::default(),
             is_changed: true,
@@ -97,8 +100,8 @@ impl Work {
         self.files.retain(|file, _| news.files.contains_key(file));
         for (file, known) in news.files {
             let was_open = self.files.get(&file).is_some_and(|before| !before.is_finished);
-            if was_open && known.sha256.is_some() && !self.notes.of(&file).parts.is_empty() {
-                // It was mended, perhaps in the middle of a part that had gone up before.
+            if was_open && known.sha256.is_some() && self.notes.of(&file).upload_id.is_some() {
+                // It was mended, perhaps in the middle of a part that has gone up, or is on its way.
                 self.unchecked.insert(file.clone());
             }
             let is_over =
@@ -161,6 +164,10 @@ impl Work {
     /// Something is under way.
     pub(super) fn on_begun(&mut self, subject: &str) {
         self.busy.insert(subject.to_owned());
+        // Nothing else is begun for a file that is to be compared.
+        if self.unchecked.remove(subject) {
+            self.checking.insert(subject.to_owned());
+        }
     }
 
     /// Whether nothing is under way.
@@ -179,7 +186,7 @@ impl Work {
         match did {
             Did::Cleared => self.needs_clearing = false,
             Did::Checked { stale } => {
-                self.unchecked.remove(file);
+                self.checking.remove(file);
                 stale
                     .into_iter()
                     .for_each(|number| self.note(file, now, Note::Stale { file: owned(), number }));
@@ -208,6 +215,9 @@ impl Work {
         now: Instant,
     ) -> bool {
         self.on_ended(file);
+        if self.checking.remove(file) {
+            self.unchecked.insert(file.to_owned());
+        }
         // It may have begun nevertheless.
         self.needs_clearing |= was_begin;
         self.fail(file, error.to_string(), now)
@@ -320,5 +330,46 @@ impl Work {
         let sha256 = notes.and_then(|notes| Some(notes.done.as_ref()?.sha256.clone()));
         self.marks.files.insert(file.to_owned(), (Upload { state, bytes, is_local }, sha256));
         self.is_changed = true;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::name;
+    use crate::folder::Folder;
+
+    const FILE: &str = "41-camera-1.webm";
+
+    fn news(is_finished: bool) -> News {
+        let known = Known { bytes: 12 << 20, is_finished, sha256: is_finished.then(|| "sum".to_owned()) };
+        News { files: BTreeMap::from([(FILE.to_owned(), known)]), is_closed: is_finished }
+    }
+
+    /// What is done next, and that it has begun.
+    fn begun(work: &mut Work, now: Instant) -> Task {
+        let task = work.next(now, true, |_| Ok(())).unwrap();
+        work.on_begun(task.subject());
+        task
+    }
+
+    #[test]
+    fn a_file_that_is_mended_while_it_is_compared_is_compared_again() {
+        let root = tempfile::tempdir().unwrap();
+        let recording = Folder::new(root.path()).make(&name("rec-1")).unwrap();
+        let mut notes = Notes::open(&recording).unwrap();
+        notes.write(Note::Begun { file: FILE.to_owned(), upload_id: "id".to_owned() }).unwrap();
+        let (etag, sha256) = ("e".to_owned(), "s".to_owned());
+        notes.write(Note::Part { file: FILE.to_owned(), number: 2, etag, sha256, bytes: 5 << 20 }).unwrap();
+        let (mut work, now) = (Work::open(&recording).unwrap(), Instant::now());
+        assert!(matches!(begun(&mut work, now), Task::Clear { .. }));
+        work.on_done("", Did::Cleared, now, true);
+        work.on_news(news(false), true);
+        assert!(matches!(begun(&mut work, now), Task::Check { .. }));
+        work.on_news(news(true), true);
+        work.on_done(FILE, Did::Checked { stale: vec![] }, now, true);
+        assert!(matches!(begun(&mut work, now), Task::Check { .. }));
+        work.on_done(FILE, Did::Checked { stale: vec![2] }, now, true);
+        assert!(matches!(begun(&mut work, now), Task::Part { number: 2, .. }));
     }
 }

@@ -22,11 +22,9 @@ export interface Tried {
 export interface ReachOptions {
   /** Where the server is; without it, where this page came from. */
   server?: string | URL;
-  /** The room to look into, where a token is for one; without it, one of our own. */
+  /** The room that a token is for. What is tried is tried in one of our own: nobody sees us. */
   roomId?: string;
   token?: string | undefined;
-  /** What others would see, were there any. */
-  name?: string;
   /** Opens the WebSocket, where it is to be another one. */
   open?: (address: string) => WebSocket;
 }
@@ -43,7 +41,7 @@ export async function tryWays(options: ReachOptions, tell: (tried: Tried) => voi
     found.push(tried);
     tell(tried);
   };
-  const wish = { roomId: `check-${Math.random().toString(36).slice(2, 10)}`, name: "Connection check", ...options };
+  const wish = { roomId: "check", ...options };
   const door = await enter(wish);
   door.signaling.leave();
   const { ms, refusal } = door;
@@ -62,7 +60,7 @@ interface Entered {
   refusal?: Refusal;
 }
 
-function enter({ server, roomId, name, token, open }: ReachOptions & { roomId: string; name: string }): Promise<Entered> {
+function enter({ server, roomId, token, open }: ReachOptions & { roomId: string }): Promise<Entered> {
   const address = `${new URL(server ?? location.href).origin.replace(/^http/, "ws")}/ws`;
   const signaling = new Signaling({ open: () => open?.(address) ?? new WebSocket(address) });
   const began = performance.now();
@@ -76,11 +74,11 @@ function enter({ server, roomId, name, token, open }: ReachOptions & { roomId: s
     signaling.on("state", (state) => (opened ||= state === "joining"));
     signaling.on("message", (message) => message.type === "joined" && end({ joined: message }));
     signaling.on("refused", ({ code, message }) => end({ refusal: { code, message } }));
-    signaling.join({ roomId, participantName: name, token });
+    signaling.join({ roomId, participantName: "Connection check", token, check: true });
   });
 }
 
-async function tryMedia(way: Media, wish: ReachOptions & { roomId: string; name: string }): Promise<Tried> {
+async function tryMedia(way: Media, wish: ReachOptions & { roomId: string }): Promise<Tried> {
   const { signaling, joined, refusal } = await enter(wish);
   try {
     if (!joined) return { way, outcome: "untried", ms: 0, ...refusal };

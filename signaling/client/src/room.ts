@@ -1,116 +1,72 @@
 /**
  * A call: one room of a Volley server, as one person. Joins and comes back by itself, publishes what
- * it is given, and says who is there, what arrives in which seat, and what goes wrong.
+ * it is given, and says who is there, what arrives in which seat, and what goes wrong. Everything that may
+ * be asked of a call stands here; how it takes its course, in `course.ts`.
  */
-import { Arrivals } from "./arrivals.ts";
-import { Asking } from "./asking.ts";
+import { Course } from "./course.ts";
 import type { SealCounters } from "./e2ee/messages.ts";
-import { type Privacy, RoomEncryption } from "./e2ee/room.ts";
+import type { Privacy } from "./e2ee/room.ts";
 import { Emitter } from "./emitter.ts";
-import { RoomError } from "./errors.ts";
 import type { MediaState, RoomEvents } from "./events.ts";
-import { boxesFor, DEFAULT_PICTURES } from "./layers.ts";
-import { Media } from "./media.ts";
-import { Mesh } from "./mesh.ts";
-import type { FromServer, MediaPath, Quality, ServerMessage } from "./messages.ts";
+import type { FromServer, MediaPath, Quality } from "./messages.ts";
 import { Moderation, type Selection } from "./moderation.ts";
 import type { QualityOf, RoomOptions, SubscriptionOf } from "./options.ts";
-import { type Participant, People, type Seat } from "./people.ts";
-import { type Input, Publications } from "./publications.ts";
-import { Recordings } from "./recordings.ts";
-import { Recovery } from "./recovery.ts";
-import { Rest } from "./rest.ts";
-import { type JoinWish, type Refusal, Signaling } from "./signaling.ts";
-import { Standing } from "./standing.ts";
-import { Wishes } from "./wishes.ts";
-
-/** After these the call is over for us. */
-const OVER = new Set(["room-closed", "removed", "resumed-elsewhere"]);
-/** These are mended elsewhere, or need no mending: a track that ended needs no mute. */
-const SILENT = new Set(["media-ended", "unknown-track"]);
+import type { Participant, Seat } from "./people.ts";
+import type { Input } from "./publications.ts";
+import type { Recordings } from "./recordings.ts";
+import type { JoinWish, Signaling } from "./signaling.ts";
 
 export class Room extends Emitter<RoomEvents> {
-  /** The socket, for whoever wants to send or hear messages themselves. */
-  readonly signaling: Signaling;
-  /** Whether the room is recorded, and what was recorded in it. */
-  readonly recordings = new Recordings(() => this.#rest());
-  #origin: string;
-  #people = new People();
-  #publications = new Publications();
-  #media: Media;
-  #mesh: Mesh;
-  #arrivals: Arrivals;
-  #recovery: Recovery;
-  #standing: Standing;
-  #canBeDirect: boolean;
-  #wishes: Wishes;
-  #encryption: RoomEncryption;
-  #token: string | undefined;
-  #grants: readonly string[] = [];
-  #asking = new Asking();
+  #course: Course;
 
-  constructor({ server, identity, keep, pictures, codec = null, mode = null, direct = true, open, worker }: RoomOptions = {}) {
+  constructor(options: RoomOptions = {}) {
     super();
-    this.#origin = new URL(server ?? location.href).origin;
-    const address = `${this.#origin.replace(/^http/, "ws")}/ws`;
-    const encryption = new RoomEncryption({ worker });
-    this.#encryption = encryption;
-    const keyEpoch = () => encryption.keyEpoch;
-    this.signaling = new Signaling({ open: () => open?.(address) ?? new WebSocket(address), identity, keep, keyEpoch });
-    const boxes = boxesFor({ ...DEFAULT_PICTURES, ...pictures });
-    const [signaling, publications] = [this.signaling, this.#publications];
-    this.#media = new Media({ signaling, publications, boxes, codec, mode, encryption: () => encryption.engine });
-    this.#canBeDirect = direct;
-    this.#mesh = new Mesh({
-      signaling,
-      publications,
-      boxes,
-      people: () => this.participants,
-      viaServer: (id) => this.#arrivals.viaServer(id),
-      encryption: () => encryption.engine,
-    });
-    this.#arrivals = new Arrivals({ media: this.#media, mesh: this.#mesh, people: this.#people, encryption });
-    this.#recovery = new Recovery(() => this.#media.renew());
-    this.#standing = new Standing((message) => this.signaling.send(message));
-    this.#wishes = new Wishes((slot, maxHeight) =>
-      this.signaling.send({ type: "update-quality", quality: "auto", slot, maxHeight }),
-    );
-    this.#listen();
+    this.#course = new Course(options, (name, detail) => this.emit(name, detail));
+  }
+
+  /** The socket, for whoever wants to send or hear messages themselves. */
+  get signaling(): Signaling {
+    return this.#course.signaling;
+  }
+
+  /** Whether the room is recorded, and what was recorded in it. */
+  get recordings(): Recordings {
+    return this.#course.recordings;
   }
 
   /** The others, by id, in the order in which they came. */
   get participants(): ReadonlyMap<string, Participant> {
-    return this.#people.all;
+    return this.#course.people.all;
   }
 
   /** What arrives, and from whom. */
   get seats(): readonly Seat[] {
-    return this.#arrivals.seats;
+    return this.#course.arrivals.seats;
   }
 
   /** How media goes in the room now. */
   get mode(): MediaPath {
-    return this.#mesh.path;
+    return this.#course.mesh.path;
   }
 
   /** Those whose sound and pictures come directly. */
   get direct(): readonly string[] {
-    return this.#mesh.direct;
+    return this.#course.mesh.direct;
   }
 
   /** Who speaks now, whoever began last first. */
   get speakers(): readonly string[] {
-    return this.#people.speakers;
+    return this.#course.people.speakers;
   }
 
   /** Whether we ask to speak. */
   get handRaised(): boolean {
-    return this.#standing.handRaised;
+    return this.#course.standing.handRaised;
   }
 
   /** How the packets fare. */
   get mediaState(): MediaState {
-    return this.#recovery.state;
+    return this.#course.recovery.state;
   }
 
   /** Who the server says we are. */
@@ -124,17 +80,17 @@ export class Room extends Emitter<RoomEvents> {
 
   /** What we may do: of `publish`, `subscribe`, `record`, `administer`. */
   get grants(): readonly string[] {
-    return this.#grants;
+    return this.#course.grants;
   }
 
   /** The connection to the server: for statistics, not to be changed. */
   get pc(): RTCPeerConnection | null {
-    return this.#media.pc;
+    return this.#course.media.pc;
   }
 
   /** Whether the call is encrypted end to end, and whether we can open it. */
   get privacy(): Privacy {
-    return this.#encryption.privacy;
+    return this.#course.encryption.privacy;
   }
 
   /**
@@ -143,53 +99,36 @@ export class Room extends Emitter<RoomEvents> {
    * everybody needs and the server never gets, the call is encrypted end to end.
    */
   async join({ passphrase = null, ...wish }: JoinWish & { passphrase?: string | null }): Promise<FromServer<"joined">> {
-    this.#asking.refuse("left", "the room was left before it was entered");
-    this.#token = wish.token;
-    this.#recovery.begin();
-    this.#encryption.enter(wish.roomId, passphrase);
-    const answer = this.#asking.ask();
-    this.signaling.join(this.#canBeDirect ? { mode: "mesh", ...wish } : wish);
-    return answer;
+    return this.#course.begin({ passphrase, ...wish });
   }
 
   leave(): void {
-    this.#recovery.close();
-    this.signaling.leave();
-    this.#mesh.close();
-    this.#media.close();
-    this.#publications.share(null);
-    this.#people.clear();
-    this.recordings.clear();
-    this.#wishes.forget();
-    this.#arrivals.clear();
-    this.#standing.clear();
-    this.#encryption.close();
-    this.#asking.refuse("left", "the room was left before it was entered");
+    this.#course.end();
   }
 
   /** Opens an encrypted room with this passphrase, or uses another one from now on, which all others need too. */
   unlock(passphrase: string): void {
-    this.#encryption.unlock(passphrase);
+    this.#course.encryption.unlock(passphrase);
   }
 
   /** Whether what arrives in a seat cannot be opened: it was sealed with another passphrase, or not at all. */
   isLocked(seat: string): boolean {
-    return this.#arrivals.isLocked(seat);
+    return this.#course.arrivals.isLocked(seat);
   }
 
   /** What became of encrypted frames; null: the room is not encrypted. */
   async sealCounters(): Promise<SealCounters | null> {
-    return (await this.#encryption.engine?.counters()) ?? null;
+    return (await this.#course.encryption.engine?.counters()) ?? null;
   }
 
   /** Sends this from now on, or nothing. Works before joining as well, and without any negotiation. */
   publish(input: Input, track: MediaStreamTrack | null): void {
-    this.#publications.publish(input, track);
+    this.#course.publications.publish(input, track);
   }
 
   /** What others get of it is nothing from now on; the track stays, and is disabled. */
   mute(input: Input, muted = true): void {
-    this.#publications.mute(input, muted);
+    this.#course.publications.mute(input, muted);
   }
 
   unmute(input: Input): void {
@@ -198,22 +137,22 @@ export class Room extends Emitter<RoomEvents> {
 
   /** Shows a screen beside the camera, with its sound if it has any; null ends that. */
   shareScreen(screen: MediaStream | null): void {
-    this.#publications.share(screen);
+    this.#course.publications.share(screen);
   }
 
   /** What arrives in a seat. */
   trackOf(seat: string): MediaStreamTrack | null {
-    return this.#arrivals.trackOf(seat);
+    return this.#course.arrivals.trackOf(seat);
   }
 
   /** How loud it is in a seat now, 0 to 1. */
   loudnessOf(seat: string): number {
-    return this.#arrivals.loudnessOf(seat);
+    return this.#course.arrivals.loudnessOf(seat);
   }
 
   /** Shows somebody before others; null: nobody in particular. */
   pin(participantId: string | null): void {
-    this.#standing.pin(participantId);
+    this.#course.standing.pin(participantId);
   }
 
   /**
@@ -221,12 +160,12 @@ export class Room extends Emitter<RoomEvents> {
    * The server chooses who is shown among those who are wanted. False: it cannot hear it now.
    */
   subscribe(to: SubscriptionOf = {}): boolean {
-    return this.#standing.subscribe("subscribe", to);
+    return this.#course.standing.subscribe("subscribe", to);
   }
 
   /** Is sent nothing of these; without any named, of nobody until {@link subscribe} names somebody. */
   unsubscribe(from: SubscriptionOf = {}): boolean {
-    return this.#standing.subscribe("unsubscribe", from);
+    return this.#course.standing.subscribe("unsubscribe", from);
   }
 
   /** Says something to the room. False: the server cannot hear it now. */
@@ -236,12 +175,12 @@ export class Room extends Emitter<RoomEvents> {
 
   /** Asks to speak, or no longer; the others are told, now or as soon as they can be. */
   raiseHand(raised: boolean): void {
-    if (this.#standing.raiseHand(raised)) this.emit("change", undefined);
+    if (this.#course.standing.raiseHand(raised)) this.emit("change", undefined);
   }
 
   /** Makes room for so many pictures of others at once, where the server alone would ask for fewer. */
   wantSeats(pairs: number): void {
-    this.#media.wantSeats(pairs);
+    this.#course.media.wantSeats(pairs);
   }
 
   /** Says how good a picture is of use. False: the server cannot hear it now. */
@@ -257,156 +196,27 @@ export class Room extends Emitter<RoomEvents> {
 
   /** How many lines of each seat's picture are shown now. May be told at every change of a window. */
   setLines(lines: ReadonlyMap<string, number>): void {
-    this.#wishes.want(new Map([...lines].filter(([seat]) => !this.#arrivals.isDirect(seat))));
+    this.#course.wishes.want(new Map([...lines].filter(([seat]) => !this.#course.arrivals.isDirect(seat))));
   }
 
   /** Mutes tracks of somebody else, or gives them back. Takes the grant `administer`. */
   moderate(participantId: string, which: Selection, muted: boolean): Promise<void> {
-    return new Moderation(this.#rest()).mute(participantId, which, muted);
+    return new Moderation(this.#course.rest()).mute(participantId, which, muted);
   }
 
   /** Takes somebody out. Takes the grant `administer`. */
   remove(participantId: string): Promise<void> {
-    return new Moderation(this.#rest()).remove(participantId);
+    return new Moderation(this.#course.rest()).remove(participantId);
   }
 
   /** The network is back, or another one: looks for a way at once instead of waiting out a pause. */
   hurry(): void {
     this.signaling.hurry();
-    this.#media.hurry();
+    this.#course.media.hurry();
   }
 
   /** Starts sound and picture over; for the room we stay who we are. */
   renew(): void {
-    this.#recovery.renew();
-  }
-
-  #listen(): void {
-    this.signaling.on("message", (message) => this.#hear(message));
-    this.signaling.on("state", (state) => this.emit("state", state));
-    this.signaling.on("refused", (refusal) => this.#end(refusal));
-    this.#recovery.on("state", (state) => this.emit("media", state));
-    this.#media.on("well", () => this.#recovery.enter("well"));
-    this.#media.on("weak", () => this.#recovery.enter("weak"));
-    this.#media.on("lost", () => this.#recovery.lost());
-    this.#media.on("broken", () => this.renew());
-    this.#media.on("renewed", () => this.#begun());
-    this.#media.on("negotiated", () => this.#seated());
-    this.#mesh.on("change", () => this.#moved());
-    this.#encryption.on("change", () => this.#unsealed());
-    this.#mesh.on("carried", (carried) => this.#media.rest(carried));
-    this.#media.on("silenced", (source) => this.emit("silenced", source));
-  }
-
-  #hear(message: ServerMessage): void {
-    const gone = message.type === "participant-left" ? this.#people.all.get(message.participantId) : undefined;
-    if (!this.#seals(message)) return;
-    this.#media.hear(message);
-    const changed = this.#people.hear(message);
-    this.#mesh.hear(message);
-    this.#standing.hear(message, this.participants);
-    const recorded = this.recordings.hear(message);
-    this.#retell(message);
-    if (gone) this.emit("participant-left", gone);
-    if (changed) this.emit("change", undefined);
-    if (recorded) this.emit("recording", this.recordings.current);
-    this.emit("message", message);
-  }
-
-  #retell(message: ServerMessage): void {
-    switch (message.type) {
-      case "joined":
-        return this.#entered(message);
-      case "participant-joined": {
-        const person = this.#people.all.get(message.participantId);
-        if (person) this.emit("participant-joined", person);
-        return;
-      }
-      case "slots":
-        return this.#seated();
-      case "active-speakers":
-        return this.emit("speakers", this.speakers);
-      case "mode-changed":
-        return this.emit("mode", message.mode);
-      case "chat":
-        return this.emit("chat", message);
-      case "quality":
-        return this.emit("quality", message);
-      case "goodbye":
-        return this.emit("goodbye", message);
-      case "error":
-        return this.#complain(message);
-    }
-  }
-
-  #entered(joined: FromServer<"joined">): void {
-    this.#grants = joined.grants;
-    this.#asking.letIn(joined);
-    this.emit("joined", joined);
-  }
-
-  /** False: the room is encrypted, and this browser cannot take part. */
-  #seals(message: ServerMessage): boolean {
-    try {
-      this.#encryption.hear(message);
-      return true;
-    } catch (error) {
-      if (!(error instanceof RoomError)) throw error;
-      this.#end(error);
-      return false;
-    }
-  }
-
-  /** Keys, or what can be opened by them. */
-  #unsealed(): void {
-    this.#hide();
-    this.emit("privacy", this.privacy);
-  }
-
-  /** What cannot be opened need not come, and would make us ask for key frames. */
-  #hide(): void {
-    const pictures = this.#people.seats.filter(({ source }) => source === "camera" || source === "screen");
-    this.#wishes.hide(this.privacy.locked ? pictures.map(({ id }) => id) : null);
-  }
-
-  #complain({ code, message }: Refusal): void {
-    if (OVER.has(code)) this.#end({ code, message });
-    else if (code === "not-joined") this.signaling.rejoin();
-    else if (!SILENT.has(code)) this.emit("error", { code, message });
-  }
-
-  #end(refusal: Refusal): void {
-    this.#asking.refuse(refusal.code, refusal.message);
-    this.leave();
-    this.emit("ended", refusal);
-  }
-
-  /** There is a new connection: nobody has a seat in it yet. */
-  #begun(): void {
-    this.#people.seats = [];
-    this.#arrivals.clear();
-    this.#wishes.forget();
-    this.#recovery.enter("new");
-    this.emit("renewed", undefined);
-    this.emit("change", undefined);
-  }
-
-  /** Somebody is shown by another way than before. */
-  #moved(): void {
-    this.#arrivals.moved();
-    this.#seated();
-    this.emit("change", undefined);
-  }
-
-  /** Seats were given away, or their m-lines have just become real. */
-  #seated(): void {
-    this.#hide();
-    this.emit("seats", this.seats);
-    for (const news of this.#arrivals.news()) this.emit("track", news);
-  }
-
-  #rest(): Rest {
-    if (this.roomId === null) throw new RoomError("not-joined", "join a room first");
-    return new Rest(`${this.#origin}/api/rooms/${encodeURIComponent(this.roomId)}`, this.#token);
+    this.#course.recovery.renew();
   }
 }

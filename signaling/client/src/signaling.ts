@@ -29,6 +29,8 @@ export interface JoinWish {
   token?: string | undefined;
   /** Whether we can talk to others directly, where the room's mode allows it. */
   mode?: MediaPath;
+  /** Only tries whether calls work from here: in a room of our own, so that nobody sees us come and go. */
+  check?: boolean;
 }
 
 export interface SignalingOptions {
@@ -153,7 +155,7 @@ export class Signaling extends Emitter<SignalingEvents> {
 
   #askIn(): void {
     if (!this.#wish) return;
-    const { roomId, participantName, token, mode } = this.#wish;
+    const { roomId, participantName, token, mode, check } = this.#wish;
     const known = this.#identity;
     const keyEpoch = this.#keyEpoch();
     this.#resuming = known !== null;
@@ -166,6 +168,7 @@ export class Signaling extends Emitter<SignalingEvents> {
       participantName,
       ...(token !== undefined && { token }),
       ...(mode !== undefined && { mode }),
+      ...(check && { check }),
       ...(keyEpoch !== null && { e2ee: true, keyEpoch }),
       ...proof,
     };

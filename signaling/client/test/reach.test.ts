@@ -1,5 +1,5 @@
 import { beforeEach, expect, test, vi } from "vitest";
-import { candidatesOf, PATIENCE_MS, type Tried, tryWays } from "../src/reach.ts";
+import { candidatesOf, PATIENCE_MS, type ReachOptions, type Tried, tryWays } from "../src/reach.ts";
 import { FakePeer, FakeSocket, joined, settle } from "./fakes.ts";
 
 const SDP = [
@@ -44,6 +44,15 @@ test("each way is tried by itself, and what a firewall lets through is told from
   expect(udp?.connectionState).toBe("closed");
 });
 
+test("it is tried in rooms of our own, with what lets us into the one that the token is for", async () => {
+  const { sockets } = start({ roomId: "meeting", token: "a.b.c" });
+  await letIn(sockets, 0);
+  sockets.at(1).opens();
+  for (const place of [0, 1]) {
+    expect(sockets.at(place).sent[0]).toMatchObject({ type: "join", roomId: "meeting", token: "a.b.c", check: true });
+  }
+});
+
 test("what the server does not have is none, and not blocked", async () => {
   const { sockets, told } = start();
   for (const place of [0, 1, 2, 3]) await letIn(sockets, place);
@@ -67,10 +76,10 @@ test("a WebSocket that never opens is blocked", async () => {
   expect(told()).toMatchObject({ websocket: "blocked", udp: "untried" });
 });
 
-function start() {
+function start(more: ReachOptions = {}) {
   const sockets = new Listed();
   const all: Tried[] = [];
-  void tryWays({ server: "https://call.example", open: () => sockets.open() }, (tried) => all.push(tried));
+  void tryWays({ server: "https://call.example", ...more, open: () => sockets.open() }, (tried) => all.push(tried));
   return { sockets, all, told: () => Object.fromEntries(all.map(({ way, outcome }) => [way, outcome])) };
 }
 

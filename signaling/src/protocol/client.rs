@@ -37,6 +37,11 @@ pub enum ClientMessage {
         /// With `e2ee`: the epoch that your keys have reached already. 0 for who comes for the first time.
         #[serde(default)]
         key_epoch: u32,
+        /// You only try whether calls work from where you are. You need what lets you into the room, and
+        /// come into one of your own, which `joined` names, which nobody else can enter, and which no
+        /// webhook tells of.
+        #[serde(default)]
+        check: bool,
     },
     /// Publish, add receiving m-lines, restart ICE. The page always offers; answered by `answer`.
     #[serde(rename_all = "camelCase")]

@@ -178,12 +178,7 @@ impl State {
             let text = "as many rooms as one address may have were made from yours; use one of them";
             return Err(("too-many-rooms", text.to_owned()));
         }
-        let refused = |refusal| match refusal {
-            RoomRefusal::Draining => ("server-draining", RoomRefusal::Draining.to_string()),
-            RoomRefusal::NoMemory => ("server-busy", RoomRefusal::NoMemory.to_string()),
-            _ => ("server-busy", "this server has as many rooms as it takes; try again later".to_owned()),
-        };
-        self.make_room(key, key, self.config.max_participants, false).map_err(refused)?;
+        self.make_room(key, key, self.config.max_participants, false).map_err(room_refusal)?;
         self.room_mut(key).maker = address.and_then(counted_as);
         Ok(())
     }
@@ -202,6 +197,15 @@ impl State {
         let view = self.create_room(name, max, now)?;
         self.room_mut(&view.id).maker = address.and_then(counted_as);
         Ok(view)
+    }
+}
+
+/// Why no room was made for who comes.
+pub(super) fn room_refusal(refusal: RoomRefusal) -> Refusal {
+    match refusal {
+        RoomRefusal::Draining => ("server-draining", RoomRefusal::Draining.to_string()),
+        RoomRefusal::NoMemory => ("server-busy", RoomRefusal::NoMemory.to_string()),
+        _ => ("server-busy", "this server has as many rooms as it takes; try again later".to_owned()),
     }
 }
 

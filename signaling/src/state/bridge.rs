@@ -97,6 +97,7 @@ impl State {
             resume_token: None,
             mode: MediaPath::Sfu,
             key_epoch: None,
+            is_check: false,
             caller,
         };
         let entered = self.enter(None, &request, now);

@@ -12,7 +12,7 @@ use volley::base::{ParticipantId, Time};
 impl State {
     /// Something happened to a room as a whole.
     pub(super) fn room_happened(&mut self, what: What, key: &str) {
-        let Some(room) = self.rooms.get(key) else { return };
+        let Some(room) = self.rooms.get(key).filter(|room| !room.is_check) else { return };
         match what {
             What::RoomStarted => tracing::info!(room = key, "the room begins"),
             _ => tracing::info!(room = key, "the room ends"),
@@ -28,7 +28,7 @@ impl State {
         if self.config.webhooks.is_none() {
             return;
         }
-        let Some(room) = self.rooms.get(&participant.room) else { return };
+        let Some(room) = self.rooms.get(&participant.room).filter(|room| !room.is_check) else { return };
         let mut happening = Happening::now(what, &room.key, &room.name);
         happening.participant = Some(person(participant));
         happening.track = track;

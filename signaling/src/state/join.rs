@@ -26,6 +26,8 @@ pub(super) struct JoinRequest {
     pub mode: MediaPath,
     /// The epoch that their keys have reached; `None`: what they send is not encrypted end to end.
     pub key_epoch: Option<u32>,
+    /// They only try whether calls work from where they are.
+    pub is_check: bool,
     pub caller: Caller,
 }
 
@@ -104,19 +106,11 @@ impl State {
         let pass = self.pass_for_joining(&request.caller, &request.room_id)?;
         let address = request.caller.from.address;
         self.check_people(address)?;
-        self.check_encryption(request)?;
-        self.check_limits(&request.room_id)?;
-        // Before a room is made for it, which nobody would ever leave.
-        let Some(worker) = self.place(self.rooms.get(&request.room_id)) else {
-            let text = "this server has more to forward than it can carry; try again in a few seconds";
-            return Err(("server-busy", text.to_owned()));
-        };
-        self.find_or_make_room(&request.room_id, address)?;
-        self.settle_encryption(request, now);
+        let (worker, room) = self.find_place(request, now)?;
         let id = ParticipantId(self.ids.take());
         let participant = Participant {
             id: Raw(id),
-            room: request.room_id.clone(),
+            room: room.clone(),
             worker: Some(worker),
             name,
             pass,
@@ -142,13 +136,36 @@ impl State {
         };
         self.participants.insert(id, participant);
         self.dirty.participants.insert(id);
-        self.open_for(&request.room_id, id, worker);
+        self.open_for(&room, id, worker);
         if let Some(socket) = socket {
             self.sockets.assign(socket, Some(id));
             self.welcome(id, false);
             self.request_offer(id);
         }
         Ok(id)
+    }
+
+    /// The worker that takes somebody new, and the key of the room that they come into, which is there then.
+    fn find_place(&mut self, request: &JoinRequest, now: Time) -> Result<(usize, String), Refusal> {
+        let room = match request.is_check {
+            true => None,
+            false => {
+                self.check_encryption(request)?;
+                self.check_limits(&request.room_id)?;
+                self.rooms.get(&request.room_id)
+            }
+        };
+        // Before a room is made for it, which nobody would ever leave.
+        let Some(worker) = self.place(room) else {
+            let text = "this server has more to forward than it can carry; try again in a few seconds";
+            return Err(("server-busy", text.to_owned()));
+        };
+        if request.is_check {
+            return Ok((worker, self.make_check_room()?));
+        }
+        self.find_or_make_room(&request.room_id, request.caller.from.address)?;
+        self.settle_encryption(request, now);
+        Ok((worker, request.room_id.clone()))
     }
 
     /// Puts somebody into a room, which begins in the media process with its first participant.

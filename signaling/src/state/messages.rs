@@ -37,13 +37,21 @@ impl State {
             mode,
             e2ee,
             key_epoch,
+            check,
         } = message
         {
             let caller = Caller { token, from: self.sockets.origin(socket), is_trusted: false };
             let key_epoch = e2ee.then_some(key_epoch);
-            let name = participant_name;
-            let request =
-                JoinRequest { room_id, name, participant_id, resume_token, mode, key_epoch, caller };
+            let request = JoinRequest {
+                room_id,
+                name: participant_name,
+                participant_id,
+                resume_token,
+                mode,
+                key_epoch,
+                is_check: check,
+                caller,
+            };
             return self.join(socket, request, now);
         }
         let id = self

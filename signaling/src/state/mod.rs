@@ -6,6 +6,7 @@
 mod admission;
 mod audience;
 mod bridge;
+mod checking;
 mod direct;
 mod drain;
 mod encryption;

@@ -35,6 +35,9 @@ pub(crate) struct Room {
     /// Where it was made from, so far as that is counted.
     #[serde(default)]
     pub maker: Option<IpAddr>,
+    /// Of somebody who only tries whether calls work from where they are.
+    #[serde(default)]
+    pub is_check: bool,
     /// How media may go.
     #[serde(default)]
     pub mode: RoomMode,

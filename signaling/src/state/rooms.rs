@@ -171,6 +171,7 @@ impl State {
             declared,
             created_unix_ms: unix_now_ms(),
             maker: None,
+            is_check: false,
             mode: Default::default(),
             path: Default::default(),
             e2ee: false,

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { checkLink } from "../src/state/link.ts";
 import { pathOf, proposeRoom, readRoom } from "../src/state/rooms.ts";
 
 test("a proposed room is readable and what the server takes", () => {
@@ -16,6 +17,11 @@ test("what a person types or pastes becomes a room", () => {
   expect(readRoom("/r/%zz")).toBe("zz");
   expect(readRoom("/")).toBe("");
   expect(readRoom("x".repeat(80)).length).toBe(64);
+});
+
+test("the way to the check takes along what lets into the room, and nothing else", () => {
+  expect(checkLink("")).toBe("/check");
+  expect(checkLink("?name=Ada&token=a.b%2Bc")).toBe("/check?token=a.b%2Bc");
 });
 
 test("a room cannot be a path that browsers walk away", () => {

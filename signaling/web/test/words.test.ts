@@ -40,7 +40,7 @@ test("a device that cannot be had is named with the way out", () => {
   const problem = (name: string) => deviceProblem(["microphone", "camera"], Object.assign(new Error(), { name }));
   expect(problem("NotAllowedError").text).toContain("microphone and camera");
   expect(problem("NotFoundError").text).toContain("microphone or camera");
-  expect(problem("NotReadableError").text).toContain("another program");
+  expect(problem("NotReadableError").text).toContain("Another program");
   expect(problem("InsecureContext").text).toContain("https://");
   expect(problem("OverconstrainedError").text).toContain("Check and try again");
   expect(problem("NotAllowedError").action?.does).toBe("retry-devices");

@@ -299,7 +299,7 @@ impl Shard {
                 self.mesh.tell(home.worker, MeshValue::WantKeyFrame { track: id, layer: number });
             }
             let mut due = ArrayVec::<u16, MAX_MISSING>::new();
-            layer.nacks.take_due(now, &mut due);
+            layer.nacks.take_due(now, self.waits, &mut due);
             let Some(highest) = layer.highest else { continue };
             for sequence in due {
                 let back = u64::from((highest as u16).wrapping_sub(sequence));

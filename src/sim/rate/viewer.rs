@@ -8,6 +8,9 @@ use arrayvec::ArrayVec;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+/// How often it tells of arrivals: libwebrtc's shortest interval, which it takes where a picture comes.
+const TELLS: Duration = Duration::from_millis(50);
+
 /// A picture that does not come for this long makes the receiver ask for a key frame.
 const IMPATIENT: Duration = Duration::from_millis(300);
 
@@ -21,7 +24,7 @@ pub(super) struct Part {
 }
 
 /// One receiver.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Viewer {
     arrivals: Arrivals,
     parts: BTreeMap<u64, BTreeSet<u16>>,
@@ -30,6 +33,20 @@ pub(super) struct Viewer {
     shown_at: Option<Time>,
     longest_gap: Duration,
     asked: Option<Time>,
+}
+
+impl Default for Viewer {
+    fn default() -> Viewer {
+        Viewer {
+            arrivals: Arrivals::every(TELLS),
+            parts: BTreeMap::new(),
+            complete: BTreeMap::new(),
+            next: 0,
+            shown_at: None,
+            longest_gap: Duration::ZERO,
+            asked: None,
+        }
+    }
 }
 
 impl Viewer {

@@ -1,10 +1,13 @@
-// `/check`: a person without a call learns whether one would work, and what to do where it would not.
+// `/check`: a person without a call learns whether one would work, and what to do where it would not. The
+// people of the room that their link is for notice nothing.
 import { randomBytes } from 'node:crypto';
 import { assertAccessible } from '../harness/axe.js';
 import { Checks } from '../harness/checks.js';
 import { startCoturn, TURN_URL } from '../harness/coturn.js';
 import { blockAllBut } from '../harness/network.js';
-import { openWide, textOf } from '../harness/pages.js';
+import { openWide, state, textOf } from '../harness/pages.js';
+import { until } from '../harness/shell.js';
+import { SECRET as TOKEN_SECRET, tokenFor } from '../harness/token.js';
 
 const SECRET = randomBytes(24).toString('hex');
 // All that is tried has an answer after three times ten seconds, and usually after three.
@@ -13,13 +16,17 @@ const ANSWER = { timeoutMs: 45_000 };
 export const name = 'check';
 export const about = 'the connection check: all well, with a relay; and behind a firewall that lets TCP alone through';
 export const needsServer = true;
-export const environment = { VOLLEY_WEBRTC__ICE_SERVERS: JSON.stringify([{ urls: [TURN_URL], secret: SECRET }]) };
+export const environment = {
+  VOLLEY_WEBRTC__ICE_SERVERS: JSON.stringify([{ urls: [TURN_URL], secret: SECRET }]),
+  VOLLEY_SECURITY__TOKEN_SECRETS: TOKEN_SECRET,
+};
 export const cases = [{ name: 'check', run: checkup }];
 
 async function checkup(context) {
   context.onClose(await startCoturn(SECRET));
   const checks = new Checks();
-  const page = await openWide(context, 'chromium', { id: 1 }, '/check');
+  const inRoom = await somebody(context);
+  const page = await openWide(context, 'chromium', { id: 1 }, `/check?token=${tokenFor(context.room, ['subscribe'])}`);
   await assertAccessible(checks, page, 'before the check');
   await begin(page, checks);
   await checks.soon('it comes to an end', async () => (await verdict(page)) !== 'testing', ANSWER);
@@ -28,6 +35,9 @@ async function checkup(context) {
   checks.that('everything works', JSON.stringify(open) === JSON.stringify(all), open);
   checks.that('the verdict says so', (await verdict(page)) === 'well', await textOf(page, '.verdict'));
   await assertAccessible(checks, page, 'all well');
+  const seen = await inRoom.evaluate(() => globalThis.seen);
+  checks.that('nobody of the room saw anybody come', seen.length === 0 && (await state(inRoom)).people.length === 0, seen);
+  await inRoom.close();
 
   const wall = blockAllBut('tcp');
   context.onClose(wall.remove);
@@ -39,6 +49,17 @@ async function checkup(context) {
   checks.that('a call would work all the same', (await verdict(page)) === 'flawed');
   await assertAccessible(checks, page, 'without UDP');
   return checks.figures;
+}
+
+// Notes who comes into the room that the token is for.
+async function somebody(context) {
+  const page = await openWide(context, 'chromium', { id: 2 }, `/r/${context.room}?name=Ben&autojoin=1`);
+  await until('the call', async () => (await state(page)).phase === 'call', { timeoutMs: 20_000 });
+  await page.evaluate(() => {
+    globalThis.seen = [];
+    volley.room.on('participant-joined', ({ name }) => seen.push(name));
+  });
+  return page;
 }
 
 async function begin(page, checks) {

@@ -1,5 +1,6 @@
 // Signaling may be killed at any time: media goes on, and everybody is signalled again within seconds.
 import { receiving, record } from '../harness/calls.js';
+import { killSignaling } from '../harness/killing.js';
 import { api, callStats, join } from '../harness/room.js';
 import { sleep, until } from '../harness/shell.js';
 import { packetsLost, path, worst } from '../measure/receiver.js';
@@ -7,21 +8,20 @@ import { packetsLost, path, worst } from '../measure/receiver.js';
 export const name = 'kill-signaling';
 export const about = 'kill -9 of the signaling process during a call: nobody sees it, everybody is signalled again';
 export const needsServer = true;
-export const cases = [{ name: 'kill-signaling', run: killSignaling }];
+export const cases = [{ name: 'kill-signaling', run: killed }];
 
-async function killSignaling(context) {
+async function killed(context) {
   const one = await join(context, 'chromium', 1, context.room);
   const two = await join(context, 'chromium', 2, context.room);
   await receiving(one.page, 'call', 2);
   await receiving(two.page, 'call', 1);
   await sleep(3000);
   const people = [one, two];
-  for (const { page } of people) await page.evaluate(listen);
   const before = await whatMustStay(context.room, people);
   const resumed = {};
   const received = await record(people.map(({ page }) => page), ['call'], Math.min(context.seconds, 20), async () => {
     await sleep(2000);
-    Object.assign(resumed, await killAndWait(context.server, people));
+    Object.assign(resumed, await killSignaling(context.server, people));
   });
   const after = await whatMustStay(context.room, people);
   const figures = worst([received(one.page, 'call', 2), received(two.page, 'call', 1)]);
@@ -43,32 +43,6 @@ async function killSignaling(context) {
       ...third,
     ].filter((failure) => failure !== true),
   };
-}
-
-// Runs in the page: keeps every change of the signaling socket's state and every `joined`.
-function listen() {
-  const heard = (globalThis.heard = { states: [], joined: [], id: volley.signaling.participantId });
-  volley.signaling.addEventListener('state', ({ detail }) => heard.states.push([Date.now(), detail]));
-  volley.signaling.addEventListener('message', ({ detail }) => detail.type === 'joined' && heard.joined.push(detail));
-}
-
-async function killAndWait(server, people) {
-  const victim = server.child('signaling');
-  if (!victim) throw new Error('no signaling process found');
-  const killedAt = Date.now();
-  process.kill(Number(victim), 'SIGKILL');
-  const times = await Promise.all(people.map(({ page }) => resumedAt(page)));
-  await until('a new signaling process', () => ![undefined, victim].includes(server.child('signaling')));
-  const heard = await Promise.all(people.map(({ page }) => page.evaluate(() => globalThis.heard)));
-  const asThemselves = heard.every(({ id, joined }) => joined.length === 1 && joined[0].resumed === true && joined[0].participantId === id);
-  return { ms: Math.max(...times) - killedAt, asThemselves };
-}
-
-function resumedAt(page) {
-  return until('the page is signalled again', () => page.evaluate(() => {
-    const { states } = globalThis.heard;
-    return states.some(([, state]) => state !== 'joined') && states.at(-1)[1] === 'joined' ? states.at(-1)[0] : null;
-  }), { timeoutMs: 10_000, everyMs: 100 });
 }
 
 // Rooms over REST, names in the pages, and the way of the packets: a new DTLS handshake would need new

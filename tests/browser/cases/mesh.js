@@ -1,5 +1,6 @@
 // Two people talk directly where their room lets them; a third brings them to the server and back. In a room made for
 // it more than two do, and Firefox does as well.
+import { outlives } from '../harness/killing.js';
 import { api, join, leave } from '../harness/room.js';
 import { sleep, until } from '../harness/shell.js';
 
@@ -34,6 +35,7 @@ async function thereAndBack(context) {
   await direct(pair);
   const ways = await Promise.all(pair.map(({ page }) => way(page)));
   const still = await packetsIn(room);
+  const dead = await outlives(context.server, pair, () => direct(pair));
   await watchPair(pair);
 
   const third = await join(context, 'chromium', 3, room);
@@ -59,6 +61,7 @@ async function thereAndBack(context) {
       stillAgain === 0 || `the server received ${stillAgain} packets after the third had left`,
       seenMs <= limits.mostMeshSeenMs || `three people saw each other only after ${seenMs} ms`,
       overMs <= limits.mostMeshGapMs || `a gap of ${overMs} ms on the way to the server`,
+      ...dead,
       backMs <= limits.mostMeshGapMs || `a gap of ${backMs} ms on the way back`,
     ].filter((failure) => failure !== true),
   };

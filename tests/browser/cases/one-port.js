@@ -3,6 +3,7 @@
 // is handed from one worker to another.
 import { receiving } from '../harness/calls.js';
 import { Crowd } from '../harness/crowd.js';
+import { outlives } from '../harness/killing.js';
 import { SERVER_ADDRESS } from '../harness/network.js';
 import { join } from '../harness/room.js';
 import { log, sleep } from '../harness/shell.js';
@@ -31,13 +32,15 @@ export async function onePort(context, { isSteered }) {
   const before = await figures();
   await sleep(context.seconds * 1000);
   const after = await figures();
-  await Promise.all(pages.map(({ page }, index) => receiving(page, 'call', 2 - index)));
+  const goesOn = () => Promise.all(pages.map(({ page }, index) => receiving(page, 'call', 2 - index)));
+  await goesOn();
+  const dead = await outlives(context.server, pages, goesOn);
   const ports = [...new Set((await Promise.all(pages.map(portsOfferedTo))).flat())];
   const [handedBefore, handed] = [total(before.handed), minus(after.handed, before.handed)];
   return {
     workers: WORKERS, people: PEOPLE, rooms: CROWDS.length + 1, ports, steered: after.steered, handedBefore, handed,
     packets: after.received.map((count, worker) => count - before.received[worker]),
-    failures: broken({ isSteered, ports, before, after, handed }),
+    failures: [...broken({ isSteered, ports, before, after, handed }), ...dead],
   };
 }
 

@@ -1,5 +1,5 @@
 // The page people meet in: every feature as a person uses it, on every screen checked for what keeps people
-// out, with `--screens FOLDER` photographed instead.
+// out, with `--screens FOLDER` photographed instead, with axe on each.
 import { inCall } from './page/call.js';
 import { inFirefox } from './page/firefox.js';
 import { inLobby } from './page/lobby.js';

@@ -1,6 +1,7 @@
 // Where no UDP passes, a call comes up over ICE-TCP all the same: at the port of media, or at that of the page
 // when nothing else is let through, as with `docker run -p 8080:8080`.
 import { receiving } from '../harness/calls.js';
+import { outlives } from '../harness/killing.js';
 import { blockAllBut } from '../harness/network.js';
 import { callStats, join, joinToFirstFrameMs } from '../harness/room.js';
 import { sleep } from '../harness/shell.js';
@@ -25,6 +26,7 @@ async function blocked(context, passes, port) {
   await receiving(one.page, 'call', 2);
   await receiving(two.page, 'call', 1);
   const joinMs = await joinToFirstFrameMs(two);
+  const dead = await outlives(context.server, people, () => receiving(one.page, 'call', 2));
   const before = await Promise.all(people.map(callStats));
   await sleep(Math.min(context.seconds, MOST_SECONDS) * 1000);
   const after = await Promise.all(people.map(callStats));
@@ -42,6 +44,7 @@ async function blocked(context, passes, port) {
       remotes.every((remote) => remote?.protocol === 'tcp') || 'media does not go over TCP',
       !port || remotes.every((remote) => remote?.port === port) || `media does not go to port ${port}`,
       wall.blocked() > 0 || 'nothing was blocked, so nothing was tested',
+      ...dead,
     ].filter((failure) => failure !== true),
   };
 }

@@ -3,6 +3,7 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import { receiving } from '../harness/calls.js';
 import { startCoturn, TURN_URL } from '../harness/coturn.js';
+import { outlives } from '../harness/killing.js';
 import { callStats, join } from '../harness/room.js';
 import { sleep } from '../harness/shell.js';
 import { framesDecoded, selectedPair } from '../measure/receiver.js';
@@ -27,6 +28,7 @@ async function overRelay(context) {
   const [one, two] = people;
   await receiving(one.page, 'call', 2);
   await receiving(two.page, 'call', 1);
+  const dead = await outlives(context.server, people, () => receiving(one.page, 'call', 2));
   const before = await Promise.all(people.map(callStats));
   await sleep(WATCHED_MS);
   const after = await Promise.all(people.map(callStats));
@@ -46,6 +48,7 @@ async function overRelay(context) {
     failures: [
       kinds.every((kind) => kind === 'relay') || `media goes over ${kinds}`,
       decoded.every((frames) => frames > 0) || `decoded in ${WATCHED_MS} ms: ${decoded}`,
+      ...dead,
       asked.given.relayed || `the credentials of joined get no relay: ${asked.given.errors}`,
       ...['wrong', 'expired'].flatMap((which) => [
         !asked[which].relayed || `${which} credentials get a relay`,

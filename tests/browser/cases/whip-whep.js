@@ -4,6 +4,7 @@ import { AiortcPeer } from '../harness/aiortc.js';
 import { Ffmpeg } from '../harness/ffmpeg.js';
 import { Obs } from '../harness/obs.js';
 import { receiving } from '../harness/calls.js';
+import { outlives } from '../harness/killing.js';
 import { api, join } from '../harness/room.js';
 import { until } from '../harness/shell.js';
 
@@ -30,6 +31,7 @@ async function exchange(context) {
     await viewer.until('has seen and heard the page', ({ pictures, tones }) => pictures?.[1] >= ENOUGH.pictures && tones?.[1] >= ENOUGH.tones);
     const publisher = start(peers, 'publish', `${ORIGIN}/whip/${room}?name=Studio`, PUBLISHER);
     await receiving(page.page, 'call', PUBLISHER);
+    const dead = await outlives(context.server, [page], () => receiving(page.page, 'call', PUBLISHER));
     const names = await namesIn(page);
     const listed = (await api(`/api/rooms/${room}`)).body.participants.length;
     const [watched, published] = [await viewer.leave(), await publisher.leave()];
@@ -39,6 +41,7 @@ async function exchange(context) {
       soundsWatched: watched.tones[1],
       failures: [
         JSON.stringify(names) === '["Studio","Watcher"]' || `the page saw ${JSON.stringify(names)}`,
+        ...dead,
         listed === 3 || `${listed} people were listed`,
         ...[watched, published].flatMap(({ trickled, deleted, again }) => [
           trickled === 204 || `PATCH was answered with ${trickled}`,

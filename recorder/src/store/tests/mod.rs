@@ -3,7 +3,9 @@
 mod double;
 
 use super::*;
-use crate::manifest::{File, Room, Shows, State, VERSION};
+use crate::fixture;
+use crate::manifest::{File, State};
+use aws_lc_rs::digest;
 use double::{Double, Fault};
 use std::path::PathBuf;
 use std::time::Instant;
@@ -23,7 +25,7 @@ struct Bench {
 }
 
 fn name() -> Name {
-    Name::new("rec-1").unwrap()
+    fixture::name("rec-1")
 }
 
 /// Bytes that differ from place to place.
@@ -34,48 +36,20 @@ fn content(length: usize) -> Vec<u8> {
         .collect()
 }
 
+fn sum(content: &[u8]) -> String {
+    let sum = digest::digest(&digest::SHA256, content);
+    sum.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 fn file(name: &str, bytes: usize) -> File {
-    File {
-        name: name.to_owned(),
-        participant_id: "41".to_owned(),
-        shows: Shows::Camera,
-        offset_ms: 0,
-        duration_ms: 1_000,
-        bytes: bytes as u64,
-        sha256: None,
-        is_finished: false,
-        video: None,
-        audio: None,
-        continues: false,
-        failure: None,
-        upload: None,
-        gaps: vec![],
-        gaps_left_out: 0,
-    }
+    File { bytes: bytes as u64, ..fixture::file(name) }
 }
 
 impl Bench {
     fn new(keeps_local: bool) -> Bench {
         let (root, double) = (tempfile::tempdir().unwrap(), Double::start());
         let store = start(&root, &double, keeps_local);
-        let manifest = Manifest {
-            version: VERSION,
-            recording_id: "rec-1".to_owned(),
-            room: Room { id: "room".to_owned(), name: "Room".to_owned(), e2ee: false },
-            started_at: 0,
-            started_on_clock: 0,
-            ended_at: None,
-            state: State::Recording,
-            interrupted: false,
-            participants: vec![],
-            participants_left_out: 0,
-            files: vec![],
-            files_left_out: 0,
-            upload: None,
-            dropped_packets: 0,
-            failures: vec![],
-        };
-        Bench { root, double, store, manifest, keeps_local }
+        Bench { root, double, store, manifest: fixture::manifest(), keeps_local }
     }
 
     fn folder(&self) -> Folder {
@@ -126,6 +100,10 @@ impl Bench {
         let is_said = |bench: &Bench| matches!(bench.store.next_said(), Some(FromRecorder::Uploaded { room_id, .. }) if room_id == "room");
         self.until("it is in the store", is_said);
         Manifest::load(&self.folder().open(&name()).unwrap()).unwrap()
+    }
+
+    fn has_noted(&self, what: &str) -> bool {
+        std::fs::read_to_string(self.path("upload.log")).is_ok_and(|log| log.contains(what))
     }
 
     fn has_object(&self, name_of: &str, content: &[u8]) {
@@ -218,9 +196,7 @@ fn after_a_restart_it_goes_on_where_it_was() {
     let mut bench = Bench::new(true);
     let long = content(LONG);
     bench.write("41-camera-1.webm", &long, LONG);
-    bench.until("a part is noted", |bench| {
-        std::fs::read_to_string(bench.path("upload.log")).is_ok_and(|log| log.contains("\"number\":2"))
-    });
+    bench.until("a part is noted", |bench| bench.has_noted("\"number\":2"));
     bench.double.inside().is_away = true;
     bench.restart();
     bench.close();
@@ -237,9 +213,7 @@ fn a_part_that_is_not_what_the_file_holds_after_a_restart_goes_up_again() {
     let mut bench = Bench::new(true);
     let mut long = content(LONG);
     bench.write("41-camera-1.webm", &long, LONG);
-    bench.until("a part is noted", |bench| {
-        std::fs::read_to_string(bench.path("upload.log")).is_ok_and(|log| log.contains("\"number\":2"))
-    });
+    bench.until("a part is noted", |bench| bench.has_noted("\"number\":2"));
     bench.double.inside().is_away = true;
     bench.store.end();
     // Power was lost, and with it what had not reached the disk.
@@ -251,6 +225,36 @@ fn a_part_that_is_not_what_the_file_holds_after_a_restart_goes_up_again() {
     bench.double.inside().is_away = false;
     bench.until_uploaded();
     bench.has_object("41-camera-1.webm", &long);
+}
+
+/// A recorder that died goes on with the recording in new files, and mends the last one when all is over.
+#[test]
+fn a_file_that_is_mended_in_the_middle_of_a_part_that_had_gone_up_is_stored_as_it_is_then() {
+    const PART: usize = 5 << 20;
+    let mut bench = Bench::new(true);
+    let mut long = content(3 * PART + 1_000);
+    bench.write("41-camera-1.webm", &long, 2 * PART);
+    bench.until("a part is noted", |bench| bench.has_noted("\"number\":2"));
+    bench.restart();
+    // What was noted before is compared first, and is what the file holds.
+    bench.write("41-camera-1.webm", &long, long.len());
+    bench.until("another part is noted", |bench| bench.has_noted("\"number\":3"));
+    assert_eq!(bench.double.inside().parts_taken, 2);
+    // Its last cluster was not whole: an index stands there now.
+    long.truncate(3 * PART - 100);
+    long.extend([9; 5_000]);
+    long[..100].fill(7);
+    std::fs::write(bench.path("41-camera-1.webm"), &long).unwrap();
+    let file = &mut bench.manifest.files[0];
+    (file.bytes, file.sha256) = (long.len() as u64, Some(sum(&long)));
+    bench.close();
+    bench.until_uploaded();
+    bench.has_object("41-camera-1.webm", &long);
+    assert_eq!(
+        bench.double.inside().parts_taken,
+        5,
+        "one goes up again, the first and the last for the first time"
+    );
 }
 
 #[test]

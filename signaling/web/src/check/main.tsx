@@ -1,7 +1,4 @@
-/**
- * `/check`: whether calls would work from here. `?token=…` where the server asks for one, which says as well
- * which room is looked into.
- */
+/** `/check`: whether calls would work from here. `?token=…`, for any room, where the server asks for one. */
 import { render } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { tryWays } from "volley-client";

@@ -3,7 +3,7 @@ import { type Language, spoken } from "../words.ts";
 
 const EN = {
   "title": "Connection check",
-  "lead": "Whether a call would work from here. It takes less than a minute, and nobody sees or hears you; in a room that the link names, a “Connection check” comes and goes.",
+  "lead": "Whether a call would work from here. It takes less than a minute, and nobody sees or hears you.",
   "start": "Start the check",
   "again": "Check again",
   "copy": "Copy the result",
@@ -50,7 +50,7 @@ export type CheckWord = keyof typeof EN;
 
 const DE: Record<CheckWord, string> = {
   "title": "Verbindungsprüfung",
-  "lead": "Ob ein Anruf von hier aus gelingt. Das dauert keine Minute, und niemand sieht oder hört Sie; in einem Raum, den der Link nennt, kommt und geht ein „Connection check“.",
+  "lead": "Ob ein Anruf von hier aus gelingt. Das dauert keine Minute, und niemand sieht oder hört Sie.",
   "start": "Prüfung beginnen",
   "again": "Noch einmal prüfen",
   "copy": "Ergebnis kopieren",

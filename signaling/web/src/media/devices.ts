@@ -82,10 +82,27 @@ export class Devices extends Changes {
     return this.wanted[device] && this.tracks[device] !== null;
   }
 
+  /** The name of what went wrong, where a device is wanted and could not be had. */
+  whyMissing(device: Input): string | undefined {
+    return this.#missed.get(device);
+  }
+
   /** The id of the device in use. */
   current(device: Input): string {
     const track = device === "camera" ? this.#camera : this.tracks.microphone;
     return track?.getSettings().deviceId ?? "";
+  }
+
+  /** Of several cameras the one after that in use; null: there is no other. */
+  get otherCamera(): string | null {
+    const cameras = this.list.filter(({ kind, deviceId }) => kind === "videoinput" && deviceId !== "");
+    const at = cameras.findIndex(({ deviceId }) => deviceId === this.current("camera"));
+    return cameras.length < 2 ? null : (cameras[(at + 1) % cameras.length]?.deviceId ?? null);
+  }
+
+  /** The camera looks away from the person: what it sees is not to be seen as in a mirror. */
+  get looksAway(): boolean {
+    return this.#camera?.getSettings().facingMode === "environment";
   }
 
   /** Asks for whatever is wanted and not there yet; one question to the person where possible. */

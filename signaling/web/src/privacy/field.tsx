@@ -9,7 +9,6 @@ export function PrivacyField() {
   const { call } = useApp();
   useChanges(call);
   const [isOn, turn] = useState(() => readSecret(location.hash) !== null);
-  if (call.phase !== "lobby") return null;
   const change = ({ currentTarget }: { currentTarget: HTMLInputElement }) => {
     keepSecret(currentTarget.checked ? generatePassphrase() : null);
     turn(currentTarget.checked);
@@ -19,7 +18,7 @@ export function PrivacyField() {
   const canEncrypt = transformWay() !== null;
   return (
     <label class="check">
-      <input type="checkbox" checked={isOn} disabled={!canEncrypt} onChange={change} />
+      <input type="checkbox" checked={isOn} disabled={!canEncrypt || call.phase !== "lobby"} onChange={change} />
       <span>
         {t("e2ee.field")}
         <span class="dim">{t(canEncrypt ? "e2ee.field-about" : "e2ee.unsupported")}</span>

@@ -25,7 +25,7 @@ function Code({ code }: { code: string | null }) {
       <p class="code" aria-label={t("e2ee.code")}>{code ?? "…"}</p>
       <p class="hint">{t("e2ee.compare")}</p>
       <button type="button" class="quiet" data-closes>
-        <Icon name="check" />
+        <Icon name="close" />
         <span>{t("close")}</span>
       </button>
     </div>

@@ -6,6 +6,12 @@ export function linkOf(roomId: string): string {
   return location.origin + pathOf(roomId) + location.hash;
 }
 
+/** Where a person learns what stands in a call's way; what lets them into the room lets them try. */
+export function checkLink(search: string): string {
+  const token = new URLSearchParams(search).get("token");
+  return token === null ? "/check" : `/check?${new URLSearchParams({ token })}`;
+}
+
 export async function copy(text: string): Promise<boolean> {
   try {
     await navigator.clipboard.writeText(text);

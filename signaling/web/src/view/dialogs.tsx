@@ -1,6 +1,7 @@
 /** What opens over everything: the settings, and the list of shortcuts. */
 import type { ComponentChildren } from "preact";
 import { useEffect, useId, useRef } from "preact/hooks";
+import { checkLink } from "../state/link.ts";
 import { type Received, type Theme, TILE_CHOICES } from "../state/preferences.ts";
 import { SHORTCUTS } from "../state/shortcuts.ts";
 import { type Language, t, type Word } from "../words.ts";
@@ -70,6 +71,8 @@ function Settings() {
         />
         <Check label={t("settings.mirrored")} checked={mirrored} set={(mirrored) => preferences.set({ mirrored })} />
         <Check label={t("settings.shortcuts")} hint={t("settings.shortcuts-hint")} checked={shortcuts} set={(shortcuts) => preferences.set({ shortcuts })} />
+        <hr />
+        <a class="to-check" href={checkLink(location.search)} target="_blank" rel="noopener">{t("settings.check")}</a>
       </div>
     </Sheet>
   );

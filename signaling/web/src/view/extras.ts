@@ -14,6 +14,8 @@ import { Shield } from "../privacy/shield.tsx";
 export interface Extras {
   /** Rows below the device pickers, in the lobby and in the settings: `<div class="field">` with a label and a control. */
   settings: ComponentType[];
+  /** Below the room's name in the lobby: what is to be said of the room before it is entered. */
+  room: ComponentType[];
   /** Entries of the menu in the call: a `MenuItem` each. */
   menu: ComponentType[];
   /** Beside the room's name in the call: a mark, or a button of class `quiet`. */
@@ -24,4 +26,11 @@ export interface Extras {
   inside: ComponentType[];
 }
 
-export const EXTRAS: Extras = { settings: [BackgroundField, PrivacyField], menu: [RecordEntry], header: [Shield, Mark], tile: [Lock], inside: [SealFigures] };
+export const EXTRAS: Extras = {
+  settings: [BackgroundField],
+  room: [PrivacyField],
+  menu: [RecordEntry],
+  header: [Shield, Mark],
+  tile: [Lock],
+  inside: [SealFigures],
+};

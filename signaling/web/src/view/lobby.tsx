@@ -2,7 +2,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { linkOf } from "../state/link.ts";
 import { proposeRoom, readRoom } from "../state/rooms.ts";
-import { t } from "../words.ts";
+import { t, type Word } from "../words.ts";
 import { useApp, useChanges } from "./app.ts";
 import { CopyButton, InputToggle } from "./buttons.tsx";
 import { EXTRAS } from "./extras.ts";
@@ -17,7 +17,10 @@ export function Lobby({ name: given }: { name: string }) {
   const [room, setRoom] = useState(() => readRoom(location.pathname) || proposeRoom());
   const [mistake, setMistake] = useState("");
   const form = useRef<HTMLFormElement>(null);
-  useEffect(() => form.current?.querySelector<HTMLElement>(name ? "[type=submit]" : "#name")?.focus(), []);
+  useEffect(() => {
+    // On a phone a field that has the focus brings up the keyboard, over all there is to see.
+    if (name || !matchMedia("(pointer: coarse)").matches) form.current?.querySelector<HTMLElement>(name ? "[type=submit]" : "#name")?.focus();
+  }, []);
 
   const isJoining = call.phase === "joining";
   const submit = (event: Event) => {
@@ -53,6 +56,7 @@ export function Lobby({ name: given }: { name: string }) {
               <Icon name="again" />
             </button>
           </div>
+          {EXTRAS.room.map((Extra, index) => <Extra key={index} />)}
           <div class="actions">
             <button type="submit" class="primary" disabled={isJoining}>
               {t(isJoining ? "lobby.joining" : "lobby.join")}
@@ -66,13 +70,22 @@ export function Lobby({ name: given }: { name: string }) {
   );
 }
 
+/** Why there is nothing to see in the mirror, where the person has not switched it off. */
+const NO_PICTURE: Record<string, Word> = {
+  NotAllowedError: "lobby.camera-blocked",
+  NotFoundError: "lobby.camera-missing",
+  Unplugged: "lobby.camera-missing",
+  NotReadableError: "lobby.camera-busy",
+};
+
 function Mirror() {
   const { devices, preferences } = useApp();
   const picture = devices.tracks.camera;
-  const hint = devices.isOpening && devices.wanted.camera ? "lobby.camera-starting" : "lobby.camera-off";
+  const isStarting = devices.isOpening && devices.wanted.camera;
+  const hint = isStarting ? "lobby.camera-starting" : (NO_PICTURE[devices.whyMissing("camera") ?? ""] ?? "lobby.camera-off");
   return (
     <section class="mirror" aria-label={t("lobby.preview")}>
-      <div class={`preview ${preferences.all.mirrored ? "mirrored" : ""}`}>
+      <div class={`preview ${preferences.all.mirrored && !devices.looksAway ? "mirrored" : ""}`}>
         <Video track={picture} />
         {!picture && (
           <div class="hint" role="status">

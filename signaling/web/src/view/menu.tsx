@@ -10,6 +10,11 @@ export function Menu() {
   useChanges(screen, preferences, devices);
   const { view, received } = preferences.all;
   const isSpeaker = view === "speaker";
+  const otherCamera = devices.isOn("camera") ? devices.otherCamera : null;
+  const turnAround = (camera: string) => {
+    preferences.set({ camera });
+    void devices.change("camera");
+  };
   const out = async () => {
     if (!(await takeOut())) notices.show("pip", { text: t("pip.none") });
   };
@@ -18,6 +23,7 @@ export function Menu() {
       {devices.canShareScreen && (
         <MenuItem icon="share" label={t(devices.screen ? "share.off" : "share.on")} class="narrow-only" onClick={() => void (devices.screen ? devices.stopScreen() : devices.shareScreen())} />
       )}
+      {otherCamera !== null && <MenuItem icon="again" label={t("camera.other")} class="narrow-only" onClick={() => turnAround(otherCamera)} />}
       <MenuItem icon="people" label={`${t("people")} (${room.participants.size + 1})`} class="narrow-only" onClick={() => screen.toggle("people")} />
       <MenuItem icon={isSpeaker ? "grid" : "spotlight"} label={t(isSpeaker ? "view.grid" : "view.speaker")} onClick={() => preferences.set({ view: isSpeaker ? "grid" : "speaker" })} />
       {document.fullscreenEnabled && <MenuItem icon={isFullScreen() ? "shrink" : "expand"} label={t(isFullScreen() ? "full-screen.leave" : "full-screen")} onClick={() => void goFullScreen()} />}

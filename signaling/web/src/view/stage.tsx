@@ -12,7 +12,7 @@ import { Tile } from "./tile.tsx";
 export function StageView({ most }: { most: number | null }) {
   const app = useApp();
   const { stage, preferences, devices, watch, room } = app;
-  useChanges(stage, preferences, watch);
+  useChanges(stage, preferences, watch, devices);
   const home = useRef<HTMLUListElement>(null);
   const area = useArea(home);
   const { tiles } = stage;
@@ -44,7 +44,7 @@ export function StageView({ most }: { most: number | null }) {
             large={large}
             pinned={stage.pinned === tile.key}
             speaking={!tile.screen && stage.speaking.has(tile.participantId)}
-            mirrored={mirrored}
+            mirrored={mirrored && !devices.looksAway}
             mark={tile.self ? (tile.screen ? "good" : watch.own) : (watch.marks.get(tile.participantId) ?? "good")}
             onPin={() => stage.pin(tile.key)}
           />

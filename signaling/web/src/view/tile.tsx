@@ -9,8 +9,8 @@ import { EXTRAS } from "./extras.ts";
 import { Icon } from "./icon.tsx";
 import { Video } from "./video.tsx";
 
-/** Tiles with a side shorter than this, in CSS pixels, have no room for large letters. */
-const SMALL = 120;
+/** In tiles with a side shorter than this, in CSS pixels, large letters would lie over chins. */
+const SMALL = 150;
 
 export interface TileProps {
   tile: TileModel;

@@ -1,7 +1,7 @@
 // In the call: what two people do with each other, seen from both sides.
 import { assertAccessible } from '../../harness/axe.js';
 import { Checks } from '../../harness/checks.js';
-import { choose, count, has, openWide, press, select, state, textOf, videosReceived } from '../../harness/pages.js';
+import { choose, count, has, LAPTOP, openWide, press, select, state, textOf, videosReceived } from '../../harness/pages.js';
 import { sleep, until } from '../../harness/shell.js';
 import { tokenFor } from '../../harness/token.js';
 import { recording } from './recording.js';
@@ -22,7 +22,9 @@ export async function inCall(context) {
   await choices(checks, ada);
   await keys(checks, ada);
   await devices(checks, ada, ben);
+  await turnAround(checks, ada);
   await inside(checks, ada);
+  await quality(checks, ada);
   await soundOnly(checks, ada);
   await recording(context, checks, ada, ben);
   await moderation(checks, ada, ben);
@@ -155,6 +157,25 @@ async function devices(checks, ada, ben) {
   await checks.soon('the other one sees it again', () => has(ben, `${OTHER}.live`));
 }
 
+// On a phone, which has a camera on either side.
+async function turnAround(checks, ada) {
+  await ada.evaluate(() => {
+    globalThis.realDevices = navigator.mediaDevices.enumerateDevices;
+    const cameras = ['front', 'back'].map((deviceId) => ({ kind: 'videoinput', deviceId, label: deviceId, groupId: '' }));
+    navigator.mediaDevices.enumerateDevices = async () => cameras;
+    navigator.mediaDevices.dispatchEvent(new Event('devicechange'));
+  });
+  await ada.setViewport({ ...LAPTOP, width: 400 });
+  await choose(ada, 'Use another camera');
+  const asked = () => ada.evaluate(() => volleyTest.source.asked.at(-1).video?.deviceId?.ideal);
+  await checks.soon('a phone turns its camera around', async () => ['front', 'back'].includes(await asked()) && (await state(ada)).camera);
+  await ada.evaluate(() => {
+    navigator.mediaDevices.enumerateDevices = globalThis.realDevices;
+    navigator.mediaDevices.dispatchEvent(new Event('devicechange'));
+  });
+  await ada.setViewport(LAPTOP);
+}
+
 async function inside(checks, ada) {
   await choose(ada, 'Look inside');
   await checks.soon('the inside has moving plots', () => ada.evaluate(() => [...document.querySelectorAll('.plot')].length === 5 && document.querySelector('.plot .line').getAttribute('d').includes('L')));
@@ -172,6 +193,20 @@ async function inside(checks, ada) {
   checks.that('a report has readings and what happened', report.readings.length > 0 && report.happenings.some(({ what }) => what === 'joined'), Object.keys(report));
   checks.that('and nobody’s name', !JSON.stringify(report).includes('Ben'));
   await press(ada, 'Close', '.panel');
+}
+
+// The highest layer that "low" may have (240 lines) is the lowest that is published.
+async function quality(checks, ada) {
+  await ada.evaluate(() => volley.room.on('quality', ({ quality, slot }) => slot == null && (globalThis.told = quality)));
+  const linesSeen = () => ada.evaluate((selector) => document.querySelector(`${selector} video`).videoHeight, OTHER);
+  await choose(ada, 'Settings');
+  await until('the settings', () => has(ada, 'dialog[open]'));
+  await select(ada, 'Others’ pictures', 'low');
+  await checks.soon('the server hears which quality is wanted', () => ada.evaluate(() => globalThis.told === 'low'));
+  await checks.soon('pictures are small then', async () => (await linesSeen()) <= 240, { timeoutMs: 15_000 });
+  await select(ada, 'Others’ pictures', 'auto');
+  await checks.soon('and may be large again', () => ada.evaluate(() => globalThis.told === 'auto'));
+  await ada.keyboard.press('Escape');
 }
 
 async function soundOnly(checks, ada) {

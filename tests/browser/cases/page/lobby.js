@@ -13,7 +13,7 @@ const MOST_BYTES = 150_000;
 const PROBLEMS = {
   NotAllowedError: 'Allow it in the address bar',
   NotFoundError: 'was found. Plug one in',
-  NotReadableError: 'in use by another program',
+  NotReadableError: 'Another program is using your microphone and camera',
 };
 
 export async function inLobby(context) {

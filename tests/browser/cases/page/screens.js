@@ -1,7 +1,10 @@
 // Every screen of the page as a picture, for people to look at: with drawn faces in the tiles, in both
-// themes, on a laptop and on a phone held both ways, and with everything that can go wrong.
+// themes, on a laptop and on a phone held both ways, and with everything that can go wrong. What axe finds
+// wrong with one fails the case.
 import fs from 'node:fs';
 import path from 'node:path';
+import { assertAccessible } from '../../harness/axe.js';
+import { Checks } from '../../harness/checks.js';
 import { Company } from '../../harness/company.js';
 import { SERVER_ADDRESS } from '../../harness/network.js';
 import { choose, count, has, LAPTOP, ORIGIN, press, state } from '../../harness/pages.js';
@@ -21,11 +24,12 @@ export async function photograph(context) {
   const company = await Company.open(context, context.room);
   await few(album, company);
   await crowds(album, company);
-  return { pictures: album.taken.length, folder: album.folder, failures: [] };
+  return { pictures: album.taken.length, folder: album.folder, failures: album.checks.failures };
 }
 
 class Album {
   taken = [];
+  checks = new Checks();
 
   constructor(context) {
     this.context = context;
@@ -48,6 +52,7 @@ class Album {
     await page.screenshot({ path: file });
     this.taken.push(name);
     log(`took ${name}`);
+    await assertAccessible(this.checks, page, name);
   }
 
   // The same screen in light and dark.
