@@ -32,6 +32,9 @@ pub struct Settings {
     pub limits: Limits,
     /// Whether a join makes the room.
     pub auto_create: bool,
+    /// Whether those who listen are shown speakers only, where the room itself does not say.
+    #[serde(default)]
+    pub speakers_only: bool,
     /// A room made over REST ends when nobody was in it for so long.
     pub idle_timeout: Duration,
     /// What pages are told in `joined`, and others in `Link` headers.
@@ -223,6 +226,7 @@ impl Default for Settings {
             spread_rooms_over: 100,
             limits: Limits::default(),
             auto_create: true,
+            speakers_only: false,
             idle_timeout: Duration::from_secs(3600),
             ice_servers: vec![],
             turn_ttl: Duration::from_secs(12 * 3600),

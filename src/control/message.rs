@@ -26,6 +26,9 @@ pub enum Command {
     /// The room has people on another worker too: both workers are told, each of the other. Said
     /// twice it changes nothing.
     SpanRoom { room: RoomId, worker: WorkerId },
+    /// In this room those who listen are shown what speakers publish and nothing else, or everybody is
+    /// shown to everybody. Said twice it changes nothing.
+    ShowSpeakersOnly { room: RoomId, only: bool },
     /// Puts a participant into a room.
     Join { room: RoomId, participant: ParticipantId },
     /// Takes a participant out, with all transports, tracks and seats.

@@ -24,6 +24,9 @@ const NEARLY: u64 = 2;
 pub struct Budget {
     /// Bits a second.
     pub bits_per_second: u64,
+    /// What it will be when the queue has drained for which it is less than the link carries; otherwise the
+    /// same.
+    pub drained: u64,
     /// Nothing has said of late that the link is full.
     pub is_calm: bool,
 }
@@ -73,12 +76,12 @@ pub fn allocate(budget: Option<Budget>, audio: u64, wishes: &[Wish], chosen: &mu
         rest -= if fits { wish.cost(0) } else { 0 };
         chosen.push(fits.then_some(0));
     }
-    // Who has nothing to look at learns nothing of a link: one picture is tried where it nearly fits.
+    // Who has nothing to look at learns nothing of a link: one picture is tried where it nearly fits. A queue
+    // drains in less time than it takes to begin a picture anew, so it takes the last one from nobody.
+    let later = budget.drained.max(all).saturating_sub(audio);
     let first = wishes.first().and_then(|wish| wish.ladder.first()).map(|lowest| lowest.bits_per_second);
     let kept = if wishes.first().is_some_and(|wish| wish.now.is_some()) { 0 } else { all / HEADROOM };
-    if chosen.iter().all(Option::is_none)
-        && first.is_some_and(|cost| rest.saturating_sub(slack) >= cost / NEARLY + kept)
-    {
+    if chosen.iter().all(Option::is_none) && first.is_some_and(|cost| later >= cost / NEARLY + kept) {
         (chosen[0], rest) = (Some(0), 0);
     }
     for (wish, chosen) in wishes.iter().zip(chosen.iter_mut()) {
@@ -113,7 +116,7 @@ mod tests {
     }
 
     fn given(budget: Option<u64>, audio: u64, wishes: &[Wish]) -> Vec<Option<usize>> {
-        let budget = budget.map(|bits_per_second| Budget { bits_per_second, is_calm: false });
+        let budget = budget.map(|bits_per_second| Budget { bits_per_second, drained: 0, is_calm: false });
         let mut chosen = Vec::new();
         allocate(budget, audio, wishes, &mut chosen);
         chosen
@@ -148,12 +151,25 @@ mod tests {
     }
 
     #[test]
+    fn a_queue_that_drains_takes_the_last_picture_from_nobody() {
+        let given = |bits_per_second, drained| {
+            let (mut chosen, wishes) = (Vec::new(), [wish(&CAMERA, Some(1)), wish(&CAMERA, Some(0))]);
+            let budget = Budget { bits_per_second, drained, is_calm: false };
+            allocate(Some(budget), 40, &wishes, &mut chosen);
+            chosen
+        };
+        assert_eq!(given(60, 250), [Some(0), None]);
+        assert_eq!(given(60, 60), [None, None]);
+    }
+
+    #[test]
     fn a_picture_stays_where_it_would_not_have_risen_to() {
         let now = |now| given(Some(2_600), 0, &[wish(&CAMERA, now)]);
         assert_eq!((now(Some(1)), now(Some(2))), (vec![Some(1)], vec![Some(2)]));
         let calm = |bits_per_second, now| {
             let (mut chosen, wishes) = (Vec::new(), [wish(&CAMERA, now), wish(&CAMERA, Some(0))]);
-            allocate(Some(Budget { bits_per_second, is_calm: true }), 0, &wishes, &mut chosen);
+            let budget = Budget { bits_per_second, drained: bits_per_second, is_calm: true };
+            allocate(Some(budget), 0, &wishes, &mut chosen);
             chosen
         };
         assert_eq!((calm(570, Some(1)), calm(570, Some(0))), (vec![Some(1), Some(0)], vec![Some(0); 2]));

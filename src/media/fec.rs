@@ -20,6 +20,7 @@ const OF_USE_FOR: u64 = 256;
 /// Packets of FEC of one layer. Allocates with the first.
 #[derive(Debug, Default)]
 pub struct Fec {
+    /// In no order: each is as large as a packet, and they are not moved to keep one.
     kept: Vec<Kept>,
 }
 
@@ -63,11 +64,17 @@ impl Fec {
         }
         let bytes = bytes.try_into().map_err(|_| BadFec)?;
         self.kept.reserve_exact(KEPT - self.kept.len());
-        self.kept.retain(|kept| kept.carrier + OF_USE_FOR > carrier);
-        if self.kept.len() == KEPT {
-            self.kept.remove(0);
+        for at in (0..self.kept.len()).rev() {
+            if self.kept[at].carrier + OF_USE_FOR <= carrier {
+                self.kept.swap_remove(at);
+            }
         }
-        self.kept.push(Kept { carrier, first, bytes });
+        let is_full = self.kept.len() == KEPT;
+        let kept = Kept { carrier, first, bytes };
+        match self.kept.iter_mut().min_by_key(|kept| kept.carrier).filter(|_| is_full) {
+            Some(oldest) => *oldest = kept,
+            None => self.kept.push(kept),
+        }
         Ok(())
     }
 
@@ -221,6 +228,25 @@ mod tests {
             assert_eq!(fec.keep(carrier, &fec_over(&[carrier - 2, carrier - 1])), Ok(()));
         }
         assert_eq!((fec.kept.len(), fec.kept.capacity()), (KEPT, KEPT));
+        let far = 3_000 + OF_USE_FOR;
+        assert_eq!(fec.keep(far, &fec_over(&[far - 2, far - 1])), Ok(()));
+        assert_eq!(fec.kept.len(), 1, "the others are of long ago");
+    }
+
+    #[test]
+    fn the_oldest_makes_room_whatever_was_made_up_meanwhile() {
+        let (mut fec, mut history) = (Fec::default(), History::default());
+        for place in 0..KEPT as u64 {
+            let first = 1_000 + 4 * place;
+            assert_eq!(fec.keep(first + 3, &fec_over(&[first, first + 1])), Ok(()));
+        }
+        store(&mut history, 1_000, &packet(1_000, 40 + 1_000 % 9), true);
+        assert_eq!(restored(&mut fec, &mut history).len(), 1, "its place is taken by the last");
+        for first in [1_200, 1_204] {
+            assert_eq!(fec.keep(first + 3, &fec_over(&[first, first + 1])), Ok(()));
+        }
+        assert!(!fec.waits_for(1_004), "the oldest is gone");
+        assert!(fec.waits_for(1_000 + 4 * (KEPT as u64 - 1)), "and the newest are there");
     }
 
     proptest! {

@@ -19,12 +19,19 @@ const BURST: Duration = Duration::from_millis(40);
 const GENTLE_FACTOR: f64 = 1.5;
 const GENTLE_BURST: Duration = Duration::from_millis(5);
 
+/// While a queue of ours drains, nothing leaves faster than the link carries, of which the estimate was
+/// lowered to 0.85: it would only be lost, and a key frame of a lower layer with it.
+const DRAINING_FACTOR: f64 = 1.15;
+
 /// A debt is forgiven beyond what this long earns.
 const MOST_DEBT: Duration = Duration::from_millis(50);
 
 /// No link is paced more slowly than this: a key frame of the smallest picture, 10 to 15 kB, must pass
 /// before it has waited too long, or nothing is ever shown. Beyond it the link's own queue decides.
 const LEAST_RATE: Bitrate = Bitrate::from_kbps(500);
+
+/// And none more slowly than this while its queue drains.
+const LEAST_DRAINING: Bitrate = Bitrate::from_kbps(250);
 
 /// Two packets leave at once whatever the rate is.
 const LEAST_BURST: u64 = 2_400;
@@ -33,22 +40,46 @@ const LEAST_BURST: u64 = 2_400;
 /// queue tells the estimator more than ours.
 pub const MOST_WAIT: Duration = Duration::from_millis(300);
 
+/// How what is granted leaves.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Pace {
+    /// Picture by picture.
+    #[default]
+    Usual,
+    /// Evenly: packets are lost, and the queue may be shorter than a picture.
+    Gentle,
+    /// Evenly, and no faster than the link carries: its queue is to drain.
+    Draining,
+}
+
+impl Pace {
+    fn rate(self, estimate: Bitrate) -> Bitrate {
+        match self {
+            Pace::Usual => estimate.times(FACTOR).max(LEAST_RATE),
+            Pace::Gentle => estimate.times(GENTLE_FACTOR).max(LEAST_RATE),
+            Pace::Draining => estimate.times(DRAINING_FACTOR).max(LEAST_DRAINING),
+        }
+    }
+
+    fn burst(self) -> Duration {
+        if self == Pace::Usual { BURST } else { GENTLE_BURST }
+    }
+}
+
 /// Bytes that have left and not been earned yet.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Pacer {
     debt: u64,
     updated: Time,
     rate: Bitrate,
-    gentle: bool,
+    pace: Pace,
 }
 
 impl Pacer {
     /// Lets time pass at the estimate `estimate`, or at the rate of a probe where that is more.
-    /// `lossy`: the link loses packets.
-    pub fn update(&mut self, now: Time, estimate: Bitrate, probe: Option<Bitrate>, lossy: bool) {
-        let factor = if lossy { GENTLE_FACTOR } else { FACTOR };
-        let rate = estimate.times(factor).max(probe.unwrap_or_default()).max(LEAST_RATE);
-        self.gentle = lossy;
+    pub fn update(&mut self, now: Time, estimate: Bitrate, probe: Option<Bitrate>, pace: Pace) {
+        let rate = pace.rate(estimate).max(probe.unwrap_or_default());
+        self.pace = pace;
         self.debt = self.debt.saturating_sub(rate.bytes_in(now.since(self.updated)));
         self.updated = now;
         self.rate = rate;
@@ -77,7 +108,7 @@ impl Pacer {
     }
 
     fn burst(&self) -> u64 {
-        self.rate.bytes_in(if self.gentle { GENTLE_BURST } else { BURST }).max(LEAST_BURST)
+        self.rate.bytes_in(self.pace.burst()).max(LEAST_BURST)
     }
 }
 
@@ -86,10 +117,10 @@ mod tests {
     use super::*;
 
     /// Bytes that leave in a second when there is always something to send.
-    fn sent_in_a_second(kbps: u64) -> u64 {
+    fn sent_in_a_second(kbps: u64, pace: Pace) -> u64 {
         let (mut pacer, mut sent) = (Pacer::default(), 0);
         for ms in 0..1_000 {
-            pacer.update(Time::from_millis(ms), Bitrate::from_kbps(kbps), None, false);
+            pacer.update(Time::from_millis(ms), Bitrate::from_kbps(kbps), None, pace);
             while pacer.grant() > 0 {
                 pacer.spend(1_200);
                 sent += 1_200;
@@ -102,25 +133,33 @@ mod tests {
     fn what_leaves_is_bounded_by_the_estimate() {
         for kbps in [100, 1_000, 10_000] {
             let most = (kbps as f64 * FACTOR).max(500.0) * 125.0 * 1.05 + 3_600.0;
-            assert!((sent_in_a_second(kbps) as f64) < most, "{kbps}");
+            assert!((sent_in_a_second(kbps, Pace::Usual) as f64) < most, "{kbps}");
+        }
+    }
+
+    #[test]
+    fn a_link_whose_queue_drains_is_sent_no_more_than_it_carries() {
+        for kbps in [300, 1_000, 10_000] {
+            let most = kbps as f64 * DRAINING_FACTOR * 125.0 * 1.02 + 3_600.0;
+            assert!((sent_in_a_second(kbps, Pace::Draining) as f64) < most, "{kbps}");
         }
     }
 
     #[test]
     fn a_picture_on_a_comfortable_link_leaves_at_once() {
         let mut pacer = Pacer::default();
-        pacer.update(Time::from_millis(1_000), Bitrate::from_kbps(3_000), None, false);
+        pacer.update(Time::from_millis(1_000), Bitrate::from_kbps(3_000), None, Pace::Usual);
         assert!(pacer.grant() >= 30_000);
     }
 
     #[test]
     fn who_is_told_to_wait_may_send_when_the_time_has_come() {
         let mut pacer = Pacer::default();
-        pacer.update(Time::from_millis(1_000), Bitrate::from_kbps(300), None, false);
+        pacer.update(Time::from_millis(1_000), Bitrate::from_kbps(300), None, Pace::Usual);
         pacer.spend(20_000);
         assert_eq!(pacer.grant(), 0);
         let at = pacer.ready_at();
-        pacer.update(at, Bitrate::from_kbps(300), None, false);
+        pacer.update(at, Bitrate::from_kbps(300), None, Pace::Usual);
         assert!(pacer.grant() >= 1_200);
     }
 }

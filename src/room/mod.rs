@@ -1,11 +1,13 @@
 //! Who may receive what. Sees no packets, no addresses and no clock.
 
 pub mod seats;
+mod speakers;
 pub mod wishes;
 
 use crate::base::{ParticipantId, RoomId, SlotId, StreamId, TrackId, WorkerId};
 use crate::control::types::{Kind, Source, Wish};
 use seats::Seats;
+use speakers::Audience;
 use wishes::{MAX_WISHES, Wishes};
 
 /// Tracks of one participant that play in step: at most one of each kind.
@@ -25,6 +27,8 @@ pub struct Stream {
     pub speaks: bool,
     /// Who began to speak later has more; 0: never did.
     pub spoke: u32,
+    /// Its sound does not say how loud it is.
+    pub is_unheard: bool,
 }
 
 /// A seat that shows something else now.
@@ -53,6 +57,22 @@ impl Stream {
     }
 }
 
+/// What there is to be shown.
+struct Offer {
+    /// Most worth seeing first.
+    streams: Vec<Stream>,
+    /// From whom nothing comes.
+    hidden: Vec<ParticipantId>,
+    audience: Audience,
+}
+
+impl Offer {
+    fn is_for(&self, viewer: ParticipantId, stream: &Stream) -> bool {
+        let is_there = stream.participant != viewer && !self.hidden.contains(&stream.participant);
+        is_there && self.audience.may_be_shown(stream, viewer)
+    }
+}
+
 /// Somebody in the room; seats are known of those only who are on this worker.
 #[derive(Clone, Debug)]
 struct Member {
@@ -69,15 +89,15 @@ impl Member {
         Member { participant, home, seats: Seats::default(), wishes: Wishes::default(), hidden: false }
     }
 
-    /// Places what others publish, most worth seeing first, as far as it is wanted.
-    fn place(&mut self, streams: &[Stream], hidden: &[ParticipantId], changed: &mut impl FnMut(Change)) {
+    /// Places what others publish, as far as it is wanted and may be shown.
+    fn place(&mut self, offer: &Offer, changed: &mut impl FnMut(Change)) {
         let Member { participant, seats, wishes, .. } = self;
-        let others =
-            |stream: &&Stream| stream.participant != *participant && !hidden.contains(&stream.participant);
+        let viewer = *participant;
+        let others = offer.streams.iter().filter(|stream| offer.is_for(viewer, stream));
         if wishes.are_for_everybody() {
-            return seats.place(streams.iter().filter(others), changed);
+            return seats.place(others, changed);
         }
-        let wanted = streams.iter().filter(others).filter_map(|stream| wishes.wanted_of(stream));
+        let wanted = others.filter_map(|stream| wishes.wanted_of(stream));
         let wanted: Vec<Stream> = wanted.collect();
         seats.place(wanted.iter(), changed);
     }
@@ -98,12 +118,21 @@ pub struct Room {
     workers: Vec<WorkerId>,
     /// How often somebody began to speak.
     turns: u32,
+    /// Who listens is shown speakers and nobody else.
+    speakers_only: bool,
 }
 
 impl Room {
     /// An empty room.
     pub fn new(id: RoomId) -> Room {
-        Room { id, members: Vec::new(), streams: Vec::new(), workers: Vec::new(), turns: 0 }
+        Room {
+            id,
+            members: Vec::new(),
+            streams: Vec::new(),
+            workers: Vec::new(),
+            turns: 0,
+            speakers_only: false,
+        }
     }
 
     /// The room's id.
@@ -205,6 +234,7 @@ impl Room {
                 screen: false,
                 speaks: false,
                 spoke: 0,
+                is_unheard: false,
                 participant,
                 stream,
             };
@@ -213,7 +243,7 @@ impl Room {
         });
         self.streams[at].screen |= matches!(source, Source::Screen);
         match kind {
-            Kind::Audio => self.streams[at].audio = Some(track),
+            Kind::Audio => (self.streams[at].audio, self.streams[at].is_unheard) = (Some(track), false),
             Kind::Video => self.streams[at].video = Some(track),
         }
         self.sort_streams();
@@ -236,14 +266,18 @@ impl Room {
     }
 
     /// Somebody begins or ends to speak on a stream. Whether seats may change by it: when who speaks
-    /// is not seen by all.
+    /// is not seen by all, or others are speakers now where that matters.
     pub fn speaks(&mut self, participant: ParticipantId, stream: StreamId, speaks: bool) -> bool {
+        let before = self.speakers_that_matter();
         let is_it = |known: &&mut Stream| known.participant == participant && known.stream == stream;
         let Some(known) = self.streams.iter_mut().find(is_it) else { return false };
         known.speaks = speaks;
         if speaks {
             self.turns += 1;
             known.spoke = self.turns;
+        }
+        if self.speakers_that_matter() != before {
+            return true;
         }
         let mut speaking = self.streams.iter().filter(|stream| stream.speaks);
         speaking.any(|stream| self.members.iter().any(|member| member.lacks(stream)))
@@ -316,29 +350,26 @@ impl Room {
 
     /// Places everyone's streams on everyone else's seats; tells of each seat that changed.
     pub fn reseat(&mut self, mut changed: impl FnMut(Change)) {
-        let (streams, hidden) = (self.streams_by_rank(), self.hidden());
+        let offer = self.offer();
         for member in &mut self.members {
-            member.place(&streams, &hidden, &mut changed);
+            member.place(&offer, &mut changed);
         }
     }
 
     /// The same for the seats of one viewer.
     pub fn reseat_one(&mut self, viewer: ParticipantId, mut changed: impl FnMut(Change)) {
-        let (streams, hidden) = (self.streams_by_rank(), self.hidden());
+        let offer = self.offer();
         if let Some(member) = self.members.iter_mut().find(|member| member.participant == viewer) {
-            member.place(&streams, &hidden, &mut changed);
+            member.place(&offer, &mut changed);
         }
     }
 
-    fn streams_by_rank(&self) -> Vec<Stream> {
+    fn offer(&self) -> Offer {
         let mut streams = self.streams.clone();
         streams.sort_by_key(Stream::rank);
-        streams
-    }
-
-    fn hidden(&self) -> Vec<ParticipantId> {
         let hidden = self.members.iter().filter(|member| member.hidden);
-        hidden.map(|member| member.participant).collect()
+        let hidden = hidden.map(|member| member.participant).collect();
+        Offer { streams, hidden, audience: self.audience() }
     }
 }
 

@@ -246,6 +246,7 @@ mod tests {
             screen: false,
             speaks: false,
             spoke: 0,
+            is_unheard: false,
         }
     }
 

@@ -103,6 +103,7 @@ mod tests {
             screen: false,
             speaks: false,
             spoke: 0,
+            is_unheard: false,
         };
         let streams = [1, 2].map(|who| wishes.wanted_of(&stream(who)));
         let tracks = streams.iter().flatten().flat_map(|stream| [stream.audio, stream.video]);

@@ -32,6 +32,14 @@ const HOLD: Duration = Duration::from_secs(2);
 /// encoder again takes it some hundred milliseconds and a key frame.
 const UNWATCHED: Duration = Duration::from_secs(5);
 
+/// A picture that takes more than so many times what there is for all of them, or has made a long queue, is
+/// not shown on until a lower layer's key frame has come: hardly anything of it would be whole before that,
+/// and the key frame would have to wait behind it, or be lost.
+const HOPELESS: u64 = 2;
+
+/// A budget that falls below this part of what it was is divided at once.
+const COLLAPSE: u64 = 2;
+
 /// What an allocation works with; kept so that it allocates nothing.
 #[derive(Debug, Default)]
 pub(super) struct Workbench {
@@ -46,8 +54,11 @@ impl Shard {
     /// `None`: as much as there is. To be called with each new estimate: what is sent changes at most
     /// every tenth of a second.
     pub(super) fn set_budget(&mut self, link: u32, bits_per_second: Option<u64>) {
-        if std::mem::replace(&mut self.links[link].budget, bits_per_second) != bits_per_second {
-            self.unsettle(link);
+        let before = std::mem::replace(&mut self.links[link].budget, bits_per_second);
+        match bits_per_second {
+            same if same == before => {}
+            Some(now) if before.is_none_or(|before| now < before / COLLAPSE) => self.unsettle_now(link),
+            _ => self.unsettle(link),
         }
     }
 
@@ -104,6 +115,9 @@ impl Shard {
         for place in 0..bench.seats.len() {
             let chosen = bench.chosen[place].map(|rung| bench.wishes[place].ladder[rung].choice);
             self.note_fall(now, bench.seats[place], &bench.wishes[place], bench.chosen[place]);
+            if self.is_hopeless(now, bench.seats[place], &bench.wishes[place], bench.chosen[place]) {
+                self.slots[bench.seats[place]].interrupt();
+            }
             self.aim(bench.seats[place], chosen, out);
         }
         // Once more as if every layer came: what somebody would be shown then, publishers send.
@@ -159,8 +173,10 @@ impl Shard {
         }));
         let entry = &self.links[link];
         let is_calm = entry.rate.as_ref().is_some_and(|rate| rate.is_calm(now));
+        let estimate = entry.rate.as_ref().filter(|_| !entry.is_budget_assumed);
+        let drained = estimate.map_or(0, |rate| rate.estimator.estimate().bps());
         allocate(
-            entry.budget.map(|bits_per_second| Budget { bits_per_second, is_calm }),
+            entry.budget.map(|bits_per_second| Budget { bits_per_second, drained, is_calm }),
             audio_rate(entry, &self.slots, &self.tracks),
             &bench.wishes,
             &mut bench.chosen,
@@ -171,6 +187,18 @@ impl Shard {
         if wish.now.is_some() && chosen < wish.now {
             self.slots[seat].note_lowered(now);
         }
+    }
+
+    /// Whether what a seat shows is to be left for a lower layer, and cannot be shown until that one comes.
+    fn is_hopeless(&self, now: Time, seat: u32, wish: &Wish, chosen: Option<usize>) -> bool {
+        let link = &self.links[self.slots[seat].transport()];
+        let Some((layer, budget)) = self.slots[seat].layer().zip(link.budget) else { return false };
+        let falls = chosen.is_some_and(|chosen| wish.ladder[chosen].choice.layer < layer);
+        let is_full = link.rate.as_ref().is_some_and(|rate| rate.is_full(now));
+        let rungs = wish.ladder.iter().filter(|rung| rung.choice.layer == layer);
+        let least = rungs.map(|rung| rung.bits_per_second).min();
+        let is_long = link.rate.as_ref().is_some_and(|rate| rate.estimator.queue_is_long(now));
+        falls && is_full && (is_long || least.is_some_and(|least| least > HOPELESS * budget))
     }
 
     /// Lets a seat aim at `choice`: it is put on the lists of what it listens to, and begins at once
@@ -186,6 +214,9 @@ impl Shard {
             }
         }
         self.touch(key);
+        if self.slots[slot].layer().is_none() {
+            self.empty_held(slot);
+        }
         self.begin(slot, out);
         if let Some(choice) = choice.filter(|choice| self.slots[slot].misses_key_frame_of(choice.layer)) {
             self.want_key_frame(key, usize::from(choice.layer));

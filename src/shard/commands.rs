@@ -2,6 +2,7 @@
 
 use super::link::{Ingress, Link};
 use super::rate::Rate;
+use super::voices::is_unheard;
 use super::{Participant, Shard};
 use crate::base::{Outbox, ParticipantId, RoomId, SlotId, Time, TrackId, TransportId};
 use crate::control::message::{OpenSlot, OpenTransport, Publish};
@@ -22,6 +23,7 @@ impl Shard {
             Command::OpenRoom { room } => self.open_room(room),
             Command::CloseRoom { room } => self.close_room(room, out),
             Command::SpanRoom { room, worker } => self.span_room(room, worker),
+            Command::ShowSpeakersOnly { room, only } => self.show_speakers_only(room, only, out),
             Command::Join { room, participant } => self.join(room, participant),
             Command::Leave { participant } => self.leave(participant, out),
             Command::OpenTransport(open) => self.open_transport(now, *open),
@@ -164,6 +166,7 @@ impl Shard {
         let (participant, room) = (self.links[link].participant, self.links[link].room);
         let (stream, kind, source) = (publish.stream, publish.kind, publish.source);
         let transport_cc = publish.extensions.transport_cc;
+        let is_unheard = is_unheard(&publish);
         let track = Track::new(publish, participant, link);
         let signalled: Vec<_> = track.layers.iter().map(|layer| (layer.ssrc, layer.rtx_ssrc)).collect();
         let key = self.tracks.insert(track);
@@ -179,6 +182,9 @@ impl Shard {
         }
         self.rooms[room].publish((participant, stream), (kind, source), id);
         self.cut_like_others(key, room);
+        if is_unheard {
+            self.rooms[room].cannot_hear((participant, stream));
+        }
         self.tell_published(room, key);
         self.schedule(link);
         self.reseat(room, out);

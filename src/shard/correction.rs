@@ -7,7 +7,7 @@
 
 use super::Shard;
 use super::counters::Drop;
-use super::ingress::Way;
+use super::ingress::{Aside, Way};
 use super::link::Ingress;
 use crate::base::id::PayloadType;
 use crate::base::{Outbox, Time};
@@ -22,14 +22,8 @@ const MORE_FOLLOW: u8 = 0x80;
 
 impl Shard {
     /// A packet of redundancy with a picture, or with FEC, stands opened in `scratch`.
-    pub(super) fn on_corrected(
-        &mut self,
-        now: Time,
-        arrived: Time,
-        from: Ingress,
-        (index, len): (u64, usize),
-        out: &mut impl Outbox,
-    ) {
+    pub(super) fn on_corrected(&mut self, now: Time, packet: Aside, out: &mut impl Outbox) {
+        let Aside { arrived, from, index, len } = packet;
         let track = &mut self.tracks[from.track];
         let Ok(view) = RtpView::parse(&self.scratch[..len]) else {
             return self.counters.drop(Drop::BadRtp);
@@ -39,7 +33,7 @@ impl Shard {
         };
         let (header_len, marker) = (view.header_len(), view.marker());
         if track.published.correction.is_some_and(|correction| correction.ulpfec == inside) {
-            return self.on_fec(now, arrived, from, (index, len), out);
+            return self.on_fec(now, packet, out);
         }
         let codec = track.codec_of(inside).map(|codec| track.codecs[codec].codec);
         let inner = view.payload().get(BLOCK_HEADER_LEN..).unwrap_or_default();
@@ -67,14 +61,8 @@ impl Shard {
     }
 
     /// A packet of FEC stands opened in `scratch`.
-    fn on_fec(
-        &mut self,
-        now: Time,
-        arrived: Time,
-        from: Ingress,
-        (index, len): (u64, usize),
-        out: &mut impl Outbox,
-    ) {
+    fn on_fec(&mut self, now: Time, packet: Aside, out: &mut impl Outbox) {
+        let Aside { arrived, from, index, len } = packet;
         self.counters.fec_in += 1;
         let track = &mut self.tracks[from.track];
         let first = track.codecs.first().map(|codec| codec.payload_type);

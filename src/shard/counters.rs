@@ -182,6 +182,8 @@ pub struct Counters {
     pub probes: u64,
     /// Times a train waited for its receiver's link.
     pub held: u64,
+    /// Packets of pictures that were held back and then left without their contents: others took their place.
+    pub emptied: u64,
     /// Lost sounds that came in front of another one (RFC 2198).
     pub healed: u64,
     /// Sounds that left in front of another one (RFC 2198).
@@ -242,6 +244,7 @@ impl Default for Counters {
             replayed_from_history: 0,
             probes: 0,
             held: 0,
+            emptied: 0,
             healed: 0,
             redundant: 0,
             fec_in: 0,

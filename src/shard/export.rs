@@ -57,7 +57,7 @@ pub enum ImportError {
 
 impl ShardState {
     /// Rises when the meaning of a field changes.
-    pub const VERSION: u16 = 4;
+    pub const VERSION: u16 = 5;
 }
 
 impl Shard {

@@ -266,7 +266,7 @@ fn owe(
     let published_now = || published_at(now, &yard.tracks[owed.track], layer, yard.links, wall);
     match slot.admit(now, packet, published_now) {
         Ok(mut outgoing) => {
-            owed.older = owed.older.filter(|_| !outgoing.begins && now < yard.links[link].lossy_until);
+            owed.older = owed.older.filter(|_| !outgoing.begins && yard.links[link].hears_twice(now));
             match (owed.older, outgoing.red) {
                 (Some(older), Some(red)) => {
                     owed.older = Some(Older { payload_type: outgoing.payload_type, ..older });

@@ -127,6 +127,10 @@ impl Yard<'_> {
             gathering.wait_until(waiting.due, link);
             waiting
         });
+        if owed.begins && waiting.held_since.is_some() {
+            // Of another layer, and too much for the link: it would only make a key frame wait.
+            self.counters.emptied += waiting.empty(owed.slot);
+        }
         let kept = waiting.push(owed, write_header);
         if kept {
             self.counters.waiting += 1;
@@ -240,6 +244,14 @@ impl Shard {
         let viewers: Vec<u32> = slots.map(|&slot| self.slots[slot].transport()).collect();
         for link in viewers {
             self.yard().depart(link, Departure::All, out);
+        }
+    }
+
+    /// A seat gives up what it showed: of that, what is held back for its link's sake leaves empty.
+    pub(super) fn empty_held(&mut self, slot: u32) {
+        let waiting = self.links[self.slots[slot].transport()].waiting.as_mut();
+        if let Some(waiting) = waiting.filter(|waiting| waiting.held_since.is_some()) {
+            self.counters.emptied += waiting.empty(slot);
         }
     }
 

@@ -33,6 +33,19 @@ pub(super) enum Way {
     Needless,
 }
 
+/// A published packet that stands opened in the shard's `scratch`, beside its place in the history.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Aside {
+    /// When it came.
+    pub(super) arrived: Time,
+    /// Which layer it is of.
+    pub(super) from: Ingress,
+    /// Its index in the layer's sequence.
+    pub(super) index: u64,
+    /// How many bytes it has.
+    pub(super) len: usize,
+}
+
 impl Shard {
     /// An RTP packet came on the transport with the key `link`. Allocates nothing once the layer's
     /// history has grown to a second's size.
@@ -107,10 +120,11 @@ impl Shard {
             return self.on_retransmission(now, ingress, opened.len, out);
         }
         if self.is_red(ingress, view) {
-            let opened = (opened.index, opened.len);
+            let (index, len) = (opened.index, opened.len);
+            let aside = Aside { arrived: datagram.arrived, from: ingress, index, len };
             return match self.tracks[ingress.track].kind {
-                Kind::Audio => self.on_redundant(now, datagram.arrived, ingress, opened, out),
-                Kind::Video => self.on_corrected(now, datagram.arrived, ingress, opened, out),
+                Kind::Audio => self.on_redundant(now, aside, out),
+                Kind::Video => self.on_corrected(now, aside, out),
             };
         }
         let room = self.tracks[ingress.track].layers[usize::from(ingress.layer)].history.reserve(now);

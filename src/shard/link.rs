@@ -171,6 +171,11 @@ pub(super) struct Link {
 }
 
 impl Link {
+    /// Whether sounds go out twice, since its receiver loses some by itself.
+    pub(super) fn hears_twice(&self, now: Time) -> bool {
+        now < self.lossy_until && !self.rate.as_ref().is_some_and(|rate| rate.is_crowded(now))
+    }
+
     pub(super) fn new(transport: Transport, opened: OpenTransport, room: u32, now: Time) -> Link {
         Link {
             transport,

@@ -30,6 +30,12 @@ const UNPROBED: Duration = Duration::from_secs(5);
 /// The link is calm when its rate was not lowered for so long: several looks of the estimator.
 const CALM_AFTER: Duration = Duration::from_secs(1);
 
+/// Below this rate a sound of 75 kbit/s, sent twice, takes another eighth of the link and more …
+const CROWDED: Bitrate = Bitrate::from_kbps(600);
+
+/// … which for so long after it was full loses packets because of what it is sent, and not by itself.
+const CROWDED_FOR: Duration = Duration::from_secs(5);
+
 /// Over this what is sent is measured.
 const MEASURED_OVER: Duration = Duration::from_secs(1);
 
@@ -88,7 +94,7 @@ impl Rate {
             return None;
         }
         let (estimate, probe) = (self.estimator.estimate(), self.estimator.probe_rate());
-        self.pacer.update(now, estimate, probe, self.estimator.is_lossy());
+        self.pacer.update(now, estimate, probe, self.estimator.pace(now));
         Some(self.pacer.grant())
     }
 
@@ -151,6 +157,16 @@ impl Rate {
     /// Whether nothing has said of late that the link is full.
     pub(super) fn is_calm(&self, now: Time) -> bool {
         !self.estimator.was_full_within(now, CALM_AFTER) && self.estimator.is_calm()
+    }
+
+    /// Whether something has said of late that the link is full, or the receiver itself says what it takes.
+    pub(super) fn is_full(&self, now: Time) -> bool {
+        self.estimator.was_full_within(now, CALM_AFTER) || self.estimator.is_remote()
+    }
+
+    /// Whether the link is so thin, and was so full of late, that sound sent twice would be what it loses.
+    pub(super) fn is_crowded(&self, now: Time) -> bool {
+        self.estimator.estimate() < CROWDED && self.estimator.was_full_within(now, CROWDED_FOR)
     }
 
     fn measure(&mut self, now: Time) {

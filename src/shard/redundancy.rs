@@ -7,8 +7,7 @@
 
 use super::Shard;
 use super::counters::Drop;
-use super::ingress::Way;
-use super::link::Ingress;
+use super::ingress::{Aside, Way};
 use crate::base::id::PayloadType;
 use crate::base::{Outbox, Time};
 use crate::control::types::Kind;
@@ -98,14 +97,8 @@ struct Placed {
 impl Shard {
     /// A packet of redundant sound stands opened in `scratch`: what of it is new goes into the
     /// history, oldest first, as if each block had come by itself.
-    pub(super) fn on_redundant(
-        &mut self,
-        now: Time,
-        arrived: Time,
-        from: Ingress,
-        (index, len): (u64, usize),
-        out: &mut impl Outbox,
-    ) {
+    pub(super) fn on_redundant(&mut self, now: Time, packet: Aside, out: &mut impl Outbox) {
+        let Aside { arrived, from, index, len } = packet;
         let Ok(view) = RtpView::parse(&self.scratch[..len]) else {
             return self.counters.drop(Drop::BadRtp);
         };

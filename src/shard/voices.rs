@@ -4,9 +4,30 @@
 use super::Shard;
 use crate::base::{Outbox, ParticipantId, RoomId, StreamId, Time, WorkerId};
 use crate::control::Event;
+use crate::control::message::Publish;
+use crate::control::types::{Kind, Reason};
 use crate::wire::extension::AudioLevel;
 
+/// Whether it is sound that does not say how loud it is.
+pub(super) fn is_unheard(publish: &Publish) -> bool {
+    publish.kind == Kind::Audio && publish.extensions.audio_level.is_none()
+}
+
 impl Shard {
+    /// Those who listen are shown what speakers publish and nothing else, or everybody to everybody.
+    pub(super) fn show_speakers_only(
+        &mut self,
+        room: RoomId,
+        only: bool,
+        out: &mut impl Outbox,
+    ) -> Result<(), (u64, Reason)> {
+        let key = *self.room_keys.get(&room).ok_or((room.0, Reason::Unknown))?;
+        if self.rooms[key].show_speakers_only(only) {
+            self.reseat(key, out);
+        }
+        Ok(())
+    }
+
     /// A packet of a track's sound is this loud.
     pub(super) fn on_level(&mut self, now: Time, track: u32, level: AudioLevel, out: &mut impl Outbox) {
         if let Some(speaks) = self.tracks[track].voice.on_packet(now, level) {

@@ -16,6 +16,9 @@ const HEADER_BYTES: usize = 8 * 1024;
 const FIRST_OWED: usize = 8;
 const FIRST_HEADER_BYTES: usize = 512;
 
+/// RFC 3550 §5.1: the marker in a header's second byte.
+const MARKER: u8 = 0x80;
+
 /// Room for an RTP header we write: 12 bytes, MID and what is carried.
 pub(super) const MAX_HEADER: usize = 320;
 
@@ -102,6 +105,20 @@ impl Waiting {
         true
     }
 
+    /// Leaves of a seat's packets nothing but their numbers: something else is to leave in their place. How
+    /// many there were.
+    pub(super) fn empty(&mut self, slot: u32) -> u64 {
+        let mut emptied = 0;
+        for owed in self.owed.iter_mut().filter(|owed| owed.slot == slot && !owed.is_empty()) {
+            (owed.head, owed.payload.1, owed.older) = (pictures::Head::default(), 0, None);
+            // It ends no picture any more.
+            self.headers[usize::from(owed.header_start) + 1] &= !MARKER;
+            emptied += 1;
+        }
+        self.bytes = self.owed.iter().map(Owed::size).sum();
+        emptied
+    }
+
     /// Leaves here what may go with a grant of `grant` bytes: all sound, and pictures in their order;
     /// the rest goes to `staying`.
     pub(super) fn split(&mut self, grant: u64, staying: &mut Waiting) {
@@ -135,6 +152,11 @@ impl Owed {
         &headers[start..start + usize::from(self.header_len)]
     }
 
+    /// Whether there is nothing in it but its number.
+    fn is_empty(&self) -> bool {
+        self.head.bytes().is_empty() && self.payload.1 == 0
+    }
+
     /// Bytes of header and payload.
     pub(super) fn size(&self) -> u64 {
         let front = self.head.bytes().len() as u16 + self.older.map_or(0, Older::len);
@@ -159,5 +181,47 @@ impl Owed {
             payload: (0, 0),
             older: None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEADER: [u8; 12] = [0x80, 0xe0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 9];
+
+    fn push(waiting: &mut Waiting, slot: u32, bytes: u16, is_sound: bool) {
+        let owed = Owed { payload: (12, bytes), is_sound, ..Owed::new(slot, 0, 0, 0) };
+        let wrote = waiting.push(owed, |room| {
+            room[..HEADER.len()].copy_from_slice(&HEADER);
+            Some(HEADER.len())
+        });
+        assert!(wrote);
+    }
+
+    #[test]
+    fn of_what_is_emptied_the_number_stays_and_nothing_else() {
+        let mut waiting = Waiting::new();
+        for (slot, bytes) in [(1, 1_000), (2, 500), (1, 700)] {
+            push(&mut waiting, slot, bytes, false);
+        }
+        assert_eq!((waiting.empty(1), waiting.empty(1)), (2, 0), "once is enough");
+        let sizes: Vec<u64> = waiting.owed.iter().map(Owed::size).collect();
+        assert_eq!((sizes, waiting.bytes), (vec![12, 512, 12], 536));
+        let header = |place: usize| waiting.header(&waiting.owed[place]);
+        assert_eq!((header(0)[1], header(1)[1]), (0x60, 0xe0), "an empty packet ends no picture");
+        assert_eq!(header(0)[2..], HEADER[2..]);
+    }
+
+    #[test]
+    fn what_may_go_is_all_sound_and_the_first_pictures() {
+        let (mut waiting, mut staying) = (Waiting::new(), Waiting::new());
+        for (slot, bytes, is_sound) in [(1, 900, false), (1, 900, false), (2, 100, true)] {
+            push(&mut waiting, slot, bytes, is_sound);
+        }
+        waiting.split(500, &mut staying);
+        assert_eq!(waiting.owed.iter().map(|owed| owed.slot).collect::<Vec<_>>(), [1, 2]);
+        assert_eq!((staying.owed.len(), staying.bytes), (1, 912));
+        assert_eq!(staying.header(&staying.owed[0]), HEADER);
     }
 }

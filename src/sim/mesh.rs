@@ -1,7 +1,8 @@
 //! What carries batches between simulated shards: in order for each pair, a little later each time,
 //! and no more than a few at once.
 
-use super::world::{Happening, Host, World};
+use super::host::Host;
+use super::world::{Happening, World};
 use crate::base::random::Random;
 use crate::base::{Time, WorkerId};
 use crate::shard::MeshBatch;

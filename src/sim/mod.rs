@@ -6,6 +6,7 @@
 
 mod actions;
 pub mod fault;
+mod host;
 mod houses;
 pub mod ledger;
 pub mod link;
@@ -19,6 +20,7 @@ mod port;
 pub mod queue;
 pub mod rate;
 pub mod scenario;
+mod traffic;
 pub mod verdict;
 pub mod wiretap;
 pub mod world;

@@ -14,7 +14,7 @@ use crate::shard::counters::Drop;
 use std::time::Duration;
 
 /// The figures before the drops, in their order.
-pub const FIGURES: [&str; 43] = [
+pub const FIGURES: [&str; 44] = [
     "turns",
     "rooms",
     "participants",
@@ -36,6 +36,7 @@ pub const FIGURES: [&str; 43] = [
     "padding-bytes",
     "probes",
     "held",
+    "emptied",
     "gathering-window-ns",
     "remote-tracks",
     "crossed-out",
@@ -148,6 +149,7 @@ pub(super) fn write(channel: &WorkerChannel, shard: &Shard, io: &Io, own: &Own<'
         counters.padding,
         counters.probes,
         counters.held,
+        counters.emptied,
         own.gathering.as_nanos() as u64,
         population.remote_tracks as u64,
         counters.crossed,

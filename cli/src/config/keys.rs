@@ -140,6 +140,7 @@ pub(crate) const KEYS: &[Key] = &[
     flag("max-rooms", "rooms.max_rooms", COUNT, "1000", AtOnce, "Most rooms at once; a join that would make another one is refused"),
     flag("max-participants", "rooms.max_participants", COUNT, "100", AtOnce, "Most people in a room, where the room itself does not say"),
     key("rooms.auto_create", Kind::Bool, "true", AtOnce, "Whether joining makes the room; else only REST does"),
+    key("rooms.speakers_only", Kind::Bool, "false", AtOnce, "Whether new rooms show those who listen speakers only, where the room itself does not say"),
     key("rooms.idle_timeout", COUNT, "3600", AtOnce, "Seconds after which an empty room made over REST ends"),
 
     key("recording.enabled", Kind::Bool, "false", AtStart, "Whether rooms may be recorded; without security.require_auth by anybody"),

@@ -23,6 +23,7 @@ impl Config {
                 memory_total: self.get("performance.max_memory_total"),
             },
             auto_create: self.get("rooms.auto_create"),
+            speakers_only: self.get("rooms.speakers_only"),
             idle_timeout: Duration::from_secs(self.get("rooms.idle_timeout")),
             ice_servers: self.get("webrtc.ice_servers"),
             turn_ttl: Duration::from_secs(self.get("webrtc.turn_ttl")),

@@ -46,6 +46,10 @@ pub(crate) struct NewRoom {
     /// Whether it is recorded whenever somebody publishes in it.
     #[serde(default)]
     record: bool,
+    /// Whether those who listen are sent only what speakers publish (those who speak or spoke last, and shared
+    /// screens), while speakers are sent everybody; without it, as `rooms.speakers_only` has it. All media
+    /// goes through the server then.
+    speakers_only: Option<bool>,
 }
 
 /// Which part of the list.
@@ -106,6 +110,9 @@ pub(crate) async fn create(
                 state.encrypt_room(&made.id);
             }
             state.set_records_itself(&made.id, room.record);
+            if let Some(only) = room.speakers_only {
+                state.set_speakers_only(&made.id, only);
+            }
             Ok::<_, RoomRefusal>(state.set_mode(&made.id, room.mode).unwrap_or(made))
         })
         .await;

@@ -47,7 +47,7 @@ const GAUGES: [Row; 11] = [
     ),
 ];
 
-const COUNTS: [Row; 26] = [
+const COUNTS: [Row; 27] = [
     ("turns", "turns_total", "Turns of the worker's loop."),
     ("io-datagrams-in", "datagrams_received_total", "Datagrams received, by UDP or TCP."),
     ("io-datagrams-out", "datagrams_sent_total", "Datagrams sent, by UDP or TCP."),
@@ -86,6 +86,11 @@ const COUNTS: [Row; 26] = [
     ("padding-bytes", "padding_bytes_total", "Bytes of padding that made packets of a train equal."),
     ("probes", "probe_packets_total", "Packets of padding that probed receivers' links."),
     ("held", "trains_held_total", "Trains that waited, in part, for their receiver's link."),
+    (
+        "emptied",
+        "packets_emptied_total",
+        "Packets of pictures that waited for their receiver's link and then left without contents, because a lower layer took their place.",
+    ),
 ];
 
 const DROPS: &str = "dropped-";

@@ -48,6 +48,8 @@ impl State {
         }
         let most = match room.mode {
             RoomMode::Sfu => return MediaPath::Sfu,
+            // Pages that send to each other show everybody to everybody.
+            _ if room.speakers_only => return MediaPath::Sfu,
             RoomMode::Mesh => MOST_IN_MESH,
             RoomMode::Auto => MOST_IN_AUTO,
         };

@@ -4,6 +4,7 @@
 //! SDP's meaning but not its text, and the media process only by its commands and events.
 
 mod admission;
+mod audience;
 mod bridge;
 mod checking;
 mod direct;

@@ -62,6 +62,9 @@ pub(crate) struct Room {
     /// … unless that was ended by hand, until the next one.
     #[serde(default)]
     pub declines_recording: bool,
+    /// Who listens is shown speakers only.
+    #[serde(default)]
+    pub speakers_only: bool,
     /// What the media process knows it by while somebody is in it.
     pub media: Option<RoomMedia>,
     #[serde(skip)]

@@ -102,6 +102,7 @@ impl State {
         };
         if is_new {
             self.out.command(worker, Command::OpenRoom { room });
+            self.tell_audience(key, worker);
             self.span_to(key, worker);
             self.dirty.rooms.insert(key.to_owned());
         }

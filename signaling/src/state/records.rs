@@ -154,7 +154,10 @@ impl State {
                 participant.worker = participant.worker.filter(|worker| on.contains(worker));
             }
         }
-        on.iter().for_each(|&worker| self.out.command(worker, Command::OpenRoom { room: id }));
+        for &worker in &on {
+            self.out.command(worker, Command::OpenRoom { room: id });
+            self.tell_audience(key, worker);
+        }
         for (place, &worker) in on.iter().enumerate() {
             on[..place].iter().for_each(|&other| self.span(id, worker, other));
         }

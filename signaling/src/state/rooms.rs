@@ -23,6 +23,8 @@ pub struct RoomView {
     pub mode: RoomMode,
     /// Whether what people send is encrypted end to end.
     pub e2ee: bool,
+    /// Whether those who listen are sent only what speakers publish.
+    pub speakers_only: bool,
     /// Milliseconds since 1970.
     pub created_at: u64,
     /// Whether it is recorded now.
@@ -178,6 +180,7 @@ impl State {
             recording: None,
             records_itself: false,
             declines_recording: false,
+            speakers_only: self.config.speakers_only,
             media: None,
             members: Default::default(),
             speakers: Vec::new(),
@@ -208,6 +211,7 @@ impl State {
             max_participants: room.max_participants,
             mode: room.mode,
             e2ee: room.e2ee,
+            speakers_only: room.speakers_only,
             created_at: room.created_unix_ms,
             recording: room.recording.is_some(),
             restraint: room.restraint_view(),

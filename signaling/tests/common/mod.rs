@@ -220,6 +220,7 @@ pub(crate) fn names(commands: &[Command]) -> Vec<&'static str> {
         Command::OpenRoom { .. } => "open-room",
         Command::CloseRoom { .. } => "close-room",
         Command::SpanRoom { .. } => "span-room",
+        Command::ShowSpeakersOnly { .. } => "show-speakers-only",
         Command::Join { .. } => "join",
         Command::Leave { .. } => "leave",
         Command::OpenTransport(_) => "open-transport",

@@ -240,6 +240,7 @@ variants!(Command {
     18 => Record { track: TrackId, most_bps: Option<u32> },
     19 => LimitRooms { limits: RoomLimits },
     20 => Want(want: Box<Want>),
+    21 => ShowSpeakersOnly { room: RoomId, only: bool },
 });
 variants!(Event {
     0 => Ready { worker: u16 },

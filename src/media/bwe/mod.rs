@@ -17,6 +17,7 @@
 
 mod aimd;
 mod alr;
+mod answers;
 mod delay;
 mod loss;
 mod probe;
@@ -29,6 +30,7 @@ use crate::base::{Bitrate, Time};
 use crate::wire::rtcp::TransportFeedback;
 use aimd::{Aimd, Seen};
 use alr::AppLimited;
+pub use answers::Explanation;
 use delay::{Groups, Queue};
 use loss::Loss;
 use probe::{Found, Prober};
@@ -71,25 +73,11 @@ const OVERFLOWS: f64 = 0.03;
 /// A train that comes out at less than this share of the estimate says that the link has given way.
 const GIVEN_WAY: f64 = 0.5;
 
-/// A queue shorter than this needs no draining beyond what the rate does by itself.
-const DRAINED_US: i64 = 40_000;
-
-/// A queue of this length is given all of the link to drain; what is left is for sound.
-const DRAIN_WHOLE_US: f64 = 600_000.0;
-const DRAIN_LEAST: f64 = 0.25;
-
-/// Draining goes on for this long after the rate was lowered: a queue that stands longer is not
-/// ours.
-const DRAIN_FOR: Duration = Duration::from_secs(3);
-
 /// After a step down the link is taken to be full for so long, if a probe fills it.
 const SHARED_FOR: Duration = Duration::from_secs(10);
 
 /// What a probe finds on a link that was full of late counts so much: others may want it, too.
 const OF_A_FULL_LINK: f64 = 0.9;
-
-/// A link that was full stays tight for so long.
-const TIGHT_FOR: Duration = Duration::from_secs(30);
 
 /// Nothing heard for this long while packets are out there: the link is gone, or nearly.
 const SILENCE: Duration = Duration::from_secs(1);
@@ -98,32 +86,11 @@ const IDLE: Duration = Duration::from_secs(2);
 /// What is sent into silence, by what was sent before, every [`SILENCE`].
 const INTO_SILENCE: f64 = 0.5;
 
-/// More than this is no accident.
-const LOSSY: f64 = 0.005;
 /// No probes while more than this is lost.
 const TOO_LOSSY: f64 = 0.15;
 
 /// Round trips before the first is measured.
 const FIRST_ROUND_TRIP: Duration = Duration::from_millis(200);
-
-/// See [`Estimator::explain`].
-#[derive(Clone, Copy, PartialEq, Debug)]
-pub struct Explanation {
-    /// The rate that the queue allows.
-    pub delay_based: Bitrate,
-    /// The rate that losses allow, where they set a limit.
-    pub loss_based: Option<Bitrate>,
-    /// What arrives.
-    pub arriving: Option<Bitrate>,
-    /// Whether the queue grows.
-    pub usage: Usage,
-    /// How fast, and from where on it counts, in milliseconds as the detector has them.
-    pub trend: (f64, f64),
-    /// What packets wait in the link's queue.
-    pub waits: Duration,
-    /// Less is sent than may be.
-    pub app_limited: bool,
-}
 
 /// The bandwidth estimate of one transport.
 #[derive(Clone, Debug)]
@@ -337,11 +304,6 @@ impl Estimator {
         self.prober.update(now, self.estimate(), self.wanted, calm, !self.alr.is_limited());
     }
 
-    /// Whether no queue grows or stands, as far as is known.
-    pub fn is_calm(&self) -> bool {
-        self.heard.is_some() && self.trend.usage() != Usage::Over && self.queue.wait_us() < DRAINED_US
-    }
-
     /// Nothing was sent for so long that nobody will tell of it, and that no queue is ours: what was
     /// heard last must not keep probes away for good.
     fn forget_the_queue(&mut self) {
@@ -357,97 +319,5 @@ impl Estimator {
         }
         let silence = if self.log.in_flight() > 0 { self.silent_since + SILENCE } else { Time::NEVER };
         self.prober.deadline(self.estimate(), self.wanted).min(silence)
-    }
-
-    /// What the link carries; [`START`] before anything is known.
-    pub fn estimate(&self) -> Bitrate {
-        let own = match self.heard {
-            None if self.remote.is_some() => BOUNDS.1,
-            _ => self.aimd.rate(),
-        };
-        let remote = self.remote.filter(|_| self.heard.is_none()).map(|remote| remote.rate());
-        let limits = [self.loss.limit(), remote];
-        limits.into_iter().flatten().fold(own, Bitrate::min).max(BOUNDS.0)
-    }
-
-    /// Whether the receiver's own estimate is all there is.
-    pub fn is_remote(&self) -> bool {
-        self.heard.is_none() && self.remote.is_some()
-    }
-
-    /// Whether anything is known of the link.
-    pub fn is_known(&self) -> bool {
-        self.heard.is_some() || self.remote.is_some()
-    }
-
-    /// What to send: the estimate, or less for as long as a queue of ours drains.
-    pub fn target(&self, now: Time) -> Bitrate {
-        let estimate = self.estimate();
-        let wait_us = self.queue.wait_us();
-        let lowered = self.aimd.stepped_down().is_some_and(|at| now.since(at) < DRAIN_FOR);
-        if !lowered || wait_us < DRAINED_US {
-            return estimate;
-        }
-        estimate.times((1.0 - wait_us as f64 / DRAIN_WHOLE_US).max(DRAIN_LEAST)).max(BOUNDS.0)
-    }
-
-    /// Whether the link has shown of late that it carries no more: one that has not needs no pacing,
-    /// whatever the estimate is.
-    pub fn is_tight(&self, now: Time) -> bool {
-        let lately = self.aimd.stepped_down().is_some_and(|at| now.since(at) < TIGHT_FOR);
-        lately || self.is_lossy() || self.is_remote()
-    }
-
-    /// Whether the queue grew within the last `time`, so that the rate was lowered.
-    pub fn was_full_within(&self, now: Time, time: Duration) -> bool {
-        self.aimd.stepped_down().is_some_and(|at| now.since(at) < time)
-    }
-
-    /// The probe has sent what is due, or cannot.
-    pub fn probe_stepped(&mut self, now: Time) {
-        self.prober.step(now);
-    }
-
-    /// Bytes of a probe that should leave now.
-    pub fn probe_due(&self, now: Time) -> u64 {
-        self.prober.due(now)
-    }
-
-    /// The rate of the probe that is being sent, if there is one.
-    pub fn probe_rate(&self) -> Option<Bitrate> {
-        self.prober.rate()
-    }
-
-    /// Bytes sent of which nothing has been heard.
-    pub fn in_flight(&self) -> u64 {
-        self.log.in_flight()
-    }
-
-    /// There and back, feedback's own wait included.
-    pub fn round_trip(&self) -> Duration {
-        self.round_trip
-    }
-
-    /// What a person looks at who wonders why the estimate is what it is.
-    pub fn explain(&self) -> Explanation {
-        Explanation {
-            delay_based: self.aimd.rate(),
-            loss_based: self.loss.limit(),
-            arriving: self.throughput.rate(self.queue.wait_us() > QUEUE_STANDS_US),
-            usage: self.trend.usage(),
-            trend: self.trend.trend(),
-            waits: Duration::from_micros(self.queue.wait_us().max(0) as u64),
-            app_limited: self.alr.is_limited(),
-        }
-    }
-
-    /// Whether so much is lost that packets should leave more slowly.
-    pub fn is_lossy(&self) -> bool {
-        self.loss.average() > LOSSY
-    }
-
-    /// Share of packets lost in the last seconds.
-    pub fn loss(&self) -> f64 {
-        self.loss.average()
     }
 }

@@ -11,6 +11,7 @@ use crate::media::sender_clock::ClockOffset;
 use crate::media::track::{Home, Track};
 use crate::room::Room;
 use crate::shard::Shard;
+use crate::shard::voices::is_unheard;
 
 impl Shard {
     /// There are, or will be, people of a room on another worker too.
@@ -206,12 +207,16 @@ impl Shard {
             return None;
         }
         let (id, kind, source) = (publish.track, publish.kind, publish.source);
+        let is_unheard = is_unheard(&publish);
         let home = Home { worker: from, room, clock: ClockOffset::default(), watched: 0 };
         let key = self.tracks.insert(Track::published_there(publish, participant, home));
         self.track_keys.insert(id, key);
         self.mesh.remote_tracks += 1;
         self.rooms[room].publish((participant, stream), (kind, source), id);
         self.cut_like_others(key, room);
+        if is_unheard {
+            self.rooms[room].cannot_hear((participant, stream));
+        }
         self.rooms[room].recall(participant, stream, voice);
         // After an import, seats may wait for it.
         let mut waiting = Vec::new();

@@ -5,6 +5,7 @@
 //! nothing by the simulator that a page would not know.
 
 pub mod arrivals;
+pub mod decoder;
 pub mod dtls;
 pub mod format;
 pub mod ice;

@@ -1,13 +1,14 @@
 //! One receive seat: what arrives, what is missing, and what is said about it.
 
+use super::decoder::Decoder;
 use super::format::{descriptor_len, picture_number};
 use super::rtcp::{Block, Message};
 use super::rtp::Packet;
 use crate::base::id::{PayloadType, Ssrc};
-use crate::base::{SlotId, StreamId, Time, TrackId};
+use crate::base::{SlotId, StreamId, Time};
 use crate::control::types::{CodecParameters, ExtensionIds, Kind, Mid};
 use crate::sim::payload::{self, Foreign, Tag};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// A packet is missed for good when it did not come for this long.
@@ -18,8 +19,6 @@ const PATIENCE: Duration = Duration::from_millis(10);
 const ASK_AGAIN_AFTER: Duration = Duration::from_millis(120);
 /// Between two requests for a key frame.
 const PICTURE_LOSS_INTERVAL: Duration = Duration::from_millis(300);
-/// A picture that stands still this long while packets come needs a key frame.
-const FROZEN_AFTER: Duration = Duration::from_millis(400);
 /// A jump wider than this is not asked for packet by packet.
 const MAX_HOLE: u64 = 500;
 
@@ -335,78 +334,4 @@ fn unwrap(packet: &Packet, highest: Option<u64>) -> Result<(u64, &[u8]), Wrong> 
     let highest = highest.unwrap_or(u64::from(original));
     let ahead = original.wrapping_sub(highest as u16) as i16;
     Ok((highest.saturating_add_signed(i64::from(ahead)), payload))
-}
-
-/// Which packets could be shown: an unbroken run from the start of a key frame on.
-#[derive(Clone, Debug, Default)]
-pub struct Decoder {
-    source: Option<(TrackId, u8)>,
-    /// In the seat's sequence: what comes before belongs to what was shown before.
-    began_at: u64,
-    next: Option<u64>,
-    ahead: BTreeMap<u64, Tag>,
-    begun: bool,
-    shown: Option<(Tag, Time)>,
-    counted: BTreeSet<u64>,
-}
-
-/// Packets kept while an earlier one is missing.
-const MAX_AHEAD: usize = 2_000;
-
-impl Decoder {
-    /// The last packet that could be shown, and when.
-    pub fn shown(&self) -> Option<(Tag, Time)> {
-        self.shown
-    }
-
-    /// How many packets of the present track came, each counted once.
-    pub fn received(&self) -> usize {
-        self.counted.len()
-    }
-
-    fn on_packet(&mut self, now: Time, tag: &Tag, index: u64) {
-        if self.source != Some(tag.source()) {
-            if index < self.began_at {
-                return;
-            }
-            let source = Some(tag.source());
-            *self = Decoder { source, began_at: index, begun: self.begun, ..Decoder::default() };
-        }
-        self.counted.insert(tag.index);
-        if tag.kind == Kind::Audio {
-            self.show(now, *tag);
-            return;
-        }
-        self.ahead.insert(tag.index, *tag);
-        let starts_later = self.next.is_none_or(|next| tag.index > next);
-        if tag.key && tag.first && starts_later {
-            self.next = Some(tag.index);
-            self.ahead = self.ahead.split_off(&tag.index);
-            self.begun = true;
-        }
-        while let Some(tag) = self.next.and_then(|next| self.ahead.remove(&next)) {
-            self.next = Some(tag.index + 1);
-            self.show(now, tag);
-        }
-        while self.ahead.len() > MAX_AHEAD {
-            self.ahead.pop_first();
-        }
-    }
-
-    fn show(&mut self, now: Time, tag: Tag) {
-        if self.shown.is_none_or(|(last, _)| tag.index > last.index) {
-            self.shown = Some((tag, now));
-        }
-    }
-
-    /// Whether what comes is much newer than what could be shown.
-    fn is_frozen(&self) -> bool {
-        let newest = self.ahead.last_key_value().map(|(_, tag)| tag.captured);
-        let shown = self.shown.map_or(Time::ZERO, |(tag, _)| tag.captured);
-        newest.is_some_and(|newest| newest.since(shown) > FROZEN_AFTER)
-    }
-
-    fn take_began(&mut self) -> bool {
-        std::mem::take(&mut self.begun)
-    }
 }

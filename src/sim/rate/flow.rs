@@ -89,6 +89,10 @@ impl Flow {
         }
         if picture.key {
             self.last_key = self.next_picture;
+            if plan.content == Content::Layers {
+                // Another layer begins: what waits of the one before leaves without its contents.
+                self.pictures.clear();
+            }
         }
         let parts = picture.bytes.div_ceil(PAYLOAD);
         for part in 0..parts {
@@ -109,7 +113,7 @@ impl Flow {
             now,
             self.estimator.estimate(),
             self.estimator.probe_rate(),
-            self.estimator.is_lossy(),
+            self.estimator.pace(now),
         );
         let mut departing = Vec::new();
         while let Some(packet) = self.sound.pop_front() {
