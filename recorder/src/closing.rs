@@ -119,7 +119,7 @@ fn close(
     // One whose process was stopped in order has said when.
     manifest.interrupted |= is_recovered && manifest.ended_at.is_none();
     if is_recovered {
-        leave_out_empty(recording, manifest);
+        leave_out_empty(recording, manifest)?;
     }
     let (had_failed, mut failed) = (manifest.state == State::Failed, Vec::new());
     for place in 0..manifest.files.len() {
@@ -151,24 +151,31 @@ fn close(
 
 /// A file that had just begun when power was lost is there with nothing in it: neither it nor a word of it is
 /// kept, but why.
-fn leave_out_empty(recording: &Recording, manifest: &mut Manifest) {
+fn leave_out_empty(recording: &Recording, manifest: &mut Manifest) -> io::Result<()> {
     let mut empty = Vec::new();
     manifest.files.retain(|file| {
-        let is_removed = file.sha256.is_none() && remove_if_empty(recording, &file.name);
-        if is_removed {
-            let reason = format!("{}: nothing of it had reached the disk", file.name);
-            empty.push((file.offset_ms.max(0).unsigned_abs(), reason));
-        }
-        !is_removed
+        let name = Name::new(&file.name).filter(|name| file.sha256.is_none() && is_empty(recording, name));
+        let stays = name.is_none();
+        empty.extend(name.map(|name| (name, file.offset_ms.max(0).unsigned_abs())));
+        stays
     });
-    empty.iter().for_each(|(at_ms, reason)| manifest.add_failure(*at_ms, reason));
+    for (name, at_ms) in &empty {
+        manifest.add_failure(*at_ms, &format!("{name}: nothing of it had reached the disk"));
+    }
+    if !empty.is_empty() {
+        // What the manifest names must be there: an empty file that it does not name does no harm.
+        manifest.save(recording)?;
+    }
+    for (name, _) in &empty {
+        if let Err(error) = recording.remove(name) {
+            tracing::warn!(file = %name, %error, "an empty file is left");
+        }
+    }
+    Ok(())
 }
 
-/// True: it was there, with nothing in it, and is no longer.
-fn remove_if_empty(recording: &Recording, name: &str) -> bool {
-    let Some(name) = Name::new(name) else { return false };
-    let length = recording.read(&name).and_then(|file| Ok(file.metadata()?.len()));
-    length.is_ok_and(|length| length == 0) && recording.remove(&name).is_ok()
+fn is_empty(recording: &Recording, name: &Name) -> bool {
+    recording.read(name).and_then(|file| Ok(file.metadata()?.len())).is_ok_and(|length| length == 0)
 }
 
 fn close_file(recording: &Recording, file: &mut File, is_recovered: bool) -> io::Result<()> {

@@ -21,6 +21,9 @@ const SPACING: Duration = Duration::from_millis(20);
 /// what is missing its socket had no room for, and answers would be more of the same.
 const TOO_LATE: Duration = Duration::from_millis(40);
 
+/// … for no longer than this: one datagram tells how long they lie, and the next may not.
+const MOST_QUIET: Duration = Duration::from_millis(200);
+
 /// A packet is asked for at most this often …
 const MAX_REQUESTS: u8 = 10;
 
@@ -98,7 +101,7 @@ impl Nacks {
         self.missing
             .retain(|missing| missing.requests < MAX_REQUESTS && now.since(missing.noticed) < GIVE_UP);
         if waits > TOO_LATE {
-            self.quiet_until = now + waits;
+            self.quiet_until = now + waits.min(MOST_QUIET);
         }
         if now < self.quiet_until {
             return;

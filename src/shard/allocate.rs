@@ -117,6 +117,7 @@ impl Shard {
             self.note_fall(now, bench.seats[place], &bench.wishes[place], bench.chosen[place]);
             if self.is_hopeless(now, bench.seats[place], &bench.wishes[place], bench.chosen[place]) {
                 self.slots[bench.seats[place]].interrupt();
+                self.empty_held(bench.seats[place]);
             }
             self.aim(bench.seats[place], chosen, out);
         }

@@ -7,7 +7,6 @@ use super::link::Link;
 use super::train::Train;
 use super::waiting::MAX_HEADER;
 use crate::base::{Bitrate, DATAGRAM_HEADERS, Outbox, Time};
-use crate::control::message::ALL_PICTURES;
 use crate::media::bwe::Estimator;
 use crate::media::pacer::Pacer;
 use crate::transport::srtp::Payload;
@@ -207,10 +206,8 @@ impl Shard {
             return;
         };
         rate.estimator.on_timeout(now);
-        // Where the core is the bottleneck, nobody gains from knowing that the link is not.
-        let is_pressed = self.picture_share < ALL_PICTURES;
         while self.links[link].rate.as_ref().is_some_and(|rate| rate.estimator.probe_due(now) > 0) {
-            if is_pressed || !self.send_probe(now, link, out) {
+            if !self.send_probe(now, link, out) {
                 break;
             }
         }

@@ -109,7 +109,9 @@ impl Waiting {
     /// many there were.
     pub(super) fn empty(&mut self, slot: u32) -> u64 {
         let mut emptied = 0;
-        for owed in self.owed.iter_mut().filter(|owed| owed.slot == slot && !owed.is_empty()) {
+        for owed in
+            self.owed.iter_mut().filter(|owed| owed.slot == slot && !owed.is_sound && !owed.is_empty())
+        {
             (owed.head, owed.payload.1, owed.older) = (pictures::Head::default(), 0, None);
             // It ends no picture any more.
             self.headers[usize::from(owed.header_start) + 1] &= !MARKER;

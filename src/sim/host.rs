@@ -113,7 +113,6 @@ impl World {
         accounting::check(now, &host.tally, counters, &mut self.violations);
         self.healed += counters.healed;
         self.redundant += counters.redundant;
-        self.emptied += counters.emptied;
         self.restored += counters.restored;
         self.packets_in += counters.packets_in;
         self.crossed_in += counters.crossed_in;

@@ -140,7 +140,7 @@ impl World {
             let moves: usize = seats.map(|slot| slot.shows.changes()).sum();
             // A layer is left in the middle of a picture: what of it was under way comes too late.
             let left = LEFT_AT_A_SWITCH * person.wiretap.sequence.switches();
-            let missing = self.uplink_lost + refused + moves as u64 + left + self.emptied;
+            let missing = self.uplink_lost + refused + moves as u64 + left;
             let holes = person.wiretap.sequence.holes();
             if holes > missing {
                 self.violations.add(self.scenario.end, "sequence", || {

@@ -108,6 +108,9 @@ impl Wiretap {
             self.highest.insert(options.ssrc, highest.unwrap_or(index).max(index));
         }
         if packet.payload.is_empty() {
+            if packet.header.ssrc == options.ssrc {
+                self.sequence.on_empty(options.slot, index);
+            }
             return;
         }
         match interpret(options, &packet, index, highest) {

@@ -225,7 +225,7 @@ impl Overload {
         }
         if self.spare >= SPARE_INTERVALS {
             self.ceiling = self.allows(self.fits_now());
-            (self.spare, self.patience) = (0, PROMPT_INTERVALS);
+            (self.spare, self.patience, self.held) = (0, PROMPT_INTERVALS, 0);
         }
         if self.share < self.ceiling {
             if self.prompt >= self.patience {

@@ -11,7 +11,8 @@ import { blocksOf, anchorsOf, linksOf } from './pages.js';
 import { SHELL } from './shell.js';
 
 const ROOT = path.resolve(import.meta.dirname, '../..');
-const BLOCK_WITHIN_MS = 20_000;
+const BLOCK_WITHIN_MS = 60_000;
+const JOINED_WITHIN_MS = 20_000;
 // What commands of the documents name, beside `volley` itself.
 const OF_THE_REPOSITORY = ['deploy', 'docs', 'scripts', 'signaling', 'tuning'];
 
@@ -69,9 +70,16 @@ function run(text) {
 async function attend(roomId) {
   const socket = new WebSocket(`ws://${server.http}/ws`);
   await new Promise((done, fail) => {
-    socket.addEventListener('error', () => fail(new Error('nobody can join')));
+    const refused = (why) => fail(new Error(`nobody can join: ${why}`));
+    setTimeout(refused, JOINED_WITHIN_MS, 'no answer').unref();
+    socket.addEventListener('error', () => refused('no connection'));
+    socket.addEventListener('close', () => refused('closed'));
     socket.addEventListener('open', () => socket.send(JSON.stringify({ type: 'join', roomId, participantName: 'Ada' })));
-    socket.addEventListener('message', ({ data }) => JSON.parse(data).type === 'joined' && done());
+    socket.addEventListener('message', ({ data }) => {
+      const { type } = JSON.parse(data);
+      if (type === 'joined') done();
+      if (type === 'error') refused(data);
+    });
   });
   return () => socket.close();
 }

@@ -75,7 +75,7 @@ fn trouble(case: &Case<'_>, settings: &StoreSettings, error: &ProbeError) -> Fin
                 "Whether the server that runs may write to the bucket {} was not seen: {error}",
                 settings.bucket
             ),
-            "ask as the server: sudo sh -c 'set -a; . /etc/volley/volley.env; exec volley doctor --config /etc/volley'",
+            "ask as the server: sudo systemd-run --quiet --pipe --wait -p EnvironmentFile=/etc/volley/volley.env volley doctor --config /etc/volley",
         ),
         ProbeError::NoCredentials(_) | ProbeError::Unknown(_) => Finding::error(
             "s3-credentials",
@@ -111,8 +111,11 @@ fn trouble(case: &Case<'_>, settings: &StoreSettings, error: &ProbeError) -> Fin
 }
 
 fn bucket_mend(StoreSettings { bucket, region, endpoint, .. }: &StoreSettings) -> String {
-    let place =
-        endpoint.as_ref().map_or_else(|| format!("--region {region}"), |url| format!("--endpoint-url {url}"));
+    // An address may hold a password, and what is printed here is shown around.
+    let place = match endpoint {
+        Some(_) => String::from("--endpoint-url ENDPOINT (recording.s3_endpoint)"),
+        None => format!("--region {region}"),
+    };
     format!(
         "aws s3 mb s3://{bucket} {place}\nor name the one there is: recording.s3_bucket, recording.s3_region"
     )
@@ -163,12 +166,12 @@ mod tests {
     }
 
     #[test]
-    fn a_store_of_ones_own_is_named_by_its_address() {
+    fn a_store_of_ones_own_is_named_by_where_its_address_stands() {
         let mut patient = patient();
         patient.set("VOLLEY_RECORDING__S3_ENDPOINT", "http://10.0.0.9:9000");
         let finding = found(&mut patient, Err(ProbeError::NoBucket(text("404"))), None).remove(0);
         assert!(
-            finding.mend.contains("aws s3 mb s3://films --endpoint-url http://10.0.0.9:9000\n"),
+            finding.mend.contains("aws s3 mb s3://films --endpoint-url ENDPOINT (recording.s3_endpoint)\n"),
             "{finding:?}"
         );
     }

@@ -110,7 +110,7 @@ mod tests {
             let mut reader = BufReader::new(stream);
             let mut line = String::new();
             reader.read_line(&mut line).unwrap();
-            assert!(line.starts_with("GET /films?") && line.contains("uploads"), "{line}");
+            assert!(line.starts_with("GET /films/?") && line.contains("uploads"), "{line}");
             while line.trim() != "" {
                 line.clear();
                 reader.read_line(&mut line).unwrap();

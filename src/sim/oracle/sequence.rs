@@ -6,7 +6,7 @@ use crate::base::id::SlotId;
 use crate::base::{Time, TrackId};
 use crate::control::types::Kind;
 use crate::sim::peer::seat::Heard;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// Packets whose neighbours are still compared.
@@ -23,6 +23,8 @@ pub struct SequenceOracle {
 #[derive(Debug, Default)]
 struct Stream {
     sent: BTreeMap<u64, Sent>,
+    /// Numbers that left with nothing in them: of what was given up, whatever layer it was of.
+    empty: BTreeSet<u64>,
     lowest: Option<u64>,
     highest: Option<u64>,
     count: u64,
@@ -58,13 +60,13 @@ impl SequenceOracle {
         let fresh = |index: &u64| Some(*index) > stream.sent_before_renewal;
         let before = stream.sent.range(..heard.index).next_back().filter(|(index, _)| fresh(index));
         let after = stream.sent.range(heard.index + 1..).next();
-        if let Some(wrong) =
-            before.and_then(|(index, before)| conflict(before, &sent, heard.index - index, kind))
+        if let Some(wrong) = before
+            .and_then(|(&index, before)| conflict(before, &sent, stream.apart(index, heard.index), kind))
         {
             violations.add(at, "sequence", || format!("{wrong} after {before:?}: {heard:?}"));
         }
         if let Some(wrong) =
-            after.and_then(|(index, after)| conflict(&sent, after, index - heard.index, kind))
+            after.and_then(|(&index, after)| conflict(&sent, after, stream.apart(heard.index, index), kind))
         {
             violations.add(at, "sequence", || format!("{wrong} before {after:?}: {heard:?}"));
         }
@@ -73,6 +75,17 @@ impl SequenceOracle {
             last.is_some_and(|(track, layer)| track == heard.tag.track && layer != heard.tag.layer),
         );
         stream.note(heard.index, sent);
+    }
+
+    /// A packet leaves that has nothing but its number.
+    pub fn on_empty(&mut self, slot: SlotId, index: u64) {
+        let stream = self.seats.entry(slot).or_default();
+        if stream.empty.insert(index) && !stream.sent.contains_key(&index) {
+            stream.count(index);
+        }
+        if stream.empty.len() > KEPT {
+            stream.empty.pop_first();
+        }
     }
 
     /// How often a seat went from one layer of a track to another.
@@ -95,12 +108,25 @@ impl SequenceOracle {
 
 impl Stream {
     fn note(&mut self, index: u64, sent: Sent) {
-        self.lowest = Some(self.lowest.map_or(index, |lowest| lowest.min(index)));
-        self.highest = self.highest.max(Some(index));
-        self.count += u64::from(self.sent.insert(index, sent).is_none());
+        if self.sent.insert(index, sent).is_none() && !self.empty.contains(&index) {
+            self.count(index);
+        }
         if self.sent.len() > KEPT {
             self.sent.pop_first();
         }
+    }
+
+    /// Numbers from one packet to a later one; none where something between them was given up: it may have
+    /// been of another layer, of which more was still to come.
+    fn apart(&self, before: u64, after: u64) -> u64 {
+        let is_whole = self.empty.range(before..after).next().is_none();
+        if is_whole { after - before } else { 0 }
+    }
+
+    fn count(&mut self, index: u64) {
+        self.lowest = Some(self.lowest.map_or(index, |lowest| lowest.min(index)));
+        self.highest = self.highest.max(Some(index));
+        self.count += 1;
     }
 
     fn holes(&self) -> u64 {
@@ -179,6 +205,18 @@ mod tests {
         let (mut oracle, mut violations) = (SequenceOracle::default(), Violations::default());
         packets.iter().for_each(|packet| oracle.on_media(packet.tag.captured, packet, &mut violations));
         violations.found().len()
+    }
+
+    #[test]
+    fn numbers_of_what_was_given_up_are_no_packets_left_out() {
+        let (mut oracle, mut violations) = (SequenceOracle::default(), Violations::default());
+        for packet in [heard(10, 1, 5, 0, 1_000), heard(14, 1, 6, 100, 10_000)] {
+            oracle.on_media(packet.tag.captured, &packet, &mut violations);
+            (11..=13).for_each(|index| oracle.on_empty(packet.slot, index));
+        }
+        assert_eq!(violations.found().len(), 0);
+        oracle.on_media(Time::from_millis(200), &heard(17, 1, 7, 200, 19_000), &mut violations);
+        assert_eq!(violations.found().len(), 1);
     }
 
     #[test]
