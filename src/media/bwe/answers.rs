@@ -47,7 +47,7 @@ impl Estimator {
         self.heard.is_some() && self.trend.usage() != Usage::Over && self.queue.wait_us() < DRAINED_US
     }
 
-    /// What the link carries; [`START`] before anything is known.
+    /// What the link carries; [`START`](super::START) before anything is known.
     pub fn estimate(&self) -> Bitrate {
         let own = match self.heard {
             None if self.remote.is_some() => BOUNDS.1,
