@@ -5,7 +5,7 @@ knob no-tracking kind=notrack at='udp' want='=on' applies=asked \
     what="A table in the packet filter (inet volley_tune) that leaves datagrams of the media port untracked." \
     why="Tracking costs every datagram a lookup and each browser an entry, which a full table refuses. Set only when you name the family: a firewall that lets media in as 'established', and address translation to the media port (Docker's published ports), stop working with it. The port must be open by number." \
     verify="conntrack -L -p udp --dport 50000 is empty; nft list table inet volley_tune" \
-    brought="nothing to be told from the spread, on a virtual machine over a veth without other rules"
+    brought="not measured"
 
 knob tracked-most kind=sysctl at=net.netfilter.nf_conntrack_max want='>=262144' absent="no connections are tracked here" \
     what="How many connections may be tracked." \

@@ -55,7 +55,7 @@ knob receive-trains kind=feature at=generic-receive-offload want='=on' \
     what="GRO: packets of one flow come up through the stack as one." \
     why="Volley asks for runs of datagrams (UDP_GRO) and takes a run by one read. veth has it off until somebody asks." \
     verify="ethtool -k DEVICE | grep generic-receive-offload" \
-    brought="nothing to be told from the spread, on a virtual machine over a veth; cards were not measured"
+    brought="not measured"
 
 knob spread-udp kind=flowhash at=udp4 want='=sdfn' \
     what="Which fields of UDP over IPv4 the card spreads by: addresses (s, d) and ports (f, n)." \
@@ -74,7 +74,7 @@ knob receive-steering kind=file at='/sys/class/net/*/queues/rx-*/rps_cpus' insta
     what="RPS: cores that share the packets of a queue, where the card itself does not spread them." \
     why="A card with one queue, as most virtual ones are, gives all softirqs to one core, whose worker then is slower than the others. With a queue for each worker it would only send packets round." \
     verify="the NET_RX line of /proc/softirqs grows on all workers' cores" \
-    brought="nothing to be told from the spread, on a virtual machine over a veth; cards were not measured"
+    brought="not measured"
 
 knob send-steering kind=file at='/sys/class/net/*/queues/tx-*/xps_cpus' instances_by=send_queues as=mask \
     want_by=wish_of_send_steering wants="queue n to the n-th worker's core, where there are several" \
