@@ -132,6 +132,12 @@ impl Bench {
         let manifest = completed(&closer, self.folder.path());
         (self.folder, manifest)
     }
+
+    /// What is on the disk after a kill.
+    fn killed(self) -> tempfile::TempDir {
+        self.session.around.scribe.flush();
+        self.folder
+    }
 }
 
 fn around(folder: &Path) -> Surroundings {

@@ -6,9 +6,7 @@ use super::*;
 fn what_was_written_before_a_kill_is_completed_at_the_next_start() {
     let mut bench = Bench::new().with_people(&BOTH);
     bench.play(0, 10_000);
-    let folder = bench.folder;
-    bench.session.around.scribe.flush();
-    drop(bench.session);
+    let folder = bench.killed();
     let manifest = recovered(&folder);
     let file = &manifest.files[0];
     assert!(manifest.interrupted && file.is_finished && manifest.state == State::Complete);
@@ -39,9 +37,7 @@ fn a_recorder_that_comes_back_goes_on_in_new_files() {
 fn a_file_that_cannot_be_completed_makes_the_recording_failed_and_is_tried_again() {
     let mut bench = Bench::new().with_people(&BOTH);
     bench.play(0, 5_000);
-    let folder = bench.folder;
-    bench.session.around.scribe.flush();
-    drop(bench.session);
+    let folder = bench.killed();
     let file = folder.path().join("rec-1/41-camera-1.webm");
     let whole = std::fs::read(&file).unwrap();
     std::fs::write(&file, "nonsense").unwrap();
