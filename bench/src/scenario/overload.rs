@@ -253,3 +253,17 @@ fn report(outcome: &Outcome, place: &Place) -> anyhow::Result<Report> {
         plots: Vec::new(),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_sees_a_picture_follows_from_who_is_in_the_room() {
+        let people: Vec<Person> = Shape::meeting(PEOPLE, 1_200_000).people(0, 47).collect();
+        assert_eq!(copies(&people), (4.0 * 90.0 + 7.0 * 6.0) / 47.0);
+        let alone = Person { room: 9, number: 0 };
+        assert_eq!(copies(&[alone]), 0.0);
+        assert_eq!(copies(&[]), 0.0);
+    }
+}
