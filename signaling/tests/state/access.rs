@@ -1,8 +1,6 @@
 //! Tokens, what they grant, and what one address may take.
 
-mod common;
-
-use common::{Lab, config, fixture, slots, tracks};
+use crate::common::{Lab, config, fixture, slots, tracks};
 use serde_json::{Value, json};
 use std::net::IpAddr;
 use volley_signaling::access::{AccessSettings, AddressLimits, Claims, Grant, sign, unix_now};
@@ -188,7 +186,7 @@ fn what_was_granted_outlives_the_process() {
     offer(&mut lab, socket);
     let id = lab.state.view_of_room("room").unwrap().participants[0].participant_id.clone();
     let mut lab = lab.kill();
-    let page = common::Page { socket, id, token: String::new(), room: String::from("room") };
+    let page = crate::common::Page { socket, id, token: String::new(), room: String::from("room") };
     assert_eq!(lab.resume(2, &page).1.len(), 1, "not without the resume token");
     assert!(tracks(&lab.commands()).is_empty());
 }
@@ -208,7 +206,7 @@ fn removal_takes_all_of_an_identity_out_and_keeps_its_tokens_out() {
     lab.turn();
     for socket in [first, second] {
         let told = lab.heard(socket);
-        assert!(told.iter().any(|message| common::error_code(message) == Some("removed")), "{told:?}");
+        assert!(told.iter().any(|message| crate::common::error_code(message) == Some("removed")), "{told:?}");
     }
     assert_eq!(lab.state.counts(), (1, 1));
     assert!(lab.heard(ada).iter().any(|message| matches!(message, ServerMessage::ParticipantLeft { .. })));
@@ -228,7 +226,7 @@ fn open_from(lab: &mut Lab, socket: u64, address: &str) -> SocketId {
 fn join_from(lab: &mut Lab, socket: u64, address: &str, room: &str) -> Option<&'static str> {
     let socket = open_from(lab, socket, address);
     lab.say(socket, ask(room, None));
-    lab.heard(socket).first().and_then(common::error_code)
+    lab.heard(socket).first().and_then(crate::common::error_code)
 }
 
 fn limited(rooms: usize, participants: usize, joins_per_second: u32) -> Lab {

@@ -1,8 +1,6 @@
 //! What is told by webhooks: everything, in its order, until it has arrived, whoever dies in between.
 
-mod common;
-
-use common::{Lab, config};
+use crate::common::{Lab, config};
 use serde_json::{Value, json};
 use volley_signaling::settings::Settings;
 use volley_signaling::state::Config;
@@ -53,7 +51,7 @@ fn nobody_is_told_of_who_only_tries_whether_calls_work() {
     let mut lab = lab();
     let socket = lab.open(1);
     lab.say(socket, json!({"type":"join","roomId":"room","participantName":"one","check":true}));
-    lab.say(socket, json!({"type":"offer","sdp":common::fixture("chromium-example-client")}));
+    lab.say(socket, json!({"type":"offer","sdp":crate::common::fixture("chromium-example-client")}));
     lab.say(socket, json!({"type":"leave"}));
     assert_eq!(drain(&mut lab), [""; 0]);
 }
