@@ -142,6 +142,8 @@ impl State {
             }
             return;
         }
+        self.bound_check(key, now);
+        let room = self.room_mut(key);
         let members = room.members.clone();
         let Some(media) = room.media.as_mut() else { return };
         // A supervisor started with fewer cores has new records, so this is only for broken ones.
