@@ -205,6 +205,8 @@ pub struct Scenario {
     pub turn: Duration,
     /// How long packets wait for one another.
     pub gathering: Duration,
+    /// Whether those who listen are shown speakers only.
+    pub speakers_only: bool,
     /// Who takes part.
     pub people: Vec<PersonPlan>,
     /// What happens when.
@@ -234,6 +236,7 @@ impl Scenario {
             mesh: MeshPlan::CALM,
             turn,
             gathering: Duration::ZERO,
+            speakers_only: false,
             people,
             actions: Vec::new(),
             ends: vec![Reason::Asked, Reason::ClosedByPeer],
