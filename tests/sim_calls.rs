@@ -1,5 +1,6 @@
 //! Calls in virtual time whose course is written down rather than drawn from a seed.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 use volley::base::Time;
 use volley::control::types::{Kind, Reason, TransportState};
@@ -364,6 +365,66 @@ fn who_comes_late_on_another_shard_is_shown_who_spoke_last() {
         let shown = &verdict.served[&of(2)];
         assert_eq!(shown, &verdict.served[&of(0)], "both see the one who speaks, on {shards} shards");
     }
+}
+
+/// Lets somebody speak for a while who is muted otherwise.
+fn turn_to_speak(who: usize, from: u64, until: u64) -> [(Time, Action); 2] {
+    let mute = |at, muted| (ms(at), Action::Mute { who, kind: Kind::Audio, muted });
+    [mute(from, false), mute(until, true)]
+}
+
+#[test]
+fn who_spoke_last_is_the_same_on_shards_that_were_opened_later() {
+    for shards in [1, 3] {
+        let mut scenario = call_of(7).spread_over(shards, MeshPlan::CALM);
+        // Nobody but who comes last is on the third shard.
+        let comes = [(0, 0), (3, 60), (6, 120), (1, 8_000), (4, 8_060), (5, 18_500)];
+        scenario.actions = comes.map(|(who, at)| (ms(at), Action::Join(who))).to_vec();
+        let hush = |(who, at)| (ms(at + 1), Action::Mute { who, kind: Kind::Audio, muted: true });
+        scenario.actions.extend(comes.map(hush));
+        // Turns that the second shard never hears of: who had them is gone when it is opened.
+        for from in [1_000, 3_200, 5_400] {
+            scenario.actions.extend(turn_to_speak(0, from, from + 2_100));
+        }
+        scenario.actions.push((ms(7_800), Action::Leave { who: 0, politely: true }));
+        for (who, from) in [(1, 13_000), (3, 14_000), (4, 15_000), (6, 16_000)] {
+            scenario.actions.extend(turn_to_speak(who, from, from + 900));
+        }
+        (scenario.people[5].pairs, scenario.end) = (2, ms(22_000));
+        let verdict = judge_as_it_is(scenario);
+        assert_eq!(verdict.seen[&5], BTreeSet::from([4, 6]), "on {shards} shards");
+    }
+}
+
+#[test]
+fn who_fell_silent_while_a_shard_began_anew_leaves_the_seat_to_who_speaks() {
+    for shards in [1, 3] {
+        let mut scenario = call_of(3).spread_over(shards, MeshPlan::CALM);
+        scenario.people[1].quiet = true;
+        let hush = |who, at| (ms(at), Action::Mute { who, kind: Kind::Audio, muted: true });
+        scenario.actions.extend([hush(0, 100), hush(2, 150)]);
+        scenario.actions.extend(turn_to_speak(0, 5_000, 5_901));
+        // In mid-word.
+        scenario.actions.push((ms(5_900), Action::Renew(0)));
+        scenario.actions.extend(turn_to_speak(2, 8_000, 8_900));
+        scenario.end = ms(12_000);
+        let verdict = judge_as_it_is(scenario);
+        assert_eq!((verdict.renewals, &verdict.seen[&1]), (1, &BTreeSet::from([2])), "on {shards} shards");
+    }
+}
+
+#[test]
+fn who_listens_is_shown_speakers_only_whatever_becomes_of_their_sound_and_their_shard() {
+    let mut scenario = call_of(4);
+    scenario.speakers_only = true;
+    scenario.people.iter_mut().for_each(|plan| plan.pairs = 3);
+    [2, 3].into_iter().for_each(|who| scenario.people[who].quiet = true);
+    scenario.actions.extend([0, 1].map(|shard| (ms(3_000), Action::Renew(shard))));
+    scenario.actions.push((ms(4_000), Action::Unpublish { who: 1, kind: Kind::Audio }));
+    scenario.end = ms(7_000);
+    let verdict = judge(scenario);
+    let seen = [0, 1, 2, 3].map(|who| Vec::from_iter(verdict.seen[&who].iter().copied()));
+    assert_eq!(seen, [vec![1, 2, 3], vec![0, 2, 3], vec![0, 1], vec![0, 1]]);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
+use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -60,6 +61,46 @@ fn when_the_bench_is_killed_everything_it_started_ends() {
     kill_process(pid, Signal::KILL).expect("it runs");
     outer.wait().expect("it was a child");
     assert!(until(|| started.iter().all(|&pid| !lives(pid))), "{started:?} still live");
+}
+
+/// Stands for the tuning tool, and for the server that would be measured: what it sets is a file, and takes a while to
+/// be put back.
+const TOOL: &str = "#!/bin/sh
+cd \"${0%/*}\"
+case $1 in
+    --version) echo volley 0.0.0 ;;
+    apply) touch is-set; sleep 0.3; echo 'set      knob: it = 1 (was 0)' ;;
+    revert) if [ -e is-set ]; then sleep 0.7; rm is-set; fi ;;
+esac
+";
+
+#[test]
+fn what_is_set_for_the_whole_machine_is_put_back_before_the_bench_ends() {
+    if !possible() {
+        return;
+    }
+    for (number, signal) in [Signal::INT, Signal::TERM, Signal::HUP].into_iter().enumerate() {
+        let folder = std::env::temp_dir().join(format!("volley-bench-{}-{number}", std::process::id()));
+        std::fs::create_dir_all(&folder).expect("there is a place for temporary files");
+        let tool = folder.join("tool");
+        std::fs::write(&tool, TOOL).expect("it can be written");
+        std::fs::set_permissions(&tool, PermissionsExt::from_mode(0o755)).expect("it is ours");
+        let mut outer = Command::new(BENCH)
+            .args(["tuning", "--whole-machine", "--families", "memory", "--tune"])
+            .arg(&tool)
+            .arg("--volley-bin")
+            .arg(&tool)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the bench starts");
+        let is_set = || folder.join("is-set").exists();
+        assert!(until(is_set), "{signal:?}: it was never set");
+        kill_process(Pid::from_child(&outer), signal).expect("it runs");
+        let status = outer.wait().expect("it was a child");
+        assert!(!is_set() && status.code() == Some(130), "{signal:?}: {status}");
+        std::fs::remove_dir_all(&folder).expect("it is ours");
+    }
 }
 
 fn until(condition: impl Fn() -> bool) -> bool {

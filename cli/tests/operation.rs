@@ -45,8 +45,12 @@ fn a_call_goes_on_while_the_server_drains_and_ends_it_by_leaving() {
     // Whoever does not come back after that is gone in half a minute; this one does, and leaves.
     let mut page = Socket::join(&volley.address, "meeting", "ada again");
     page.say(r#"{"type":"leave"}"#);
-    drop(page);
-    assert!(volley.process.try_wait().unwrap().is_none(), "the first one may still come back");
+    // The first one may still come back: a server that did not wait for them would have gone with the second.
+    until("one is left", || {
+        let answer =
+            volley.exchange("GET /health", "").and_then(|(_, health)| serde_json::from_str(&health).ok());
+        answer.is_some_and(|health: Value| health["participants"] == 1)
+    });
     volley.signal(Signal::TERM);
     volley.ended_within(STOPPED_WITHIN);
 }
@@ -56,10 +60,9 @@ fn everybody_is_told_goodbye_when_the_time_is_over() {
     let mut volley = Volley::start(&["--drain-timeout", "1"]);
     let mut page = Socket::join(&volley.address, "meeting", "ada");
     volley.signal(Signal::TERM);
-    assert!(page.hear("goodbye").is_some_and(|message| message["inSeconds"].as_u64().unwrap() <= 1));
-    while let Some(message) = page.hear("goodbye") {
-        assert_eq!(message["inSeconds"], 0);
-    }
+    let told: Vec<u64> = std::iter::from_fn(|| page.hear("goodbye")?["inSeconds"].as_u64()).collect();
+    // On a machine where everything takes long the time is over before the first word.
+    assert!(matches!(told.as_slice(), [1, 0] | [0]), "{told:?}");
     volley.ended_within(STOPPED_WITHIN);
 }
 
@@ -108,7 +111,7 @@ fn a_thousand_idle_sockets_and_fifty_that_never_read_cost_little_and_nobody_wait
     let limit = getrlimit(Resource::Nofile);
     setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).unwrap();
     let volley = Volley::start(&[]);
-    let idle: Vec<Socket> = (0..1000).map(|_| Socket::open(&volley.address)).collect();
+    let mut idle: Vec<Socket> = (0..1000).map(|_| Socket::open(&volley.address)).collect();
     let deaf: Vec<Socket> =
         (0..50).map(|number| Socket::join(&volley.address, "loud", &format!("deaf {number}"))).collect();
     // Eight people who each say as much at once as one may: 6 MB for each of those who do not read it.
@@ -126,7 +129,11 @@ fn a_thousand_idle_sockets_and_fifty_that_never_read_cost_little_and_nobody_wait
     assert!(since.elapsed() < PATIENCE / 4, "a join took {:?}", since.elapsed());
     let memory = resident_mib(volley.child("signaling"));
     assert!(memory <= MOST_MEMORY, "signaling takes {memory} MiB");
-    drop((idle, deaf));
+    for socket in &mut idle {
+        socket.say(r#"{"type":"dance"}"#);
+        socket.hear("error").expect("it was there all the time");
+    }
+    drop(deaf);
 }
 
 /// What the kernel says that a process has in memory.
@@ -136,7 +143,6 @@ fn resident_mib(process: Pid) -> u64 {
     line.split_whitespace().next().unwrap().parse::<u64>().unwrap() / 1024
 }
 
-/// Stops it; all it has logged.
 /// What it writes to its log from now on.
 fn listen(volley: &mut Volley) -> Arc<Mutex<String>> {
     let (log, lines) = (Arc::default(), BufReader::new(volley.process.stderr.take().unwrap()).lines());
@@ -147,6 +153,7 @@ fn listen(volley: &mut Volley) -> Arc<Mutex<String>> {
     log
 }
 
+/// Stops it; all it has logged.
 fn log_of(volley: &mut Volley) -> String {
     volley.signal(Signal::INT);
     volley.ended_within(STOPPED_WITHIN);

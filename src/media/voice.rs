@@ -30,6 +30,11 @@ pub struct Voice {
 }
 
 impl Voice {
+    /// Of somebody whom a process before has heard: who goes on is not interrupted, who does not ends.
+    pub fn resumed(now: Time, speaks: bool) -> Voice {
+        if speaks { Voice { speaks, began: None, last_heard: now } } else { Voice::default() }
+    }
+
     /// Whether somebody speaks now.
     pub fn speaks(&self) -> bool {
         self.speaks
@@ -114,6 +119,15 @@ mod tests {
         assert!(!voice.on_silence(Time::from_millis(2_000)) && voice.speaks());
         assert!(voice.on_silence(Time::from_millis(2_400)) && !voice.speaks());
         assert!(!voice.on_silence(Time::from_millis(3_000)));
+    }
+
+    #[test]
+    fn who_was_heard_by_a_process_before_ends_unless_they_go_on() {
+        let mut voice = Voice::resumed(Time::from_millis(1_000), true);
+        assert_eq!(voice.on_packet(Time::from_millis(1_020), level(20, true)), None, "no news");
+        assert!(!voice.on_silence(Time::from_millis(2_000)));
+        assert!(voice.on_silence(Time::from_millis(2_300)));
+        assert!(!Voice::resumed(Time::from_millis(1_000), false).on_silence(Time::from_millis(9_000)));
     }
 
     #[test]

@@ -82,11 +82,14 @@ struct Member {
     seats: Seats,
     wishes: Wishes,
     hidden: bool,
+    /// Their last turn to speak, whatever has become of the stream; 0: they never had one.
+    spoke: u32,
 }
 
 impl Member {
     fn new(participant: ParticipantId, home: Option<WorkerId>) -> Member {
-        Member { participant, home, seats: Seats::default(), wishes: Wishes::default(), hidden: false }
+        let (seats, wishes) = (Seats::default(), Wishes::default());
+        Member { participant, home, seats, wishes, hidden: false, spoke: 0 }
     }
 
     /// Places what others publish, as far as it is wanted and may be shown.
@@ -116,7 +119,7 @@ pub struct Room {
     members: Vec<Member>,
     streams: Vec<Stream>,
     workers: Vec<WorkerId>,
-    /// How often somebody began to speak.
+    /// The last turn to speak of anybody that was heard of.
     turns: u32,
     /// Who listens is shown speakers and nobody else.
     speakers_only: bool,
@@ -204,7 +207,11 @@ impl Room {
 
     /// The other worker that a member is on.
     pub fn home_of(&self, participant: ParticipantId) -> Option<WorkerId> {
-        self.members.iter().find(|member| member.participant == participant)?.home
+        self.member(participant)?.home
+    }
+
+    fn member(&self, participant: ParticipantId) -> Option<&Member> {
+        self.members.iter().find(|member| member.participant == participant)
     }
 
     /// Whether nothing comes from a member.
@@ -228,12 +235,14 @@ impl Room {
         let known =
             self.streams.iter().position(|known| known.participant == participant && known.stream == stream);
         let at = known.unwrap_or_else(|| {
+            // Who comes back after their connection was lost has spoken before.
+            let spoke = self.member(participant).map_or(0, |member| member.spoke);
             let empty = Stream {
                 audio: None,
                 video: None,
                 screen: false,
                 speaks: false,
-                spoke: 0,
+                spoke,
                 is_unheard: false,
                 participant,
                 stream,
@@ -256,25 +265,30 @@ impl Room {
         self.streams.iter().find(is_it).map_or((false, 0), |known| (known.speaks, known.spoke))
     }
 
-    /// Takes over what another worker has heard on a stream.
-    pub fn recall(&mut self, participant: ParticipantId, stream: StreamId, (speaks, spoke): (bool, u32)) {
-        let is_it = |known: &&mut Stream| known.participant == participant && known.stream == stream;
-        if let Some(known) = self.streams.iter_mut().find(is_it) {
-            (known.speaks, known.spoke) = (speaks, spoke);
-            self.turns = self.turns.max(spoke);
-        }
+    /// Somebody on this worker begins or ends to speak on a stream; see [`Room::hear`].
+    pub fn speaks(&mut self, participant: ParticipantId, stream: StreamId, speaks: bool) -> bool {
+        let (_, spoke) = self.voice_of(participant, stream);
+        let spoke = if speaks { self.turns + 1 } else { spoke };
+        self.hear(participant, stream, (speaks, spoke))
     }
 
-    /// Somebody begins or ends to speak on a stream. Whether seats may change by it: when who speaks
-    /// is not seen by all, or others are speakers now where that matters.
-    pub fn speaks(&mut self, participant: ParticipantId, stream: StreamId, speaks: bool) -> bool {
+    /// Takes over what was heard on a stream where it comes in. Turns are counted from the highest that any
+    /// worker has told, so that all of them, whenever they opened the room, have the same numbers. Whether
+    /// seats may change by it: when who speaks is not seen by all, or others are speakers now where that
+    /// matters.
+    pub fn hear(
+        &mut self,
+        participant: ParticipantId,
+        stream: StreamId,
+        (speaks, spoke): (bool, u32),
+    ) -> bool {
         let before = self.speakers_that_matter();
+        self.turns = self.turns.max(spoke);
         let is_it = |known: &&mut Stream| known.participant == participant && known.stream == stream;
         let Some(known) = self.streams.iter_mut().find(is_it) else { return false };
-        known.speaks = speaks;
-        if speaks {
-            self.turns += 1;
-            known.spoke = self.turns;
+        (known.speaks, known.spoke) = (speaks, spoke);
+        if let Some(member) = self.members.iter_mut().find(|member| member.participant == participant) {
+            member.spoke = member.spoke.max(spoke);
         }
         if self.speakers_that_matter() != before {
             return true;
@@ -311,7 +325,10 @@ impl Room {
     /// Takes a track out of its stream.
     pub fn unpublish(&mut self, track: TrackId) {
         for stream in &mut self.streams {
-            stream.audio = stream.audio.filter(|&audio| audio != track);
+            if stream.audio == Some(track) {
+                // What is left of it is a picture of somebody who says nothing.
+                (stream.audio, stream.speaks, stream.is_unheard) = (None, false, false);
+            }
             stream.video = stream.video.filter(|&video| video != track);
         }
         self.streams.retain(|stream| stream.audio.is_some() || stream.video.is_some());
@@ -332,7 +349,7 @@ impl Room {
 
     /// Whom `viewer` has pinned.
     pub fn pinned_by(&self, viewer: ParticipantId) -> Option<ParticipantId> {
-        self.members.iter().find(|member| member.participant == viewer)?.seats.pinned()
+        self.member(viewer)?.seats.pinned()
     }
 
     /// The seats of a participant who is in the room.
@@ -367,9 +384,11 @@ impl Room {
     fn offer(&self) -> Offer {
         let mut streams = self.streams.clone();
         streams.sort_by_key(Stream::rank);
-        let hidden = self.members.iter().filter(|member| member.hidden);
-        let hidden = hidden.map(|member| member.participant).collect();
-        Offer { streams, hidden, audience: self.audience() }
+        Offer { streams, hidden: self.hidden().collect(), audience: self.audience() }
+    }
+
+    fn hidden(&self) -> impl Iterator<Item = ParticipantId> {
+        self.members.iter().filter(|member| member.hidden).map(|member| member.participant)
     }
 }
 

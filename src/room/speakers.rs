@@ -8,7 +8,7 @@ use crate::base::{ParticipantId, StreamId};
 use std::cmp::Reverse;
 
 /// Who spoke last stay speakers, so many of them: as many as pages have seats for by default. Whoever
-/// speaks now is one in any case.
+/// speaks now is one in any case; whoever is hidden leaves the place to somebody who can be shown.
 const MOST: usize = 9;
 
 /// Who is shown to whom, as far as the room restricts it.
@@ -53,16 +53,20 @@ impl Room {
     }
 
     fn speakers(&self) -> Vec<ParticipantId> {
-        let spoke = self.streams.iter().filter(|stream| stream.spoke > 0);
+        let hidden: Vec<_> = self.hidden().collect();
+        let spoke =
+            self.streams.iter().filter(|stream| stream.spoke > 0 && !hidden.contains(&stream.participant));
         let mut spoke: Vec<_> =
             spoke.map(|stream| (!stream.speaks, Reverse(stream.spoke), stream.participant)).collect();
         spoke.sort_unstable();
-        let stays =
-            |(place, (silent, ..)): &(usize, &(bool, Reverse<u32>, ParticipantId))| !silent || *place < MOST;
-        let mut speakers: Vec<_> =
-            spoke.iter().enumerate().filter(stays).map(|(_, (.., participant))| *participant).collect();
+        let mut speakers = Vec::new();
+        for (silent, _, participant) in spoke {
+            // Who spoke on two streams, a screen's sound say, is one person.
+            if !speakers.contains(&participant) && (!silent || speakers.len() < MOST) {
+                speakers.push(participant);
+            }
+        }
         speakers.sort_unstable();
-        speakers.dedup();
         speakers
     }
 }
@@ -155,6 +159,54 @@ mod tests {
         let mut room = class(2);
         room.cannot_hear((ParticipantId(2), STREAM));
         assert_eq!((seen_by(&mut room, 1), seen_by(&mut room, 2)), (vec![2], vec![]));
+    }
+
+    #[test]
+    fn a_picture_whose_sound_is_gone_is_for_all_no_longer() {
+        let mut room = class(2);
+        room.cannot_hear((ParticipantId(2), STREAM));
+        room.unpublish(TrackId(20));
+        assert_eq!(seen_by(&mut room, 1), [], "it might have been speech, and is nothing now");
+        room.publish((ParticipantId(2), STREAM), (Kind::Audio, Source::Microphone), TrackId(20));
+        assert!(room.speaks(ParticipantId(2), STREAM, true));
+        room.unpublish(TrackId(20));
+        assert_eq!(seen_by(&mut room, 1), [2], "who spoke last stays");
+        assert!(room.streams.iter().all(|stream| !stream.speaks), "but speaks no more");
+    }
+
+    #[test]
+    fn who_publishes_anew_after_a_break_has_spoken_all_the_same() {
+        let mut room = class(2);
+        says_something(&mut room, 2);
+        [20, 21].into_iter().for_each(|track| room.unpublish(TrackId(track)));
+        assert_eq!(seen_by(&mut room, 1), []);
+        room.publish((ParticipantId(2), STREAM), (Kind::Audio, Source::Microphone), TrackId(22));
+        room.publish((ParticipantId(2), STREAM), (Kind::Video, Source::Camera), TrackId(23));
+        assert_eq!(seen_by(&mut room, 1), [2]);
+    }
+
+    #[test]
+    fn whoever_is_hidden_leaves_the_place_to_who_spoke_before() {
+        let mut room = class(MOST as u64 + 2);
+        (1..=MOST as u64 + 1).for_each(|who| says_something(&mut room, who));
+        let listener = MOST as u64 + 2;
+        room.hide(ParticipantId(5), true);
+        let all_but_5: Vec<u64> = (1..=MOST as u64 + 1).filter(|&who| who != 5).collect();
+        assert_eq!(seen_by(&mut room, listener), all_but_5);
+        room.hide(ParticipantId(5), false);
+        assert_eq!(seen_by(&mut room, listener), (2..=MOST as u64 + 1).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn who_speaks_on_two_streams_takes_one_place() {
+        let mut room = class(MOST as u64 + 1);
+        (1..=MOST as u64).for_each(|who| says_something(&mut room, who));
+        let screen = (ParticipantId(MOST as u64), StreamId(9));
+        room.publish(screen, (Kind::Audio, Source::ScreenAudio), TrackId(1_009));
+        room.speaks(screen.0, screen.1, true);
+        room.speaks(screen.0, screen.1, false);
+        let all: Vec<u64> = (1..=MOST as u64).collect();
+        assert_eq!(seen_by(&mut room, MOST as u64 + 1), all);
     }
 
     #[test]

@@ -2,7 +2,8 @@
 //!
 //! Carried over: rooms and who sits where, ICE, keys, roll-over counters and replay windows, and
 //! every index a seat has used, which must never be used again. Not carried over: histories,
-//! statistics, and tracks of other workers, which tell of them anew. Seats that show a picture begin anew with a key frame, which is asked for at once.
+//! statistics, and tracks of other workers, which tell of them anew. Who spoke goes on speaking, and ends
+//! here when they do not. Seats that show a picture begin anew with a key frame, which is asked for at once.
 
 use super::link::{Ingress, Link, Srtp};
 use super::rate::Rate;
@@ -10,8 +11,10 @@ use super::{Participant, Shard};
 use crate::base::id::Ssrc;
 use crate::base::{Outbox, ParticipantId, RoomId, Time};
 use crate::control::message::{OpenSlot, OpenTransport, Publish};
+use crate::control::types::Kind;
 use crate::media::slot::{Slot, SlotState};
 use crate::media::track::Track;
+use crate::media::voice::Voice;
 use crate::room::Room;
 use crate::transport::srtp::SrtpState;
 use crate::transport::{Snapshot, Transport};
@@ -146,7 +149,7 @@ impl Shard {
             self.own_path(path, None);
         }
         for track in state.tracks {
-            self.import_track(key, track);
+            self.import_track(now, key, track);
         }
         for (open, sequences) in state.slots {
             self.import_slot(key, open, sequences);
@@ -155,9 +158,15 @@ impl Shard {
         Ok(())
     }
 
-    fn import_track(&mut self, link: u32, state: TrackState) {
+    fn import_track(&mut self, now: Time, link: u32, state: TrackState) {
         let id = state.published.track;
         let mut track = Track::new(state.published, self.links[link].participant, link);
+        if track.kind == Kind::Audio {
+            // The room knows it, and its end must be noticed here.
+            let room = &self.rooms[self.links[link].room];
+            let (speaks, _) = room.voice_of(track.participant, track.stream);
+            track.voice = Voice::resumed(now, speaks);
+        }
         for (layer, &(ssrc, rtx_ssrc)) in track.layers.iter_mut().zip(&state.layers) {
             (layer.ssrc, layer.rtx_ssrc) = (ssrc, rtx_ssrc);
         }

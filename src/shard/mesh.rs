@@ -114,7 +114,8 @@ enum MeshValue {
         room: RoomId,
         participant: ParticipantId,
         stream: StreamId,
-        speaks: bool,
+        /// Whether it is spoken on, and since which turn.
+        voice: (bool, u32),
     },
     Published {
         room: RoomId,
@@ -319,8 +320,8 @@ impl Shard {
             MeshValue::Hidden { room, participant, hidden } => {
                 moved.extend(self.on_hidden_there(from, room, participant, hidden));
             }
-            MeshValue::Speaks { room, participant, stream, speaks } => {
-                moved.extend(self.on_voice_there(from, room, (participant, stream), speaks));
+            MeshValue::Speaks { room, participant, stream, voice } => {
+                moved.extend(self.on_voice_there(from, room, (participant, stream), voice));
             }
             MeshValue::Published { room, published } => {
                 moved.extend(self.on_published_there(from, room, *published, out));

@@ -49,9 +49,10 @@ impl Shard {
     pub(super) fn on_voice(&mut self, track: u32, speaks: bool, out: &mut impl Outbox) {
         let room = self.room_of(track);
         let (participant, stream) = (self.tracks[track].participant, self.tracks[track].stream);
-        self.tell_speaks(track, speaks);
+        let may_move = self.rooms[room].speaks(participant, stream, speaks);
+        self.tell_speaks(track);
         self.tell(Event::Speaks { participant, speaks });
-        if self.rooms[room].speaks(participant, stream, speaks) {
+        if may_move {
             self.reseat(room, out);
         }
         self.unsettle_room(room);
@@ -63,11 +64,11 @@ impl Shard {
         from: WorkerId,
         room: RoomId,
         (participant, stream): (ParticipantId, StreamId),
-        speaks: bool,
+        voice: (bool, u32),
     ) -> Option<u32> {
         let room = *self.room_keys.get(&room)?;
         let is_there = self.rooms[room].home_of(participant) == Some(from);
         self.unsettle_room(room);
-        (is_there && self.rooms[room].speaks(participant, stream, speaks)).then_some(room)
+        (is_there && self.rooms[room].hear(participant, stream, voice)).then_some(room)
     }
 }

@@ -224,6 +224,9 @@ fn note_event(now: Time, event: Event, ends: &[Reason], ledger: &mut Ledger, vio
         Event::Refused { id, reason } => {
             violations.add(now, "events", || format!("a command about {id} is refused: {reason:?}"));
         }
+        Event::Speaks { participant, speaks: true } => {
+            ledger.speakers.iter_mut().for_each(|speakers| _ = speakers.insert(participant));
+        }
         Event::Restrained { room, restraint } => ledger.restrained.push((now, room, restraint)),
         Event::Ready { .. }
         | Event::TrackStats { .. }

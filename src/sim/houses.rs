@@ -27,6 +27,9 @@ impl World {
         let others = house.shards.clone();
         house.shards.push(shard);
         self.command(now, shard, Command::OpenRoom { room });
+        if self.scenario.speakers_only {
+            self.command(now, shard, Command::ShowSpeakersOnly { room, only: true });
+        }
         for other in others {
             let worker = |n: usize| WorkerId(n as u16);
             self.command(now, shard, Command::SpanRoom { room, worker: worker(other) });

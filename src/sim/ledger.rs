@@ -98,6 +98,8 @@ pub struct Ledger {
     pub owners: BTreeMap<TransportId, ParticipantId>,
     /// Whom somebody does not want to be shown: who does not, and whom.
     pub unwanted: BTreeSet<(ParticipantId, ParticipantId)>,
+    /// Who ever spoke, where those who have not are shown nobody else.
+    pub speakers: Option<BTreeSet<ParticipantId>>,
     /// Whether rooms span shards: then what is changed on one is known on others a moment later.
     pub is_spread: bool,
     /// What signaling was told of transports, in order.
@@ -132,14 +134,20 @@ impl Ledger {
         Some((track, self.tracks.get(&track)?))
     }
 
-    /// The streams others publish in the room of `viewer`, who wants them.
+    /// Whether a viewer may be shown what somebody publishes, where fewer have spoken than stay speakers.
+    pub fn may_be_shown(&self, viewer: ParticipantId, owner: ParticipantId) -> bool {
+        let is_allowed = |speakers: &BTreeSet<_>| speakers.contains(&viewer) || speakers.contains(&owner);
+        self.speakers.as_ref().is_none_or(is_allowed) && !self.unwanted.contains(&(viewer, owner))
+    }
+
+    /// The streams others publish in the room of `viewer`, who wants them and may be shown them.
     pub fn streams_for(&self, viewer: ParticipantId) -> Vec<(ParticipantId, StreamId)> {
         let room = self.rooms.get(&viewer);
         let others = self
             .tracks
             .values()
             .filter(|track| track.live && track.participant != viewer && Some(&track.room) == room);
-        let others = others.filter(|track| !self.unwanted.contains(&(viewer, track.participant)));
+        let others = others.filter(|track| self.may_be_shown(viewer, track.participant));
         let mut streams: Vec<_> = others.map(|track| (track.participant, track.stream)).collect();
         streams.sort_unstable();
         streams.dedup();

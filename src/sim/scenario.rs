@@ -215,6 +215,8 @@ pub struct Scenario {
     pub turn: Duration,
     /// How long packets wait for one another.
     pub gathering: Duration,
+    /// Whether those who listen are shown speakers only.
+    pub speakers_only: bool,
     /// Who takes part.
     pub people: Vec<PersonPlan>,
     /// What happens when.
@@ -244,6 +246,7 @@ impl Scenario {
             mesh: MeshPlan::CALM,
             turn,
             gathering: Duration::ZERO,
+            speakers_only: false,
             people,
             actions: Vec::new(),
             ends: vec![Reason::Asked, Reason::ClosedByPeer],

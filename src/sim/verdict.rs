@@ -19,6 +19,8 @@ pub struct Verdict {
     pub served: BTreeMap<ParticipantId, BTreeSet<TrackId>>,
     /// What each open seat shows at the end.
     pub seats: BTreeMap<SlotId, Option<TrackId>>,
+    /// Whom each of the scenario's people who are there is shown at the end.
+    pub seen: BTreeMap<usize, BTreeSet<usize>>,
     /// What signaling was told of transports, in order; `stays` tells whose they are.
     pub told: Vec<(Time, TransportId, TransportState)>,
     /// Which of the scenario's people had which transport, in the order of joining.
@@ -91,6 +93,7 @@ impl World {
         Verdict {
             seats: open.map(|(id, slot)| (*id, slot.shows.now())).collect(),
             served: self.served(),
+            seen: self.seen(),
             paused: self.people.iter().map(|one| (one.who, one.peer.paused_layers())).collect(),
             resent: self.resent(),
             switches: self.people.iter().map(|one| (one.who, one.wiretap.sequence.switches())).collect(),
@@ -118,6 +121,19 @@ impl World {
             drops: self.drops,
             renewals: self.renewals,
         }
+    }
+
+    fn seen(&self) -> BTreeMap<usize, BTreeSet<usize>> {
+        let who = |participant: ParticipantId| {
+            self.people.iter().find(|one| one.participant == participant).map(|one| one.who)
+        };
+        let seen_by = |viewer: ParticipantId| {
+            let seats =
+                self.ledger.slots.values().filter(move |slot| slot.live && slot.participant == viewer);
+            seats.filter_map(|slot| who(self.ledger.shown(slot)?.1.participant)).collect()
+        };
+        let there = self.current.iter().flatten().map(|stay| &self.people[*stay]);
+        there.map(|person| (person.who, seen_by(person.participant))).collect()
     }
 
     /// A number that is never sent stands for a packet that never came, came from an address that

@@ -15,7 +15,7 @@ use super::scenario::{Action, Scenario};
 use crate::base::random::Random;
 use crate::base::{Path, Time};
 use crate::shard::MeshBatch;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::DefaultHasher;
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -88,7 +88,11 @@ impl World {
             current: vec![None; scenario.people.len()],
             owners: BTreeMap::new(),
             ids: Ids::default(),
-            ledger: Ledger { is_spread: scenario.spreads, ..Ledger::default() },
+            ledger: Ledger {
+                is_spread: scenario.spreads,
+                speakers: scenario.speakers_only.then(BTreeSet::new),
+                ..Ledger::default()
+            },
             violations: Violations::default(),
             amplification: AmplificationOracle::default(),
             fault: None,

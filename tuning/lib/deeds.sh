@@ -55,6 +55,7 @@ apply() {
     local name changed=0
     refused=() touched=()
     take_turn
+    shorten_notes
     for name in "${knobs[@]}"; do
         is_wanted "$name" || continue
         # What is to be set hangs on what was set before: a card's channels make its queues.

@@ -56,6 +56,29 @@ remember() {
     esac
 }
 
+# Where most lines have been overtaken by others, as after many starts of the machine, they make room: of each instance
+# what was there stays, and what apply has made of it. Whoever is killed meanwhile leaves the notes as they were.
+shorten_notes() {
+    local place key text='' kept=()
+    local -A seen=()
+    [[ -s $journal && $(wc -l <"$journal") -gt $((4 * ${#was[@]} + 20)) ]] || return 0
+    # What was set anew after somebody else had set it stands there twice: the later one counts.
+    for ((place = ${#order[@]} - 1; place >= 0; place--)); do
+        key=${order[place]}
+        [[ -n ${was[$key]+known} && -z ${seen[$key]+seen} ]] || continue
+        seen[$key]=yes
+        kept=("$key" "${kept[@]}")
+    done
+    for key in "${kept[@]}"; do
+        text+=$key$unit${was[$key]}$unit.$'\n'
+        [[ -z ${ours[$key]+known} ]] || text+=set:$key$unit${ours[$key]}$unit.$'\n'
+    done
+    if printf '%s' "$text" >"$journal.new" && sync "$journal.new" && mv -f "$journal.new" "$journal"; then
+        order=("${kept[@]}")
+        sync "$state"
+    fi
+}
+
 # is_known KEY VALUE: whether it is known what was there before VALUE. It is not where somebody has set VALUE over what
 # apply had set: that is then what was there before the next apply.
 is_known() { [[ -n ${was[$1]+known} && ${ours[$1]-$2} == "$2" ]]; }
@@ -98,7 +121,7 @@ revert() {
         return 1
     fi
     rm -rf --one-file-system "$own_copy"
-    rm -f "$journal"
+    rm -f "$journal" "$journal.new"
     sync "$state"
     if [[ $theirs -eq 0 ]]; then echo "All of it is as it was."; else echo "All else is as it was."; fi
 }

@@ -7,9 +7,12 @@
 use anyhow::{Context as _, bail};
 use std::env;
 use std::ffi::OsStr;
-use std::io::Read as _;
-use std::process::{Command, ExitCode, Stdio};
+use std::io::{self, Read as _};
+use std::os::unix::process::CommandExt as _;
+use std::process::{ChildStdin, Command, ExitCode, Stdio};
 use std::sync::{Mutex, PoisonError};
+use tokio::runtime::Runtime;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Tells the inner program that it is the inner one.
 const INSIDE: &str = "VOLLEY_BENCH_INSIDE";
@@ -28,6 +31,7 @@ pub(crate) fn is_inside() -> bool {
 /// When this user may not make namespaces here.
 pub(crate) fn run_inside(variables: &[(&str, &OsStr)]) -> anyhow::Result<ExitCode> {
     let become_root = become_root()?;
+    let signals = Signals::caught().context("signals cannot be caught")?;
     let mut inner = Command::new("unshare")
         .args(become_root)
         .args(["--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"])
@@ -36,14 +40,51 @@ pub(crate) fn run_inside(variables: &[(&str, &OsStr)]) -> anyhow::Result<ExitCod
         .env(INSIDE, "1")
         .envs(variables.iter().copied())
         .stdin(Stdio::piped())
+        // What a terminal sends at Ctrl-C, or when it is closed, is for this process, which tells the inner one.
+        .process_group(0)
         .spawn()
         .context("`unshare` (Debian package util-linux) cannot be started")?;
     // Not `wait`ed with the pipe closed: std closes a child's input before it waits.
-    let alive = inner.stdin.take();
+    signals.close_at_first(inner.stdin.take());
     let status = inner.wait().context("the inner process cannot be waited for")?;
-    drop(alive);
     let code = status.code().and_then(|code| u8::try_from(code).ok());
     Ok(code.map_or(ExitCode::FAILURE, ExitCode::from))
+}
+
+/// Those by which this process would end.
+struct Signals {
+    runtime: Runtime,
+    caught: [Signal; 3],
+}
+
+impl Signals {
+    fn caught() -> io::Result<Signals> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let entered = runtime.enter();
+        let caught = [
+            signal(SignalKind::interrupt())?,
+            signal(SignalKind::terminate())?,
+            signal(SignalKind::hangup())?,
+        ];
+        drop(entered);
+        Ok(Signals { runtime, caught })
+    }
+
+    /// Closes the inner process's input at the first of them. It does what is still to be done then, and ends; this
+    /// one, which waits for it, does afterwards.
+    fn close_at_first(self, input: Option<ChildStdin>) {
+        let Signals { runtime, caught: [mut interrupt, mut terminate, mut hangup] } = self;
+        std::thread::spawn(move || {
+            runtime.block_on(async {
+                tokio::select! {
+                    _ = interrupt.recv() => {}
+                    _ = terminate.recv() => {}
+                    _ = hangup.recv() => {}
+                }
+            });
+            drop(input);
+        });
+    }
 }
 
 /// What is to be done before.

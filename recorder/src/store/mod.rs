@@ -88,6 +88,17 @@ impl Store {
     }
 
     fn start_with(folder: Folder, settings: StoreSettings, credentials: Credentials) -> io::Result<Store> {
+        let store = Store::idle(&settings);
+        let own = store.clone();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let uploader =
+            uploader::Uploader::new(folder, settings, (own, credentials)).map_err(io::Error::other)?;
+        thread::Builder::new().name(String::from("store")).spawn(move || runtime.block_on(uploader.run()))?;
+        Ok(store)
+    }
+
+    /// Without anybody who uploads.
+    fn idle(settings: &StoreSettings) -> Store {
         let shared = Shared {
             board: Mutex::default(),
             is_spool_full: AtomicBool::new(false),
@@ -95,13 +106,7 @@ impl Store {
             is_resumed: AtomicBool::new(false),
             is_over: AtomicBool::new(false),
         };
-        let store = Store { shared: Arc::new(shared) };
-        let own = store.clone();
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let uploader =
-            uploader::Uploader::new(folder, settings, (own, credentials)).map_err(io::Error::other)?;
-        thread::Builder::new().name(String::from("store")).spawn(move || runtime.block_on(uploader.run()))?;
-        Ok(store)
+        Store { shared: Arc::new(shared) }
     }
 
     /// What there is of a recording that goes on.

@@ -47,6 +47,7 @@ pub(super) struct Uploader {
     /// Whose turn it was last.
     turn: Option<Name>,
     next_tell: Instant,
+    /// Nobody has found credentials since; nothing is tried before this.
     pub(super) locked_until: Option<Instant>,
     /// Why the last step failed that failed.
     pub(super) failing: Option<String>,
@@ -188,6 +189,7 @@ impl Uploader {
                 Ok(keys) => keys,
                 Err(error) => return self.on_locked(&error),
             };
+            self.locked_until = None;
             let subject = task.subject().to_owned();
             let kind = match task {
                 Task::Begin { .. } => Kind::Begin,

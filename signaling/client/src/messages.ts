@@ -8,7 +8,7 @@ export type ClientMessage =
   /** Enter a room, or come back to it. The first message of a socket; answered by `joined`. */
   | {
       type: "join";
-      /** You only try whether calls work from where you are. You need what lets you into the room, and come into one of your own, which `joined` names, which nobody else can enter, and which no webhook tells of. */
+      /** You only try whether calls work from where you are. You need what lets you into the room, and come into one of your own, which `joined` names, which nobody else can enter, which no webhook tells of, and which ends by itself after two minutes (`room-closed`). One address has twelve of them at once (`too-fast`). */
       check?: boolean;
       /** Your media is encrypted end to end, with keys that the server does not have. A room that is made by this message is an encrypted one; in a room that is not, you are refused (`not-encrypted`). */
       e2ee?: boolean;

@@ -130,6 +130,7 @@ fn every_alert_asks_for_metrics_that_a_scrape_tells_and_has_a_runbook_and_a_try(
         let page = fs::read_to_string(format!("{RUNBOOKS}/{name}.md"))
             .unwrap_or_else(|_| panic!("{name} has no runbook"));
         assert!(page.starts_with(&format!("# {name}\n")), "{name}.md begins with its name");
+        check_first_step(name, &page);
         for (text, what) in [
             (&rules, format!("docs/runbooks/{name}.md\n")),
             (&tries, format!("- alertname: {name}\n")),
@@ -143,6 +144,29 @@ fn every_alert_asks_for_metrics_that_a_scrape_tells_and_has_a_runbook_and_a_try(
     let stray: Vec<String> =
         pages.filter(|page| page != "README.md" && !names.contains(page.trim_end_matches(".md"))).collect();
     assert_eq!(stray, [""; 0], "pages of alerts that are no more");
+}
+
+/// The first step is a command that shows whether the alert is true: on what the server itself tells of one of the
+/// metrics that it is about, but where it is about the server's not answering, or about a process that is gone.
+fn check_first_step(name: &str, page: &str) {
+    let (_, step) = page.split_once("\n## Where to look\n\n1. Is it true? `").unwrap_or_else(|| {
+        panic!("{name}.md does not begin where to look with \"1. Is it true? `COMMAND`\"")
+    });
+    let (command, _) = step.split_once('`').expect("the command ends");
+    if matches!(name, "VolleyDown" | "VolleyMediaRestarted") {
+        return;
+    }
+    assert!(command.contains("curl -s http://HOST:9090/metrics | grep"), "{name}: {command}");
+    let expression = page.split("```").nth(1).expect("a page has the alert's expression");
+    let asked = selectors(command);
+    let is_about =
+        |(of_alert, _): &(String, String)| asked.iter().any(|(of_step, _)| of_alert.starts_with(of_step));
+    assert!(selectors(expression).iter().any(is_about), "{name}: {command} shows nothing of {expression}");
+    let told = told();
+    for (of_step, _) in &asked {
+        let is_told = told.keys().any(|series| series.starts_with(of_step));
+        assert!(is_told, "{name}: no scrape tells {of_step}, which {command} looks for");
+    }
 }
 
 #[test]

@@ -38,8 +38,9 @@ pub enum ClientMessage {
         #[serde(default)]
         key_epoch: u32,
         /// You only try whether calls work from where you are. You need what lets you into the room, and
-        /// come into one of your own, which `joined` names, which nobody else can enter, and which no
-        /// webhook tells of.
+        /// come into one of your own, which `joined` names, which nobody else can enter, which no webhook
+        /// tells of, and which ends by itself after two minutes (`room-closed`). One address has twelve of
+        /// them at once (`too-fast`).
         #[serde(default)]
         check: bool,
     },

@@ -22,10 +22,16 @@ impl State {
 
     /// A worker has just opened a room, which shows everybody to everybody unless it is told otherwise.
     pub(super) fn tell_audience(&mut self, key: &str, worker: usize) {
-        if let Some(room) = self.rooms.get(key).filter(|room| room.speakers_only)
-            && let Some(media) = &room.media
-        {
-            let command = Command::ShowSpeakersOnly { room: media.id.0, only: true };
+        if self.rooms.get(key).is_some_and(|room| room.speakers_only) {
+            self.say_audience(key, worker);
+        }
+    }
+
+    /// Says it of a room that a worker may have been told something else of before.
+    pub(super) fn say_audience(&mut self, key: &str, worker: usize) {
+        let Some(room) = self.rooms.get(key) else { return };
+        if let Some(media) = &room.media {
+            let command = Command::ShowSpeakersOnly { room: media.id.0, only: room.speakers_only };
             self.out.command(worker, command);
         }
     }

@@ -161,7 +161,7 @@ impl State {
             return Err(("server-busy", text.to_owned()));
         };
         if request.is_check {
-            return Ok((worker, self.make_check_room()?));
+            return Ok((worker, self.make_check_room(request.caller.from.address, now)?));
         }
         self.find_or_make_room(&request.room_id, request.caller.from.address)?;
         self.settle_encryption(request, now);

@@ -191,6 +191,7 @@ impl State {
             .map(|room| room.key.clone())
             .collect();
         empty.iter().for_each(|key| self.remove_room(key, now));
+        self.end_long_checks(now);
         self.end_when_drained(now);
     }
 

@@ -74,6 +74,9 @@ pub(crate) struct Room {
     pub speakers: Vec<ParticipantId>,
     #[serde(skip)]
     pub empty_since: Option<Time>,
+    /// When it ends, whoever is in it.
+    #[serde(skip)]
+    pub ends_at: Option<Time>,
     /// What workers hold back of it, by their numbers.
     #[serde(skip)]
     pub restraints: BTreeMap<usize, Restraint>,

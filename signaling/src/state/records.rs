@@ -11,7 +11,7 @@ use crate::state::{Config, Dirty, Output, State};
 use crate::webhooks::Outbox;
 use serde::de::DeserializeOwned;
 use std::collections::HashMap;
-use volley::base::Time;
+use volley::base::{RoomId, Time};
 use volley::control::Command;
 use volley_recorder::desk::StoreFigures;
 
@@ -116,7 +116,7 @@ impl State {
         keys.sort();
         let workers = self.config.candidates.len();
         for key in keys {
-            self.settle_room(&key, workers, now);
+            self.settle_room(&key, workers, media_is_new, now);
         }
         let ids: Vec<_> = self.participants.keys().copied().collect();
         for id in ids {
@@ -132,7 +132,7 @@ impl State {
         }
     }
 
-    fn settle_room(&mut self, key: &str, workers: usize, now: Time) {
+    fn settle_room(&mut self, key: &str, workers: usize, media_is_new: bool, now: Time) {
         let room = self.room_mut(key);
         if room.members.is_empty() {
             room.media = None;
@@ -142,6 +142,8 @@ impl State {
             }
             return;
         }
+        self.bound_check(key, now);
+        let room = self.room_mut(key);
         let members = room.members.clone();
         let Some(media) = room.media.as_mut() else { return };
         // A supervisor started with fewer cores has new records, so this is only for broken ones.
@@ -154,17 +156,26 @@ impl State {
                 participant.worker = participant.worker.filter(|worker| on.contains(worker));
             }
         }
-        for &worker in &on {
-            self.out.command(worker, Command::OpenRoom { room: id });
-            self.tell_audience(key, worker);
-        }
-        for (place, &worker) in on.iter().enumerate() {
-            on[..place].iter().for_each(|&other| self.span(id, worker, other));
-        }
+        self.open_again(key, id, &on, media_is_new);
         for participant in members {
             let Some(worker) = self.worker_of(participant) else { continue };
             self.out.command(worker, Command::Join { room: id, participant });
             self.say_subscriptions(worker, participant);
+        }
+    }
+
+    /// Opens a room on its workers, which may have it.
+    fn open_again(&mut self, key: &str, id: RoomId, on: &[usize], media_is_new: bool) {
+        for &worker in on {
+            self.out.command(worker, Command::OpenRoom { room: id });
+            if media_is_new {
+                self.tell_audience(key, worker);
+            } else {
+                self.say_audience(key, worker);
+            }
+        }
+        for (place, &worker) in on.iter().enumerate() {
+            on[..place].iter().for_each(|&other| self.span(id, worker, other));
         }
     }
 

@@ -185,6 +185,7 @@ impl State {
             members: Default::default(),
             speakers: Vec::new(),
             empty_since: None,
+            ends_at: None,
             restraints: Default::default(),
         };
         self.rooms.insert(key.to_owned(), room);

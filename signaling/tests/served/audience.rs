@@ -52,6 +52,16 @@ fn it_outlives_signaling_and_holds_in_a_new_media_process() {
 }
 
 #[test]
+fn that_it_was_lifted_is_said_again_as_well_by_who_was_killed_before_it_may_have_been_heard() {
+    let mut lab = Lab::new();
+    let room = made(&mut lab);
+    lab.join(1, &room, "one");
+    lab.state.set_speakers_only(&room, false);
+    lab.turn();
+    assert_eq!(told(&mut lab.kill()), [(0, false)]);
+}
+
+#[test]
 fn the_configuration_says_how_new_rooms_are() {
     let settings = Settings { speakers_only: true, ..config().settings };
     let mut lab = Lab::after(MemoryStore::default(), Config { settings, ..config() });

@@ -1,6 +1,6 @@
 //! Tokens, what they grant, and what one address may take.
 
-use crate::common::{Lab, config, fixture, slots, tracks};
+use crate::common::{Lab, Page, config, fixture, slots, tracks};
 use serde_json::{Value, json};
 use std::net::IpAddr;
 use volley_signaling::access::{AccessSettings, AddressLimits, Claims, Grant, sign, unix_now};
@@ -143,6 +143,57 @@ fn nobody_else_comes_into_the_room_of_who_only_tries() {
         panic!("it is no room that counts as made from there: {heard:?}");
     };
     assert_eq!(refusal(&mut lab, 3, room_id, None), "room-full");
+}
+
+#[test]
+fn one_address_tries_so_many_times_at_once_and_each_ends_by_itself() {
+    let mut lab = limited(1, 100, 1000);
+    let try_from = |lab: &mut Lab, socket, address| {
+        let socket = open_from(lab, socket, address);
+        let mut join = ask("room", None);
+        join["check"] = true.into();
+        lab.say(socket, join);
+        lab.heard(socket).first().and_then(common::error_code)
+    };
+    for socket in 1..=12 {
+        assert_eq!(try_from(&mut lab, socket, "192.0.2.1"), None);
+    }
+    assert_eq!(try_from(&mut lab, 13, "192.0.2.1"), Some("too-fast"));
+    assert_eq!(try_from(&mut lab, 14, "192.0.2.2"), None, "another address");
+    lab.say(SocketId(1), json!({"type":"leave"}));
+    assert_eq!(try_from(&mut lab, 15, "192.0.2.1"), None, "in place of the one who is done");
+    assert_eq!(join_from(&mut lab, 16, "192.0.2.1", "room"), None, "a room of theirs counts by itself");
+    lab.pass(119_000);
+    assert_eq!(lab.state.counts(), (14, 14));
+    lab.pass(1_000);
+    assert_eq!(lab.state.counts(), (1, 1), "nobody but who is in the call");
+    assert_eq!(errors(&mut lab, SocketId(2)), ["room-closed"]);
+    assert_eq!(try_from(&mut lab, 17, "192.0.2.1"), None);
+}
+
+fn errors(lab: &mut Lab, socket: SocketId) -> Vec<&'static str> {
+    lab.heard(socket).iter().filter_map(common::error_code).collect()
+}
+
+#[test]
+fn a_check_that_outlives_signaling_ends_all_the_same() {
+    let mut lab = limited(1, 100, 1000);
+    let socket = lab.open(1);
+    let mut join = ask("room", None);
+    join["check"] = true.into();
+    lab.say(socket, join);
+    let joined = lab.heard(socket).into_iter().find_map(|message| match message {
+        ServerMessage::Joined { participant_id: id, resume_token: token, room_id: room, .. } => {
+            Some(Page { socket, id, token, room })
+        }
+        _ => None,
+    });
+    let mut lab = lab.kill();
+    let (page, _) = lab.resume(2, &joined.expect("there is room for it"));
+    lab.pass(119_000);
+    assert_eq!(lab.state.counts(), (1, 1));
+    lab.pass(1_000);
+    assert_eq!((lab.state.counts(), errors(&mut lab, page.socket)), ((0, 0), vec!["room-closed"]));
 }
 
 #[test]

@@ -102,8 +102,8 @@ fn a_killed_process_comes_back_to_the_same_room() {
 
     let mut lab = lab.kill();
     let commands = lab.commands();
-    assert_eq!(names(&commands), ["open-room", "join", "join", "resync", "resync"]);
-    let Command::Resync { request } = commands[3] else { unreachable!() };
+    assert_eq!(names(&commands), ["open-room", "show-speakers-only", "join", "join", "resync", "resync"]);
+    let Command::Resync { request } = commands[4] else { unreachable!() };
     for transport in [one, two] {
         lab.event(0, Event::Transport { transport, state: connected() });
     }

@@ -2,6 +2,7 @@
 
 use crate::common::{Lab, config};
 use serde_json::{Value, json};
+use volley_signaling::protocol::ServerMessage;
 use volley_signaling::settings::Settings;
 use volley_signaling::state::Config;
 use volley_signaling::store::MemoryStore;
@@ -48,12 +49,26 @@ fn drain(lab: &mut Lab) -> Vec<String> {
 
 #[test]
 fn nobody_is_told_of_who_only_tries_whether_calls_work() {
-    let mut lab = lab();
-    let socket = lab.open(1);
-    lab.say(socket, json!({"type":"join","roomId":"room","participantName":"one","check":true}));
-    lab.say(socket, json!({"type":"offer","sdp":crate::common::fixture("chromium-example-client")}));
-    lab.say(socket, json!({"type":"leave"}));
-    assert_eq!(drain(&mut lab), [""; 0]);
+    let everything = ["room-started", "participant-joined", "track-published", "track-published"];
+    for check in [false, true] {
+        let mut lab = lab();
+        let socket = lab.open(1);
+        lab.say(socket, json!({"type":"join","roomId":"room","participantName":"one","check":check}));
+        lab.say(socket, json!({"type":"offer","sdp":crate::common::fixture("chromium-example-client")}));
+        let published = lab.heard(socket).into_iter().find_map(|message| match message {
+            ServerMessage::Answer { tracks, .. } => Some(tracks.len()),
+            _ => None,
+        });
+        assert_eq!((lab.state.counts(), published), ((1, 1), Some(2)), "there is something to tell of");
+        let expected: &[&str] = if check { &[] } else { &everything };
+        assert_eq!(drain(&mut lab), expected);
+        // Nor does a process that has it from the records alone.
+        let mut lab = lab.kill();
+        lab.pass(120_000);
+        assert_eq!(lab.state.counts(), (0, 0));
+        let expected: &[&str] = if check { &[] } else { &["participant-left", "room-ended"] };
+        assert_eq!(drain(&mut lab), expected);
+    }
 }
 
 #[test]

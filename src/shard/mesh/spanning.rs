@@ -63,14 +63,11 @@ impl Shard {
         self.tell_workers(room, |room| MeshValue::Hidden { room, participant, hidden });
     }
 
-    pub(in crate::shard) fn tell_speaks(&mut self, track: u32, speaks: bool) {
+    pub(in crate::shard) fn tell_speaks(&mut self, track: u32) {
         let (participant, stream) = (self.tracks[track].participant, self.tracks[track].stream);
-        self.tell_workers(self.room_of(track), |room| MeshValue::Speaks {
-            room,
-            participant,
-            stream,
-            speaks,
-        });
+        let room = self.room_of(track);
+        let voice = self.rooms[room].voice_of(participant, stream);
+        self.tell_workers(room, |room| MeshValue::Speaks { room, participant, stream, voice });
     }
 
     pub(in crate::shard) fn tell_published(&mut self, room: u32, track: u32) {
@@ -202,7 +199,7 @@ impl Shard {
         }
         let stream = publish.stream;
         if let Some(&key) = self.track_keys.get(&publish.track) {
-            self.rooms[room].recall(participant, stream, voice);
+            self.rooms[room].hear(participant, stream, voice);
             self.on_known_track_there(from, key, publish.muted, out);
             return None;
         }
@@ -217,7 +214,7 @@ impl Shard {
         if is_unheard {
             self.rooms[room].cannot_hear((participant, stream));
         }
-        self.rooms[room].recall(participant, stream, voice);
+        self.rooms[room].hear(participant, stream, voice);
         // After an import, seats may wait for it.
         let mut waiting = Vec::new();
         self.rooms[room]

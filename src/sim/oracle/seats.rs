@@ -1,5 +1,5 @@
-//! Seats are used well: one person's stream per pair, nobody twice, nobody who is not wanted, and no pair
-//! empty while a stream that fits it has none.
+//! Seats are used well: one person's stream per pair, nobody twice, nobody who is not wanted or may not be
+//! shown, and no pair empty while a stream that fits it has none.
 
 use super::Violations;
 use crate::base::{ParticipantId, StreamId, Time};
@@ -26,8 +26,8 @@ pub fn check(at: Time, viewer: ParticipantId, ledger: &Ledger, violations: &mut 
     if distinct.len() < shown.len() {
         violations.add(at, "seats", || format!("{viewer:?} sees somebody twice: {shown:?}"));
     }
-    if let Some((owner, _)) = distinct.iter().find(|(owner, _)| ledger.unwanted.contains(&(viewer, *owner))) {
-        violations.add(at, "seats", || format!("{viewer:?} is shown {owner:?}, who is not wanted"));
+    if let Some((owner, _)) = distinct.iter().find(|(owner, _)| !ledger.may_be_shown(viewer, *owner)) {
+        violations.add(at, "seats", || format!("{viewer:?} is shown {owner:?}, who is not for them"));
     }
     let is_free = |pair: &StreamId| pairs.get(pair).is_some_and(BTreeSet::is_empty);
     for stream in ledger.streams_for(viewer).iter().filter(|stream| !distinct.contains(stream)) {

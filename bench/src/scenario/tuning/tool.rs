@@ -6,6 +6,8 @@ use crate::host::{enclosure, wire};
 use anyhow::{Context as _, bail};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// The tool, and a place for its notes of this run alone.
@@ -35,7 +37,12 @@ add chain inet firewall in { type filter hook input priority 0 ; }
 add rule inet firewall in ct state established accept";
 const UNTRACK: &str = "delete table inet firewall";
 
-/// How often a revert at the end is tried, and what is between: an apply that is at work takes a second or two.
+/// One tune is at work at a time: what is being set can be put back when it is set, and not before …
+static TURN: Mutex<()> = Mutex::new(());
+/// … and when this program ends from outside, nothing is set any more.
+static IS_OVER: AtomicBool = AtomicBool::new(false);
+
+/// How often a revert at the end is tried, and what is between.
 const TRIES: u32 = 50;
 const BETWEEN: Duration = Duration::from_millis(200);
 
@@ -112,6 +119,8 @@ impl Tool<'_> {
     fn revert_at_the_end(&self) {
         let (place, tune, notes) = (self.place.clone(), self.tune.clone(), self.notes.clone());
         enclosure::at_the_end(move || {
+            IS_OVER.store(true, Ordering::SeqCst);
+            let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
             let is_well = |_: &u32| {
                 let mut command = place.command(&tune);
                 command.arg("revert").env("VOLLEY_TUNE_STATE", &notes);
@@ -134,7 +143,23 @@ impl Tool<'_> {
     }
 
     fn run(&self, mut command: Command) -> anyhow::Result<Output> {
+        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        if IS_OVER.load(Ordering::SeqCst) {
+            drop(turn);
+            loop {
+                std::thread::park();
+            }
+        }
         command.output().with_context(|| format!("{} cannot be started", self.tune.display()))
+    }
+}
+
+impl Drop for Tool<'_> {
+    /// However the measuring ends, by an error too.
+    fn drop(&mut self) {
+        if let Err(error) = self.revert() {
+            eprintln!("volley-bench: {error:#}");
+        }
     }
 }
 

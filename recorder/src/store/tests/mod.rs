@@ -8,6 +8,7 @@ use crate::manifest::{File, State};
 use aws_lc_rs::digest;
 use double::{Double, Fault};
 use std::path::PathBuf;
+use std::sync::OnceLock;
 use std::time::Instant;
 
 /// Three parts.
@@ -119,7 +120,12 @@ impl Bench {
 }
 
 fn start(root: &tempfile::TempDir, double: &Double, keeps_local: bool) -> Store {
-    let settings = StoreSettings {
+    let credentials = Credentials::of(|name| name.starts_with("AWS_").then(|| "secret".to_owned()));
+    Store::start_with(Folder::new(root.path()), settings(double, keeps_local), credentials).unwrap()
+}
+
+fn settings(double: &Double, keeps_local: bool) -> StoreSettings {
+    StoreSettings {
         endpoint: Some(format!("http://{}", double.address)),
         region: "us-east-1".to_owned(),
         bucket: "bucket".to_owned(),
@@ -128,9 +134,7 @@ fn start(root: &tempfile::TempDir, double: &Double, keeps_local: bool) -> Store 
         cache_control: "public".to_owned(),
         keeps_local,
         spool_bytes: LONG as u64,
-    };
-    let credentials = Credentials::of(|name| name.starts_with("AWS_").then(|| "secret".to_owned()));
-    Store::start_with(Folder::new(root.path()), settings, credentials).unwrap()
+    }
 }
 
 #[test]
@@ -206,6 +210,49 @@ fn after_a_restart_it_goes_on_where_it_was() {
     bench.has_object("41-camera-1.webm", &long);
     assert_eq!(bench.double.inside().parts_taken, 3, "the second part goes up once");
     bench.until("nothing fails", |bench| bench.store.figures().failing.is_none());
+}
+
+/// What a variable says where there are no keys but those in a file.
+fn keys_in_a_file(name: &str) -> Option<String> {
+    static FILE: OnceLock<tempfile::TempDir> = OnceLock::new();
+    let folder = FILE.get_or_init(|| tempfile::tempdir().unwrap());
+    match name {
+        "AWS_SHARED_CREDENTIALS_FILE" => Some(folder.path().join("credentials").to_str()?.to_owned()),
+        "AWS_EC2_METADATA_DISABLED" => Some("true".to_owned()),
+        _ => None,
+    }
+}
+
+#[test]
+fn as_long_as_there_are_no_keys_it_is_said_to_fail_and_no_longer() {
+    let mut bench = Bench::new(true);
+    bench.store.end();
+    let settings = settings(&bench.double, true);
+    bench.store = Store::start_with(bench.folder(), settings, Credentials::of(keys_in_a_file)).unwrap();
+    bench.write("41-camera-1.webm", b"short", 5);
+    bench.close();
+    bench.until("it fails", |bench| bench.store.figures().failing.is_some());
+    let keys = "[default]\naws_access_key_id = one\naws_secret_access_key = two\n";
+    std::fs::write(keys_in_a_file("AWS_SHARED_CREDENTIALS_FILE").unwrap(), keys).unwrap();
+    bench.until_uploaded();
+    bench.until("nothing fails", |bench| bench.store.figures().failing.is_none());
+}
+
+#[test]
+fn between_two_looks_for_keys_it_fails_as_well_as_long_as_something_waits() {
+    let (root, double) = (tempfile::tempdir().unwrap(), Double::start());
+    let (folder, settings) = (Folder::new(root.path()), settings(&double, true));
+    let store = Store::idle(&settings);
+    let parts = (store.clone(), Credentials::of(|_| None));
+    let mut uploader = uploader::Uploader::new(folder.clone(), settings, parts).unwrap();
+    folder.make(&name()).unwrap();
+    uploader.works.insert(name(), work::Work::open(&folder.open(&name()).unwrap()).unwrap());
+    (uploader.failing, uploader.locked_until) = (Some("no keys".to_owned()), Some(Instant::now()));
+    uploader.tell();
+    assert_eq!(store.figures().failing.as_deref(), Some("no keys"), "the next look is due, and has not come");
+    uploader.works.clear();
+    uploader.tell();
+    assert_eq!(store.figures().failing, None, "what waited was taken away");
 }
 
 #[test]
