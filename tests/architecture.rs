@@ -197,6 +197,34 @@ fn files_are_short_and_finished() {
     assert_none(breaches);
 }
 
+/// Files beside the root of a test program that are no modules of it: Cargo leaves those out without a word.
+fn forgotten(root: &str, beside: &[&str]) -> Vec<String> {
+    let modules = parse(root).modules();
+    let is_left_out = |name: &&str| *name != "main" && !modules.iter().any(|module| module == *name);
+    beside.iter().copied().filter(is_left_out).map(str::to_owned).collect()
+}
+
+#[test]
+fn every_file_of_a_test_program_is_run() {
+    let files = rust_files(&["signaling/tests"]);
+    let roots = files.iter().filter(|(file, _)| file.ends_with("main.rs"));
+    let breaches = roots.flat_map(|(root, text)| {
+        let beside: Vec<&str> = files
+            .iter()
+            .filter(|(file, _)| file.parent() == root.parent())
+            .filter_map(|(file, _)| file.file_stem()?.to_str())
+            .collect();
+        forgotten(text, &beside).into_iter().map(|name| format!("{}: no `mod {name};`", root.display()))
+    });
+    assert_none(breaches.collect());
+}
+
+#[test]
+fn a_planted_file_that_is_not_run_is_found() {
+    let root = "#[path = \"../common/mod.rs\"]\nmod common;\nmod calls;\n// mod layers;";
+    assert_eq!(forgotten(root, &["main", "calls", "layers"]), ["layers"]);
+}
+
 #[test]
 fn every_module_says_what_it_owns() {
     let silent = rust_files(&["src"])

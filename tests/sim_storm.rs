@@ -205,6 +205,7 @@ fn plan(room: usize) -> PersonPlan {
         layers: 1,
         fec: false,
         rates: None,
+        svc: None,
         remb: false,
         quiet: true,
         announces_ssrcs: true,

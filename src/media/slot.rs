@@ -23,6 +23,7 @@ use crate::base::random::Random;
 use crate::base::{SlotId, StreamId, Time};
 use crate::control::message::OpenSlot;
 use crate::control::types::{CodecParameters, Kind};
+use crate::wire::dependency::Structure;
 use crate::wire::extension::PlayoutDelay;
 pub use admission::Withheld;
 pub use again::NotResent;
@@ -236,6 +237,16 @@ impl Slot {
     /// The layer whose packets it shows now.
     pub fn layer(&self) -> Option<u8> {
         Some(self.showing.as_ref()?.run?.layer)
+    }
+
+    /// The highest spatial layer of it that it shows now.
+    pub fn spatial(&self) -> u8 {
+        self.selection.spatial()
+    }
+
+    /// Whether it needs a key frame to show no more than `smaller` of the layer that it shows.
+    pub fn lacks(&self, smaller: Sublayers, structure: &Structure) -> bool {
+        self.selection.lacks(smaller, structure)
     }
 
     /// What it is to show.

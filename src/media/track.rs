@@ -193,7 +193,8 @@ impl Layer {
 }
 
 /// A packet's dependency descriptor came: what it says of its frame, if that can be told. One that
-/// brings a structure replaces the one `known` before; allocates for the first of them only.
+/// brings a structure replaces the one `known` before, one that says which targets come holds for what
+/// follows; allocates for the first of them only.
 pub fn describe(
     known: &mut Option<(u64, Box<Structure>)>,
     index: u64,
@@ -206,8 +207,12 @@ pub fn describe(
             None => *known = Some((index, Box::new(fresh))),
         }
     }
-    let (_, structure) = known.as_ref()?;
-    Described::read(descriptor, structure)
+    let (_, structure) = known.as_mut()?;
+    let described = Described::read(descriptor, structure)?;
+    if let Some(active) = described.active {
+        structure.activate(active, index);
+    }
+    Some(described)
 }
 
 /// Counters that statistics show.

@@ -190,13 +190,19 @@ impl Shard {
         }
     }
 
-    /// Whether what a seat shows is to be left for a lower layer, and cannot be shown until that one comes.
+    /// Whether what a seat shows is to be left for something lower, and cannot be shown until that comes.
     fn is_hopeless(&self, now: Time, seat: u32, wish: &Wish, chosen: Option<usize>) -> bool {
-        let link = &self.links[self.slots[seat].transport()];
-        let Some((layer, budget)) = self.slots[seat].layer().zip(link.budget) else { return false };
-        let falls = chosen.is_some_and(|chosen| wish.ladder[chosen].choice.layer < layer);
+        let slot = &self.slots[seat];
+        let link = &self.links[slot.transport()];
+        let Some((layer, budget)) = slot.layer().zip(link.budget) else { return false };
+        let Some(next) = chosen.map(|chosen| wish.ladder[chosen].choice) else { return false };
+        let track = slot.track().and_then(|track| self.tracks.get(track));
+        let structure = track.and_then(|track| track.layers[usize::from(layer)].structure.as_ref());
+        let lacks = structure.is_some_and(|(_, structure)| slot.lacks(next.sublayers, structure));
+        let falls = next.layer < layer || next.layer == layer && lacks;
         let is_full = link.rate.as_ref().is_some_and(|rate| rate.is_full(now));
-        let rungs = wish.ladder.iter().filter(|rung| rung.choice.layer == layer);
+        let is_shown = |choice: Choice| choice.layer == layer && choice.sublayers.spatial >= slot.spatial();
+        let rungs = wish.ladder.iter().filter(|rung| is_shown(rung.choice));
         let least = rungs.map(|rung| rung.bits_per_second).min();
         let is_long = link.rate.as_ref().is_some_and(|rate| rate.estimator.queue_is_long(now));
         falls && is_full && (is_long || least.is_some_and(|least| least > HOPELESS * budget))

@@ -173,15 +173,22 @@ impl Shard {
             }
             Err(cause) => {
                 self.counters.drop(cause);
-                // libwebrtc shows nothing more before a picture is whole, also in layers it is not sent
-                // any more. They were left because the link carries no more: a key frame helps for less.
-                let slot = &self.slots[slot];
-                if let Some((track, layer)) =
-                    slot.track().zip(slot.layer()).filter(|_| cause == Drop::LayerLeft)
-                {
-                    self.want_key_frame(track, usize::from(layer));
+                if let Some(index) = requested.ok().filter(|_| cause == Drop::LayerLeft) {
+                    self.make_up_for(slot, index);
                 }
             }
+        }
+    }
+
+    /// The packet `index` is missed of a spatial layer that the seat has left. libwebrtc shows nothing more
+    /// before a picture is whole, also in layers it is not sent any more, and those were left because the
+    /// link carries no more: a key frame helps for less, unless one is on its way already.
+    fn make_up_for(&mut self, slot: u32, index: u64) {
+        let slot = &self.slots[slot];
+        let Some((track, layer)) = slot.track().zip(slot.layer()) else { return };
+        let key_frame = self.tracks[track].layers[usize::from(layer)].last_key_frame;
+        if key_frame.is_none_or(|(began, _)| began < index) {
+            self.want_key_frame(track, usize::from(layer));
         }
     }
 

@@ -40,6 +40,11 @@ impl World {
                     self.people[stay].peer.set_failing(layer, failing);
                 }
             }
+            Action::Spatial { who, layers } => {
+                if let Some(stay) = self.stay(who) {
+                    self.people[stay].peer.set_spatial(layers);
+                }
+            }
             Action::Garbage(who) => self.garbage(now, who),
             Action::Replay { who, from_stranger } => self.replay(now, who, from_stranger),
             Action::Forge(who) => self.forge(now, who),

@@ -3,6 +3,7 @@
 //! The tag stands at the end of the payload, behind whatever codec header comes first; all bytes
 //! between follow from the tag, so that a single changed byte is seen.
 
+use super::svc::Svc;
 use crate::base::{RoomId, Time, TrackId};
 use crate::control::types::Kind;
 
@@ -37,6 +38,17 @@ pub struct Tag {
     pub corrected: bool,
     /// Which of the track's encodings; each counts its packets and frames for itself.
     pub layer: u8,
+    /// Its place in an encoding of several spatial layers, some of which a seat may leave out.
+    pub svc: Option<Place>,
+}
+
+/// A frame's place among the layers of one encoding.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Place {
+    /// The encoding's structure.
+    pub svc: Svc,
+    /// The spatial layer.
+    pub spatial: u8,
 }
 
 impl Tag {
@@ -60,6 +72,9 @@ impl Tag {
         bytes[32..36].copy_from_slice(&self.frame.to_be_bytes());
         bytes[36] = self.flags();
         bytes[37] = self.layer;
+        if let Some(place) = self.svc {
+            (bytes[38], bytes[39]) = (place.svc.number(), place.spatial);
+        }
         bytes[40..].copy_from_slice(&MAGIC.to_be_bytes());
         bytes
     }
@@ -85,6 +100,7 @@ impl Tag {
             kind: if flag(3) { Kind::Video } else { Kind::Audio },
             corrected: flag(4),
             layer: bytes[37],
+            svc: Svc::of_number(bytes[38]).map(|svc| Place { svc, spatial: bytes[39] }),
         })
     }
 
@@ -138,6 +154,7 @@ mod tests {
             kind: Kind::Video,
             corrected: true,
             layer: 2,
+            svc: Some(Place { svc: Svc::Full, spatial: 1 }),
         }
     }
 

@@ -213,6 +213,7 @@ impl Person {
             correction: numbering.correction(codec),
             extensions: numbering.extensions(),
             rate: plan.rates.map(|rates| rates[usize::from(layer)]),
+            svc: plan.svc.zip(plan.rates).filter(|_| kind_of(codec) == Kind::Video),
             layer,
             is_layered: layers > 1,
             rid: (layers > 1 && !plan.announces_ssrcs).then(|| rid(layer)),
@@ -365,6 +366,8 @@ impl Numbering {
             audio_level: id(3),
             rid: id(4),
             repaired_rid: id(5),
+            // One-byte ids end with 14.
+            dependency_descriptor: Some(if self.first_extension > 1 { self.first_extension - 1 } else { 7 }),
             ..ExtensionIds::default()
         }
     }

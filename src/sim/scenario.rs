@@ -4,6 +4,7 @@ use super::link::LinkOptions;
 use super::mesh::MeshPlan;
 use super::peer::misbehaviour::Lie;
 use super::peer::publisher::Rate;
+use super::svc::Svc;
 use crate::base::Time;
 use crate::base::random::Random;
 use crate::control::types::{Codec, Kind, Reason, RoomLimits};
@@ -37,6 +38,8 @@ pub struct PersonPlan {
     pub fec: bool,
     /// How much each layer of the camera sends; otherwise little.
     pub rates: Option<[Rate; 3]>,
+    /// Whether the layers are spatial ones of one encoding.
+    pub svc: Option<Svc>,
     /// Whether what they say is too quiet to be taken for speech: it moves nobody's seats.
     pub quiet: bool,
     /// Whether SSRCs stand in the signalling; otherwise packets are found by MID.
@@ -134,6 +137,13 @@ pub enum Action {
         layer: u8,
         /// Gives up or takes up.
         failing: bool,
+    },
+    /// Somebody's encoder codes so many spatial layers of one encoding from now on.
+    Spatial {
+        /// Whose.
+        who: usize,
+        /// How many.
+        layers: usize,
     },
     /// Random bytes from somebody's address.
     Garbage(usize),
@@ -402,6 +412,7 @@ impl PersonPlan {
             red: random.chance(0.6),
             fec: false,
             rates: None,
+            svc: None,
             quiet: false,
             announces_ssrcs: random.chance(0.6),
             dtls_13: random.chance(0.6),

@@ -10,12 +10,14 @@ use super::oracle::resends::ResendsOracle;
 use super::oracle::rooms;
 use super::oracle::sequence::SequenceOracle;
 use super::oracle::srtp_index::SrtpIndexOracle;
+use super::oracle::svc::SvcOracle;
 use super::peer::Peer;
 use super::peer::dtls::Keys;
 use super::peer::rtcp::{self, Message};
 use super::peer::rtp;
 use super::peer::seat::{Heard, SeatOptions, interpret};
 use super::peer::srtp::Srtp;
+use super::svc;
 use crate::base::id::Ssrc;
 use crate::base::{ParticipantId, Time, TrackId};
 use std::collections::{BTreeMap, BTreeSet};
@@ -40,6 +42,8 @@ pub struct Wiretap {
     pub key_frame: KeyFrameOracle,
     /// Pictures are numbered on.
     pub pictures: PicturesOracle,
+    /// Layers can be decoded.
+    pub layered: SvcOracle,
     /// Sound and picture in step.
     pub lips: LipsOracle,
 }
@@ -110,11 +114,20 @@ impl Wiretap {
         if packet.payload.is_empty() {
             if packet.header.ssrc == options.ssrc {
                 self.sequence.on_empty(options.slot, index);
+                self.layered.on_empty(options.slot);
             }
             return;
         }
         match interpret(options, &packet, index, highest) {
-            Ok(heard) => self.on_media(at, viewer, heard, ledger, violations),
+            Ok(heard) => {
+                let descriptor = packet.header.extension(options.extensions.dependency_descriptor);
+                let place = heard.tag.svc.filter(|_| !heard.resent);
+                if let Some(read) = place.and_then(|place| svc::read(place.svc, descriptor?)) {
+                    let end = (packet.header.timestamp, packet.header.marker);
+                    self.layered.on_packet(at, options.slot, &read, end, violations);
+                }
+                self.on_media(at, viewer, heard, ledger, violations);
+            }
             Err(wrong) => violations.add(at, "wiretap", || describe(viewer, options, &wrong)),
         }
     }

@@ -90,6 +90,8 @@ pub struct Structure {
     targets: ArrayVec<(u8, u8), MAX_TARGETS>,
     /// The best target up to each spatial and temporal layer.
     best: [[u8; TEMPORAL]; SPATIAL],
+    /// The targets that come, a bit each, and the packet that said so.
+    active: (u32, u64),
 }
 
 /// A packet's frame.
@@ -107,6 +109,8 @@ pub struct Described {
     pub temporal: u8,
     /// What it needs.
     pub needs: Needs,
+    /// The targets that come from now on, a bit each, where the packet tells.
+    pub active: Option<u32>,
     indications: Indications,
 }
 
@@ -127,9 +131,8 @@ impl Described {
         if extended.has_structure {
             Structure::read_from(&mut bits)?;
         }
-        if extended.has_active_targets {
-            bits.take(structure.targets.len() as u32)?;
-        }
+        let targets = structure.targets.len() as u32;
+        let active = if extended.has_active_targets { Some(bits.take(targets)?) } else { None };
         let place = usize::from(template.wrapping_sub(structure.offset) % MAX_TEMPLATES as u8);
         let mut frame = *structure.templates.get(place)?;
         if extended.own_indications {
@@ -139,7 +142,7 @@ impl Described {
             frame.needs = read_own_needs(&mut bits)?;
         }
         let Template { spatial, temporal, indications, needs } = frame;
-        Some(Described { begins, ends, number, spatial, temporal, needs, indications })
+        Some(Described { begins, ends, number, spatial, temporal, needs, active, indications })
     }
 
     /// The frame number of a descriptor.
@@ -193,7 +196,29 @@ impl Structure {
         Structure::read_from(&mut bits)
     }
 
-    /// The best target with no layers above these.
+    /// The packet `index` says which targets come, a bit each. What comes late changes nothing.
+    pub fn activate(&mut self, active: u32, index: u64) {
+        let (before, at) = self.active;
+        if index >= at {
+            self.active = (active, index);
+            if active != before {
+                self.rank();
+            }
+        }
+    }
+
+    /// Whether the encoder has paused some of it.
+    pub fn has_paused(&self) -> bool {
+        self.targets.iter().zip(0..).any(|(_, target)| self.active.0 >> target & 1 == 0)
+    }
+
+    /// Whether everything of `inner` is in `outer`: who was shown `outer` lacks nothing of it.
+    pub fn is_within(&self, inner: u8, outer: u8) -> bool {
+        let is_in = |one: &Template, target| one.indications.get(target) != Indication::NotPresent;
+        inner == outer || self.templates.iter().all(|one| !is_in(one, inner) || is_in(one, outer))
+    }
+
+    /// The best target with no layers above these, of those of which all comes that there is.
     pub fn target(&self, spatial: u8, temporal: u8) -> u8 {
         self.best[usize::from(spatial).min(SPATIAL - 1)][usize::from(temporal).min(TEMPORAL - 1)]
     }
@@ -233,23 +258,31 @@ impl Structure {
             targets: (0..targets).map(|target| layers_of(&templates, target as u8)).collect(),
             templates,
             best: [[0; TEMPORAL]; SPATIAL],
+            active: (u32::MAX, 0),
         };
         structure.rank();
         Some(structure)
     }
 
-    /// Finds the best target up to each layer; where none is as low, the lowest.
+    /// Finds the best target up to each layer. Where an encoder has paused upper layers, those below are
+    /// still all of a target that has them within; of another one nothing comes any more.
     fn rank(&mut self) {
-        let ranked = || self.targets.iter().zip(0u8..);
-        let lowest = ranked().min_by_key(|(layers, _)| **layers).map_or(0, |(_, target)| target);
-        for (spatial, row) in self.best.iter_mut().enumerate() {
-            for (temporal, best) in row.iter_mut().enumerate() {
-                let fits =
-                    |layers: &(u8, u8)| usize::from(layers.0) <= spatial && usize::from(layers.1) <= temporal;
-                let targets = self.targets.iter().zip(0u8..).filter(|(layers, _)| fits(layers));
-                *best = targets.max_by_key(|(layers, _)| **layers).map_or(lowest, |(_, target)| target);
+        for spatial in 0..SPATIAL {
+            for temporal in 0..TEMPORAL {
+                let (best, coming) = (self.best_of(u32::MAX, spatial, temporal), self.active.0);
+                let coming = self.best_of(coming, spatial, temporal);
+                self.best[spatial][temporal] = if self.is_within(coming, best) { best } else { coming };
             }
         }
+    }
+
+    /// The best of `targets`, a bit each, up to these layers; where none is as low, the lowest of all.
+    fn best_of(&self, targets: u32, spatial: usize, temporal: usize) -> u8 {
+        let fits = |(s, t): (u8, u8)| usize::from(s) <= spatial && usize::from(t) <= temporal;
+        let ranked = || self.targets.iter().zip(0u8..);
+        let fitting = ranked().filter(|&(&layers, target)| targets >> target & 1 == 1 && fits(layers));
+        let best = fitting.max_by_key(|(layers, _)| **layers);
+        best.or_else(|| ranked().min_by_key(|(layers, _)| **layers)).map_or(0, |(_, target)| target)
     }
 }
 

@@ -43,7 +43,7 @@ const TESTS = [
   meter, startStop, twoTabs, library, killSignaling, badInput, tokens, layers, adapt, loss, fec, e2ee, background, lastN, mesh, moderation, moves, onePort, onePortHanded,
   openssl, page, whipWhep, turn, check, doctor, tcpOnly, ipv6, drain, webhooks, acme, record, recordFaults,
 ];
-const USAGE = 'usage: ./scripts/e2e NAME|all [--json] [--seconds N] [--io uring|epoll] [--only CASE] [--attempts N] [--works] [--keep] [--screens FOLDER], or --list';
+const USAGE = 'usage: ./scripts/e2e NAME|all [--json] [--seconds N] [--io uring|epoll] [--only CASE,…] [--attempts N] [--works] [--keep] [--screens FOLDER], or --list';
 const FULL_SECONDS = 60;
 
 const options = parse();
@@ -75,7 +75,7 @@ async function runTest(test) {
     broken = error;
   }
   const cases = options.screens ? (test.screens ?? []) : test.cases;
-  for (const one of cases.filter(({ name }) => !options.only || name === options.only)) {
+  for (const one of cases.filter(({ name }) => !options.only || options.only.includes(name))) {
     const line = broken ? failure(one, broken) : await runAttempts(one, server);
     print(line);
     if (!line.pass) failed += 1;
@@ -144,10 +144,11 @@ function parse() {
     });
     const tests = positionals[0] === 'all' ? TESTS : TESTS.filter(({ name }) => name === positionals[0]);
     const seconds = Number(values.seconds ?? FULL_SECONDS);
-    const known = !values.only || tests.some(({ cases }) => cases.some(({ name }) => name === values.only));
-    if (!values.list && (tests.length === 0 || !(seconds > 0) || !known || positionals.length > 1)) throw new Error(USAGE);
+    const only = values.only?.split(',');
+    const isKnown = (only ?? []).every((one) => tests.some(({ cases }) => cases.some(({ name }) => name === one)));
+    if (!values.list && (tests.length === 0 || !(seconds > 0) || !isKnown || positionals.length > 1)) throw new Error(USAGE);
     if (values.keep) fs.mkdirSync(values.keep, { recursive: true });
-    return { ...values, tests, seconds, attempts: Number(values.attempts ?? 1) };
+    return { ...values, only, tests, seconds, attempts: Number(values.attempts ?? 1) };
   } catch (error) {
     console.error(error.message);
     process.exit(2);

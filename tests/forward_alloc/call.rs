@@ -552,6 +552,7 @@ fn plan(pairs: usize) -> PersonPlan {
         red: true,
         fec: false,
         rates: None,
+        svc: None,
         remb: false,
         quiet: false,
         announces_ssrcs: true,

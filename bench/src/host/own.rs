@@ -2,6 +2,7 @@
 
 use anyhow::{Context as _, bail};
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -12,6 +13,7 @@ use tokio::time::timeout;
 pub(crate) const PORT: u16 = 9090;
 const DELAY: &str = "volley_forward_delay_seconds";
 const TRAINS: &str = "volley_train_length_packets";
+const DROPPED: &str = "volley_dropped_total{";
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Volley's own histograms, all workers together.
@@ -22,6 +24,8 @@ pub(crate) struct Own {
     pub(crate) added_delay: Buckets,
     /// Datagrams per send.
     pub(crate) trains: Buckets,
+    /// What went no further, by cause.
+    pub(crate) dropped: BTreeMap<String, u64>,
 }
 
 impl Own {
@@ -31,7 +35,11 @@ impl Own {
     /// When the server does not answer or tells something else.
     pub(crate) async fn scrape(server: SocketAddr) -> anyhow::Result<Own> {
         let text = timeout(PATIENCE, get(server)).await.context("the server's metrics take too long")??;
-        let own = Own { added_delay: Buckets::parse(&text, DELAY), trains: Buckets::parse(&text, TRAINS) };
+        let own = Own {
+            added_delay: Buckets::parse(&text, DELAY),
+            trains: Buckets::parse(&text, TRAINS),
+            dropped: dropped(&text),
+        };
         if own.trains.counts.is_empty() {
             bail!("{server} shows no metrics of volley's");
         }
@@ -43,6 +51,14 @@ impl Own {
         Own {
             added_delay: self.added_delay.since(&before.added_delay),
             trains: self.trains.since(&before.trains),
+            dropped: self
+                .dropped
+                .iter()
+                .filter_map(|(cause, &now)| {
+                    let more = now.saturating_sub(before.dropped.get(cause).copied().unwrap_or(0));
+                    (more > 0).then(|| (cause.clone(), more))
+                })
+                .collect(),
         }
     }
 
@@ -50,6 +66,9 @@ impl Own {
     pub(crate) fn add(&mut self, other: &Own) {
         self.added_delay.add(&other.added_delay);
         self.trains.add(&other.trains);
+        for (cause, count) in &other.dropped {
+            *self.dropped.entry(cause.clone()).or_default() += count;
+        }
     }
 }
 
@@ -110,6 +129,20 @@ impl Buckets {
     }
 }
 
+/// What was dropped by each cause, all workers together.
+fn dropped(text: &str) -> BTreeMap<String, u64> {
+    let mut dropped = BTreeMap::new();
+    let samples = text.lines().filter_map(|line| line.strip_prefix(DROPPED)?.split_once("} "));
+    for (labels, value) in samples {
+        let cause = labels.split(',').find_map(|label| label.strip_prefix("cause=\""));
+        let value = value.parse::<f64>().ok();
+        if let Some((cause, value)) = cause.zip(value) {
+            *dropped.entry(cause.trim_end_matches('"').to_owned()).or_default() += value as u64;
+        }
+    }
+    dropped
+}
+
 async fn get(server: SocketAddr) -> anyhow::Result<String> {
     let mut stream = TcpStream::connect(server).await.context("the server's metrics cannot be reached")?;
     let request = format!("GET /metrics HTTP/1.0\r\nhost: {server}\r\n\r\n");
@@ -145,6 +178,17 @@ lag_bucket{worker=\"1\",le=\"+Inf\"} 2
         assert_eq!(lag.quantile(0.99), Some(0.002));
         assert_eq!(lag.quantile(1.0), None);
         assert_eq!(Buckets::parse(TEXT, "other").quantile(0.5), None);
+    }
+
+    #[test]
+    fn what_was_dropped_is_told_by_cause_and_only_where_there_is_more_of_it() {
+        let text = "volley_dropped_total{worker=\"0\",cause=\"shed\"} 90\n\
+                    volley_dropped_total{worker=\"1\",cause=\"shed\"} 5\n\
+                    volley_dropped_total{worker=\"0\",cause=\"muted\"} 3\n";
+        let now = Own { dropped: dropped(text), ..Own::default() };
+        assert_eq!(now.dropped["shed"], 95);
+        let before = Own { dropped: BTreeMap::from([("muted".into(), 3)]), ..Own::default() };
+        assert_eq!(now.since(&before).dropped, BTreeMap::from([("shed".into(), 95)]));
     }
 
     #[test]

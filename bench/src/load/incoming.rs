@@ -93,8 +93,10 @@ impl Incoming {
         }
         let shown = self.sources[place].stream.map(|stream| stream as usize);
         let (stream, seat) = match shown.filter(|&stream| self.streams[stream].is_of(&stamp)) {
-            Some(stream) if step == (Step::Ahead { hole: 0 }) => (stream, Seat::Follows),
-            Some(stream) => (stream, Seat::Shows),
+            Some(stream) => {
+                let hole = if let Step::Ahead { hole } = step { hole } else { u64::MAX };
+                (stream, Seat::Shows { hole })
+            }
             None => self.change(now, place, &stamp, step, meter),
         };
         let arrival = Arrival { now, again: false, seat };
@@ -124,7 +126,8 @@ impl Incoming {
         let shows = |source: &Source| source.stream == Some(stream as u32);
         let has_shown = |source: &Source| source.has_shown(stream as u32);
         let place = self.sources.iter().position(shows).or_else(|| self.sources.iter().position(has_shown));
-        let mut seat = Seat::Shows;
+        // How much was withheld before it, its number does not tell.
+        let mut seat = Seat::Shows { hole: u64::MAX };
         if let Some(source) = place.map(|place| &mut self.sources[place]) {
             source.recover(now, u16::from_be_bytes(*original));
             if !shows(source) {

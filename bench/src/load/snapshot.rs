@@ -145,6 +145,11 @@ impl Received {
         self.missing.saturating_sub(self.late)
     }
 
+    /// Those of them that the server meant to send, or never got: what it let go is not among them.
+    pub(crate) fn lost_on_the_way(&self) -> u64 {
+        self.lost().saturating_sub(self.withheld)
+    }
+
     fn add(&mut self, other: &Received) {
         self.packets += other.packets;
         self.bytes += other.bytes;

@@ -22,11 +22,9 @@ pub(super) struct Arrival {
 /// What an SSRC of the server shows, as seen by a stream of which a packet came through it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Seat {
-    /// This stream.
-    Shows,
-    /// This stream, and the server's own numbers have no hole before the packet: what is missing was
-    /// withheld.
-    Follows,
+    /// This stream, and of the server's own numbers before the packet so many have not come: what else is
+    /// missing was withheld.
+    Shows { hole: u64 },
     /// Something else until now: what lies between was never meant to come.
     Changes,
     /// Something else by now: what was missing then has been counted.
@@ -92,8 +90,9 @@ impl Stream {
             Seen::TooOld => received.too_old += 1,
             Seen::Newest { missing } if seat == Seat::Changes => received.skipped += u64::from(missing),
             Seen::Newest { missing } if seat != Seat::Left => {
+                let hole = if let Seat::Shows { hole } = seat { hole } else { u64::MAX };
                 received.missing += u64::from(missing);
-                received.withheld += if seat == Seat::Follows { u64::from(missing) } else { 0 };
+                received.withheld += u64::from(missing).saturating_sub(hole);
             }
             Seen::Newest { .. } | Seen::Late => {
                 received.late += 1;
@@ -169,7 +168,7 @@ mod tests {
         }
 
         fn take(&mut self, stamp: &Stamp, at_ms: u64, again: bool, switched: bool) -> bool {
-            let seat = if switched { Seat::Changes } else { Seat::Shows };
+            let seat = if switched { Seat::Changes } else { Seat::Shows { hole: u64::MAX } };
             let arrival = Arrival { now: Time::from_millis(at_ms), again, seat };
             self.stream.note(stamp, arrival, 1000, &mut self.meter)
         }

@@ -3,7 +3,7 @@
 
 use super::contender::{Contender, Name, Running, VolleyChoice};
 use super::crowd::Crowd;
-use super::measure::measure;
+use super::measure::{Measured, measure};
 use super::probe::{Bounds, Prober};
 use super::search::Range;
 use super::shape::Shape;
@@ -18,6 +18,7 @@ use crate::report::{Report, Section};
 use crate::signal::Person;
 use futures_util::{StreamExt as _, stream};
 use serde_json::json;
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 use tokio::time::sleep;
 
@@ -39,8 +40,14 @@ struct Outcome {
     refusals: Vec<(Duration, String)>,
     /// Of those who came when there was too much already.
     late_refusals: u32,
-    during: Figures,
-    after: Figures,
+    during: Stretch,
+    after: Stretch,
+}
+
+/// A measured stretch of time, and the copies that each published packet was wanted as.
+struct Stretch {
+    measured: Measured,
+    copies: f64,
 }
 
 /// Overloads a server and looks what becomes of those who are admitted.
@@ -92,30 +99,43 @@ async fn overload(
     let (mut admitted, mut refusals) = join(&crowd, shape.people(0, offered)).await;
     sleep(Duration::from_secs(2)).await;
     progress.say(&format!("{} people are in, the load is too much", admitted.len()));
-    let size = shape.size(admitted.len() as u32);
-    let during = measure(place, running, &crowd, size, flags.seconds, |_, _| ()).await?;
+    let during = stretch(place, shape, running, &crowd, &admitted, flags.seconds).await?;
     progress.say(&format!("{LATE} more want to join"));
     let (late, refused) = join(&crowd, shape.people(offered, offered + LATE)).await;
     let late_refusals = refused.len() as u32;
     admitted.extend(late);
     refusals.extend(refused);
     progress.say("half of what can be carried stays");
-    let leave = admitted.len().saturating_sub(carried as usize / 2);
-    for person in admitted.iter().rev().take(leave) {
+    let stay = admitted.len().min(carried as usize / 2);
+    for person in admitted[stay..].iter().rev() {
         crowd.leave(*person).await?;
     }
     sleep(RECOVERY).await;
-    let size = shape.size((admitted.len() - leave) as u32);
-    let after = measure(place, running, &crowd, size, Duration::from_secs(3), |_, _| ()).await?;
-    Ok(Outcome {
-        carried,
-        offered,
-        admitted: admitted.len() as u32,
-        refusals,
-        late_refusals,
-        during: during.figures,
-        after: after.figures,
-    })
+    let after = stretch(place, shape, running, &crowd, &admitted[..stay], Duration::from_secs(3)).await?;
+    let admitted = admitted.len() as u32;
+    Ok(Outcome { carried, offered, admitted, refusals, late_refusals, during, after })
+}
+
+/// Measures what comes to the `people` who are in.
+async fn stretch(
+    place: &Place,
+    shape: Shape,
+    running: &Running,
+    crowd: &Crowd,
+    people: &[Person],
+    time: Duration,
+) -> anyhow::Result<Stretch> {
+    let size = shape.size(people.len() as u32);
+    let measured = measure(place, running, crowd, size, time, |_, _| ()).await?;
+    Ok(Stretch { measured, copies: copies(people) })
+}
+
+/// Who is to see what somebody publishes, on average: rooms are not full where some were refused, or left.
+fn copies(people: &[Person]) -> f64 {
+    let mut rooms = HashMap::<u32, f64>::new();
+    people.iter().for_each(|person| *rooms.entry(person.room).or_default() += 1.0);
+    let seen: f64 = rooms.values().map(|people| people * (people - 1.0)).sum();
+    seen / (people.len() as f64).max(1.0)
 }
 
 /// Lets `people` join, once each: who is in, and how long it took to refuse the others, and why.
@@ -139,32 +159,64 @@ async fn join(crowd: &Crowd, people: impl Iterator<Item = Person>) -> (Vec<Perso
     (joined, refused)
 }
 
+/// What is missing of what the server meant to forward: what it let go leaves no hole in its own numbers.
 fn loss(received: &Received) -> f64 {
-    let expected = received.packets + received.lost();
-    received.lost() as f64 / (expected as f64).max(1.0)
+    let lost = received.lost_on_the_way();
+    lost as f64 / ((received.packets + lost) as f64).max(1.0)
 }
 
-/// The share of the pictures' packets that come of those that are published, for all who are to see them: what
-/// a server lets go leaves no hole in its own numbers, so loss does not tell of it.
-fn shown(figures: &Figures) -> f64 {
-    let wanted = figures.video_sent.packets * u64::from(PEOPLE - 1);
-    figures.video.packets as f64 / (wanted as f64).max(1.0)
+impl Stretch {
+    fn figures(&self) -> &Figures {
+        &self.measured.figures
+    }
+
+    /// The share of the pictures' packets that come of those that are published, for all who are to see them:
+    /// what a server lets go is no loss.
+    fn shown(&self) -> f64 {
+        let wanted = self.figures().video_sent.packets as f64 * self.copies;
+        self.figures().video.packets as f64 / wanted.max(1.0)
+    }
+
+    fn row(&self, when: &str) -> [String; 6] {
+        let figures = self.figures();
+        [
+            when.to_owned(),
+            count(figures.packets_per_second()),
+            percent(loss(&figures.audio)),
+            percent(self.shown()),
+            percent(loss(&figures.video)),
+            milliseconds(self.measured.delay(0.95)),
+        ]
+    }
+
+    /// What the cores did, and what was dropped where.
+    fn note(&self, when: &str) -> String {
+        let measured = &self.measured;
+        let record = measured.record();
+        let dropped = measured.own.iter().flat_map(|own| &own.dropped);
+        let dropped: Vec<String> =
+            dropped.map(|(cause, packets)| format!("{} {cause}", count(*packets as f64))).collect();
+        format!(
+            "{when}: the server's core was busy for {} of the time, other programs took {} of it, the generator's was \
+             busy for {}; {} datagrams were dropped at the server's socket, {} at the generator's; {} packets were \
+             sent again. By the server's own counters: {}.",
+            percent(record.server_busy),
+            percent(record.others),
+            percent(record.generator_busy),
+            count(record.server_drops as f64),
+            count(record.generator_drops as f64),
+            count(record.retransmissions as f64),
+            dropped.join(", "),
+        )
+    }
 }
 
 fn report(outcome: &Outcome, place: &Place) -> anyhow::Result<Report> {
     let slowest = outcome.refusals.iter().map(|(took, _)| took.as_secs_f64()).fold(0.0, f64::max);
     let mut table =
         Table::new(&["", "packets/s", "loss of sound", "pictures forwarded", "loss of pictures", "P95"]);
-    for (when, figures) in [("overloaded", &outcome.during), ("a second after", &outcome.after)] {
-        table.row([
-            when.to_owned(),
-            count(figures.packets_per_second()),
-            percent(loss(&figures.audio)),
-            percent(shown(figures)),
-            percent(loss(&figures.video)),
-            milliseconds(super::measure::seconds_at(&figures.delay, 0.95)),
-        ]);
-    }
+    let stretches = [("Overloaded", &outcome.during), ("A second after", &outcome.after)];
+    stretches.iter().for_each(|(when, stretch)| table.row(stretch.row(when)));
     let mut notes = vec![format!(
         "{} people can be carried, {} wanted to join, {LATE} more when there was too much; {} were admitted, {} refused, \
          {} of them late (the slowest refusal came after {}).",
@@ -176,6 +228,7 @@ fn report(outcome: &Outcome, place: &Place) -> anyhow::Result<Report> {
         milliseconds(slowest),
     )];
     notes.extend(outcome.refusals.first().map(|(_, refusal)| format!("The first refusal: {refusal}")));
+    notes.extend(stretches.iter().map(|(when, stretch)| stretch.note(when)));
     Ok(Report {
         name: String::from("overload"),
         machine: Machine::describe(place),
@@ -188,13 +241,29 @@ fn report(outcome: &Outcome, place: &Place) -> anyhow::Result<Report> {
             "refused": outcome.refusals.len(),
             "lateRefused": outcome.late_refusals,
             "slowestRefusal": slowest,
-            "audioLoss": loss(&outcome.during.audio),
-            "videoLoss": loss(&outcome.during.video),
-            "audioLossAfter": loss(&outcome.after.audio),
-            "videoLossAfter": loss(&outcome.after.video),
-            "videoShown": shown(&outcome.during),
-            "videoShownAfter": shown(&outcome.after),
+            "audioLoss": loss(&outcome.during.figures().audio),
+            "videoLoss": loss(&outcome.during.figures().video),
+            "audioLossAfter": loss(&outcome.after.figures().audio),
+            "videoLossAfter": loss(&outcome.after.figures().video),
+            "videoShown": outcome.during.shown(),
+            "videoShownAfter": outcome.after.shown(),
+            "during": outcome.during.measured.record(),
+            "after": outcome.after.measured.record(),
         }),
         plots: Vec::new(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_sees_a_picture_follows_from_who_is_in_the_room() {
+        let people: Vec<Person> = Shape::meeting(PEOPLE, 1_200_000).people(0, 47).collect();
+        assert_eq!(copies(&people), (4.0 * 90.0 + 7.0 * 6.0) / 47.0);
+        let alone = Person { room: 9, number: 0 };
+        assert_eq!(copies(&[alone]), 0.0);
+        assert_eq!(copies(&[]), 0.0);
+    }
 }

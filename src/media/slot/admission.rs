@@ -114,6 +114,10 @@ impl Slot {
         let is_empty = self.kind == Kind::Video && packet.payload.is_empty();
         if packet.index > self.numbering.highest() && !is_empty {
             self.selection.advance(packet.index, packet);
+            if self.selection.is_broken() {
+                self.interrupt();
+                return Err(Withheld::WaitingForKeyFrame);
+            }
         }
         if packet.starts_key_frame && packet.index > self.numbering.highest() && !begins {
             self.pictures.follow_restart(packet);

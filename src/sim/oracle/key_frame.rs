@@ -15,7 +15,7 @@ pub struct KeyFrameOracle {
 }
 
 /// Within a run the seat's numbers keep their distance from the published ones, unless packets of FEC are
-/// among those: they have numbers, which are left out or not.
+/// among those, or layers that may be left out: they have numbers, which are left out or not.
 #[derive(Clone, Copy, Debug)]
 struct Run {
     source: (TrackId, u8),
@@ -24,7 +24,7 @@ struct Run {
 
 impl Run {
     fn goes_on(&self, heard: &Heard) -> bool {
-        let keeps = heard.tag.corrected || distance_of(heard) == self.distance;
+        let keeps = heard.tag.corrected || heard.tag.svc.is_some() || distance_of(heard) == self.distance;
         self.source == heard.tag.source() && keeps
     }
 }

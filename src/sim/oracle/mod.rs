@@ -15,6 +15,7 @@ pub mod rooms;
 pub mod seats;
 pub mod sequence;
 pub mod srtp_index;
+pub mod svc;
 
 use crate::base::Time;
 

@@ -24,7 +24,9 @@ struct Last {
 impl PicturesOracle {
     /// A packet of media leaves, in the order of sending.
     pub fn on_media(&mut self, at: Time, heard: &Heard, violations: &mut Violations) {
-        let Some(number) = heard.picture.filter(|_| !heard.resent) else { return };
+        // Where layers are left out pictures are as well; what follows from that is seen where it is decoded.
+        let counts = !heard.resent && heard.tag.svc.is_none();
+        let Some(number) = heard.picture.filter(|_| counts) else { return };
         let (source, frame) = (heard.tag.source(), heard.tag.frame);
         let last = Last { index: heard.index, source, frame, number };
         let Some(before) = self.last.insert(heard.slot, last) else { return };
@@ -67,6 +69,7 @@ mod tests {
                 kind: Kind::Video,
                 corrected: false,
                 layer,
+                svc: None,
             };
             let slot = SlotId(1);
             let heard = Heard { slot, index, timestamp: 0, tag, picture: Some(picture), resent: false };

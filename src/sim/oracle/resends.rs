@@ -73,6 +73,7 @@ mod tests {
                 kind: Kind::Video,
                 corrected: false,
                 layer: 0,
+                svc: None,
             };
             let heard = Heard { slot: SlotId(1), index, timestamp: 0, tag, picture: None, resent: true };
             oracle.on_media(at, &heard, &mut violations);

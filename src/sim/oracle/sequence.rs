@@ -197,6 +197,7 @@ mod tests {
             kind: Kind::Video,
             corrected: false,
             layer: 0,
+            svc: None,
         };
         Heard { slot: SlotId(1), index, timestamp, tag, picture: None, resent: false }
     }

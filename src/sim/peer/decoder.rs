@@ -2,7 +2,9 @@
 
 use crate::base::{Time, TrackId};
 use crate::control::types::Kind;
-use crate::sim::payload::Tag;
+use crate::sim::payload::{Place, Tag};
+use crate::sim::peer::seat::Heard;
+use crate::sim::svc::{Read, Viewer};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -20,7 +22,12 @@ pub struct Decoder {
     begun: bool,
     shown: Option<(Tag, Time)>,
     counted: BTreeSet<u64>,
+    /// What comes in several spatial layers, and when the newest of it was captured.
+    layered: Option<(Box<Viewer>, Time)>,
 }
+
+/// With several spatial layers libwebrtc waits for so long before it asks for a key frame.
+const LAYERED_FROZEN_AFTER: Duration = Duration::from_secs(3);
 
 /// Packets kept while an earlier one is missing.
 const MAX_AHEAD: usize = 2_000;
@@ -66,6 +73,33 @@ impl Decoder {
         }
     }
 
+    /// A packet came of an encoding with several spatial layers; true when a picture could be shown.
+    pub(super) fn on_layered(&mut self, now: Time, heard: &Heard, read: Read, marker: bool) -> bool {
+        let tag = &heard.tag;
+        if self.source != Some(tag.source()) {
+            if heard.index < self.began_at {
+                return false;
+            }
+            let (source, layered) = (Some(tag.source()), Some((Box::default(), tag.captured)));
+            *self = Decoder { source, began_at: heard.index, layered, ..Decoder::default() };
+        }
+        self.counted.insert(tag.index);
+        self.begun |= read.has_structure;
+        let Some((viewer, newest)) = &mut self.layered else { return false };
+        *newest = tag.captured.max(*newest);
+        let shown = viewer.on_packet(heard.index, read, heard.timestamp, marker);
+        if let Some(spatial) = shown {
+            let svc = tag.svc.map(|place| Place { spatial, ..place });
+            self.shown = Some((Tag { svc, last: true, ..*tag }, now));
+        }
+        shown.is_some()
+    }
+
+    /// Whether what comes has several spatial layers.
+    pub(super) fn is_layered(&self) -> bool {
+        self.layered.is_some()
+    }
+
     fn show(&mut self, now: Time, tag: Tag) {
         if self.shown.is_none_or(|(last, _)| tag.index > last.index) {
             self.shown = Some((tag, now));
@@ -74,8 +108,11 @@ impl Decoder {
 
     /// Whether what comes is much newer than what could be shown.
     pub(super) fn is_frozen(&self) -> bool {
-        let newest = self.ahead.last_key_value().map(|(_, tag)| tag.captured);
         let shown = self.shown.map_or(Time::ZERO, |(tag, _)| tag.captured);
+        if let Some((_, newest)) = &self.layered {
+            return newest.since(shown) > LAYERED_FROZEN_AFTER;
+        }
+        let newest = self.ahead.last_key_value().map(|(_, tag)| tag.captured);
         newest.is_some_and(|newest| newest.since(shown) > FROZEN_AFTER)
     }
 

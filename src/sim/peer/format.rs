@@ -1,6 +1,7 @@
 //! Payload formats: the descriptor a publisher puts before its media, and how long it is.
 
 use crate::control::types::Codec;
+use crate::sim::svc::Frame;
 
 /// What a descriptor tells about a packet.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -40,12 +41,33 @@ pub fn descriptor(codec: Codec, shape: &Shape) -> Vec<u8> {
     }
 }
 
+/// The same of one spatial layer's frame. VP9 tells layers and needs (RFC 9628 §4.2: flexible mode), AV1
+/// leaves that to the dependency descriptor.
+pub fn layered_descriptor(codec: Codec, shape: &Shape, picture: u16, frame: &Frame) -> Vec<u8> {
+    if codec != Codec::Vp9 {
+        let starts = shape.key && frame.spatial == 0;
+        return descriptor(codec, &Shape { key: starts, ..*shape });
+    }
+    let flags = 0xb0 | flag(!shape.key, 0x40) | flag(shape.first, 0x08) | flag(shape.last, 0x04);
+    let [high, low] = (picture | 0x8000).to_be_bytes();
+    let needs_below = shape.key && frame.spatial > 0;
+    let mut bytes =
+        vec![flags, high, low, frame.temporal << 5 | (frame.spatial as u8) << 1 | u8::from(needs_below)];
+    // One picture is needed; which one matters to nobody here.
+    bytes.extend((!shape.key).then_some(1 << 1));
+    bytes
+}
+
 /// How many bytes come before the media of a received payload; `None` when it is too short.
 pub fn descriptor_len(codec: Codec, payload: &[u8]) -> Option<usize> {
     match codec {
         Codec::Opus | Codec::Av1 => Some(1),
         Codec::H264 => Some(2),
-        Codec::Vp9 => Some(3),
+        Codec::Vp9 => {
+            let flags = *payload.first()?;
+            let [predicted, layers] = [0x40, 0x20].map(|bit| flags & bit != 0);
+            Some(3 + usize::from(layers) + usize::from(layers && predicted))
+        }
         Codec::Vp8 => {
             let begins = payload.first()? & 0x10 != 0;
             let key = begins && payload.get(VP8_DESCRIPTOR_LEN)? & 0x01 == 0;

@@ -165,6 +165,11 @@ impl Peer {
         }
     }
 
+    /// The encoder of the camera codes so many spatial layers from now on.
+    pub fn set_spatial(&mut self, layers: usize) {
+        self.publishers.iter_mut().for_each(|publisher| publisher.set_spatial(layers));
+    }
+
     /// Takes part in a receive seat.
     pub fn open_seat(&mut self, options: SeatOptions) {
         self.seats.push(Seat::new(options));

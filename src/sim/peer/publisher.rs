@@ -2,14 +2,15 @@
 
 mod lies;
 
-use super::format::{Shape, descriptor};
+use super::format::{Shape, descriptor, layered_descriptor};
 use super::rtcp::Message;
 use super::rtp::Header;
 use crate::base::id::{PayloadType, Ssrc};
 use crate::base::random::Random;
 use crate::base::{RoomId, Time, TrackId, WallClock};
 use crate::control::types::{Codec, Correction, ExtensionIds, Kind, Mid};
-use crate::sim::payload::{self, TAG_LEN, Tag};
+use crate::sim::payload::{self, Place, TAG_LEN, Tag};
+use crate::sim::svc::{self, Encoder, Frame, LAYERS, Svc};
 use crate::wire::ulpfec::{MOST_PROTECTED, protect};
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -24,6 +25,10 @@ const VIDEO_INTERVAL: Duration = Duration::from_micros(66_667);
 const FULL: usize = 1_000;
 /// A key frame has so many times the bytes of another picture.
 const KEY_FRAME: usize = 4;
+/// The same in percent where an encoding has several spatial layers …
+const LAYERED_KEY_FRAME: usize = 800;
+/// … and what its pictures of each temporal layer have.
+const TEMPORAL_SHARES: [usize; 3] = [200, 80, 60];
 /// How much is kept for retransmission: some seconds of either kind.
 const KEPT: usize = 400;
 
@@ -60,6 +65,8 @@ pub struct PublisherOptions {
     pub is_layered: bool,
     /// The encoding's name, when it is known by that.
     pub rid: Option<Mid>,
+    /// The spatial layers that it has, and how much each of them sends.
+    pub svc: Option<(Svc, [Rate; LAYERS])>,
 }
 
 /// How much an encoding of a picture sends.
@@ -102,6 +109,7 @@ pub struct Publisher {
     before: Option<(Ssrc, u16)>,
     /// Packets of the present picture, as they were sent, for what restores them.
     protected: Vec<Vec<u8>>,
+    encoder: Option<Encoder>,
     packets: u32,
     bytes: u32,
 }
@@ -127,6 +135,7 @@ impl Publisher {
             kept: VecDeque::new(),
             before: None,
             protected: Vec::new(),
+            encoder: options.svc.map(|(svc, _)| Encoder::new(svc, 65_500)),
             packets: 0,
             bytes: 0,
             options,
@@ -171,6 +180,11 @@ impl Publisher {
     /// Whether it is stopped because nobody watches it, and for a reason of its own.
     pub fn paused(&self) -> (bool, bool) {
         self.paused
+    }
+
+    /// So many spatial layers of one encoding are coded from now on.
+    pub fn set_spatial(&mut self, layers: usize) {
+        self.wants_key |= self.encoder.as_mut().is_some_and(|encoder| encoder.set_active(layers));
     }
 
     fn is_paused(&self) -> bool {
@@ -307,6 +321,9 @@ impl Publisher {
             return;
         }
         let key = std::mem::take(&mut self.wants_key);
+        if self.encoder.is_some() {
+            return self.capture_layers(at, key, out);
+        }
         let bytes = self.picture_bytes(key);
         let packets = bytes / FULL + 1;
         for n in 0..packets {
@@ -321,6 +338,34 @@ impl Publisher {
             let header = Header { payload_type: correction.ulpfec, ..self.header(at) };
             out.push(Outgoing { header, payload: Vec::new() });
         }
+    }
+
+    /// A picture in several spatial layers, each a frame of its own.
+    fn capture_layers(&mut self, at: Time, key: bool, out: &mut Vec<Outgoing>) {
+        let (Some(encoder), Some((svc, rates))) = (&mut self.encoder, self.options.svc) else { return };
+        let frames = encoder.picture(key);
+        for (place, frame) in frames.iter().enumerate() {
+            let rate = rates[frame.spatial];
+            let mean = (rate.bits_per_second / 8 / rate.pictures) as usize;
+            let luck = 850 + self.random.below(300) as usize;
+            let percent = if key { LAYERED_KEY_FRAME } else { TEMPORAL_SHARES[usize::from(frame.temporal)] };
+            let bytes = mean * luck / 1_000 * percent / 100;
+            let packets = bytes / FULL + 1;
+            for n in 0..packets {
+                let (first, last) = (n == 0, n + 1 == packets);
+                let shape = Shape { frame: self.frame, key, first, last };
+                let body = if last { bytes - n * FULL } else { FULL };
+                let ends = last && place + 1 == frames.len();
+                let from = out.len();
+                self.emit_of(Some((svc, frame)), at, &shape, ends, body, out);
+                let id = self.options.extensions.dependency_descriptor;
+                let told = id.map(|id| (id, svc::descriptor(svc, frame, first, last)));
+                out[from..].iter_mut().for_each(|packet| packet.header.extensions.extend(told.clone()));
+                let kept = self.kept.back_mut();
+                kept.into_iter().for_each(|packet| packet.header.extensions.extend(told.clone()));
+            }
+        }
+        self.frame += 1;
     }
 
     /// How large the next picture is.
@@ -352,20 +397,38 @@ impl Publisher {
     }
 
     fn emit(&mut self, at: Time, shape: &Shape, marker: bool, body: usize, out: &mut Vec<Outgoing>) {
+        self.emit_of(None, at, shape, marker, body, out);
+    }
+
+    fn emit_of(
+        &mut self,
+        layered: Option<(Svc, &Frame)>,
+        at: Time,
+        shape: &Shape,
+        marker: bool,
+        body: usize,
+        out: &mut Vec<Outgoing>,
+    ) {
+        let is_key = |(_, frame): (Svc, &Frame)| frame.spatial == 0;
         let tag = Tag {
             room: self.options.room,
             track: self.options.track,
             index: self.index,
             captured: at,
             frame: shape.frame,
-            key: shape.key,
+            key: shape.key && layered.is_none_or(is_key),
             first: shape.first,
             last: shape.last,
             kind: self.kind(),
             corrected: self.options.correction.is_some(),
             layer: self.options.layer,
+            svc: layered.map(|(svc, frame)| Place { svc, spatial: frame.spatial as u8 }),
         };
-        let mut payload = descriptor(self.options.codec, shape);
+        let picture = self.frame as u16 & 0x7fff;
+        let mut payload = layered.map_or_else(
+            || descriptor(self.options.codec, shape),
+            |(_, frame)| layered_descriptor(self.options.codec, shape, picture, frame),
+        );
         payload::write(&mut payload, &tag, body);
         let header = Header { marker, ..self.header(at) };
         self.index += 1;

@@ -6,9 +6,12 @@ use crate::base::id::{PayloadType, Ssrc};
 
 /// The profile of one-byte header extensions (RFC 8285 §4.2).
 const ONE_BYTE_PROFILE: u16 = 0xbede;
+/// That of two-byte ones (§4.3), where one is longer than the others can say.
+const TWO_BYTE_PROFILE: u16 = 0x1000;
+const LONGEST_ONE_BYTE: usize = 16;
 const FIXED_LEN: usize = 12;
 
-/// An RTP header with one-byte extensions.
+/// An RTP header with one-byte extensions, unless one is too long.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Header {
     /// The end of a frame, or the start of a talk spurt.
@@ -48,11 +51,17 @@ impl Header {
     }
 
     fn write_extensions(&self, bytes: &mut Vec<u8>) {
-        bytes.extend(ONE_BYTE_PROFILE.to_be_bytes());
+        let is_long = self.extensions.iter().any(|(_, value)| value.len() > LONGEST_ONE_BYTE);
+        let profile = if is_long { TWO_BYTE_PROFILE } else { ONE_BYTE_PROFILE };
+        bytes.extend(profile.to_be_bytes());
         let length_at = bytes.len();
         bytes.extend([0, 0]);
         for (id, value) in &self.extensions {
-            bytes.push(id << 4 | (value.len() as u8 - 1));
+            if is_long {
+                bytes.extend([*id, value.len() as u8]);
+            } else {
+                bytes.push(id << 4 | (value.len() as u8 - 1));
+            }
             bytes.extend(value);
         }
         bytes.resize(bytes.len().next_multiple_of(4), 0);

@@ -8,6 +8,7 @@ use crate::base::id::{PayloadType, Ssrc};
 use crate::base::{SlotId, StreamId, Time};
 use crate::control::types::{CodecParameters, ExtensionIds, Kind, Mid};
 use crate::sim::payload::{self, Foreign, Tag};
+use crate::sim::svc;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -155,7 +156,17 @@ impl Seat {
         }
         let heard = interpret(&self.options, packet, index, self.highest)?;
         self.note(now, heard.index);
-        self.decoder.on_packet(now, &heard.tag, heard.index);
+        let descriptor = packet.header.extension(self.options.extensions.dependency_descriptor);
+        let read = heard.tag.svc.and_then(|place| svc::read(place.svc, descriptor?));
+        match read {
+            None => self.decoder.on_packet(now, &heard.tag, heard.index),
+            Some(read) => {
+                if self.decoder.on_layered(now, &heard, read, packet.header.marker) {
+                    // libwebrtc asks for nothing before what it can go on from.
+                    self.missing = self.missing.split_off(&heard.index);
+                }
+            }
+        }
         Ok(Some(heard))
     }
 
@@ -172,7 +183,8 @@ impl Seat {
     /// What it asks for now.
     pub fn requests(&mut self, now: Time) -> Vec<Message> {
         let mut messages = Vec::new();
-        let lost = self.give_up(now) || self.decoder.is_frozen();
+        // Of several layers what is given up may be of one that nobody needs.
+        let lost = self.give_up(now) && !self.decoder.is_layered() || self.decoder.is_frozen();
         self.wants_key |= lost && self.options.kind == Kind::Video;
         let sequences = self.ask(now);
         if !sequences.is_empty() {

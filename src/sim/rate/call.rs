@@ -7,9 +7,11 @@ use crate::base::{Bitrate, SlotId, Time};
 use crate::control::types::{Codec, Kind};
 use crate::sim::link::LinkOptions;
 use crate::sim::oracle::Violation;
+use crate::sim::payload::Tag;
 use crate::sim::peer::publisher::Rate;
 use crate::sim::peer::seat::Seat;
 use crate::sim::scenario::{Action, PersonPlan, Scenario};
+use crate::sim::svc::Svc;
 use crate::sim::world::World;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -19,6 +21,12 @@ const RATES: [Rate; 3] = [
     Rate { bits_per_second: 150_000, pictures: 15 },
     Rate { bits_per_second: 500_000, pictures: 30 },
     Rate { bits_per_second: 2_500_000, pictures: 30 },
+];
+/// What libwebrtc makes of three spatial layers of a picture of 1280 × 720.
+const SPATIAL_RATES: [Rate; 3] = [
+    Rate { bits_per_second: 142_000, pictures: 30 },
+    Rate { bits_per_second: 418_000, pictures: 30 },
+    Rate { bits_per_second: 1_524_000, pictures: 30 },
 ];
 const TOP: u8 = 2;
 /// Three pictures at 30 a second: where people begin to see that a picture stands still.
@@ -39,13 +47,15 @@ pub struct CallPlan {
     pub fec: bool,
     /// When the publisher gives up the top layer, and takes it up again.
     pub gives_up_top: Option<(Time, Time)>,
+    /// Whether the layers are spatial ones of one encoding.
+    pub svc: Option<Svc>,
 }
 
 impl CallPlan {
     fn new(down: Plan) -> CallPlan {
         let down = Plan { content: Content::Layers, ..down };
         let up = LinkOptions::clean(Duration::from_millis(25));
-        CallPlan { down, up, publishers: 1, remb: false, fec: false, gives_up_top: None }
+        CallPlan { down, up, publishers: 1, remb: false, fec: false, gives_up_top: None, svc: None }
     }
 
     /// All of them.
@@ -86,6 +96,11 @@ impl CallPlan {
         ]
     }
 
+    /// The same with three spatial layers of one encoding.
+    pub fn layered(svc: Svc, steps: &[(u64, u64)]) -> CallPlan {
+        CallPlan { svc: Some(svc), ..CallPlan::new(Plan::stepping("spatial layers", steps)) }
+    }
+
     fn scenario(&self, seed: u64) -> Scenario {
         let mut scenario = Scenario::simple(seed).quiet();
         (scenario.turn, scenario.gathering) = (Duration::ZERO, Duration::ZERO);
@@ -102,9 +117,14 @@ impl CallPlan {
             ..scenario.people[0].clone()
         };
         let publisher = PersonPlan {
-            video: Some(Codec::Vp8),
-            layers: 3,
-            rates: Some(RATES),
+            video: Some(match self.svc {
+                None => Codec::Vp8,
+                Some(Svc::Key) => Codec::Vp9,
+                Some(Svc::Full) => Codec::Av1,
+            }),
+            layers: if self.svc.is_some() { 1 } else { 3 },
+            rates: Some(if self.svc.is_some() { SPATIAL_RATES } else { RATES }),
+            svc: self.svc,
             fec: self.fec,
             transport_cc: true,
             up: self.up,
@@ -128,7 +148,10 @@ impl CallPlan {
             scenario.actions.extend(receivers.clone().map(|who| (stretch.from, network(who))));
         }
         if let Some((from, until)) = self.gives_up_top {
-            let fail = |failing| Action::Fail { who: 0, layer: TOP, failing };
+            let fail = |failing| match self.svc {
+                None => Action::Fail { who: 0, layer: TOP, failing },
+                Some(_) => Action::Spatial { who: 0, layers: if failing { 2 } else { 3 } },
+            };
             scenario.actions.extend([(from, fail(true)), (until, fail(false))]);
         }
         scenario.actions.sort_by_key(|(at, _)| *at);
@@ -156,13 +179,19 @@ impl CallPlan {
 
 /// Runs `plan` with the luck of `seed`; the oracles' findings beside the score.
 pub fn run(plan: &CallPlan, seed: u64) -> (Score, Vec<Violation>) {
+    let (score, _, violations) = run_watched(plan, seed);
+    (score, violations)
+}
+
+/// The same, and each picture that was shown: when, and of which layer.
+pub fn run_watched(plan: &CallPlan, seed: u64) -> (Score, Vec<(Time, u8)>, Vec<Violation>) {
     let mut world = World::new(plan.scenario(seed));
     world.watch = Some(CallWatch::new(plan));
     world.run();
     let end = Time::ZERO + plan.down.length;
-    let watch = world.watch.take();
-    let score = watch.map(|watch| watch.score(plan, end)).expect("it was just put there");
-    (score, world.judge().violations)
+    let mut watch = world.watch.take().expect("it was just put there");
+    let pictures = std::mem::take(&mut watch.pictures);
+    (watch.score(plan, end), pictures, world.judge().violations)
 }
 
 /// Watches the receivers of a call.
@@ -173,6 +202,7 @@ pub(in crate::sim) struct CallWatch {
     first: usize,
     publishers: usize,
     shown: BTreeMap<(usize, SlotId), Shown>,
+    pictures: Vec<(Time, u8)>,
 }
 
 /// What one seat has shown.
@@ -188,7 +218,8 @@ struct Shown {
 impl CallWatch {
     fn new(plan: &CallPlan) -> CallWatch {
         let watch = Watch::new(&plan.judged_by());
-        CallWatch { watch, first: plan.publishers, publishers: plan.publishers, shown: BTreeMap::new() }
+        let (first, publishers) = (plan.publishers, plan.publishers);
+        CallWatch { watch, first, publishers, shown: BTreeMap::new(), pictures: Vec::new() }
     }
 
     /// A packet of media leaves for somebody.
@@ -213,6 +244,7 @@ impl CallWatch {
     pub(in crate::sim) fn on_heard(&mut self, now: Time, who: usize, seats: &[Seat], slot: SlotId) {
         let is_it = |seat: &&Seat| seat.options().slot == slot && seat.options().kind == Kind::Video;
         let Some((tag, _)) = seats.iter().find(is_it).and_then(|seat| seat.decoder().shown()) else { return };
+        let tag = Tag { layer: tag.svc.map_or(tag.layer, |place| place.spatial), ..tag };
         let whole = if tag.last { Some(tag.frame) } else { tag.frame.checked_sub(1) };
         let first = Shown { layer: tag.layer, frame: None, at: now, seen: Seen::default() };
         let shown = self.shown.entry((who, slot)).or_insert(first);
@@ -226,6 +258,7 @@ impl CallWatch {
             shown.seen.switches += u32::from(shown.layer != tag.layer);
         }
         (shown.layer, shown.frame, shown.at) = (tag.layer, whole, now);
+        self.pictures.push((now, tag.layer));
         self.watch.on_layer(now, tag.layer == TOP);
     }
 

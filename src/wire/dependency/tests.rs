@@ -105,6 +105,37 @@ fn the_best_target_up_to_given_layers_is_found() {
     assert_eq!([0, 1, 2, 3].map(|target| structure.spatial_of(target)), [0, 0, 1, 1]);
 }
 
+/// The upper layer needs the lower one.
+const L2T1: [Kind; 4] = [(0, 0, "SR", &[2]), (0, 0, "SS", &[]), (1, 0, "-S", &[2, 1]), (1, 0, "-S", &[1])];
+
+#[test]
+fn one_target_is_within_another_where_all_of_it_is_sent_for_that_one_too() {
+    let within = |kinds: &[Kind], inner, outer| {
+        Structure::read(&key_frame(kinds, 0)).expect("it is whole").is_within(inner, outer)
+    };
+    assert!(within(&L2T1, 0, 1) && !within(&L2T1, 1, 0));
+    assert!(!within(&L2T2_KEY, 0, 2) && within(&L2T2_KEY, 0, 1) && within(&L2T2_KEY, 2, 3));
+}
+
+#[test]
+fn of_targets_that_an_encoder_has_paused_the_best_below_is_taken_where_it_is_not_within_them() {
+    let mut key = Structure::read(&key_frame(&L2T2_KEY, 0)).expect("it is whole");
+    key.activate(0b0011, 70);
+    assert_eq!(([key.target(7, 7), key.target(7, 0)], key.has_paused()), ([1, 0], true));
+    key.activate(0b1111, 69);
+    assert_eq!(key.target(7, 7), 1, "that was said before");
+    key.activate(0b1111, 71);
+    assert_eq!((key.target(7, 7), key.has_paused()), (3, false));
+    let mut full = Structure::read(&key_frame(&L2T1, 0)).expect("it is whole");
+    full.activate(0b01, 70);
+    assert_eq!(full.target(7, 7), 1, "what comes is still all of it that there is");
+
+    let mut written = mandatory(1, 9);
+    written.put(0b01000, 5).put(0b0011, 4);
+    let frame = Described::read(&written.bytes(), &key).expect("it is whole");
+    assert_eq!(frame.active, Some(0b0011));
+}
+
 #[test]
 fn a_frame_may_have_indications_and_needs_of_its_own() {
     let structure = Structure::read(&key_frame(&L2T2_KEY, 0)).expect("it is whole");

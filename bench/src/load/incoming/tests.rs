@@ -170,6 +170,10 @@ fn what_the_server_kept_back_is_lost_and_told_from_what_the_wire_lost() {
     rig.take(7, &packet(96, 7, 4, &picture(OTHER, 11, false)));
     let video = rig.meter.now.video;
     assert_eq!((video.lost(), video.withheld), (9, 8));
+    // Three withheld, and the first of what followed lost.
+    rig.take(8, &packet(96, 7, 6, &picture(OTHER, 16, false)));
+    let video = rig.meter.now.video;
+    assert_eq!((video.lost(), video.withheld, video.lost_on_the_way()), (13, 11, 2));
 }
 
 #[test]

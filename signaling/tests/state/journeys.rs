@@ -1,8 +1,6 @@
 //! The ways of those who come, as traces tell them.
 
-mod common;
-
-use common::{Lab, config, connected, fixture};
+use crate::common::{Lab, config, connected, fixture};
 use serde_json::json;
 use std::time::Duration;
 use volley::control::Event;

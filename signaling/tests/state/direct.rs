@@ -1,8 +1,6 @@
 //! Rooms whose people may talk directly: when they are told to, and what is passed on between them.
 
-mod common;
-
-use common::{Lab, Page, config, fixture};
+use crate::common::{Lab, Page, config, fixture};
 use serde_json::json;
 use volley_signaling::protocol::{MediaPath, RoomMode, ServerMessage, SignalKind};
 use volley_signaling::state::Selection;

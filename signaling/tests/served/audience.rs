@@ -1,9 +1,7 @@
 //! Rooms in which those who listen are shown speakers only: which workers are told, and that it stays so.
 
-mod common;
-
-use common::server::Server;
-use common::{Lab, config};
+use crate::common::server::Server;
+use crate::common::{Lab, config};
 use serde_json::json;
 use volley::control::Command;
 use volley_signaling::protocol::RoomMode;
@@ -18,7 +16,7 @@ fn every_worker_that_opens_the_room_is_told_before_anybody_is_in_it() {
     assert!(told(&mut lab).is_empty(), "nobody is in it yet");
     lab.join(1, &room, "one");
     let place = |name: &str, commands: &[(usize, Command)]| {
-        common::names(&commands.iter().map(|(_, command)| command.clone()).collect::<Vec<_>>())
+        crate::common::names(&commands.iter().map(|(_, command)| command.clone()).collect::<Vec<_>>())
             .iter()
             .position(|one| *one == name)
     };

@@ -1,9 +1,7 @@
 //! Several layers of a picture: how they are offered and answered, who is told to pause which, and
 //! how good a picture a page asks for.
 
-mod common;
-
-use common::{Lab, Page, error_code, fixture, slots, tracks};
+use crate::common::{Lab, Page, error_code, fixture, slots, tracks};
 use serde_json::json;
 use volley::base::{SlotId, TrackId};
 use volley::control::{Command, Event};

@@ -1,9 +1,7 @@
 //! Rooms, and a server, that take more than they may: who is sent away, with which reason, and who is not.
 
-mod common;
-
-use common::server::{Server, join, media_process};
-use common::{Lab, config, fixture};
+use crate::common::server::{Server, join, media_process};
+use crate::common::{Lab, config, fixture};
 use serde_json::json;
 use volley::base::RoomId;
 use volley::control::message::ALL_PICTURES;

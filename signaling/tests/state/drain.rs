@@ -1,8 +1,6 @@
 //! The end of a server: no new rooms, a warning, and goodbye when nobody is left or the time is over.
 
-mod common;
-
-use common::{Lab, Page, config};
+use crate::common::{Lab, Page, config};
 use serde_json::json;
 use volley_signaling::access::unix_now_ms;
 use volley_signaling::protocol::ServerMessage;

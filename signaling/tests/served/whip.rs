@@ -1,9 +1,7 @@
 //! WHIP (RFC 9725) and WHEP: publishing and watching with nothing but a URL.
 
-mod common;
-
-use common::server::{Server, join, media_process};
-use common::{Lab, Page, config, connected, fixture, names, value};
+use crate::common::server::{Server, join, media_process};
+use crate::common::{Lab, Page, config, connected, fixture, names, value};
 use serde_json::{Value, json};
 use volley::control::types::{DtlsRole, Reason, TransportState};
 use volley::control::{Command, Event};

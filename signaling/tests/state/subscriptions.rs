@@ -1,8 +1,6 @@
 //! Who says whom they want to be sent, and what becomes of it.
 
-mod common;
-
-use common::{Lab, Page, fixture, is_request, tracks};
+use crate::common::{Lab, Page, fixture, is_request, tracks};
 use serde_json::{Value, json};
 use volley::base::{ParticipantId, TrackId};
 use volley::control::Command;

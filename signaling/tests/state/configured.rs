@@ -1,8 +1,6 @@
 //! What is configured shows in answers, in `joined` and in who is let in.
 
-mod common;
-
-use common::{Lab, config, fixture, slots, tracks, value};
+use crate::common::{Lab, config, fixture, slots, tracks, value};
 use serde_json::json;
 use std::time::Duration;
 use volley::control::types::{Codec, Kind};

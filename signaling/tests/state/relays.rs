@@ -1,8 +1,6 @@
 //! Credentials for relays: whoever stays longer than theirs last is told new ones.
 
-mod common;
-
-use common::{Lab, config};
+use crate::common::{Lab, config};
 use std::time::Duration;
 use volley_signaling::protocol::{IceServerView, ServerMessage};
 use volley_signaling::settings::IceServer;

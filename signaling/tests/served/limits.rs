@@ -1,9 +1,7 @@
 //! What one address may take of the listener itself, and that a page of elsewhere can read refusals.
 
-mod common;
-
-use common::config;
-use common::server::{Server, media_process};
+use crate::common::config;
+use crate::common::server::{Server, media_process};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use volley_signaling::access::{AccessSettings, AddressLimits};

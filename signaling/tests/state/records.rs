@@ -1,8 +1,6 @@
 //! What is written for a restart, and when.
 
-mod common;
-
-use common::Lab;
+use crate::common::Lab;
 use serde_json::json;
 use volley_signaling::protocol::ClientMessage;
 use volley_signaling::state::Save;

@@ -1,9 +1,7 @@
 //! What offers make of a call: answers, commands, and what others are told. Without a socket, a
 //! clock or a media process.
 
-mod common;
-
-use common::{Lab, fixture, is_request, names, slots, tracks, value};
+use crate::common::{Lab, fixture, is_request, names, slots, tracks, value};
 use serde_json::json;
 use volley::base::StreamId;
 use volley::control::types::{Kind, Source};

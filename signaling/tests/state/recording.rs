@@ -1,8 +1,6 @@
 //! What is recorded: who is told, when it ends, and that it goes on whoever comes back.
 
-mod common;
-
-use common::{Lab, config, names, tracks};
+use crate::common::{Lab, config, names, tracks};
 use serde_json::json;
 use std::time::Duration;
 use volley::base::TrackId;
@@ -190,14 +188,14 @@ fn a_room_may_record_itself_unless_somebody_ends_that() {
     assert!(!lab.state.view_of_room(&room).unwrap().recording);
     let page = lab.join(1, &room, "one");
     assert!(!lab.state.view_of_room(&room).unwrap().recording, "nobody publishes yet");
-    lab.offer(&page, &common::fixture("chromium-example-client"));
+    lab.offer(&page, &crate::common::fixture("chromium-example-client"));
     assert!(lab.state.view_of_room(&room).unwrap().recording);
     lab.state.stop_recording(&room).unwrap();
     lab.turn();
     lab.say(page.socket, json!({"type":"leave"}));
     assert!(!lab.state.view_of_room(&room).unwrap().recording);
     let page = lab.join(2, &room, "two");
-    lab.offer(&page, &common::fixture("chromium-example-client"));
+    lab.offer(&page, &crate::common::fixture("chromium-example-client"));
     assert!(lab.state.view_of_room(&room).unwrap().recording, "the next time it does");
 }
 

@@ -1,8 +1,6 @@
 //! Tokens, what they grant, and what one address may take.
 
-mod common;
-
-use common::{Lab, Page, config, fixture, slots, tracks};
+use crate::common::{Lab, Page, config, fixture, slots, tracks};
 use serde_json::{Value, json};
 use std::net::IpAddr;
 use volley_signaling::access::{AccessSettings, AddressLimits, Claims, Grant, sign, unix_now};
@@ -155,7 +153,7 @@ fn one_address_tries_so_many_times_at_once_and_each_ends_by_itself() {
         let mut join = ask("room", None);
         join["check"] = true.into();
         lab.say(socket, join);
-        lab.heard(socket).first().and_then(common::error_code)
+        lab.heard(socket).first().and_then(crate::common::error_code)
     };
     for socket in 1..=12 {
         assert_eq!(try_from(&mut lab, socket, "192.0.2.1"), None);
@@ -174,7 +172,7 @@ fn one_address_tries_so_many_times_at_once_and_each_ends_by_itself() {
 }
 
 fn errors(lab: &mut Lab, socket: SocketId) -> Vec<&'static str> {
-    lab.heard(socket).iter().filter_map(common::error_code).collect()
+    lab.heard(socket).iter().filter_map(crate::common::error_code).collect()
 }
 
 #[test]
@@ -239,7 +237,7 @@ fn what_was_granted_outlives_the_process() {
     offer(&mut lab, socket);
     let id = lab.state.view_of_room("room").unwrap().participants[0].participant_id.clone();
     let mut lab = lab.kill();
-    let page = common::Page { socket, id, token: String::new(), room: String::from("room") };
+    let page = crate::common::Page { socket, id, token: String::new(), room: String::from("room") };
     assert_eq!(lab.resume(2, &page).1.len(), 1, "not without the resume token");
     assert!(tracks(&lab.commands()).is_empty());
 }
@@ -259,7 +257,7 @@ fn removal_takes_all_of_an_identity_out_and_keeps_its_tokens_out() {
     lab.turn();
     for socket in [first, second] {
         let told = lab.heard(socket);
-        assert!(told.iter().any(|message| common::error_code(message) == Some("removed")), "{told:?}");
+        assert!(told.iter().any(|message| crate::common::error_code(message) == Some("removed")), "{told:?}");
     }
     assert_eq!(lab.state.counts(), (1, 1));
     assert!(lab.heard(ada).iter().any(|message| matches!(message, ServerMessage::ParticipantLeft { .. })));
@@ -279,7 +277,7 @@ fn open_from(lab: &mut Lab, socket: u64, address: &str) -> SocketId {
 fn join_from(lab: &mut Lab, socket: u64, address: &str, room: &str) -> Option<&'static str> {
     let socket = open_from(lab, socket, address);
     lab.say(socket, ask(room, None));
-    lab.heard(socket).first().and_then(common::error_code)
+    lab.heard(socket).first().and_then(crate::common::error_code)
 }
 
 fn limited(rooms: usize, participants: usize, joins_per_second: u32) -> Lab {

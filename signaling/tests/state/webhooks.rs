@@ -1,8 +1,6 @@
 //! What is told by webhooks: everything, in its order, until it has arrived, whoever dies in between.
 
-mod common;
-
-use common::{Lab, config};
+use crate::common::{Lab, config};
 use serde_json::{Value, json};
 use volley_signaling::protocol::ServerMessage;
 use volley_signaling::settings::Settings;
@@ -56,7 +54,7 @@ fn nobody_is_told_of_who_only_tries_whether_calls_work() {
         let mut lab = lab();
         let socket = lab.open(1);
         lab.say(socket, json!({"type":"join","roomId":"room","participantName":"one","check":check}));
-        lab.say(socket, json!({"type":"offer","sdp":common::fixture("chromium-example-client")}));
+        lab.say(socket, json!({"type":"offer","sdp":crate::common::fixture("chromium-example-client")}));
         let published = lab.heard(socket).into_iter().find_map(|message| match message {
             ServerMessage::Answer { tracks, .. } => Some(tracks.len()),
             _ => None,

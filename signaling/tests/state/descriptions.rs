@@ -1,8 +1,6 @@
 //! Offers that are right, wrong, or nonsense, and what the answers say.
 
-mod common;
-
-use common::{Lab, fixture};
+use crate::common::{Lab, fixture};
 use proptest::prelude::*;
 use volley::control::types::Codec;
 use volley_signaling::sdp::{Offer, RtpSection};

@@ -1,8 +1,6 @@
 //! `str0m`, a WebRTC peer that is not ours, offers; it must take our answers.
 
-mod common;
-
-use common::{Lab, names};
+use crate::common::{Lab, names};
 use std::time::Instant;
 use str0m::change::{SdpAnswer, SdpPendingOffer};
 use str0m::media::{Direction, MediaKind};

@@ -1,10 +1,8 @@
 //! Recordings as they are fetched: nothing but what belongs to them leaves the folder or is removed from it, and
 //! who may not gets nothing.
 
-mod common;
-
-use common::config;
-use common::server::{Server, media_process};
+use crate::common::config;
+use crate::common::server::{Server, media_process};
 use serde_json::{Value, json};
 use std::os::unix::fs::symlink;
 use volley_recorder::settings::Segments;

@@ -1,8 +1,6 @@
 //! Rooms whose people are on several workers, as signaling places them and says so to the workers.
 
-mod common;
-
-use common::{Lab, Page, config, connected, fixture, names, slots, tracks};
+use crate::common::{Lab, Page, config, connected, fixture, names, slots, tracks};
 use serde_json::json;
 use volley::base::{RoomId, TrackId, WorkerId};
 use volley::control::{Command, Event};

@@ -1,8 +1,6 @@
 //! Rooms that are encrypted end to end: who is let in, who is told, and how epochs are counted.
 
-mod common;
-
-use common::{Lab, Page, fixture};
+use crate::common::{Lab, Page, fixture};
 use serde_json::{Value, json};
 use volley_signaling::protocol::ServerMessage;
 use volley_signaling::state::{BridgeError, BridgeRole, Caller};

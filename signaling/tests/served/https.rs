@@ -1,8 +1,6 @@
 //! The page and the WebSocket over TLS, and another certificate while it runs.
 
-mod common;
-
-use common::config;
+use crate::common::config;
 use futures_util::{SinkExt as _, StreamExt as _};
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -1,9 +1,7 @@
 //! People and rooms: coming, going, coming back, and what survives whose death. Without a socket, a
 //! clock or a media process.
 
-mod common;
-
-use common::{Lab, Page, all_ids, config, connected, error_code, fixture, names, slots, tracks};
+use crate::common::{Lab, Page, all_ids, config, connected, error_code, fixture, names, slots, tracks};
 use serde_json::json;
 use volley::base::{TrackId, TransportId};
 use volley::control::types::{Reason, TransportState};

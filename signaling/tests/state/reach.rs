@@ -1,8 +1,6 @@
 //! Where answers say that media is taken, and whose a check is by our user fragment.
 
-mod common;
-
-use common::{Lab, Page, config, fixture, value};
+use crate::common::{Lab, Page, config, fixture, value};
 use serde_json::json;
 use volley::wire::stun::{Class, StunWriter};
 use volley_signaling::protocol::ServerMessage;

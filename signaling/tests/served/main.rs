@@ -1,0 +1,12 @@
+//! What is asked over HTTP, WebSocket and TLS, of servers on ports of their own. One program, since each one takes seconds to
+//! link.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod audience;
+mod https;
+mod limits;
+mod recordings_over_http;
+mod room_limits;
+mod whip;
