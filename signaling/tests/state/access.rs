@@ -153,7 +153,7 @@ fn one_address_tries_so_many_times_at_once_and_each_ends_by_itself() {
         let mut join = ask("room", None);
         join["check"] = true.into();
         lab.say(socket, join);
-        lab.heard(socket).first().and_then(common::error_code)
+        lab.heard(socket).first().and_then(crate::common::error_code)
     };
     for socket in 1..=12 {
         assert_eq!(try_from(&mut lab, socket, "192.0.2.1"), None);
@@ -172,7 +172,7 @@ fn one_address_tries_so_many_times_at_once_and_each_ends_by_itself() {
 }
 
 fn errors(lab: &mut Lab, socket: SocketId) -> Vec<&'static str> {
-    lab.heard(socket).iter().filter_map(common::error_code).collect()
+    lab.heard(socket).iter().filter_map(crate::common::error_code).collect()
 }
 
 #[test]
