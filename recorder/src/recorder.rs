@@ -83,6 +83,8 @@ struct Desk {
     sessions: Sessions,
     /// What must be said and was not.
     unsaid: VecDeque<FromRecorder>,
+    /// What was said and may still be lost with the connection, with its number.
+    on_the_way: VecDeque<(u64, FromRecorder)>,
     told: Told,
     /// Packets that were lost before anybody knew of which recordings.
     lost_early: u64,
@@ -189,6 +191,7 @@ impl Desk {
             answerer,
             sessions: Sessions::default(),
             unsaid: VecDeque::new(),
+            on_the_way: VecDeque::new(),
             told: Told::Nothing(None),
             lost_early: 0,
             next_tell: Time::ZERO,
@@ -198,6 +201,10 @@ impl Desk {
     fn begin_anew(&mut self, unix_nanos_at_zero: u64) {
         self.around.unix_nanos_at_zero = unix_nanos_at_zero;
         (self.told, self.lost_early, self.next_tell) = (Told::Nothing(None), 0, Time::ZERO);
+        let lost = self.on_the_way.drain(..).rev().map(|(_, message)| message);
+        lost.for_each(|message| self.unsaid.push_front(message));
+        // Nobody waits for those any more.
+        self.unsaid.retain(|message| !matches!(message, FromRecorder::Answer { .. }));
     }
 
     fn hear(&mut self, now: Time, heard: Heard<'_>) {
@@ -344,12 +351,7 @@ impl Desk {
         while let Some(said) = self.next_to_say() {
             self.say_surely(said);
         }
-        while let Some(first) = self.unsaid.front() {
-            if !source.say(&to_bytes(first)) {
-                break;
-            }
-            self.unsaid.pop_front();
-        }
+        self.say_unsaid(source);
         if now >= self.next_tell {
             self.next_tell = now + TELL_EVERY;
             if let Some(store) = &self.around.store {
@@ -358,6 +360,23 @@ impl Desk {
             for session in self.sessions.all() {
                 source.say(&to_bytes(&FromRecorder::Status(session.progress(now))));
             }
+        }
+    }
+
+    fn say_unsaid(&mut self, source: &mut Source) {
+        while let Some(first) = self.unsaid.pop_front() {
+            if !source.say(&to_bytes(&first)) {
+                self.unsaid.push_front(first);
+                break;
+            }
+            let (said, heard) = source.said_and_heard();
+            if said > heard {
+                self.on_the_way.push_back((said, first));
+            }
+        }
+        let (_, heard) = source.said_and_heard();
+        while self.on_the_way.front().is_some_and(|(number, _)| *number <= heard) {
+            self.on_the_way.pop_front();
         }
     }
 

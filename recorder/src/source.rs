@@ -68,6 +68,14 @@ impl Source {
         }
     }
 
+    /// How many messages were said, and how many have come to signaling, where those are not the same.
+    pub(crate) fn said_and_heard(&self) -> (u64, u64) {
+        match self {
+            Source::Remote(remote) => remote.said_and_heard(),
+            Source::Local(_) | Source::Nobody => (0, 0),
+        }
+    }
+
     /// Tells a worker; it is no harm when that is not possible now.
     pub(crate) fn wish(&mut self, tap: usize, wish: &TapWish) {
         match self {

@@ -62,7 +62,10 @@ pub(super) struct Forwarder {
     before: BTreeMap<String, Progress>,
     /// Whether signaling has said what is recorded, ever.
     is_told: bool,
+    /// What the recorder said over this connection and signaling has not taken …
     held: VecDeque<Vec<u8>>,
+    /// … and how much it has.
+    heard: u64,
     next_tell: Time,
     message: Vec<u8>,
 }
@@ -78,6 +81,7 @@ impl Forwarder {
             before: BTreeMap::new(),
             is_told: false,
             held: VecDeque::new(),
+            heard: 0,
             next_tell: Time::ZERO,
             message: Vec::new(),
         }
@@ -86,14 +90,15 @@ impl Forwarder {
     /// Does all that is due. True: something is recorded.
     pub(super) fn turn(&mut self, now: Time) -> bool {
         if let Some(link) = self.line.next_link() {
+            // What signaling did not take is said again.
             self.held.clear();
-            self.link = Some(link);
+            (self.link, self.heard) = (Some(link), 0);
         }
         self.pass_desk();
         self.pass_taps();
         if let Some(link) = &self.link {
             // One that comes too late is followed by another.
-            link.push(&Frame::Turn(now), Grade::Droppable);
+            link.push(&Frame::Turn { now, heard: self.heard }, Grade::Droppable);
         }
         self.bring_back();
         self.tell(now);
@@ -164,7 +169,10 @@ impl Forwarder {
             ToRecorder::All => self.before.clear(),
             ToRecorder::Ask { number, .. } if self.link.is_none() => {
                 let answer = Answer::Away { why: self.why_away() };
-                self.held.extend(answer.messages(number).iter().map(to_bytes));
+                let messages = answer.messages(number);
+                messages
+                    .iter()
+                    .for_each(|message| drop(source::say_at(&self.local.desk, &to_bytes(message))));
             }
             ToRecorder::Ask { .. } | ToRecorder::Person { .. } | ToRecorder::Gone { .. } => {}
         }
@@ -231,6 +239,7 @@ impl Forwarder {
                 return;
             }
             self.held.pop_front();
+            self.heard += 1;
         }
     }
 

@@ -22,6 +22,8 @@ pub(crate) const MAX_BYTES: usize = LENGTH_BYTES + MAX_FRAME;
 /// Longest frame before the other side is known to speak this version.
 pub(crate) const MAX_HELLO: usize = 1_024;
 
+const TURN_BYTES: usize = 16;
+
 const HELLO: u8 = 1;
 const WELCOME: u8 = 2;
 const REFUSAL: u8 = 3;
@@ -41,7 +43,11 @@ pub(crate) enum Frame<'a> {
     /// It does not: why.
     Refusal(&'a str),
     /// The media host's monotonic clock; what comes before was told before.
-    Turn(Time),
+    Turn {
+        now: Time,
+        /// How much of what the recorder said has come to signaling.
+        heard: u64,
+    },
     /// What a worker told by its tap.
     Value { tap: u16, message: &'a [u8] },
     /// What signaling or the recorder says.
@@ -70,12 +76,16 @@ impl<'a> Frame<'a> {
     pub(crate) fn append_to(&self, to: &mut Vec<u8>) {
         let start = to.len();
         to.extend_from_slice(&[0; LENGTH_BYTES]);
-        let now = if let Frame::Turn(now) = self { now.as_nanos() } else { 0 }.to_le_bytes();
+        let mut turn = [0; TURN_BYTES];
         let (kind, tap, body): (u8, Option<u16>, &[u8]) = match *self {
             Frame::Hello(body) => (HELLO, None, body),
             Frame::Welcome => (WELCOME, None, &[]),
             Frame::Refusal(why) => (REFUSAL, None, why.as_bytes()),
-            Frame::Turn(_) => (TURN, None, &now),
+            Frame::Turn { now, heard } => {
+                turn[..8].copy_from_slice(&now.as_nanos().to_le_bytes());
+                turn[8..].copy_from_slice(&heard.to_le_bytes());
+                (TURN, None, &turn)
+            }
             Frame::Value { tap, message } => (VALUE, Some(tap), message),
             Frame::Desk(message) => (DESK, None, message),
             Frame::Wish { tap, message } => (WISH, Some(tap), message),
@@ -99,8 +109,9 @@ impl<'a> Frame<'a> {
             WELCOME => Frame::Welcome,
             REFUSAL => Frame::Refusal(std::str::from_utf8(body).map_err(|_| BadFrame::Text)?),
             TURN => {
-                let nanos = body.first_chunk().ok_or(BadFrame::Short)?;
-                Frame::Turn(Time::from_nanos(u64::from_le_bytes(*nanos)))
+                let (now, rest) = body.split_first_chunk().ok_or(BadFrame::Short)?;
+                let heard = u64::from_le_bytes(*rest.first_chunk().ok_or(BadFrame::Short)?);
+                Frame::Turn { now: Time::from_nanos(u64::from_le_bytes(*now)), heard }
             }
             VALUE => {
                 let (tap, message) = tapped()?;
@@ -220,7 +231,7 @@ mod tests {
             Frame::Hello(&hello.to_bytes()),
             Frame::Welcome,
             Frame::Refusal("no"),
-            Frame::Turn(Time::from_nanos(1 << 50)),
+            Frame::Turn { now: Time::from_nanos(1 << 50), heard: 1 << 40 },
             Frame::Value { tap: 3, message: &[1; 1_560] },
             Frame::Desk(&[b'{'; desk::MAX_MESSAGE]),
             Frame::Wish { tap: 513, message: &[2; 9] },

@@ -34,11 +34,14 @@ pub(crate) struct Remote {
     link: Link,
     workers: u16,
     now: Time,
+    /// Messages that were said, and those of them that have come to signaling.
+    said: u64,
+    heard: u64,
 }
 
 impl Remote {
     pub(crate) fn new(link: Link, workers: u16) -> Remote {
-        Remote { link, workers, now: Time::ZERO }
+        Remote { link, workers, now: Time::ZERO, said: 0, heard: 0 }
     }
 
     /// Hands on what was told up to the host's next turn.
@@ -46,8 +49,8 @@ impl Remote {
         let look = |now, has_more, is_over| Look { now, has_more, is_over };
         loop {
             match self.link.next_frame() {
-                Ok(Some(Frame::Turn(now))) => {
-                    self.now = self.now.max(now);
+                Ok(Some(Frame::Turn { now, heard })) => {
+                    (self.now, self.heard) = (self.now.max(now), heard);
                     return look(self.now, true, false);
                 }
                 Ok(Some(Frame::Desk(message))) => on(self.now, Heard::Message(message)),
@@ -70,8 +73,15 @@ impl Remote {
         }
     }
 
-    pub(crate) fn say(&self, message: &[u8]) -> bool {
-        self.link.push(&Frame::Desk(message), Grade::Needed)
+    pub(crate) fn say(&mut self, message: &[u8]) -> bool {
+        let is_said = self.link.push(&Frame::Desk(message), Grade::Needed);
+        self.said += u64::from(is_said);
+        is_said
+    }
+
+    /// How many messages were said, and how many of them have come to signaling.
+    pub(crate) fn said_and_heard(&self) -> (u64, u64) {
+        (self.said, self.heard)
     }
 
     pub(crate) fn wish(&self, tap: usize, wish: &TapWish) {

@@ -137,6 +137,34 @@ fn another_recorder_at_the_same_place_goes_on_with_what_one_has_left() {
     drop(next);
 }
 
+#[test]
+fn what_was_said_into_a_line_that_is_cut_is_said_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let recorder = Recorder::begin(folder.path());
+    let cable = Cable::to(recorder.address);
+    let mut host = Host::begin(cable.address, ROOMY);
+    host.until_connected();
+    host.start_recording();
+    host.play(2_000);
+    cable.hold_back(true);
+    host.stop_recording();
+    host.turn();
+    let began = Instant::now();
+    while !folder.path().join("rec-1/manifest.json").exists()
+        || manifest(folder.path()).state != State::Complete
+    {
+        assert!(began.elapsed() < PATIENCE);
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    // Time enough for it to be said; where it is not, it is not lost either.
+    std::thread::sleep(Duration::from_millis(300));
+    host.turn();
+    assert!(!host.said.iter().any(is_ended));
+    cable.cut();
+    cable.hold_back(false);
+    host.until("the recording is complete", is_ended);
+}
+
 /// Each sound is one frame: what is not in the file is counted.
 #[test]
 fn a_line_that_is_too_slow_costs_packets_that_are_counted_and_nobody_waits() {

@@ -276,7 +276,8 @@ impl Host {
 pub(super) struct Cable {
     pub(super) address: SocketAddr,
     ends: Arc<Mutex<Vec<TcpStream>>>,
-    is_held: Arc<AtomicBool>,
+    /// Towards the recorder, and back.
+    is_held: [Arc<AtomicBool>; 2],
 }
 
 impl Cable {
@@ -285,17 +286,17 @@ impl Cable {
         // What waits in the kernel is not what is looked at.
         rustix::net::sockopt::set_socket_recv_buffer_size(&listener, 16 << 10).unwrap();
         let address = listener.local_addr().unwrap();
-        let (ends, is_held) = (Arc::<Mutex<Vec<TcpStream>>>::default(), Arc::new(AtomicBool::new(false)));
-        let (known, held) = (Arc::clone(&ends), Arc::clone(&is_held));
+        let (ends, is_held) =
+            (Arc::<Mutex<Vec<TcpStream>>>::default(), [(); 2].map(|()| Arc::<AtomicBool>::default()));
+        let (known, held) = (Arc::clone(&ends), is_held.clone());
         thread::spawn(move || {
             for host in listener.incoming() {
                 let host = host.unwrap();
                 let Ok(recorder) = TcpStream::connect(recorder) else { continue };
-                for (from, to, is_held) in
-                    [(&host, &recorder, Some(Arc::clone(&held))), (&recorder, &host, None)]
-                {
+                for (from, to, is_held) in [(&host, &recorder, &held[0]), (&recorder, &host, &held[1])] {
                     let (from, to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
-                    thread::spawn(move || carry(from, to, is_held));
+                    let is_held = Arc::clone(is_held);
+                    thread::spawn(move || carry(from, to, &is_held));
                 }
                 known.lock().unwrap().extend([host, recorder]);
             }
@@ -311,20 +312,23 @@ impl Cable {
 
     /// Nothing reaches the recorder meanwhile.
     pub(super) fn hold(&self, is_held: bool) {
-        self.is_held.store(is_held, Ordering::Relaxed);
+        self.is_held[0].store(is_held, Ordering::Relaxed);
+    }
+
+    /// Nothing comes back from it.
+    pub(super) fn hold_back(&self, is_held: bool) {
+        self.is_held[1].store(is_held, Ordering::Relaxed);
     }
 }
 
-fn carry(mut from: TcpStream, mut to: TcpStream, is_held: Option<Arc<AtomicBool>>) {
+fn carry(mut from: TcpStream, mut to: TcpStream, is_held: &AtomicBool) {
     let mut bytes = vec![0; 16 << 10];
-    loop {
-        while is_held.as_ref().is_some_and(|is_held| is_held.load(Ordering::Relaxed)) {
+    while let Ok(read @ 1..) = from.read(&mut bytes) {
+        while is_held.load(Ordering::Relaxed) {
             thread::sleep(Duration::from_millis(5));
         }
-        match from.read(&mut bytes) {
-            Ok(0) | Err(_) => break,
-            Ok(read) if to.write_all(&bytes[..read]).is_err() => break,
-            Ok(_) => {}
+        if to.write_all(&bytes[..read]).is_err() {
+            break;
         }
     }
     let _ = (from.shutdown(Shutdown::Both), to.shutdown(Shutdown::Both));
