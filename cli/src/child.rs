@@ -1,6 +1,7 @@
 //! What a child does before its real work: take the handover from its stdin, and never outlive the
 //! supervisor.
 
+use crate::flags::{Flags, ListenWish};
 use anyhow::Context as _;
 use rustix::process::{Signal, set_parent_process_death_signal, setpriority_process};
 use std::os::fd::AsFd as _;
@@ -9,6 +10,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::signal::unix::{SignalKind, signal};
 use volley::control::handover::{self, MediaHandover, RecorderHandover, SignalingHandover};
+use volley_recorder::remote::listen::{self, Listening};
+use volley_recorder::remote::secret::Secret;
 
 /// `volley media`.
 pub(crate) fn media() -> anyhow::Result<()> {
@@ -59,18 +62,37 @@ pub(crate) fn recorder() -> anyhow::Result<()> {
     volley_recorder::process::run(handover, &ending)
 }
 
+/// `volley recorder --listen`: by itself, for a media host elsewhere. Told to stop, it completes its files first.
+pub(crate) fn listening_recorder(flags: &Flags, wish: &ListenWish) -> anyhow::Result<()> {
+    let config = crate::load(flags)?;
+    config.logging().start()?;
+    let secret = Secret::read(&wish.secret_file).context("--secret-file")?;
+    crate::supervisor::raise_file_limit();
+    // Whoever starts it wants recordings, whether rooms may be recorded here or not.
+    let settings = config.recorder_settings();
+    let ending = Arc::new(AtomicBool::new(false));
+    end_in_order(Arc::clone(&ending))?;
+    listen::run(settings, &Listening { address: wish.address, secret }, &ending)
+}
+
 /// Nice value of the recorder: what it is late with waits in shared memory.
 const BEHIND_SIGNALING: i32 = 10;
 
-/// Takes `SIGTERM` for the word to stop.
+/// Takes `SIGTERM` and Ctrl-C for the word to stop.
 fn end_in_order(ending: Arc<AtomicBool>) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let mut terminate = {
+    let (mut terminate, mut interrupt) = {
         let _inside = runtime.enter();
-        signal(SignalKind::terminate()).context("SIGTERM cannot be listened for")?
+        let terminate = signal(SignalKind::terminate()).context("SIGTERM cannot be listened for")?;
+        (terminate, signal(SignalKind::interrupt()).context("SIGINT cannot be listened for")?)
     };
     std::thread::Builder::new().name(String::from("stop")).spawn(move || {
-        runtime.block_on(terminate.recv());
+        runtime.block_on(async {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        });
         ending.store(true, Ordering::Relaxed);
     })?;
     Ok(())

@@ -7,6 +7,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use clap_complete::Shell;
 use std::ffi::OsString;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 use volley_signaling::access::Grant;
@@ -25,6 +26,8 @@ pub(crate) enum Deed {
     Serve,
     /// Be one of the supervisor's children.
     Child(Role),
+    /// Record for a media host elsewhere.
+    Listen(ListenWish),
     /// Print what is configured.
     CheckConfig,
     /// Make a room token.
@@ -46,6 +49,20 @@ pub(crate) struct TokenWish {
     pub(crate) identity: String,
     pub(crate) grants: Vec<Grant>,
     pub(crate) ttl: Duration,
+}
+
+/// How a recorder stands by itself.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct ListenWish {
+    pub(crate) address: SocketAddr,
+    pub(crate) secret_file: PathBuf,
+}
+
+impl ListenWish {
+    fn read(matches: &ArgMatches) -> Option<ListenWish> {
+        let address = *matches.get_one("listen")?;
+        Some(ListenWish { address, secret_file: matches.get_one("secret-file").cloned()? })
+    }
 }
 
 /// The supervisor's children.
@@ -83,7 +100,9 @@ impl Cli {
         let deed = match matches.subcommand() {
             Some(("media", _)) => Deed::Child(Role::Media),
             Some(("signaling", _)) => Deed::Child(Role::Signaling),
-            Some(("recorder", _)) => Deed::Child(Role::Recorder),
+            Some(("recorder", matches)) => {
+                ListenWish::read(matches).map_or(Deed::Child(Role::Recorder), Deed::Listen)
+            }
             Some(("token", _)) => Deed::CreateToken(TokenWish::read(innermost)),
             Some(("recording", matches)) => Deed::Recordings(recordings::Deed::read(matches)),
             Some(("doctor", _)) => Deed::Examine(DoctorWish {
@@ -159,8 +178,27 @@ pub(crate) fn command() -> Command {
             Command::new("signaling")
                 .about("The process that speaks HTTP and WebSocket; started by `volley`, not by hand"),
         )
-        .subcommand(
-            Command::new("recorder").about("The process that writes recordings; started by `volley`, not by hand"),
+        .subcommand(recorder())
+}
+
+fn recorder() -> Command {
+    let listen = Arg::new("listen").long("listen").value_name("ADDRESS:PORT");
+    let secret = Arg::new("secret-file").long("secret-file").value_name("FILE");
+    Command::new("recorder")
+        .about(
+            "The process that writes recordings; started by `volley`, or by hand on a machine of its own with --listen",
+        )
+        .arg(
+            listen
+                .help("Record for a media host on another machine (its recording.offload), which connects here")
+                .requires("secret-file")
+                .value_parser(value_parser!(SocketAddr)),
+        )
+        .arg(
+            secret
+                .help("File with what both machines know, such as `openssl rand -hex 32` makes")
+                .requires("listen")
+                .value_parser(value_parser!(PathBuf)),
         )
 }
 
@@ -281,6 +319,19 @@ mod tests {
         let cli = parse(&arguments).unwrap();
         assert_eq!(cli.deed, Deed::Examine(DoctorWish { json: true, stun, ntp: None }));
         assert_eq!(cli.flags.values, [("port", String::from("9"))]);
+    }
+
+    #[test]
+    fn a_recorder_stands_by_itself_when_it_is_told_where_and_for_whom() {
+        let wish = ["recorder", "--listen", "[::]:9300", "--secret-file", "/etc/volley/offload"];
+        let listening = ListenWish {
+            address: "[::]:9300".parse().unwrap(),
+            secret_file: PathBuf::from("/etc/volley/offload"),
+        };
+        assert_eq!(parse(&wish).unwrap().deed, Deed::Listen(listening));
+        assert_eq!(parse(&wish[..1]).unwrap().deed, Deed::Child(Role::Recorder));
+        assert!(parse(&wish[..3]).is_err(), "whoever comes would be let in");
+        assert!(parse(&["recorder", "--listen", "9300", "--secret-file", "x"]).is_err());
     }
 
     #[test]

@@ -34,6 +34,7 @@ fn main() -> ExitCode {
     let outcome = match deed {
         Deed::Serve => serve(&flags).map(well),
         Deed::Child(role) => be_child(role).map(well),
+        Deed::Listen(wish) => child::listening_recorder(&flags, &wish).map(well),
         Deed::CheckConfig => check_config(&flags).map(well),
         Deed::CreateToken(wish) => create_token(&flags, wish).map(well),
         Deed::Recordings(deed) => load(&flags).and_then(|config| recordings::run(&config, &deed)),

@@ -1,7 +1,7 @@
 //! The recorder as the supervisor has it: the process, and what stands between it and the others.
 
+use crate::config::Config;
 use crate::flags::Role;
-use crate::logging::Logging;
 use crate::process::{Change, Process};
 use anyhow::Context as _;
 use std::io;
@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use volley::control::desk;
 use volley::control::handover::RecorderHandover;
 use volley::control::tap::TapFd;
+use volley_recorder::remote::Offload;
 use volley_recorder::settings::Settings;
 
 /// The process, and its taps and desk, which outlive it and whom it works with.
@@ -19,13 +20,16 @@ pub(crate) struct Recording {
     taps: Vec<TapFd>,
     /// The ends for signaling and for the recorder.
     desk: (OwnedFd, OwnedFd),
+    /// Where recordings are made, when that is not here.
+    offload: Option<Offload>,
 }
 
 impl Recording {
-    pub(crate) fn new(workers: usize, logging: Logging) -> anyhow::Result<Recording> {
+    pub(crate) fn new(workers: usize, config: &Config) -> anyhow::Result<Recording> {
         let taps = (0..workers).map(|_| TapFd::create()).collect::<Result<_, _>>();
         Ok(Recording {
-            process: Process::new(Role::Recorder, logging),
+            offload: config.offload()?,
+            process: Process::new(Role::Recorder, config.logging()),
             taps: taps.context("no shared memory for the recorder")?,
             desk: desk::pair().context("no sockets for the recorder")?,
         })
@@ -67,7 +71,7 @@ impl Recording {
             taps: self.taps.iter().map(TapFd::try_clone).collect::<Result<_, _>>()?,
             desk: self.desk.1.try_clone()?,
             unix_nanos_at_zero,
-            settings: settings.to_bytes().into(),
+            settings: Settings { offload: self.offload.clone(), ..settings.clone() }.to_bytes().into(),
         };
         self.process.start(|socket| handover.send(socket))
     }

@@ -129,8 +129,8 @@ impl Supervisor {
         let (identity, fingerprint) = identity::generate()?;
         Ok(Supervisor {
             media: Process::new(Role::Media, logging.clone()),
-            signaling: Process::new(Role::Signaling, logging.clone()),
-            recording: config.recorder().map(|_| Recording::new(ports.len(), logging)).transpose()?,
+            signaling: Process::new(Role::Signaling, logging),
+            recording: config.recorder().map(|_| Recording::new(ports.len(), &config)).transpose()?,
             channels: Vec::new(),
             connections: Vec::new(),
             http,
@@ -415,7 +415,7 @@ impl Supervisor {
 }
 
 /// Every page is an open file of signaling's; the soft limit of 1024 is for programs that `select`.
-fn raise_file_limit() {
+pub(crate) fn raise_file_limit() {
     let limit = getrlimit(Resource::Nofile);
     if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }) {
         tracing::warn!("the limit of open files stays at {:?}: {error}", limit.current);

@@ -3,6 +3,7 @@
 //! Signaling says what is recorded, and says all of it again when the recorder asks, which it does when it
 //! begins. So neither need remember anything of the other.
 
+use crate::answers::Question;
 use crate::manifest::{Manifest, State, UploadState};
 use crate::settings::Segments;
 use serde::{Deserialize, Serialize};
@@ -51,6 +52,13 @@ pub enum ToRecorder {
     },
     /// That was all: what was not said is over.
     All,
+    /// Somebody asks what there is, of a recorder on another machine.
+    Ask {
+        /// Under which the answer comes.
+        number: u64,
+        /// What they ask.
+        question: Question,
+    },
 }
 
 /// Somebody who is recorded.
@@ -124,6 +132,15 @@ pub enum FromRecorder {
     },
     /// How all goes that is on its way into the store.
     Store(StoreFigures),
+    /// A part of an [`Answer`](crate::answers::Answer), as JSON.
+    Answer {
+        /// Of the question.
+        number: u64,
+        /// What follows the part before.
+        part: String,
+        /// Whether that was all.
+        is_last: bool,
+    },
 }
 
 /// How all goes that is on its way into the store.

@@ -173,6 +173,12 @@ impl Session {
         self.manifest.dropped_packets += packets;
     }
 
+    /// Something happened that is missed in all files from here on.
+    pub fn note(&mut self, now: Time, reason: &str) {
+        let at_ms = self.elapsed_ms(now);
+        self.manifest.add_failure(at_ms, reason);
+    }
+
     /// Nothing comes of these tracks any more.
     pub fn on_worker_gone(&mut self, now: Time, tracks: &[TrackId]) {
         tracks.iter().for_each(|&id| self.end_track(now, id));

@@ -1,5 +1,6 @@
 //! What the supervisor configures the recorder to do: plain values that travel as JSON.
 
+use crate::remote::Offload;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -14,6 +15,9 @@ pub struct Settings {
     /// Where recordings go besides.
     #[serde(default)]
     pub store: Option<StoreSettings>,
+    /// The recorder on another machine that writes them instead.
+    #[serde(default)]
+    pub offload: Option<Offload>,
 }
 
 /// An object store that speaks S3. What opens it is in no settings.

@@ -12,7 +12,6 @@
 //! - [`webhooks`]: what others are told of rooms.
 //! - `traces`: what a collector is told of joins.
 //! - `outward`: HTTP to others.
-//! - `shelf`: which recordings are whose.
 //! - `metrics`: what Prometheus is told; `memory`: what all of it takes.
 //! - `hub`: the one task that owns the state; `http`: everything that is served.
 
@@ -33,7 +32,6 @@ mod recorder_link;
 pub mod sdp;
 mod serve;
 pub mod settings;
-mod shelf;
 pub mod state;
 pub mod store;
 pub mod tls;

@@ -108,6 +108,9 @@ pub struct RecordingSettings {
     /// Whether recordings go into a store as well: what is deleted is then deleted there.
     #[serde(default)]
     pub has_store: bool,
+    /// The recorder on another machine that has them, `HOST:PORT`; then `path` and `has_store` say nothing.
+    #[serde(default)]
+    pub offload: Option<String>,
 }
 
 /// A STUN or TURN server. What of it leaves this process is an [`IceServerView`].

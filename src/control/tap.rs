@@ -9,6 +9,7 @@
 
 #[cfg(test)]
 mod tests;
+pub mod travel;
 
 use super::channel::ChannelError;
 use super::codec::{self, Corrupt, LAYOUT_VERSION, Layout, Reader, Writer};
@@ -107,7 +108,7 @@ impl Tapped {
     }
 
     /// Whether the recorder would go wrong for good without it; a report comes again, a packet does not.
-    fn must_arrive(&self) -> bool {
+    pub fn must_arrive(&self) -> bool {
         matches!(self, Tapped::Began | Tapped::Restarted { .. } | Tapped::Muted { .. } | Tapped::Ended { .. })
     }
 

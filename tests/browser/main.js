@@ -26,6 +26,7 @@ import * as openssl from './cases/openssl.js';
 import * as page from './cases/page.js';
 import * as record from './cases/record.js';
 import * as recordFaults from './cases/record-faults.js';
+import * as recordOffload from './cases/record-offload.js';
 import * as startStop from './cases/start-stop.js';
 import * as tcpOnly from './cases/tcp-only.js';
 import * as tokens from './cases/tokens.js';
@@ -41,7 +42,7 @@ import { FIGURES, WORKS } from './measure/limits.js';
 
 const TESTS = [
   meter, startStop, twoTabs, library, killSignaling, badInput, tokens, layers, adapt, loss, fec, e2ee, background, lastN, mesh, moderation, moves, onePort, onePortHanded,
-  openssl, page, whipWhep, turn, check, doctor, tcpOnly, ipv6, drain, webhooks, acme, record, recordFaults,
+  openssl, page, whipWhep, turn, check, doctor, tcpOnly, ipv6, drain, webhooks, acme, record, recordFaults, recordOffload,
 ];
 const USAGE = 'usage: ./scripts/e2e NAME|all [--json] [--seconds N] [--io uring|epoll] [--only CASE,…] [--attempts N] [--works] [--keep] [--screens FOLDER], or --list';
 const FULL_SECONDS = 60;

@@ -3,10 +3,13 @@
 use super::Config;
 use crate::logging::Logging;
 use crate::sockets::{MetricsPort, UdpPorts};
-use std::path::PathBuf;
+use anyhow::{Context as _, bail};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use volley::control::handover::{GatheringRange, IoChoice};
 use volley::control::types::PlayoutBounds;
+use volley_recorder::remote::Offload;
+use volley_recorder::remote::secret::Secret;
 use volley_recorder::settings::{Settings as RecorderSettings, StoreSettings};
 
 /// What `auto` may wait: at this the gain of waiting longer is small.
@@ -36,13 +39,42 @@ impl Config {
 
     /// What the recorder does; `None`: nothing may be recorded.
     pub(crate) fn recorder(&self) -> Option<RecorderSettings> {
-        let most = Duration::from_millis(self.get("webrtc.jitter_buffer_max"));
         let is_enabled: bool = self.get("recording.enabled");
-        is_enabled.then(|| RecorderSettings {
+        is_enabled.then(|| self.recorder_settings())
+    }
+
+    /// What a recorder does that is started by hand.
+    pub(crate) fn recorder_settings(&self) -> RecorderSettings {
+        let most = Duration::from_millis(self.get("webrtc.jitter_buffer_max"));
+        RecorderSettings {
             path: PathBuf::from(self.get::<String>("recording.path")),
             patience: most.clamp(LEAST_PATIENCE, MOST_PATIENCE),
             store: self.store(),
-        })
+            offload: None,
+        }
+    }
+
+    /// The recorder on another machine, where recordings are made by one.
+    pub(crate) fn offload(&self) -> anyhow::Result<Option<Offload>> {
+        let address: String = self.get("recording.offload");
+        if address.is_empty() {
+            return Ok(None);
+        }
+        let port = address.rsplit_once(':').filter(|(host, _)| !host.is_empty());
+        if port.and_then(|(_, port)| port.parse::<u16>().ok()).is_none_or(|port| port == 0) {
+            bail!(
+                "recording.offload: {address:?} is not allowed; allowed is HOST:PORT, such as 10.0.0.9:9300"
+            );
+        }
+        let file: String = self.get("recording.offload_secret_file");
+        if file.is_empty() {
+            bail!(
+                "recording.offload is {address}, and recording.offload_secret_file names no file; make one with \
+                 `openssl rand -hex 32`, and put the same on the recorder's machine"
+            );
+        }
+        let secret = Secret::read(Path::new(&file)).context("recording.offload_secret_file")?;
+        Ok(Some(Offload { address, secret }))
     }
 
     /// Where recordings go besides.
@@ -143,6 +175,26 @@ mod tests {
         assert!(!amazon.is_path_style && amazon.endpoint.is_none() && amazon.keeps_local);
         let own = with(&[wanted[0], wanted[1], ("S3_ENDPOINT", "http://minio:9000")]);
         assert!(own.recorder().unwrap().store.unwrap().is_path_style);
+    }
+
+    #[test]
+    fn a_recorder_elsewhere_needs_an_address_and_a_secret() {
+        let folder = std::env::temp_dir().join(format!("volley-offload-{}", std::process::id()));
+        std::fs::write(&folder, "0123456789abcdef0123456789abcdef\n").unwrap();
+        let file = folder.display().to_string();
+        let offload = |address: &str, file: &str| {
+            let named = [("OFFLOAD", address), ("OFFLOAD_SECRET_FILE", file)];
+            let variables =
+                named.map(|(name, value)| (format!("VOLLEY_RECORDING__{name}"), value.to_owned()));
+            Config::build(&Sources { variables: variables.into(), ..Sources::default() }).unwrap().offload()
+        };
+        let told = |address, file| format!("{:#}", offload(address, file).unwrap_err());
+        assert!(offload("", "").unwrap().is_none());
+        assert_eq!(offload("10.0.0.9:9300", &file).unwrap().unwrap().address, "10.0.0.9:9300");
+        assert!(told("10.0.0.9", &file).contains("allowed is HOST:PORT"));
+        assert!(told("10.0.0.9:9300", "").contains("recording.offload_secret_file names no file"));
+        assert!(told("10.0.0.9:9300", "/nowhere").contains("openssl rand -hex 32 > /nowhere"));
+        std::fs::remove_file(&folder).unwrap();
     }
 
     #[test]

@@ -55,6 +55,7 @@ impl Config {
                 video_bitrate: self.get("recording.video_bitrate"),
                 segments: self.segments(),
                 has_store: recorder.store.is_some(),
+                offload: Some(self.get("recording.offload")).filter(|address: &String| !address.is_empty()),
             }),
         }
     }

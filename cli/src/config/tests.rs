@@ -34,6 +34,7 @@ fn every_default_is_allowed_and_every_type_can_hold_it() {
         video_bitrate: 2_500_000,
         segments: Segments::default(),
         has_store: false,
+        offload: None,
     };
     let recording_settings = Settings { recording: Some(recording), ..Settings::default() };
     assert_eq!(Config::build(&sources).unwrap().signaling(), recording_settings);

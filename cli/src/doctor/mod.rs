@@ -15,6 +15,7 @@ mod firewall;
 mod holders;
 mod host;
 mod limits;
+mod offload;
 mod offloads;
 mod ports;
 mod relays;
@@ -64,6 +65,8 @@ struct Answers {
     time: Option<clock::Heard>,
     /// `None` where recordings go to no store.
     store: Option<Probed>,
+    /// Why the recorder on another machine would take nothing; `None` where it would, or there is none.
+    offload: Option<String>,
     /// Before and after a second.
     ticks: Option<[cores::Ticks; 2]>,
 }
@@ -75,7 +78,7 @@ struct Seen {
     address: IpAddr,
 }
 
-const CHECKS: [fn(&Case<'_>) -> Vec<Finding>; 16] = [
+const CHECKS: [fn(&Case<'_>) -> Vec<Finding>; 17] = [
     ports::check,
     firewall::check,
     addresses::check,
@@ -91,6 +94,7 @@ const CHECKS: [fn(&Case<'_>) -> Vec<Finding>; 16] = [
     cores::check,
     disk::check,
     store::check,
+    offload::check,
     running::check,
 ];
 
@@ -152,9 +156,11 @@ async fn ask(host: &Host, config: &Config, wish: &DoctorWish) -> Answers {
     };
     let relays = relays::ask(relays::told(config, wish.stun.as_deref()));
     let store = store::ask(config.recorder().and_then(|recorder| recorder.store));
-    let (asked, time, store, ()) = tokio::join!(relays, time, store, tokio::time::sleep(cores::LOOK));
+    let offload = offload::ask(config);
+    let look = tokio::time::sleep(cores::LOOK);
+    let (asked, time, store, offload, ()) = tokio::join!(relays, time, store, offload, look);
     let ticks = before.zip(cores::ticks(host)).map(|(before, after)| [before, after]);
-    Answers { seen: relays::seen(&asked), asked, time, store, ticks }
+    Answers { seen: relays::seen(&asked), asked, time, store, offload, ticks }
 }
 
 /// Several ways to mend one thing, a line each.

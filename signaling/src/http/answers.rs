@@ -26,7 +26,7 @@ impl IntoResponses for Guarded {
                 "Where security.require_auth is set: there is no API key and no token, or it is worth nothing",
             ),
             ("403", "The token is for another room, or does not grant this"),
-            ("503", "The server is stopping"),
+            ("503", "The server is stopping, or recordings are made on another machine that cannot be asked"),
         ])
     }
 }

@@ -5,6 +5,7 @@ mod admin;
 mod answers;
 mod api;
 mod docs;
+mod elsewhere;
 mod extract;
 mod file;
 mod guard;

@@ -2,6 +2,7 @@
 //! they are. A room's recordings stay when it has ended.
 
 use crate::http::answers::{Guarded, OfRoom, WithBody};
+use crate::http::elsewhere;
 use crate::http::extract::{MaybeBody, Parameters, Segments, whole};
 use crate::http::file::{Ranged, serve};
 use crate::http::problem::{Document, Problem};
@@ -16,8 +17,9 @@ use std::io;
 use std::time::Duration;
 use utoipa::{IntoParams, ToSchema};
 use volley_recorder::folder::{Folder, Name};
-use volley_recorder::manifest::{self, Manifest};
+use volley_recorder::manifest::{Manifest, UploadState};
 use volley_recorder::settings::Segments as Cut;
+use volley_recorder::shelf::is_being_completed;
 use volley_recorder::store::kept_on_removal;
 
 /// Recordings in one answer where nobody says: each may have a hundred files.
@@ -30,10 +32,6 @@ const LEAST_SEGMENT_SECONDS: u64 = 2;
 const MOST_SEGMENT_SECONDS: u64 = 86_400;
 /// A terabyte.
 const MOST_SEGMENT_MEGABYTES: u64 = 1 << 20;
-
-/// A recording that has just ended is completed within so long; what is not complete then will not be
-/// before the next start, and may be deleted.
-const COMPLETING: Duration = Duration::from_secs(60);
 
 /// How a room is recorded.
 #[derive(Deserialize, ToSchema, Default)]
@@ -155,6 +153,11 @@ pub(crate) async fn list(
     let is_cursor =
         |cursor: String| Name::new(&cursor).ok_or_else(|| bad("cursor is none that was given out here"));
     let before = cursor.map(is_cursor).transpose()?;
+    if elsewhere::recorder(&hub).await?.is_some() {
+        let before = before.map(|name| name.to_string());
+        let (recordings, next_cursor) = elsewhere::list(&hub, id, before, limit).await?;
+        return Ok(Json(Recordings { recordings, next_cursor }));
+    }
     let Some(folder) = folder(&hub).await? else {
         return Ok(Json(Recordings { recordings: vec![], next_cursor: None }));
     };
@@ -185,6 +188,9 @@ pub(crate) async fn show(
     State(hub): State<Hub>,
     Segments((room, recording)): Segments<(String, String)>,
 ) -> Result<Json<Manifest>, Problem> {
+    if elsewhere::recorder(&hub).await?.is_some() {
+        return elsewhere::show(&hub, room, recording).await.map(|(manifest, _)| Json(manifest));
+    }
     let (folder, name) = find(&hub, room, recording).await?;
     Ok(Json(
         blocking(move || Manifest::load(&folder.open(&name)?)).await.map_err(|error| unreadable(&error))?,
@@ -211,6 +217,12 @@ pub(crate) async fn delete(
         move |state, _| state.is_recording(&recording)
     });
     let goes_on = goes_on.await.ok_or_else(Problem::stopping)?;
+    if elsewhere::recorder(&hub).await?.is_some() {
+        if goes_on {
+            return Err(elsewhere::not_complete());
+        }
+        return elsewhere::remove(&hub, room, recording).await.map(|()| StatusCode::NO_CONTENT);
+    }
     let (folder, name) = find(&hub, room, recording).await?;
     let has_store =
         hub.call(|state, _| state.config().recording.as_ref().is_some_and(|one| one.has_store)).await;
@@ -224,20 +236,7 @@ pub(crate) async fn delete(
     if removed.await.map_err(|error| unreadable(&error))? {
         return Ok(StatusCode::NO_CONTENT);
     }
-    let text = "this recording is not complete yet; end it first, then wait a moment";
-    Err(Problem::new(StatusCode::CONFLICT, "recording-not-complete", text))
-}
-
-/// A recording whose manifest cannot be read, or was not touched for a while, is left as it is: it may go.
-fn is_being_completed(folder: &Folder, name: &Name) -> bool {
-    let touched = || {
-        let recording = folder.open(name)?;
-        let is_open = Manifest::load(&recording)?.state == manifest::State::Recording;
-        let file = Name::new(manifest::FILE).ok_or(io::ErrorKind::InvalidInput)?;
-        let age = recording.read(&file)?.metadata()?.modified()?.elapsed().unwrap_or_default();
-        io::Result::Ok(is_open && age < COMPLETING)
-    };
-    touched().unwrap_or(false)
+    Err(elsewhere::not_complete())
 }
 
 /// Fetch a file of a recording
@@ -248,7 +247,7 @@ fn is_being_completed(folder: &Folder, name: &Name) -> bool {
     params(("id" = String, Path, description = "The room's id"), ("recordingId" = String, Path, description = "The recording's id"), ("name" = String, Path, description = "The file's name"), ("access_token" = Option<String>, Query, description = "A room's token or an API key, where there is none in a header")), responses(
     Guarded, Ranged,
     (status = 404, description = "The room has no such recording, or that has no such file", body = Document, content_type = "application/problem+json"),
-    (status = 410, description = "The file is in the store, and on this server no longer", body = Document, content_type = "application/problem+json"),
+    (status = 410, description = "The file is not on this server: in the store alone, or on the recorder's own machine", body = Document, content_type = "application/problem+json"),
     (status = 500, description = "The recording cannot be read", body = Document, content_type = "application/problem+json"),
 ))]
 pub(crate) async fn fetch(
@@ -256,14 +255,23 @@ pub(crate) async fn fetch(
     Segments((room, recording, file)): Segments<(String, String, String)>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
+    if let Some(recorder) = elsewhere::recorder(&hub).await? {
+        let (manifest, path) = elsewhere::show(&hub, room, recording).await?;
+        let known = manifest.files.iter().find(|known| known.name == file).ok_or_else(no_file)?;
+        let upload = known.upload.as_ref();
+        if upload.is_some_and(|upload| !upload.is_local) {
+            return Err(in_store());
+        }
+        let is_stored = upload.is_some_and(|upload| upload.state == UploadState::Done);
+        return Err(elsewhere::place_of(&recorder, &path, &manifest.recording_id, &known.name, is_stored));
+    }
     let (folder, name) = find(&hub, room, recording).await?;
     let of = (folder.clone(), name.clone());
     let manifest = blocking(move || Manifest::load(&of.0.open(&of.1)?)).await;
     let manifest = manifest.map_err(|error| unreadable(&error))?;
     let known = manifest.files.into_iter().find(|known| known.name == file).ok_or_else(no_file)?;
     if known.upload.as_ref().is_some_and(|upload| !upload.is_local) {
-        let text = "this file is in the store that recordings go to, and on this server no longer";
-        return Err(Problem::new(StatusCode::GONE, "file-in-store", text));
+        return Err(in_store());
     }
     let of = Name::new(&known.name).ok_or_else(no_file)?;
     let opened = blocking(move || folder.open(&name)?.read(&of)).await.map_err(|_| no_file())?;
@@ -272,20 +280,20 @@ pub(crate) async fn fetch(
 
 /// The folder of all recordings, and the recording's name in it.
 async fn find(hub: &Hub, room: String, recording: String) -> Result<(Folder, Name), Problem> {
-    let missing = || {
-        let text = "the room has no such recording; GET /api/rooms/{id}/recordings lists those it has";
-        Problem::new(StatusCode::NOT_FOUND, "recording-not-found", text)
-    };
-    let folder = folder(hub).await?.ok_or_else(missing)?;
-    let name = Name::new(&recording).ok_or_else(missing)?;
+    let folder = folder(hub).await?.ok_or_else(no_such_recording)?;
     let shelf = hub.shelf();
-    let found = blocking(move || {
-        folder.open(&name)?;
-        let own = shelf.room_of(&folder, &name)?;
-        Ok((folder, name, own))
-    });
-    let (folder, name, own) = found.await.map_err(|_| missing())?;
-    if *own == *room { Ok((folder, name)) } else { Err(missing()) }
+    let found = blocking(move || Ok(shelf.find(&folder, &room, &recording).map(|name| (folder, name))));
+    found.await.ok().flatten().ok_or_else(no_such_recording)
+}
+
+pub(crate) fn no_such_recording() -> Problem {
+    let text = "the room has no such recording; GET /api/rooms/{id}/recordings lists those it has";
+    Problem::new(StatusCode::NOT_FOUND, "recording-not-found", text)
+}
+
+fn in_store() -> Problem {
+    let text = "this file is in the store that recordings go to, and on this server no longer";
+    Problem::new(StatusCode::GONE, "file-in-store", text)
 }
 
 async fn folder(hub: &Hub) -> Result<Option<Folder>, Problem> {

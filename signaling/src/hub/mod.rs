@@ -1,6 +1,7 @@
 //! The one task that owns the state: input comes in from sockets, REST and the media process, one
 //! after the other; output goes to records, media process and sockets, in this order.
 
+mod elsewhere;
 mod heart;
 mod questions;
 mod reports;
@@ -13,11 +14,11 @@ use crate::clock::Clock;
 use crate::link::{MediaLink, Word};
 use crate::protocol::{ClientMessage, ServerMessage};
 use crate::settings::{Settings, TraceSettings};
-use crate::shelf::Shelf;
 use crate::state::{Origin, Output, SocketId, State};
 use crate::store::Store;
 use crate::traces::{SpanTally, Traces};
 use crate::webhooks::{self, Delivery, MAX_UNDER_WAY};
+use elsewhere::Elsewhere;
 use heart::Heart;
 use questions::Questions;
 use std::collections::HashMap;
@@ -29,6 +30,9 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use volley::base::Time;
 use volley::control::Event;
+use volley_recorder::answers::{Answer, Question};
+use volley_recorder::desk::FromRecorder;
+use volley_recorder::shelf::Shelf;
 
 /// Work that waits. When it is full, sockets are read later: whoever floods waits with the others
 /// for a moment, but costs no memory.
@@ -54,6 +58,7 @@ enum Work {
     Silent { socket: SocketId },
     Call(Call),
     Stats { room: String, reply: oneshot::Sender<Option<RoomReport>> },
+    Ask { question: Question, reply: oneshot::Sender<Answer> },
 }
 
 /// Why there is no room for one more socket.
@@ -102,6 +107,7 @@ impl Hub {
             clock,
             sockets: HashMap::new(),
             questions: Questions::default(),
+            elsewhere: Elsewhere::default(),
             heart,
             over,
             post,
@@ -191,6 +197,13 @@ impl Hub {
         answer.await.ok()
     }
 
+    /// What a recorder on another machine answers; `None` when it does not.
+    pub(crate) async fn ask_recorder(&self, question: Question) -> Option<Answer> {
+        let (reply, answer) = oneshot::channel();
+        self.work(Work::Ask { question, reply }).await;
+        answer.await.ok()
+    }
+
     /// The counters of a room; `None` when there is no such room or no answer.
     pub(crate) async fn stats(&self, room: String) -> Option<RoomReport> {
         let (reply, answer) = oneshot::channel();
@@ -249,6 +262,7 @@ struct Core {
     clock: Clock,
     sockets: HashMap<SocketId, mpsc::Sender<Outgoing>>,
     questions: Questions,
+    elsewhere: Elsewhere,
     heart: Heart,
     over: watch::Sender<bool>,
     post: mpsc::Sender<Delivery>,
@@ -268,6 +282,9 @@ impl Core {
                 },
                 Some(word) = self.link.next_word() => match word {
                     Word::Event(worker, event) => self.events(worker, event),
+                    Word::Recorder(FromRecorder::Answer { number, part, is_last }) => {
+                        self.elsewhere.hear(number, (&part, is_last), self.clock.now());
+                    }
                     Word::Recorder(said) => self.state.recorder_said(said),
                 },
                 _ = tick.tick() => self.tick(),
@@ -292,6 +309,9 @@ impl Core {
             }
             Work::Call(call) => call(&mut self.state, now),
             Work::Stats { room, reply } => self.questions.ask(&mut self.state, &self.link, &room, reply, now),
+            Work::Ask { question, reply } => {
+                self.elsewhere.ask(&mut self.state, &self.link, (question, reply), now);
+            }
         }
     }
 
@@ -312,6 +332,7 @@ impl Core {
         let now = self.clock.now();
         self.state.tick(now);
         self.questions.give_up(now);
+        self.elsewhere.give_up(now);
         self.heart.beat(&mut self.state, &self.link, now);
     }
 

@@ -189,6 +189,8 @@ impl State {
                 self.recording_became(What::RecordingUploaded, (&room_id, &room_name), progress);
             }
             FromRecorder::Store(figures) => self.recording_store = figures,
+            // Whoever asked is told before it comes here.
+            FromRecorder::Answer { .. } => {}
         }
     }
 

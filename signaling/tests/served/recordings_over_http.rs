@@ -43,6 +43,7 @@ impl Place {
             video_bitrate: 1_000_000,
             segments: Segments::default(),
             has_store: false,
+            offload: None,
         });
         let settings = Settings { recording, access, ..config().settings };
         let (link, carrier) = MediaLink::new(2);

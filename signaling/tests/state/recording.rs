@@ -22,6 +22,7 @@ fn recording_config() -> Config {
         video_bitrate: 900_000,
         segments: Segments { lasting: Some(Duration::from_secs(600)), bytes: None },
         has_store: false,
+        offload: None,
     };
     Config { settings: Settings { recording: Some(recording), ..config().settings }, ..config() }
 }

@@ -1,30 +1,35 @@
 //! Which recordings are whose: read once from each one's heading, which never changes, so that a list costs
 //! a look into the folder and the manifests that it shows, whatever else was ever recorded.
 
+use crate::folder::{Folder, Name};
+use crate::manifest::{self, Heading, Manifest};
 use std::collections::{HashMap, HashSet};
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
-use volley_recorder::folder::{Folder, Name};
-use volley_recorder::manifest::Heading;
+use std::time::Duration;
+
+/// A recording that has just ended is completed within so long; what is not complete then will not be
+/// before the next start, and may be deleted.
+const COMPLETING: Duration = Duration::from_secs(60);
 
 /// See the module.
 #[derive(Debug, Default)]
-pub(crate) struct Shelf {
+pub struct Shelf {
     rooms: Mutex<HashMap<Name, Arc<str>>>,
 }
 
 /// A part of the recordings of a room.
 #[derive(PartialEq, Eq, Debug)]
-pub(crate) struct Part {
+pub struct Part {
     /// The newest first.
-    pub(crate) names: Vec<Name>,
+    pub names: Vec<Name>,
     /// Whether there are older ones.
-    pub(crate) has_more: bool,
+    pub has_more: bool,
 }
 
 impl Shelf {
     /// The room of a recording.
-    pub(crate) fn room_of(&self, folder: &Folder, name: &Name) -> io::Result<Arc<str>> {
+    pub fn room_of(&self, folder: &Folder, name: &Name) -> io::Result<Arc<str>> {
         if let Some(room) = self.rooms().get(name) {
             return Ok(Arc::clone(room));
         }
@@ -35,13 +40,7 @@ impl Shelf {
 
     /// At most `limit` of a room's, of those that are older than `before`. What has no heading yet, or none
     /// that can be read, is left out.
-    pub(crate) fn part(
-        &self,
-        folder: &Folder,
-        room: &str,
-        before: Option<&Name>,
-        limit: usize,
-    ) -> io::Result<Part> {
+    pub fn part(&self, folder: &Folder, room: &str, before: Option<&Name>, limit: usize) -> io::Result<Part> {
         let mut names = folder.list()?;
         // What was deleted is not remembered.
         let there: HashSet<&Name> = names.iter().collect();
@@ -54,15 +53,36 @@ impl Shelf {
         Ok(Part { names, has_more })
     }
 
+    /// The recording of that name, if it is that room's.
+    pub fn find(&self, folder: &Folder, room: &str, recording: &str) -> Option<Name> {
+        let name = Name::new(recording)?;
+        folder.open(&name).ok()?;
+        let own = self.room_of(folder, &name).ok()?;
+        (*own == *room).then_some(name)
+    }
+
     fn rooms(&self) -> std::sync::MutexGuard<'_, HashMap<Name, Arc<str>>> {
         self.rooms.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
+/// Whether a recording may still become complete. One whose manifest cannot be read, or was not touched for a
+/// while, is left as it is: it may go.
+pub fn is_being_completed(folder: &Folder, name: &Name) -> bool {
+    let touched = || {
+        let recording = folder.open(name)?;
+        let is_open = Manifest::load(&recording)?.state == manifest::State::Recording;
+        let file = Name::new(manifest::FILE).ok_or(io::ErrorKind::InvalidInput)?;
+        let age = recording.read(&file)?.metadata()?.modified()?.elapsed().unwrap_or_default();
+        io::Result::Ok(is_open && age < COMPLETING)
+    };
+    touched().unwrap_or(false)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use volley_recorder::manifest::Room;
+    use crate::manifest::Room;
 
     fn name(name: &str) -> Name {
         Name::new(name).unwrap()
