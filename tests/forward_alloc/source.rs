@@ -48,6 +48,7 @@ impl Source {
             kind: self.kind(),
             corrected: false,
             layer: 0,
+            svc: None,
         };
         let mut payload = descriptor(self.options.codec, shape);
         payload::write(&mut payload, &tag, body);

@@ -169,10 +169,9 @@ impl Forwarder {
             ToRecorder::All => self.before.clear(),
             ToRecorder::Ask { number, .. } if self.link.is_none() => {
                 let answer = Answer::Away { why: self.why_away() };
-                let messages = answer.messages(number);
-                messages
-                    .iter()
-                    .for_each(|message| drop(source::say_at(&self.local.desk, &to_bytes(message))));
+                for message in answer.messages(number) {
+                    source::say_at(&self.local.desk, &to_bytes(&message));
+                }
             }
             ToRecorder::Ask { .. } | ToRecorder::Person { .. } | ToRecorder::Gone { .. } => {}
         }
