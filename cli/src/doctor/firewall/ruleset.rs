@@ -103,7 +103,7 @@ impl Ruleset {
             |is_v6: bool| self.0.iter().filter(move |one| one.is_first && (one.family == "ip6") == is_v6);
         first(false).chain(first(true)).find(|chain| {
             let way = self.walk(chain, packet, Known::YES, 0);
-            !way.lets_in && !(way.goes_on && chain.accepts)
+            !(way.lets_in || way.goes_on && chain.accepts)
         })
     }
 
