@@ -335,6 +335,7 @@ impl Foreign {
                 kind,
                 corrected: false,
                 layer: 0,
+                svc: None,
             };
             let mut payload = descriptor(codec, &Shape { frame: 0, key, first, last });
             payload::write(&mut payload, &tag, if kind == Kind::Audio { 80 } else { 900 });
