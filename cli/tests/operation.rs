@@ -90,7 +90,8 @@ fn a_line_of_the_log_is_an_object_and_names_room_and_participant_together() {
     let mut volley = Volley::start_with(&["--log-format", "json"], Stdio::piped());
     let mut page = Socket::join(&volley.address, "meeting", "ada");
     page.say(r#"{"type":"leave"}"#);
-    drop(page);
+    // Who is told to end in between has not heard it.
+    until("the room is over", || volley.ask("GET /api/rooms/meeting", "").0 == 404);
     let log = log_of(&mut volley);
     let lines: Vec<Value> = log
         .lines()
