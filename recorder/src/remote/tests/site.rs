@@ -78,7 +78,8 @@ impl Drop for Recorder {
 /// What a worker would hand over of somebody's microphone and camera.
 #[derive(Default)]
 pub(super) struct Feed {
-    sent: [u64; 2],
+    /// Packets of sound and of pictures.
+    pub(super) sent: [u64; 2],
     pub(super) wants_key: bool,
 }
 
