@@ -2,7 +2,7 @@
 //!
 //! [`forward`] stands where the recorder would, on the media host, and records nothing; [`listen`] is the
 //! recorder at the other end. Between them are [`frame`]s in TLS 1.3, whose keys on both sides follow from one
-//! [`secret`]; [`line`] makes the connection and makes it again, [`link`] is one as the two of them see it,
+//! [`secret`]; [`mod@line`] makes the connection and makes it again, [`link`] is one as the two of them see it,
 //! [`outbox`] what waits for it.
 
 pub(crate) mod forward;

@@ -55,15 +55,7 @@ function File({ recordingId, file, isSealed, name }: FileProps) {
 
 /** The browser's own, which fetches what it needs in parts. */
 function Player({ address, what }: { address: string; what: string }) {
-  const [problem, say] = useState("");
-  if (problem !== "") return <p class="problem" role="alert">{problem}</p>;
-  return <video class="player" src={address} controls autoplay playsInline preload="metadata" aria-label={what} onError={() => void whyNot(address).then(say)} />;
-}
-
-/** The server's word where it does not have the file, which may be in a store or on another machine. */
-async function whyNot(address: string): Promise<string> {
-  const answer = await fetch(address, { headers: { range: "bytes=0-0" } }).catch(() => null);
-  if (answer === null || answer.ok) return t("record.unplayable");
-  const { detail } = (await answer.json().catch(() => ({}))) as { detail?: string };
-  return detail === undefined ? t("record.unplayable") : t("record.failed", { why: detail });
+  const [cannot, fail] = useState(false);
+  if (cannot) return <p class="problem" role="alert">{t("record.unplayable")}</p>;
+  return <video class="player" src={address} controls autoplay playsInline preload="metadata" aria-label={what} onError={() => fail(true)} />;
 }
