@@ -92,6 +92,27 @@ fn a_seat_that_was_shed_shows_whoever_comes_later() {
 }
 
 #[test]
+fn of_pictures_that_are_shed_who_speaks_is_the_last() {
+    for shards in [1, 3] {
+        let mut scenario = call_of(5).spread_over(shards, MeshPlan::CALM);
+        scenario.people.iter_mut().for_each(|plan| plan.pairs = 4);
+        // Who comes last has the last seat with everybody, and speaks alone.
+        (0..4).for_each(|who| scenario.people[who].quiet = true);
+        scenario.actions.insert(0, (ms(0), Action::Shed(4)));
+        scenario.actions.extend((0..4).map(|who| (ms(4_500), Action::Leave { who, politely: true })));
+        scenario.end = ms(5_000);
+        let verdict = judge_as_it_is(scenario);
+        let served = |who: usize| {
+            let of = verdict.stays.iter().find(|stay| stay.0 == who).expect("everybody came").1;
+            verdict.served[&of].clone()
+        };
+        let to_all = (1..4).map(served).fold(served(0), |all, tracks| &all & &tracks);
+        let of_the_speaker = &to_all - &served(4);
+        assert_eq!(of_the_speaker.len(), 2, "sound and picture, on {shards} shards: {of_the_speaker:?}");
+    }
+}
+
+#[test]
 fn a_retransmission_of_a_packet_long_gone_never_seals_an_index_twice() {
     let mut scenario = call_of(3);
     scenario.actions.extend((0..10).map(|n| (ms(3_000 + 100 * n), lie(0, Lie::OldWithOtherContent))));

@@ -6,11 +6,12 @@ use crate::base::{Outbox, ParticipantId};
 use crate::control::Event;
 use crate::control::message::ALL_PICTURES;
 use crate::control::types::{Kind, Source};
+use std::cmp::Reverse;
 
 impl Shard {
     /// Forwards only `share` sixteenths of the pictures that each viewer is shown, and tells
-    /// signaling, which then lets nobody new in. Screens and who is pinned go last, then the seats
-    /// that a viewer opened first. What comes back begins with a key frame.
+    /// signaling, which then lets nobody new in. Screens and who is pinned go last, then who spoke last,
+    /// then the seats that a viewer opened first. What comes back begins with a key frame.
     pub fn set_picture_share(&mut self, share: u8, out: &mut impl Outbox) {
         self.picture_share = share.min(ALL_PICTURES);
         let links: Vec<u32> = self.links.iter().map(|(key, _)| key).collect();
@@ -25,7 +26,7 @@ impl Shard {
         self.tell(Event::Load { pictures: self.picture_share, busy: self.busy });
     }
 
-    /// Decides anew what is shed in a room whose seats have changed.
+    /// Decides anew what is shed in a room whose seats have changed, or where somebody begins to speak.
     pub(super) fn shed_in(&mut self, room: u32, out: &mut impl Outbox) {
         if self.share_of(room) < ALL_PICTURES {
             self.shed_room(room, out);
@@ -54,7 +55,7 @@ impl Shard {
             |&slot: &u32| self.slots[slot].kind() == Kind::Video && self.slots[slot].track().is_some();
         let mut pictures: Vec<u32> = self.links[link].slots.iter().copied().filter(shows_picture).collect();
         // Stable: seats that were opened first stay before the others of their value.
-        pictures.sort_by_cached_key(|&slot| !self.is_dear(slot, pinned));
+        pictures.sort_by_cached_key(|&slot| (!self.is_dear(slot, pinned), Reverse(self.spoke(room, slot))));
         let kept = kept(pictures.len(), self.share_of(room), viewer);
         for (place, slot) in pictures.into_iter().enumerate() {
             if self.slots[slot].set_shed(place >= kept) {
@@ -66,6 +67,12 @@ impl Shard {
     fn is_dear(&self, slot: u32, pinned: Option<ParticipantId>) -> bool {
         let track = self.slots[slot].track().and_then(|track| self.tracks.get(track));
         track.is_some_and(|track| track.source == Source::Screen || pinned == Some(track.participant))
+    }
+
+    /// Whoever is seen in `slot` and began to speak later has more.
+    fn spoke(&self, room: u32, slot: u32) -> u32 {
+        let track = self.slots[slot].track().and_then(|track| self.tracks.get(track));
+        track.map_or(0, |track| self.rooms[room].voice_of(track.participant, track.stream).1)
     }
 }
 

@@ -54,6 +54,8 @@ impl Shard {
         self.tell(Event::Speaks { participant, speaks });
         if may_move {
             self.reseat(room, out);
+        } else if speaks {
+            self.shed_in(room, out);
         }
         self.unsettle_room(room);
     }
@@ -65,10 +67,15 @@ impl Shard {
         room: RoomId,
         (participant, stream): (ParticipantId, StreamId),
         voice: (bool, u32),
+        out: &mut impl Outbox,
     ) -> Option<u32> {
         let room = *self.room_keys.get(&room)?;
         let is_there = self.rooms[room].home_of(participant) == Some(from);
         self.unsettle_room(room);
-        (is_there && self.rooms[room].hear(participant, stream, voice)).then_some(room)
+        let may_move = is_there && self.rooms[room].hear(participant, stream, voice);
+        if !may_move {
+            self.shed_in(room, out);
+        }
+        may_move.then_some(room)
     }
 }

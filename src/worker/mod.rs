@@ -15,6 +15,7 @@ pub mod page;
 mod resident;
 mod steering;
 mod turn;
+mod waits;
 
 use crate::base::WallClock;
 use crate::control::Event;
