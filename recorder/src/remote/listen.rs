@@ -77,8 +77,7 @@ pub(super) fn run_on(
     let address = bound.local_addr()?;
     let (let_in, guests) = mpsc::channel();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    // Dropped with what follows: then nobody is listened to any more.
-    let (_stay, gone) = tokio::sync::oneshot::channel::<()>();
+    let (stay, gone) = tokio::sync::oneshot::channel::<()>();
     let accept = move || {
         let door = Arc::new(Door { tls: TlsAcceptor::from(Arc::new(tls)), seat: Arc::default(), let_in });
         runtime.block_on(async {
@@ -88,7 +87,7 @@ pub(super) fn run_on(
             }
         });
     };
-    std::thread::Builder::new().name(String::from("offload")).spawn(accept)?;
+    let door = std::thread::Builder::new().name(String::from("offload")).spawn(accept)?;
     tracing::info!(%address, path, "the recorder waits for a media host");
     let mut watch = Watch { since: Instant::now(), is_left: true, said: Instant::now(), of: None };
     while !ending.load(Ordering::Relaxed) {
@@ -107,6 +106,9 @@ pub(super) fn run_on(
         pace.rest();
     }
     recorder.end();
+    // Whoever takes this one's place is to find its port free.
+    drop(stay);
+    let _ = door.join();
     tracing::info!("the recorder stops; all files are complete");
     Ok(())
 }
