@@ -28,13 +28,14 @@ const LIMIT_TIME: Duration = Duration::from_secs(2);
 /// Compares.
 ///
 /// # Errors
-/// When the bench itself fails; a server that fails is reported as such.
+/// When the bench itself fails, or is asked for what cannot be; a server that fails is reported as such.
 pub(crate) async fn run(
     flags: &cli::Compare,
     volley: &VolleyChoice,
     place: &Place,
     progress: &Progress,
 ) -> anyhow::Result<Report> {
+    may_be_met(flags)?;
     let comparison = Compare { flags, place, progress, shape: shape(flags) };
     let (contenders, absent) = find_all(&flags.servers.servers, &variants(flags), volley, progress).await;
     let mut entries: Vec<Entry> = contenders.into_iter().map(Entry::new).collect();
@@ -64,6 +65,22 @@ fn variants(flags: &cli::Compare) -> Vec<Variant> {
     let by_default = flags.delays.is_empty() && flags.scenario == Scenario::Meeting;
     let delays = if by_default { &MEETING_DELAYS[..] } else { &flags.delays };
     delays.iter().map(|&delay| Variant::within(delay)).collect()
+}
+
+/// Whether packets that are gathered for so long can come within the delay that is asked of a load: else no
+/// load at all would count as carried, and that would look like a result.
+fn may_be_met(flags: &cli::Compare) -> anyhow::Result<()> {
+    for time in &flags.gathering {
+        let Ok(gathering) = time.parse::<f64>() else { continue };
+        let needed = gathering / Variant::GATHERING_OF_DELAY;
+        anyhow::ensure!(
+            flags.rooms != Rooms::Auto || needed <= flags.max_delay.as_secs_f64() * 1e3,
+            "packets that are gathered for {time} ms do not leave within --max-delay {:.0}: give a --max-delay \
+             of at least {needed:.0}, or less of --gathering",
+            flags.max_delay.as_secs_f64() * 1e3
+        );
+    }
+    Ok(())
 }
 
 struct Compare<'a> {

@@ -145,15 +145,18 @@ pub(crate) struct Variant {
 }
 
 impl Variant {
+    /// Of the P95 delay that is asked, this goes to gathering: a packet also waits for the turn before its own
+    /// and for its place in the turn.
+    pub(crate) const GATHERING_OF_DELAY: f64 = 0.6;
+
     /// With this `--gathering`.
     pub(crate) fn gathering(time: &str) -> Variant {
         Variant { gathering: time.to_owned(), delay: None }
     }
 
-    /// Within this delay, in milliseconds. Three fifths of it go to gathering: a packet also waits for the
-    /// turn before its own and for its place in the turn.
+    /// Within this delay, in milliseconds.
     pub(crate) fn within(delay: u32) -> Variant {
-        let gathering = (delay * 3).div_euclid(5).max(1);
+        let gathering = (f64::from(delay) * Variant::GATHERING_OF_DELAY).floor().max(1.0);
         Variant { gathering: gathering.to_string(), delay: Some(f64::from(delay) / 1e3) }
     }
 
