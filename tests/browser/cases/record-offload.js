@@ -1,7 +1,7 @@
 // A recorder on another machine: the browsers' namespace, which the server reaches over the wire alone. It is killed in
 // mid-recording and comes back; the call does not notice, the recording goes on, and REST tells of all of it.
 import { spawn } from 'node:child_process';
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { receiving } from '../harness/calls.js';
@@ -11,7 +11,7 @@ import { sleep, until } from '../harness/shell.js';
 import { counted, pictures } from '../measure/recorded.js';
 import { complete } from './record.js';
 
-const FOLDER = path.join('/tmp', `volley-offload-${process.pid}`);
+const FOLDER = path.join('/tmp', `volley-offload-${randomUUID()}`);
 const SECRET_FILE = `${FOLDER}.secret`;
 const SECRET = createHash('sha256').update(FOLDER).digest('hex');
 const PLACE = `${BROWSER_ADDRESS}:9300`;

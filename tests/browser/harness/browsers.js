@@ -69,7 +69,7 @@ async function startSound() {
   return `unix:${socket}`;
 }
 
-const SCRIPTS = ['format', 'sound', 'painters', 'portrait', 'source', 'meter', 'yardstick', 'detour']
+const SCRIPTS = ['format', 'sound', 'painters', 'portrait', 'source', 'meter', 'yardstick', 'detour', 'steady']
   .map((name) => fs.readFileSync(new URL(`../page/${name}.js`, import.meta.url), 'utf8'))
   .join('\n');
 
