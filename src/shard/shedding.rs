@@ -2,11 +2,14 @@
 //! before sound, and of the pictures those worth least to their viewers first.
 
 use super::Shard;
-use crate::base::{Outbox, ParticipantId};
+use crate::base::{Outbox, ParticipantId, TrackId};
 use crate::control::Event;
 use crate::control::message::ALL_PICTURES;
 use crate::control::types::{Kind, Source};
+use crate::media::track::Track;
+use crate::room::Voice;
 use std::cmp::Reverse;
+use std::collections::HashMap;
 
 impl Shard {
     /// Forwards only `share` sixteenths of the pictures that each viewer is shown, and tells
@@ -14,9 +17,10 @@ impl Shard {
     /// then the seats that a viewer opened first. What comes back begins with a key frame.
     pub fn set_picture_share(&mut self, share: u8, out: &mut impl Outbox) {
         self.picture_share = share.min(ALL_PICTURES);
-        let links: Vec<u32> = self.links.iter().map(|(key, _)| key).collect();
-        for link in links {
-            self.shed_on(link, out);
+        let mut links: Vec<(u32, u32)> = self.links.iter().map(|(key, link)| (link.room, key)).collect();
+        links.sort_unstable();
+        for room in links.chunk_by(|one, next| one.0 == next.0) {
+            self.shed_on_all(room, out);
         }
         self.tell_load();
     }
@@ -26,7 +30,7 @@ impl Shard {
         self.tell(Event::Load { pictures: self.picture_share, busy: self.busy });
     }
 
-    /// Decides anew what is shed in a room whose seats have changed, or where somebody begins to speak.
+    /// Decides anew what is shed in a room whose seats have changed, or where somebody begins or ends to speak.
     pub(super) fn shed_in(&mut self, room: u32, out: &mut impl Outbox) {
         if self.share_of(room) < ALL_PICTURES {
             self.shed_room(room, out);
@@ -41,21 +45,33 @@ impl Shard {
     /// Decides anew what is shed in a room.
     pub(super) fn shed_room(&mut self, room: u32, out: &mut impl Outbox) {
         let here = self.links.iter().filter(|(_, link)| link.room == room);
-        let links: Vec<u32> = here.map(|(key, _)| key).collect();
-        for link in links {
-            self.shed_on(link, out);
+        let links: Vec<(u32, u32)> = here.map(|(key, _)| (room, key)).collect();
+        self.shed_on_all(&links, out);
+    }
+
+    /// Decides anew for links of one room, each with the room's key before it.
+    fn shed_on_all(&mut self, links: &[(u32, u32)], out: &mut impl Outbox) {
+        let Some(&(room, _)) = links.first() else { return };
+        let voices = self.rooms[room].voices();
+        for &(_, link) in links {
+            self.shed_on(link, &voices, out);
         }
     }
 
     /// Decides anew which pictures of the receiver `link` are shed.
-    fn shed_on(&mut self, link: u32, out: &mut impl Outbox) {
+    fn shed_on(&mut self, link: u32, voices: &HashMap<TrackId, Voice>, out: &mut impl Outbox) {
         let (viewer, room) = (self.links[link].participant, self.links[link].room);
         let pinned = self.rooms[room].pinned_by(viewer);
         let shows_picture =
             |&slot: &u32| self.slots[slot].kind() == Kind::Video && self.slots[slot].track().is_some();
         let mut pictures: Vec<u32> = self.links[link].slots.iter().copied().filter(shows_picture).collect();
         // Stable: seats that were opened first stay before the others of their value.
-        pictures.sort_by_cached_key(|&slot| (!self.is_dear(slot, pinned), Reverse(self.spoke(room, slot))));
+        pictures.sort_by_cached_key(|&slot| {
+            (
+                !self.is_dear(slot, pinned),
+                Reverse(self.track_in(slot).and_then(|track| voices.get(&track.id))),
+            )
+        });
         let kept = kept(pictures.len(), self.share_of(room), viewer);
         for (place, slot) in pictures.into_iter().enumerate() {
             if self.slots[slot].set_shed(place >= kept) {
@@ -65,14 +81,12 @@ impl Shard {
     }
 
     fn is_dear(&self, slot: u32, pinned: Option<ParticipantId>) -> bool {
-        let track = self.slots[slot].track().and_then(|track| self.tracks.get(track));
-        track.is_some_and(|track| track.source == Source::Screen || pinned == Some(track.participant))
+        let is_dear = |track: &Track| track.source == Source::Screen || pinned == Some(track.participant);
+        self.track_in(slot).is_some_and(is_dear)
     }
 
-    /// Whoever is seen in `slot` and began to speak later has more.
-    fn spoke(&self, room: u32, slot: u32) -> u32 {
-        let track = self.slots[slot].track().and_then(|track| self.tracks.get(track));
-        track.map_or(0, |track| self.rooms[room].voice_of(track.participant, track.stream).1)
+    fn track_in(&self, slot: u32) -> Option<&Track> {
+        self.slots[slot].track().and_then(|track| self.tracks.get(track))
     }
 }
 

@@ -54,7 +54,7 @@ impl Shard {
         self.tell(Event::Speaks { participant, speaks });
         if may_move {
             self.reseat(room, out);
-        } else if speaks {
+        } else {
             self.shed_in(room, out);
         }
         self.unsettle_room(room);
@@ -73,7 +73,7 @@ impl Shard {
         let is_there = self.rooms[room].home_of(participant) == Some(from);
         self.unsettle_room(room);
         let may_move = is_there && self.rooms[room].hear(participant, stream, voice);
-        if !may_move {
+        if is_there && !may_move {
             self.shed_in(room, out);
         }
         may_move.then_some(room)

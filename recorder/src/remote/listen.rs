@@ -87,7 +87,7 @@ pub(super) fn run_on(
             }
         });
     };
-    let door = std::thread::Builder::new().name(String::from("offload")).spawn(accept)?;
+    let doorkeeper = std::thread::Builder::new().name(String::from("offload")).spawn(accept)?;
     tracing::info!(%address, path, "the recorder waits for a media host");
     let mut watch = Watch { since: Instant::now(), is_left: true, said: Instant::now(), of: None };
     while !ending.load(Ordering::Relaxed) {
@@ -108,7 +108,7 @@ pub(super) fn run_on(
     recorder.end();
     // Whoever takes this one's place is to find its port free.
     drop(stay);
-    let _ = door.join();
+    let _ = doorkeeper.join();
     tracing::info!("the recorder stops; all files are complete");
     Ok(())
 }
