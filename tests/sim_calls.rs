@@ -112,6 +112,19 @@ fn of_pictures_that_are_shed_who_speaks_is_the_last() {
 }
 
 #[test]
+fn of_pictures_that_are_shed_who_is_pinned_is_the_last() {
+    let mut scenario = call_of(5).quiet();
+    scenario.people.iter_mut().for_each(|plan| plan.pairs = 4);
+    scenario.actions.insert(0, (ms(0), Action::Shed(4)));
+    scenario.actions.push((ms(2_000), Action::Pin { who: 0, target: 4 }));
+    scenario.actions.extend((0..4).map(|who| (ms(4_500), Action::Leave { who, politely: true })));
+    scenario.end = ms(5_000);
+    let verdict = judge_as_it_is(scenario);
+    // All sounds and one picture; who pins has had another one before.
+    assert_eq!([0, 1, 2, 3].map(|who| served(who, &verdict)), [6, 5, 5, 5]);
+}
+
+#[test]
 fn a_retransmission_of_a_packet_long_gone_never_seals_an_index_twice() {
     let mut scenario = call_of(3);
     scenario.actions.extend((0..10).map(|n| (ms(3_000 + 100 * n), lie(0, Lie::OldWithOtherContent))));

@@ -8,7 +8,6 @@ use crate::base::{ParticipantId, RoomId, SlotId, StreamId, TrackId, WorkerId};
 use crate::control::types::{Kind, Source, Wish};
 use seats::Seats;
 use speakers::Audience;
-use std::collections::HashMap;
 use wishes::{MAX_WISHES, Wishes};
 
 /// Tracks of one participant that play in step: at most one of each kind.
@@ -31,9 +30,6 @@ pub struct Stream {
     /// Its sound does not say how loud it is.
     pub is_unheard: bool,
 }
-
-/// Whether somebody speaks, and when they began to in the order of turns; 0: never did.
-pub type Voice = (bool, u32);
 
 /// A seat that shows something else now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -267,12 +263,6 @@ impl Room {
     pub fn voice_of(&self, participant: ParticipantId, stream: StreamId) -> (bool, u32) {
         let is_it = |known: &&Stream| known.participant == participant && known.stream == stream;
         self.streams.iter().find(is_it).map_or((false, 0), |known| (known.speaks, known.spoke))
-    }
-
-    /// What is heard beside each picture: who speaks has more than who does not, and of those who began later.
-    pub fn voices(&self) -> HashMap<TrackId, Voice> {
-        let voice = |stream: &Stream| Some((stream.video?, (stream.speaks, stream.spoke)));
-        self.streams.iter().filter_map(voice).collect()
     }
 
     /// Somebody on this worker begins or ends to speak on a stream; see [`Room::hear`].

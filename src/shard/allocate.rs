@@ -97,7 +97,9 @@ impl Shard {
 
     /// Somebody speaks in a room: who has too little for all pictures is to see them well.
     pub(super) fn unsettle_room(&mut self, room: u32) {
-        let here = self.links.iter().filter(|(_, link)| link.room == room && link.budget.is_some());
+        let sheds = self.sheds_in(room);
+        let is_short = |link: &Link| link.room == room && (sheds || link.budget.is_some());
+        let here = self.links.iter().filter(|(_, link)| is_short(link));
         let links: Vec<u32> = here.map(|(key, _)| key).collect();
         links.into_iter().for_each(|link| self.unsettle(link));
     }
@@ -121,6 +123,9 @@ impl Shard {
             }
             self.aim(bench.seats[place], chosen, out);
         }
+        if self.sheds_in(self.links[link].room) {
+            self.shed_of(link, &bench.seats, out);
+        }
         // Once more as if every layer came: what somebody would be shown then, publishers send.
         self.divide(now, link, false, &mut bench);
         for place in 0..bench.seats.len() {
@@ -142,7 +147,7 @@ impl Shard {
 
     /// The seats of `link` that show pictures, the most important first: who is pinned, then screens,
     /// then the biggest; of those of one size who spoke last, then in the order of the seats.
-    fn rank(&self, link: u32, seats: &mut Vec<u32>) {
+    pub(super) fn rank(&self, link: u32, seats: &mut Vec<u32>) {
         seats.clear();
         let shows_picture =
             |&slot: &u32| self.slots[slot].kind() == Kind::Video && self.slots[slot].track().is_some();

@@ -321,7 +321,7 @@ impl Shard {
                 moved.extend(self.on_hidden_there(from, room, participant, hidden));
             }
             MeshValue::Speaks { room, participant, stream, voice } => {
-                moved.extend(self.on_voice_there(from, room, (participant, stream), voice, out));
+                moved.extend(self.on_voice_there(from, room, (participant, stream), voice));
             }
             MeshValue::Published { room, published } => {
                 moved.extend(self.on_published_there(from, room, *published, out));

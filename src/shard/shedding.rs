@@ -2,25 +2,20 @@
 //! before sound, and of the pictures those worth least to their viewers first.
 
 use super::Shard;
-use crate::base::{Outbox, ParticipantId, TrackId};
+use crate::base::{Outbox, ParticipantId};
 use crate::control::Event;
 use crate::control::message::ALL_PICTURES;
-use crate::control::types::{Kind, Source};
-use crate::media::track::Track;
-use crate::room::Voice;
-use std::cmp::Reverse;
-use std::collections::HashMap;
 
 impl Shard {
     /// Forwards only `share` sixteenths of the pictures that each viewer is shown, and tells
-    /// signaling, which then lets nobody new in. Screens and who is pinned go last, then who spoke last,
-    /// then the seats that a viewer opened first. What comes back begins with a key frame.
+    /// signaling, which then lets nobody new in. What matters to a viewer goes last, as where their link is
+    /// too thin for all: who is pinned and screens, then the biggest, then who spoke last. What comes back
+    /// begins with a key frame.
     pub fn set_picture_share(&mut self, share: u8, out: &mut impl Outbox) {
         self.picture_share = share.min(ALL_PICTURES);
-        let mut links: Vec<(u32, u32)> = self.links.iter().map(|(key, link)| (link.room, key)).collect();
-        links.sort_unstable();
-        for room in links.chunk_by(|one, next| one.0 == next.0) {
-            self.shed_on_all(room, out);
+        let links: Vec<u32> = self.links.iter().map(|(key, _)| key).collect();
+        for link in links {
+            self.shed_on(link, out);
         }
         self.tell_load();
     }
@@ -30,11 +25,16 @@ impl Shard {
         self.tell(Event::Load { pictures: self.picture_share, busy: self.busy });
     }
 
-    /// Decides anew what is shed in a room whose seats have changed, or where somebody begins or ends to speak.
+    /// Decides anew what is shed in a room whose seats have changed.
     pub(super) fn shed_in(&mut self, room: u32, out: &mut impl Outbox) {
-        if self.share_of(room) < ALL_PICTURES {
+        if self.sheds_in(room) {
             self.shed_room(room, out);
         }
+    }
+
+    /// Whether viewers in a room do without some of their pictures.
+    pub(super) fn sheds_in(&self, room: u32) -> bool {
+        self.share_of(room) < ALL_PICTURES
     }
 
     /// Sixteenths of the pictures that viewers of a room are left with.
@@ -45,48 +45,30 @@ impl Shard {
     /// Decides anew what is shed in a room.
     pub(super) fn shed_room(&mut self, room: u32, out: &mut impl Outbox) {
         let here = self.links.iter().filter(|(_, link)| link.room == room);
-        let links: Vec<(u32, u32)> = here.map(|(key, _)| (room, key)).collect();
-        self.shed_on_all(&links, out);
-    }
-
-    /// Decides anew for links of one room, each with the room's key before it.
-    fn shed_on_all(&mut self, links: &[(u32, u32)], out: &mut impl Outbox) {
-        let Some(&(room, _)) = links.first() else { return };
-        let voices = self.rooms[room].voices();
-        for &(_, link) in links {
-            self.shed_on(link, &voices, out);
+        let links: Vec<u32> = here.map(|(key, _)| key).collect();
+        for link in links {
+            self.shed_on(link, out);
         }
     }
 
-    /// Decides anew which pictures of the receiver `link` are shed.
-    fn shed_on(&mut self, link: u32, voices: &HashMap<TrackId, Voice>, out: &mut impl Outbox) {
-        let (viewer, room) = (self.links[link].participant, self.links[link].room);
-        let pinned = self.rooms[room].pinned_by(viewer);
-        let shows_picture =
-            |&slot: &u32| self.slots[slot].kind() == Kind::Video && self.slots[slot].track().is_some();
-        let mut pictures: Vec<u32> = self.links[link].slots.iter().copied().filter(shows_picture).collect();
-        // Stable: seats that were opened first stay before the others of their value.
-        pictures.sort_by_cached_key(|&slot| {
-            (
-                !self.is_dear(slot, pinned),
-                Reverse(self.track_in(slot).and_then(|track| voices.get(&track.id))),
-            )
-        });
-        let kept = kept(pictures.len(), self.share_of(room), viewer);
-        for (place, slot) in pictures.into_iter().enumerate() {
-            if self.slots[slot].set_shed(place >= kept) {
+    fn shed_on(&mut self, link: u32, out: &mut impl Outbox) {
+        let mut seats = Vec::new();
+        self.rank(link, &mut seats);
+        self.shed_of(link, &seats, out);
+    }
+
+    /// Decides anew which of the pictures in these seats of `link`, the most important first, are shed. Who is
+    /// out of sight is, and takes nobody's place.
+    pub(super) fn shed_of(&mut self, link: u32, ranked: &[u32], out: &mut impl Outbox) {
+        let share = self.share_of(self.links[link].room);
+        let is_seen = |slot: &u32| self.slots[*slot].max_height() != Some(0);
+        let (seen, unseen): (Vec<u32>, Vec<u32>) = ranked.iter().copied().partition(is_seen);
+        let kept = kept(seen.len(), share, self.links[link].participant);
+        for (place, slot) in seen.into_iter().chain(unseen).enumerate() {
+            if self.slots[slot].set_shed(share < ALL_PICTURES && place >= kept) {
                 self.begin(slot, out);
             }
         }
-    }
-
-    fn is_dear(&self, slot: u32, pinned: Option<ParticipantId>) -> bool {
-        let is_dear = |track: &Track| track.source == Source::Screen || pinned == Some(track.participant);
-        self.track_in(slot).is_some_and(is_dear)
-    }
-
-    fn track_in(&self, slot: u32) -> Option<&Track> {
-        self.slots[slot].track().and_then(|track| self.tracks.get(track))
     }
 }
 

@@ -54,8 +54,6 @@ impl Shard {
         self.tell(Event::Speaks { participant, speaks });
         if may_move {
             self.reseat(room, out);
-        } else {
-            self.shed_in(room, out);
         }
         self.unsettle_room(room);
     }
@@ -67,15 +65,10 @@ impl Shard {
         room: RoomId,
         (participant, stream): (ParticipantId, StreamId),
         voice: (bool, u32),
-        out: &mut impl Outbox,
     ) -> Option<u32> {
         let room = *self.room_keys.get(&room)?;
         let is_there = self.rooms[room].home_of(participant) == Some(from);
         self.unsettle_room(room);
-        let may_move = is_there && self.rooms[room].hear(participant, stream, voice);
-        if is_there && !may_move {
-            self.shed_in(room, out);
-        }
-        may_move.then_some(room)
+        (is_there && self.rooms[room].hear(participant, stream, voice)).then_some(room)
     }
 }
