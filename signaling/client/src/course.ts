@@ -73,14 +73,15 @@ export class Course {
     this.#listen();
   }
 
-  /** Resolves when we are in, rejects when we are refused. */
+  /** Resolves when we are in, rejects when we are refused, or refuse ourselves to go in without encryption. */
   begin({ passphrase, ...wish }: JoinWish & { passphrase: string | null }): Promise<FromServer<"joined">> {
     this.#asking.refuse("left", "the room was left before it was entered");
     this.#token = wish.token;
     this.recovery.begin();
-    this.encryption.enter(wish.roomId, passphrase);
     const answer = this.#asking.ask();
-    this.signaling.join(this.#canBeDirect ? { mode: "mesh", ...wish } : wish);
+    if (this.#orOver(() => this.encryption.enter(wish.roomId, passphrase))) {
+      this.signaling.join(this.#canBeDirect ? { mode: "mesh", ...wish } : wish);
+    }
     return answer;
   }
 
@@ -125,7 +126,7 @@ export class Course {
 
   #hear(message: ServerMessage): void {
     const gone = message.type === "participant-left" ? this.people.all.get(message.participantId) : undefined;
-    if (!this.#seals(message)) return;
+    if (!this.#orOver(() => this.encryption.hear(message))) return;
     this.media.hear(message);
     const changed = this.people.hear(message);
     this.mesh.hear(message);
@@ -170,10 +171,10 @@ export class Course {
     this.#tell("joined", joined);
   }
 
-  /** False: the room is encrypted, and this browser cannot take part. */
-  #seals(message: ServerMessage): boolean {
+  /** False: the room is encrypted, and this browser cannot take part, so the call is over. */
+  #orOver(encrypt: () => void): boolean {
     try {
-      this.encryption.hear(message);
+      encrypt();
       return true;
     } catch (error) {
       if (!(error instanceof RoomError)) throw error;

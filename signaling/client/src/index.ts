@@ -8,7 +8,7 @@
  * room.publish("camera", track);
  * ```
  */
-export { generatePassphrase, type SealCounters, transformWay } from "./e2ee/index.ts";
+export { encryptionObstacle, generatePassphrase, type SealCounters, transformWay } from "./e2ee/index.ts";
 export type { Privacy } from "./e2ee/room.ts";
 export type { Stop } from "./emitter.ts";
 export { RoomError } from "./errors.ts";

@@ -3,6 +3,7 @@
  * into the way of every sender and receiver, and says what can be opened.
  */
 import { Emitter } from "../emitter.ts";
+import { RoomError } from "../errors.ts";
 import { CODECS } from "./frames.ts";
 import type { Source } from "./keys.ts";
 import type { FromWorker, Place, SealCounters, ToWorker } from "./messages.ts";
@@ -23,10 +24,27 @@ export interface EncryptionOptions {
   worker?: (() => Worker) | undefined;
 }
 
+const INSECURE =
+  "browsers encrypt only on pages that were opened over https:// or on localhost; open this one with https://";
+const UNSUPPORTED =
+  "this browser cannot encrypt a call end to end; use a Chromium-based browser, Firefox 117 or Safari 16.4, or newer ones";
+
 /** Which of the two ways a browser has to see encoded frames. */
 export type TransformWay = "script" | "streams" | null;
 
+/** What keeps a page from encrypting here, with the way out; `null`: nothing does. */
+export function encryptionObstacle(): RoomError | null {
+  // Browsers leave it out of pages that came over plain HTTP from another host, and of their workers.
+  if (!globalThis.crypto?.subtle) return new RoomError("e2ee-insecure", INSECURE);
+  return frameAccess() === null ? new RoomError("e2ee-unsupported", UNSUPPORTED) : null;
+}
+
+/** `null`: nothing can be encrypted here, for which {@link encryptionObstacle} has the cause. */
 export function transformWay(): TransformWay {
+  return encryptionObstacle() === null ? frameAccess() : null;
+}
+
+function frameAccess(): TransformWay {
   if ("RTCRtpScriptTransform" in globalThis) return "script";
   const sender: Streams | undefined = globalThis.RTCRtpSender?.prototype as Streams | undefined;
   return sender?.createEncodedStreams ? "streams" : null;
@@ -39,6 +57,7 @@ export class Encryption extends Emitter<EncryptionEvents> {
   #lastPlace = 0;
   #locked = new Set<number>();
   #code: string | null = null;
+  #isMaking = false;
   #epoch = 0;
   #questions = new Map<number, (counters: SealCounters) => void>();
   #lastQuestion = 0;
@@ -54,6 +73,11 @@ export class Encryption extends Emitter<EncryptionEvents> {
     return this.#code;
   }
 
+  /** Keys are being made of a passphrase. */
+  get isMaking(): boolean {
+    return this.#isMaking;
+  }
+
   /** Counts those who left. */
   get epoch(): number {
     return this.#epoch;
@@ -67,6 +91,7 @@ export class Encryption extends Emitter<EncryptionEvents> {
   /** Makes keys of this; what there was before is forgotten. */
   unlock(passphrase: string, roomId: string): void {
     this.#code = null;
+    this.#isMaking = true;
     this.#say({ type: "key", passphrase, roomId, epoch: this.#epoch });
   }
 
@@ -147,8 +172,12 @@ export class Encryption extends Emitter<EncryptionEvents> {
     switch (message.type) {
       case "ready":
         this.#code = message.code;
+        this.#isMaking = false;
         this.#epoch = message.epoch;
         this.#locked.clear();
+        break;
+      case "failed":
+        this.#isMaking = false;
         break;
       case "epoch":
         this.#epoch = Math.max(this.#epoch, message.epoch);

@@ -1,4 +1,4 @@
 /** What pages may use of end-to-end encryption beside `Room`. */
 export { generatePassphrase } from "./keys.ts";
 export type { SealCounters } from "./messages.ts";
-export { transformWay } from "./encryption.ts";
+export { encryptionObstacle, transformWay } from "./encryption.ts";

@@ -22,6 +22,8 @@ export type ToWorker =
 export type FromWorker =
   /** There are keys. */
   | { type: "ready"; code: string; epoch: number }
+  /** No keys could be made: there are none until another passphrase is given. */
+  | { type: "failed" }
   | { type: "epoch"; epoch: number }
   /** Frames come that cannot be opened, or can again. */
   | { type: "locked"; id: number; locked: boolean }

@@ -5,7 +5,7 @@
 import { Emitter } from "../emitter.ts";
 import { RoomError } from "../errors.ts";
 import type { ServerMessage } from "../messages.ts";
-import { Encryption, type EncryptionEvents, type EncryptionOptions, transformWay } from "./encryption.ts";
+import { Encryption, type EncryptionEvents, encryptionObstacle, type EncryptionOptions } from "./encryption.ts";
 
 /** How private a call is. */
 export interface Privacy {
@@ -19,14 +19,10 @@ export interface Privacy {
   epoch: number;
 }
 
-const UNSUPPORTED =
-  "this browser cannot encrypt a call end to end; use a Chromium-based browser, Firefox 117 or Safari 15.4, or newer ones";
-
 export class RoomEncryption extends Emitter<EncryptionEvents> {
   #options;
   #engine: Encryption | null = null;
   #roomId: string | null = null;
-  #unlocking = false;
 
   constructor(options: EncryptionOptions = {}) {
     super();
@@ -45,7 +41,7 @@ export class RoomEncryption extends Emitter<EncryptionEvents> {
 
   get privacy(): Privacy {
     const engine = this.#engine;
-    const locked = engine !== null && engine.code === null && !this.#unlocking;
+    const locked = engine !== null && engine.code === null && !engine.isMaking;
     return { encrypted: engine !== null, locked, code: engine?.code ?? null, epoch: engine?.epoch ?? 0 };
   }
 
@@ -69,7 +65,6 @@ export class RoomEncryption extends Emitter<EncryptionEvents> {
 
   #unlock(roomId: string, passphrase: string): void {
     this.#begin();
-    this.#unlocking = true;
     this.#engine?.unlock(passphrase, roomId);
     this.emit("change", undefined);
   }
@@ -85,18 +80,15 @@ export class RoomEncryption extends Emitter<EncryptionEvents> {
     this.#engine?.close();
     this.#engine = null;
     this.#roomId = null;
-    this.#unlocking = false;
   }
 
   #begin(): void {
     if (this.#engine) return;
-    if (transformWay() === null) throw new RoomError("e2ee-unsupported", UNSUPPORTED);
+    const obstacle = encryptionObstacle();
+    if (obstacle) throw obstacle;
     const engine = new Encryption(this.#options);
     this.#engine = engine;
-    engine.on("change", () => {
-      if (engine.code !== null) this.#unlocking = false;
-      this.emit("change", undefined);
-    });
+    engine.on("change", () => this.emit("change", undefined));
     this.emit("change", undefined);
   }
 }

@@ -40,7 +40,7 @@ scope.onrtctransform = ({ transformer }) => {
 function hear(message: ToWorker): void {
   switch (message.type) {
     case "key":
-      void vault.make(message.passphrase, message.roomId);
+      vault.make(message.passphrase, message.roomId).catch(() => tell({ type: "failed" }));
       return;
     case "epoch":
       void vault.advance(message.epoch);

@@ -1,5 +1,5 @@
 import { beforeEach, expect, test, vi } from "vitest";
-import { Encryption, sealable } from "../../src/e2ee/encryption.ts";
+import { Encryption, encryptionObstacle, sealable, transformWay } from "../../src/e2ee/encryption.ts";
 import type { FromWorker, Place, ToWorker } from "../../src/e2ee/messages.ts";
 import type { FromServer, TrackView } from "../../src/messages.ts";
 import { Room } from "../../src/room.ts";
@@ -44,6 +44,7 @@ class FakeTransform {
 }
 
 beforeEach(() => {
+  vi.unstubAllGlobals();
   vi.useFakeTimers();
   vi.stubGlobal("RTCPeerConnection", FakePeer);
   vi.stubGlobal("MediaStream", class {});
@@ -150,16 +151,47 @@ test("counters are the worker's", async () => {
 
 test("a browser that cannot encrypt is told so, and goes in nowhere", async () => {
   Reflect.deleteProperty(globalThis, "RTCRtpScriptTransform");
-  const { room } = start();
-  await expect(room.join({ ...WISH, passphrase: "correct horse" })).rejects.toMatchObject({ code: "e2ee-unsupported" });
-  const other = start();
+  const { room, sockets } = start();
   const ended: string[] = [];
+  room.on("ended", ({ code }) => ended.push(code));
+  await expect(room.join({ ...WISH, passphrase: "correct horse" })).rejects.toMatchObject({ code: "e2ee-unsupported" });
+  expect([ended, sockets.count]).toEqual([["e2ee-unsupported"], 0]);
+  const other = start();
   other.room.on("ended", ({ code }) => ended.push(code));
   const joining = other.room.join(WISH);
   other.sockets.last.opens();
   other.sockets.last.says(joined({ e2ee: true }));
   await expect(joining).rejects.toMatchObject({ code: "e2ee-unsupported" });
-  expect([ended, FakePeer.made]).toEqual([["e2ee-unsupported"], []]);
+  expect([ended, FakePeer.made]).toEqual([["e2ee-unsupported", "e2ee-unsupported"], []]);
+});
+
+test("a page without a secure way to it is told that it takes https, whatever the browser can", async () => {
+  vi.stubGlobal("crypto", {});
+  const { room } = start();
+  await expect(room.join({ ...WISH, passphrase: "correct horse" })).rejects.toThrow("https://");
+  expect([encryptionObstacle()?.code, transformWay(), FakeWorker.made]).toEqual(["e2ee-insecure", null, []]);
+  vi.stubGlobal("crypto", { subtle: {} });
+  expect([encryptionObstacle(), transformWay()]).toEqual([null, "script"]);
+});
+
+test("whoever was refused before may try again", async () => {
+  Reflect.deleteProperty(globalThis, "RTCRtpScriptTransform");
+  const { room, sockets } = start();
+  await expect(room.join({ ...WISH, passphrase: "correct horse" })).rejects.toMatchObject({ code: "e2ee-unsupported" });
+  const joining = room.join(WISH);
+  sockets.last.opens();
+  sockets.last.says(joined());
+  await expect(joining).resolves.toMatchObject({ participantId: "p1" });
+});
+
+test("where no key can be made the call stays locked, and takes another passphrase", async () => {
+  const { room } = await enter({ passphrase: "correct horse" });
+  expect(room.privacy.locked).toBe(false);
+  worker().says({ type: "failed" });
+  expect(room.privacy).toMatchObject({ encrypted: true, locked: true, code: null });
+  room.unlock("battery staple");
+  worker().says({ type: "ready", code: "12345", epoch: 0 });
+  expect(room.privacy).toMatchObject({ locked: false, code: "12345" });
 });
 
 test("in Chromium before it had script transforms its streams go to the worker", async () => {

@@ -1,6 +1,7 @@
 /** In the lobby: whether the call is to be encrypted. What it is encrypted with stands in the link. */
 import { useState } from "preact/hooks";
-import { generatePassphrase, transformWay } from "volley-client";
+import { encryptionObstacle, generatePassphrase } from "volley-client";
+import { refusal } from "../state/errors.ts";
 import { useApp, useChanges } from "../view/app.ts";
 import { t } from "../words.ts";
 import { keepSecret, readSecret } from "./secret.ts";
@@ -15,13 +16,13 @@ export function PrivacyField() {
     // The link to copy is another one now.
     call.changed();
   };
-  const canEncrypt = transformWay() !== null;
+  const obstacle = encryptionObstacle();
   return (
     <label class="check">
-      <input type="checkbox" checked={isOn} disabled={!canEncrypt || call.phase !== "lobby"} onChange={change} />
+      <input type="checkbox" checked={isOn} disabled={obstacle !== null || call.phase !== "lobby"} onChange={change} />
       <span>
         {t("e2ee.field")}
-        <span class="dim">{t(canEncrypt ? "e2ee.field-about" : "e2ee.unsupported")}</span>
+        <span class="dim">{obstacle ? refusal(obstacle) : t("e2ee.field-about")}</span>
       </span>
     </label>
   );
