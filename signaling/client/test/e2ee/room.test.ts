@@ -131,6 +131,20 @@ test("a seat is locked while the worker says so, and no other is", async () => {
   expect(room.isLocked("1"), "somebody else sits there now").toBe(false);
 });
 
+test("who came with a wrong passphrase gives another one, and what was locked opens", async () => {
+  const { room, socket } = await enter({ passphrase: "a wrong one" }, { e2ee: true, participants: [GRACE] });
+  worker().says({ type: "ready", code: "54321", epoch: 0 });
+  socket.says({ type: "answer", sdp: "answer", tracks: [] });
+  await settle();
+  socket.says({ type: "slots", slots: [SEAT] });
+  worker().says({ type: "locked", id: 3, locked: true });
+  expect([room.privacy.locked, room.isLocked("1")], "there is a key, and it does not fit").toEqual([false, true]);
+  room.unlock("correct horse");
+  expect(worker().heard.at(-1)).toEqual({ type: "key", passphrase: "correct horse", roomId: "room", epoch: 0 });
+  worker().says({ type: "ready", code: "12345", epoch: 0 });
+  expect([room.privacy.code, room.isLocked("1")]).toEqual(["12345", false]);
+});
+
 test("with the call its keys are gone, and the next one has its own or none", async () => {
   const { room } = await enter({ passphrase: "correct horse" });
   const first = worker();

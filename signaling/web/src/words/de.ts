@@ -215,6 +215,8 @@ export const DE: Record<Word, string> = {
   "e2ee.compare": "Lesen Sie einander diese Ziffern vor: Wer dieselben sieht, hat denselben Schlüssel.",
   "e2ee.locked": "Dieses Gespräch ist verschlüsselt, und Sie haben keinen Schlüssel",
   "e2ee.locked-about": "Dieses Gespräch ist Ende zu Ende verschlüsselt. Bitten Sie um den ganzen Link, samt allem hinter #, oder um das Kennwort.",
+  "e2ee.foreign": "Nicht alle hier haben Ihren Schlüssel",
+  "e2ee.foreign-about": "Jemand hier ist nicht zu öffnen: Sie haben verschiedene Schlüssel. Wenn die anderen andere Ziffern sehen als Sie, geben Sie den richtigen Link oder das Kennwort ein.",
   "e2ee.passphrase": "Link oder Kennwort",
   "e2ee.unlock": "Öffnen",
   "e2ee.tile": "nicht zu öffnen: mit einem anderen Schlüssel verschlüsselt",

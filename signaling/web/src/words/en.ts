@@ -214,6 +214,8 @@ export const EN = {
   "e2ee.compare": "Read these digits to each other: who sees the same has the same key.",
   "e2ee.locked": "This call is encrypted, and you have no key",
   "e2ee.locked-about": "This call is encrypted end to end. Ask for the whole link, with what stands behind #, or for its passphrase.",
+  "e2ee.foreign": "Not everybody here has your key",
+  "e2ee.foreign-about": "Somebody here cannot be opened: they have another key, or you do. If your digits are not the others’, give the right link or passphrase.",
   "e2ee.passphrase": "Link or passphrase",
   "e2ee.unlock": "Open",
   "e2ee.tile": "cannot be opened: encrypted with another key",
