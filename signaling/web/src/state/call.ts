@@ -153,7 +153,10 @@ export class Call extends Changes {
     room.on("goodbye", (goodbye) => this.#leaveTaking(goodbye));
     room.on("media", (state) => this.#mediaIs(state));
     room.on("silenced", (source) => this.#silence(source));
-    room.on("error", (refusal) => notices.show("server", errors.complaint(refusal)));
+    room.on("error", (refusal) => {
+      // Who was pinned or named has just left, which is no trouble for anybody.
+      if (refusal.code !== "unknown-participant") notices.show("server", errors.complaint(refusal));
+    });
     room.on("participant-joined", ({ name }) => notices.say(t("joined", { name })));
     room.on("participant-left", ({ name }) => notices.say(t("left", { name })));
     room.on("chat", (message) => this.#heard(message));

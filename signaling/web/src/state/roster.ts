@@ -1,5 +1,6 @@
 /** Which tiles there are, from who is in the room and who sits where: pure functions. */
 import type { Participant, Seat, TrackSource, TrackView } from "volley-client";
+import { MOST_SEATS } from "./wanted.ts";
 
 /** What is known of the room. */
 export interface Company {
@@ -72,12 +73,13 @@ export function pictures(seats: readonly Seat[]): string[] {
 
 /**
  * Where there are more people than seats, not all have a tile of their own either: those who are
- * seen come first, and among the others those who speak.
+ * seen come first, and among the others those who speak. Where there are more than there can be seats, these go
+ * to whoever is on the open page, so nobody's place follows from a seat.
  */
 function seatedFirst(faces: TileModel[], seats: readonly Seat[], speakers: readonly string[]): TileModel[] {
   const seated = new Set(seats.map(({ participantId }) => participantId));
   const cameras = seats.filter(({ source }) => source === "camera").length;
-  if (faces.length <= FEW || cameras >= faces.length) return faces;
+  if (faces.length <= FEW || faces.length > MOST_SEATS || cameras >= faces.length) return faces;
   const worth = ({ participantId }: TileModel) =>
     Number(seated.has(participantId)) * 2 + Number(speakers.includes(participantId));
   return faces.sort((one, other) => worth(other) - worth(one));

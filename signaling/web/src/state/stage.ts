@@ -1,6 +1,7 @@
 /**
  * Who is where on the stage: the order of people, who is pinned, who speaks, which page is open; and what
- * of it is received. Tiles out of sight are not.
+ * of it is received. Tiles out of sight are not, and where there are more people than seats, those on the open
+ * page have them.
  */
 import { linesOf, type Room } from "volley-client";
 import type { Speakers } from "../media/speakers.ts";
@@ -8,14 +9,15 @@ import type { Call } from "./call.ts";
 import { Changes } from "./changes.ts";
 import type { Preferences } from "./preferences.ts";
 import { heard, pictures, type TileModel, tilesOf } from "./roster.ts";
-import { inOrder, type Scene } from "./scene.ts";
+import { inOrder, type Placed, type Scene } from "./scene.ts";
+import { MOST_SEATS, Unwanted, unwantedOf } from "./wanted.ts";
 
 /** How often loudness is looked at: fast enough for a ring around a tile to feel alive. */
 const LISTEN_EVERY_MS = 200;
 /** Loudness (0 to 1) of a voice near a microphone, above a room's noise. */
 const VOICE = 0.01;
 /** So many pairs of seats are made at once: each step costs a negotiation, each seat some memory. */
-const SEAT_STEPS = [9, 16, 25, 49];
+const SEAT_STEPS = [9, 16, 25, MOST_SEATS];
 
 export interface StageParts {
   room: Room;
@@ -40,11 +42,15 @@ export class Stage extends Changes {
   #order: string[] = [];
   /** How many people the first page has. */
   #places = Infinity;
+  /** How many pairs of seats were asked for: they stay. */
+  #pairs = 0;
+  #unwanted: Unwanted;
   #listening: ReturnType<typeof setInterval> | null = null;
 
   constructor(parts: StageParts) {
     super();
     this.#parts = parts;
+    this.#unwanted = new Unwanted(parts.room);
     parts.call.onChange(() => this.#update());
   }
 
@@ -87,8 +93,27 @@ export class Stage extends Changes {
     const others = placed.filter(({ tile }) => !tile.self).length;
     // On other pages are people, too, and a picture needs a seat to come back to.
     const useful = page > 0 ? room.participants.size : others;
-    const step = SEAT_STEPS.find((seats) => seats >= useful) ?? SEAT_STEPS.at(-1) ?? 0;
-    if (!isSilentFilm && room.mode === "sfu") room.wantSeats(step);
+    const step = SEAT_STEPS.find((seats) => seats >= useful) ?? MOST_SEATS;
+    if (room.mode !== "sfu") return;
+    if (!isSilentFilm) {
+      this.#pairs = Math.max(this.#pairs, step);
+      room.wantSeats(step);
+    }
+    this.#unwanted.wish(isSilentFilm ? new Set() : this.#useless(placed));
+  }
+
+  /** Who is neither to be seen nor heard now, where not everybody can have a seat. */
+  #useless(placed: readonly Placed[]): Set<string> {
+    const { participants, seats, speakers } = this.#parts.room;
+    const shares = [...participants.values()].filter(({ tracks }) => [...tracks.values()].some(({ source }) => source === "screen"));
+    return unwantedOf({
+      order: this.#order.filter((id) => participants.has(id)),
+      needed: new Set([...placed.filter(({ tile }) => !tile.self).map(({ tile }) => tile.participantId), ...speakers, ...shares.map(({ id }) => id)].filter((id) => participants.has(id))),
+      seated: new Set(seats.flatMap(({ participantId }) => participantId ?? [])),
+      before: this.#unwanted.told,
+      // A screen has a pair of its own.
+      seats: this.#pairs - shares.length,
+    });
   }
 
   /** Sees to it that everybody who is heard is heard. */
@@ -113,6 +138,8 @@ export class Stage extends Changes {
     this.#parts.speakers.close();
     this.#order = [];
     this.#places = Infinity;
+    this.#pairs = 0;
+    this.#unwanted.clear();
     this.pinned = this.speaker = null;
     this.page = 0;
     this.pages = 1;

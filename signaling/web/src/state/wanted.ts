@@ -1,0 +1,83 @@
+/**
+ * Whom the server need not send, where there are more people than a page has seats: so those on the open page
+ * have one, and not those who happened to get theirs before. It knows neither tiles nor sockets.
+ */
+import type { Room } from "volley-client";
+
+/** So many pictures a page takes at once, however many people there are. */
+export const MOST_SEATS = 49;
+/** Servers keep 256 names for each page: enough for rooms of three hundred. */
+const MOST_NAMED = 250;
+/** Whoever drags a window turns pages faster than a server listens. */
+const SETTLES_WITHIN_MS = 300;
+
+export interface Demand {
+  /** All others, in the order in which they stand. */
+  order: readonly string[];
+  /** Who is to be seen or heard now. */
+  needed: ReadonlySet<string>;
+  /** Who sits now. */
+  seated: ReadonlySet<string>;
+  /** Who was not wanted until now. */
+  before: ReadonlySet<string>;
+  /** So many people can sit. */
+  seats: number;
+}
+
+/** Those who take part without being sent. Seats to spare stay with those who have them. */
+export function unwantedOf({ order, needed, seated, before, seats }: Demand): Set<string> {
+  if (order.length <= MOST_SEATS) return new Set();
+  const rank = (id: string) => (seated.has(id) ? 0 : before.has(id) ? 2 : 1);
+  const others = order.filter((id) => !needed.has(id)).sort((one, other) => rank(one) - rank(other));
+  const spare = Math.max(0, seats - (order.length - others.length));
+  return new Set(others.slice(spare, spare + MOST_NAMED));
+}
+
+/** What the server was told of it, and is told next. */
+export class Unwanted {
+  #room;
+  #told: ReadonlySet<string> = new Set();
+  #wished: ReadonlySet<string> = new Set();
+  #timer: ReturnType<typeof setTimeout> | null = null;
+
+  constructor(room: Pick<Room, "participants" | "subscribe" | "unsubscribe" | "on">) {
+    this.#room = room;
+    // A page that was loaded anew is told what it said before.
+    room.on("message", (message) => {
+      if (message.type === "subscriptions") this.#told = new Set(Object.keys(message.participants).filter((id) => !message.participants[id]));
+    });
+  }
+
+  /** As the server knows it. */
+  get told(): ReadonlySet<string> {
+    return this.#told;
+  }
+
+  /** These and nobody else. */
+  wish(ids: ReadonlySet<string>): void {
+    this.#wished = ids;
+    if (this.#timer === null) this.#tell();
+  }
+
+  /** The call is over. */
+  clear(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+    this.#told = this.#wished = new Set();
+  }
+
+  #tell(): void {
+    const here = (id: string) => this.#room.participants.has(id);
+    const wanted = [...this.#told].filter((id) => !this.#wished.has(id) && here(id));
+    const unwanted = [...this.#wished].filter((id) => !this.#told.has(id) && here(id));
+    if (wanted.length === 0 && unwanted.length === 0) return;
+    // Seats are free before somebody is to have them. Unheard it is said again with the next change of the stage.
+    if (unwanted.length > 0 && !this.#room.unsubscribe({ participantIds: unwanted })) return;
+    if (wanted.length > 0 && !this.#room.subscribe({ participantIds: wanted })) return;
+    this.#told = new Set([...this.#wished].filter(here));
+    this.#timer = setTimeout(() => {
+      this.#timer = null;
+      this.#tell();
+    }, SETTLES_WITHIN_MS);
+  }
+}

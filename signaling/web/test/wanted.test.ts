@@ -1,0 +1,173 @@
+import { beforeEach, expect, test, vi } from "vitest";
+import type { FromServer, Participant, Room, Seat, TrackView } from "volley-client";
+import type { Call } from "../src/state/call.ts";
+import { Changes } from "../src/state/changes.ts";
+import { Preferences } from "../src/state/preferences.ts";
+import { sceneOf } from "../src/state/scene.ts";
+import { Stage } from "../src/state/stage.ts";
+
+const WINDOW = { width: 1600, height: 900 };
+const MANY = 60;
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  vi.stubGlobal("devicePixelRatio", 1);
+  vi.stubGlobal("window", globalThis);
+});
+
+test("of sixty people those on the open page are sent, and they all fit the seats", async () => {
+  const { room, turn } = await meeting(MANY);
+  for (const page of [0, 1, 0, 1]) {
+    const shown = await turn(page);
+    expect(shown.length, `page ${page}`).toBeGreaterThan(9);
+    expect(shown.filter((id) => !room.sent.has(id)), `page ${page}`).toEqual([]);
+    expect(room.sent.size).toBeLessThanOrEqual(49);
+  }
+  expect(new Set([...(await turn(0)), ...(await turn(1))]).size, "everybody is on one of the pages").toBe(MANY);
+});
+
+test("who sits where moves nobody to another page", async () => {
+  const { room, turn } = await meeting(MANY);
+  const first = await turn(0);
+  room.seats = [...room.participants.keys()].reverse().slice(0, 9).map((id) => seatOf(id));
+  expect(await turn(0)).toEqual(first);
+});
+
+test("up to forty-nine nobody is left out, whatever the page", async () => {
+  const { room, turn } = await meeting(49, 9);
+  for (const page of [0, 1, 2]) await turn(page);
+  expect([room.said, room.sent.size]).toEqual([[], 49]);
+});
+
+test("whoever speaks or shares a screen is sent from any page, and fits beside the others", async () => {
+  const { room, turn } = await meeting(MANY);
+  await turn(1);
+  const [speaker, sharer] = [...room.participants.keys()].filter((id) => !room.sent.has(id));
+  room.speakers = [speaker!];
+  room.participants.get(sharer!)?.tracks.set("s", { trackId: "s", kind: "video", source: "screen", muted: false });
+  await turn(1);
+  expect([room.sent.has(speaker!), room.sent.has(sharer!)]).toEqual([true, true]);
+  expect(room.sent.size + 1, "the screen has a pair of its own").toBeLessThanOrEqual(49);
+});
+
+test("when enough have left, everybody is wanted again", async () => {
+  const { room, turn } = await meeting(MANY);
+  await turn(1);
+  for (const id of [...room.participants.keys()].slice(0, 12)) room.leaves(id);
+  await turn(0);
+  expect(room.sent.size).toBe(MANY - 12);
+});
+
+test("with sound only the choice is the server's, among everybody", async () => {
+  const { room, turn, preferences } = await meeting(MANY);
+  await turn(1);
+  preferences.set({ received: "sound" });
+  await turn(1);
+  expect(room.sent.size).toBe(MANY);
+});
+
+test("what the server did not hear is said again, and what it knows is not", async () => {
+  const { room, turn } = await meeting(MANY);
+  room.hears = false;
+  await turn(0);
+  expect(room.said).toEqual([]);
+  room.hears = true;
+  await turn(0);
+  const { length } = room.said;
+  await turn(0);
+  expect([length > 0, room.said.length]).toEqual([true, length]);
+});
+
+test("a page that was loaded anew begins with what it said before", async () => {
+  const { room, turn } = await meeting(MANY);
+  const left = [...room.participants.keys()].slice(0, 11);
+  room.tells(Object.fromEntries(left.map((id) => [id, false])));
+  const shown = await turn(0);
+  expect(shown.filter((id) => !room.sent.has(id))).toEqual([]);
+});
+
+test("whoever drags a window does not flood the server", async () => {
+  const { room, turn } = await meeting(MANY);
+  for (let step = 0; step < 40; step += 1) await turn(step % 2, 25);
+  // A second.
+  expect(room.said.length).toBeLessThanOrEqual(8);
+});
+
+/** A room that remembers whom it sends. */
+class FakeRoom {
+  participants = new Map<string, Participant>();
+  seats: Seat[] = [];
+  speakers: string[] = [];
+  mode = "sfu";
+  sent = new Set<string>();
+  said: string[][] = [];
+  hears = true;
+  #listeners: ((message: FromServer<"subscriptions">) => void)[] = [];
+
+  constructor(people: number) {
+    for (let number = 0; number < people; number += 1) {
+      const camera: TrackView = { trackId: `c${number}`, kind: "video", source: "camera", muted: false };
+      const id = `p${number}`;
+      this.participants.set(id, { id, name: id, hidden: false, handRaised: false, tracks: new Map([[camera.trackId, camera]]) });
+      this.sent.add(id);
+    }
+  }
+
+  on(_: string, listener: (message: FromServer<"subscriptions">) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  tells(participants: Record<string, boolean>): void {
+    for (const [id, wanted] of Object.entries(participants)) if (!wanted) this.sent.delete(id);
+    for (const listener of this.#listeners) listener({ type: "subscriptions", everybodyElse: true, participants, tracks: {} });
+  }
+
+  leaves(id: string): void {
+    this.participants.delete(id);
+    this.sent.delete(id);
+  }
+
+  subscribe({ participantIds }: { participantIds: string[] }): boolean {
+    return this.#say(participantIds, (id) => this.sent.add(id));
+  }
+
+  unsubscribe({ participantIds }: { participantIds: string[] }): boolean {
+    return this.#say(participantIds, (id) => this.sent.delete(id));
+  }
+
+  wantSeats(): void {}
+  setLines(): void {}
+  trackOf(): null {
+    return null;
+  }
+
+  #say(ids: string[], note: (id: string) => void): boolean {
+    if (!this.hears) return false;
+    this.said.push(ids);
+    ids.forEach(note);
+    return true;
+  }
+}
+
+async function meeting(people: number, most = 49) {
+  const room = new FakeRoom(people);
+  const call = Object.assign(new Changes(), { phase: "call", self: { id: "me", name: "Ada" } });
+  const preferences = new Preferences({ getItem: () => null, setItem: () => {} });
+  const own = { key: "me", participantId: "me", name: "Ada", screen: false, self: true, seat: null, muted: true, hidden: false, hand: false };
+  const speakers = { keep: () => {}, play: () => {}, close: () => {} };
+  const stage = new Stage({ room: room as unknown as Room, call: call as unknown as Call, preferences, speakers: speakers as never, ownTiles: () => [own], saves: true });
+  /** Opens a page as the view does, and tells who is on it. */
+  const turn = async (page: number, ms = 1000) => {
+    call.changed();
+    await vi.advanceTimersByTimeAsync(0);
+    const scene = sceneOf({ tiles: stage.tiles, view: "grid", pinned: null, speaker: stage.speaker, page, most, area: WINDOW, invites: false });
+    stage.shows(scene);
+    await vi.advanceTimersByTimeAsync(ms);
+    return scene.placed.filter(({ tile }) => !tile.self).map(({ tile }) => tile.participantId);
+  };
+  return { room, turn, preferences };
+}
+
+function seatOf(id: string): Seat {
+  return { id: `seat ${id}`, participantId: id, trackId: `c${id.slice(1)}`, source: "camera" };
+}
