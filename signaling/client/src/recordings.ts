@@ -17,6 +17,8 @@ export interface RecordingFile {
   bytes: number;
   /** Whether it is complete. */
   isFinished: boolean;
+  /** Why it could not be completed. */
+  failure?: string;
   video?: { codec: string; width: number; height: number };
   audio?: { codec: string };
 }
@@ -30,6 +32,12 @@ export interface Recording {
   endedAt: number | null;
   /** `failed`: it is over, and a file of it could not be completed; the others are. */
   state: "recording" | "complete" | "failed";
+  /** The recorder died or was cut off meanwhile: something may be missing at that place. */
+  interrupted: boolean;
+  /** When nothing could be written, and why; `atMs` in milliseconds since 1970. */
+  failures: { atMs: number; reason: string }[];
+  /** Packets that were not recorded, since the recorder or the line to it was too slow. */
+  droppedPackets: number;
   /** `e2ee`: the files are sealed; `volley recording decrypt` opens them for who has the passphrase. */
   room: { id: string; name: string; e2ee?: boolean };
   participants: { participantId: string; participantName: string }[];
@@ -87,8 +95,17 @@ export class Recordings {
   /** Where a file is fetched from, also in parts: for a player or a download, which can send no header. */
   addressOf(recordingId: string, file: string): string {
     const { base, token } = this.#rest();
-    const address = `${base}/recordings/${encodeURIComponent(recordingId)}/files/${encodeURIComponent(file)}`;
+    const address = `${base}/${pathOf(recordingId, file)}`;
     return token ? `${address}?access_token=${encodeURIComponent(token)}` : address;
+  }
+
+  /**
+   * Whether a file is to be had where {@link addressOf} says: rejects with the server's sentence where it is on
+   * another machine (`file-elsewhere`) or in a store alone (`file-in-store`). A player would not tell, and a
+   * download would be that sentence.
+   */
+  async look(recordingId: string, file: string): Promise<void> {
+    await this.#rest().probe(pathOf(recordingId, file));
   }
 
   /** The room was left. */
@@ -131,4 +148,8 @@ export class Recordings {
       if (!(error instanceof RoomError) || error.code !== isSo) throw error;
     }
   }
+}
+
+function pathOf(recordingId: string, file: string): string {
+  return `recordings/${encodeURIComponent(recordingId)}/files/${encodeURIComponent(file)}`;
 }

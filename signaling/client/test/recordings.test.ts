@@ -25,6 +25,16 @@ test("a player is given an address that says the token, where there is one", () 
   expect(start(undefined, null).recordings.addressOf("1-2", "a.webm")).toBe(`${BASE}/recordings/1-2/files/a.webm`);
 });
 
+test("whether a file is there is asked before it is played, and where it is not, the server says where it is", async () => {
+  const at = `GET ${BASE}/recordings/1-2/files/7-camera-1.webm`;
+  const there = start(() => new Response("1", { status: 206 }));
+  await there.recordings.look("1-2", "7-camera-1.webm");
+  expect([there.asked, there.ranges]).toEqual([[[at, "Bearer secret"]], ["bytes=0-0"]]);
+  await start(() => Response.json({ code: "range-not-satisfiable" }, { status: 416 })).recordings.look("1-2", "empty.webm");
+  const away = start(() => Response.json({ code: "file-elsewhere", detail: "it is on host b" }, { status: 410 }));
+  await expect(away.recordings.look("1-2", "7-camera-1.webm")).rejects.toEqual(new RoomError("file-elsewhere", "it is on host b"));
+});
+
 test("when two press at once both have what they wanted, and every other refusal is told", async () => {
   const refuses = (code: string) => start(() => Response.json({ code, detail: "no" }, { status: 409 })).recordings;
   await refuses("already-recording").start();
@@ -46,10 +56,13 @@ test("whether the room is recorded is known from the first message on", () => {
 
 function start(answer: () => Response = () => new Response("{}"), token: string | null = "secret") {
   const asked: unknown[] = [];
+  const ranges: unknown[] = [];
   const ask = async (address: unknown, { method, headers }: RequestInit = {}) => {
-    asked.push([`${method} ${address}`, (headers as Record<string, string>)["authorization"]]);
+    const said = headers as Record<string, string>;
+    asked.push([`${method} ${address}`, said["authorization"]]);
+    ranges.push(said["range"]);
     return answer();
   };
   const rest = new Rest(BASE, token ?? undefined, ask as typeof fetch);
-  return { asked, recordings: new Recordings(() => rest) };
+  return { asked, ranges, recordings: new Recordings(() => rest) };
 }

@@ -1,9 +1,10 @@
 import { expect, test, vi } from "vitest";
-import type { Recording, Room } from "volley-client";
+import { type Recording, type RecordingFile, type Room, RoomError } from "volley-client";
+import { flawsOf } from "../src/recording/flaws.ts";
 import { lengthOf, momentOf, sizeOf } from "../src/recording/format.ts";
 import { Tape } from "../src/recording/tape.ts";
 import { Notices } from "../src/state/notices.ts";
-import { t } from "../src/words.ts";
+import { speak, t } from "../src/words.ts";
 
 test("everybody is asked when a recording begins, also who comes later, and nobody twice", () => {
   const { notices, is } = open();
@@ -81,6 +82,32 @@ test("a recording that is deleted is played no longer", async () => {
   expect(tape.playing).toBeNull();
 });
 
+test("a file that is elsewhere is told of in the language of the page, with the server's word on where", async () => {
+  const { tape, recordings } = open();
+  const one = { recordingId: "1-2", file: "7-camera-1.webm" };
+  expect(await tape.whyMissing(one)).toBe("");
+  recordings.look.mockRejectedValue(new RoomError("file-elsewhere", "it is on host b"));
+  for (const language of ["en", "de"] as const) {
+    speak(language);
+    expect(await tape.whyMissing(one)).toBe(t("record.elsewhere", { why: "it is on host b" }));
+  }
+  speak("en");
+  recordings.look.mockRejectedValue(new RoomError("file-in-store", "in the store"));
+  expect(await tape.whyMissing(one)).toBe(t("record.in-store"));
+  recordings.look.mockRejectedValue(new TypeError("network"));
+  expect(await tape.whyMissing(one)).toContain("network");
+});
+
+test("a recording that lacks something says what, and a whole one says nothing", () => {
+  expect(flawsOf(recording("complete"))).toEqual([]);
+  expect(flawsOf({ ...recording("complete"), files: [file()] })).toEqual([]);
+  expect(flawsOf(recording("failed"))).toEqual([t("record.incomplete")]);
+  expect(flawsOf({ ...recording("complete"), interrupted: true, droppedPackets: 7 })).toEqual([t("record.interrupted"), t("record.dropped", { count: 7 })]);
+  const full = { atMs: 1, reason: "no space left" };
+  expect(flawsOf({ ...recording("complete"), failures: [full, full] })).toEqual([t("record.why", { why: "no space left" })]);
+  expect(flawsOf({ ...recording("failed"), files: [file({ failure: "it is cut short" })] })).toEqual([t("record.incomplete"), t("record.why", { why: "it is cut short" })]);
+});
+
 test("lengths, sizes and moments are readable", () => {
   expect([lengthOf(0), lengthOf(62_400), lengthOf(3_725_000)]).toEqual(["0:00", "1:02", "1:02:05"]);
   expect([sizeOf(1_240_000, "en"), sizeOf(1_240_000, "de"), sizeOf(52_000_000, "en"), sizeOf(3_100_000_000, "en")]).toEqual(["1.2 MB", "1,2 MB", "52 MB", "3.1 GB"]);
@@ -88,7 +115,11 @@ test("lengths, sizes and moments are readable", () => {
 });
 
 function recording(state: Recording["state"]): Recording {
-  return { recordingId: "1-2", startedAt: 0, endedAt: null, state, room: { id: "room", name: "Room" }, participants: [], files: [] };
+  return { recordingId: "1-2", startedAt: 0, endedAt: null, state, room: { id: "room", name: "Room" }, interrupted: false, failures: [], droppedPackets: 0, participants: [], files: [] };
+}
+
+function file(more: Partial<RecordingFile> = {}): RecordingFile {
+  return { name: "7-camera-1.webm", participantId: "7", shows: "camera", offsetMs: 0, durationMs: 1000, bytes: 1, isFinished: true, ...more };
 }
 
 function open() {
@@ -101,6 +132,7 @@ function open() {
     list: vi.fn(async (): Promise<Recording[]> => []),
     remove: vi.fn(async () => {}),
     addressOf: () => "",
+    look: vi.fn(async () => {}),
   };
   const room = { recordings, on: (event: string, listener: (told: string | null) => void) => listeners.set(event, listener) };
   const notices = new Notices();

@@ -1,5 +1,5 @@
 /** The files of a recording: who, what, for how long; one of them plays. */
-import { useState } from "preact/hooks";
+import { useRef, useState } from "preact/hooks";
 import type { Recording, RecordingFile } from "volley-client";
 import { useApp, useChanges } from "../view/app.ts";
 import { Icon } from "../view/icon.tsx";
@@ -35,7 +35,20 @@ function File({ recordingId, file, isSealed, name }: FileProps) {
   const what = file.shows === "screen" ? t("screen-of", { name }) : name;
   const one = { recordingId, file: file.name };
   const address = tape.addressOf(one);
+  const [missing, setMissing] = useState("");
+  const link = useRef<HTMLAnchorElement>(null);
+  const isThere = useRef(false);
   const isOpen = tape.playing?.recordingId === recordingId && tape.playing.file === file.name;
+  // A file may be elsewhere, and the download would be the server's word on that.
+  const save = (event: Event) => {
+    if (isThere.current) return;
+    event.preventDefault();
+    void tape.whyMissing(one).then((why) => {
+      setMissing(why);
+      isThere.current = why === "";
+      if (isThere.current) link.current?.click();
+    });
+  };
   return (
     <li>
       <div class="recording-file">
@@ -44,18 +57,20 @@ function File({ recordingId, file, isSealed, name }: FileProps) {
           <span class="what">{what}</span>
         </button>
         <span class="dim">{`${lengthOf(file.durationMs)} · ${sizeOf(file.bytes, spoken())}`}</span>
-        <a href={address} download={file.name} aria-label={t("record.download", { what })} title={t("record.download", { what })}>
+        <a ref={link} href={address} download={file.name} aria-label={t("record.download", { what })} title={t("record.download", { what })} onClick={save}>
           <Icon name="save" />
         </a>
       </div>
-      {isOpen && <Player address={address} what={what} />}
+      {missing !== "" && !isOpen && <p class="problem" role="alert">{missing}</p>}
+      {isOpen && <Player address={address} what={what} whyMissing={() => tape.whyMissing(one)} />}
     </li>
   );
 }
 
-/** The browser's own, which fetches what it needs in parts. */
-function Player({ address, what }: { address: string; what: string }) {
-  const [cannot, fail] = useState(false);
-  if (cannot) return <p class="problem" role="alert">{t("record.unplayable")}</p>;
-  return <video class="player" src={address} controls autoplay playsInline preload="metadata" aria-label={what} onError={() => fail(true)} />;
+/** The browser's own, which fetches what it needs in parts, and does not tell a file it cannot read from none. */
+function Player({ address, what, whyMissing }: { address: string; what: string; whyMissing: () => Promise<string> }) {
+  const [problem, setProblem] = useState("");
+  if (problem !== "") return <p class="problem" role="alert">{problem}</p>;
+  const fail = () => void whyMissing().then((why) => setProblem(why || t("record.unplayable")));
+  return <video class="player" src={address} controls autoplay playsInline preload="metadata" aria-label={what} onError={fail} />;
 }

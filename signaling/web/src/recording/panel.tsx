@@ -6,6 +6,7 @@ import { PanelHead } from "../view/call.tsx";
 import { Icon } from "../view/icon.tsx";
 import { spoken, t } from "../words.ts";
 import { Files } from "./files.tsx";
+import { flawsOf } from "./flaws.ts";
 import { lengthOf, momentOf, sizeOf } from "./format.ts";
 
 export function RecordingsPanel() {
@@ -90,6 +91,7 @@ function Row({ recording }: { recording: Recording }) {
         {state !== "recording" && endedAt !== null ? `${lengthOf(endedAt - startedAt)} · ${sizeOf(bytes, spoken())}` : t(tape.isRunning ? "record.goes-on" : "record.closing")}
         {names.length > 0 && ` · ${[...new Set(names)].join(", ")}`}
       </p>
+      <Flaws recording={recording} />
       {isAsking && (
         <div class="sure" role="alertdialog" aria-label={t("record.delete", { when })}>
           <span>{t("record.delete-sure")}</span>
@@ -99,5 +101,16 @@ function Row({ recording }: { recording: Recording }) {
       )}
       {state !== "recording" && <Files recording={recording} />}
     </li>
+  );
+}
+
+function Flaws({ recording }: { recording: Recording }) {
+  const flaws = flawsOf(recording);
+  if (flaws.length === 0) return null;
+  return (
+    <p class="flaws">
+      <Icon name="warning" />
+      <span>{flaws.join(" ")}</span>
+    </p>
   );
 }

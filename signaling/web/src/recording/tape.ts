@@ -2,7 +2,7 @@
  * The recording of this room as the page has it: whether one goes on, the question that everybody is asked when
  * it does, begin and end it, and the list of those there were. It shows nothing.
  */
-import type { Recording, Room } from "volley-client";
+import { type Recording, type Room, RoomError } from "volley-client";
 import { Changes } from "../state/changes.ts";
 import type { Notices } from "../state/notices.ts";
 import { t, type Word } from "../words.ts";
@@ -13,6 +13,12 @@ const LOOK_EVERY_MS = 3000;
 /** What keeps us from recording, in a sentence of its own. */
 const WHY_NOT: Partial<Record<string, Word>> = {
   off: "record.off",
+};
+
+/** Where a file is, when it is not on this server. */
+const ELSEWHERE: Partial<Record<string, Word>> = {
+  "file-in-store": "record.in-store",
+  "file-elsewhere": "record.elsewhere",
 };
 
 /** A file that is played. */
@@ -89,6 +95,16 @@ export class Tape extends Changes {
     return this.#room.recordings.addressOf(recordingId, file);
   }
 
+  /** Why a file cannot be had from this server, in a sentence; "": it can. */
+  async whyMissing({ recordingId, file }: Playing): Promise<string> {
+    try {
+      await this.#room.recordings.look(recordingId, file);
+      return "";
+    } catch (error) {
+      return why(error);
+    }
+  }
+
   /** Somebody looks at the list from now on; returns how to stop. */
   look(): () => void {
     void this.#fetch();
@@ -160,5 +176,6 @@ export class Tape extends Changes {
 }
 
 function why(error: unknown): string {
-  return t("record.failed", { why: error instanceof Error ? error.message : String(error) });
+  const word = error instanceof RoomError ? ELSEWHERE[error.code] : undefined;
+  return t(word ?? "record.failed", { why: error instanceof Error ? error.message : String(error) });
 }

@@ -69,7 +69,22 @@ async function listed(checks, ada) {
     return { status: answer.status, bytes: (await answer.arrayBuffer()).byteLength, download };
   });
   checks.that('it can be downloaded, in parts too', fetched.status === 206 && fetched.bytes === 100 && /\.(webm|mkv)$/.test(fetched.download), fetched);
+  await flawed(checks, ada);
   await press(ada, 'Delete the recording', '.recordings');
   await ada.evaluate(() => document.querySelector('.recording-list .sure .danger').click());
   await checks.soon('and deleted', async () => (await count(ada, '.recording-list > li')) === 0, { timeoutMs: 10_000 });
+}
+
+// As a recording looks that lacks packets, and whose files are in a store alone.
+async function flawed(checks, ada) {
+  const [manifest] = fs.readdirSync(FOLDER).map((name) => path.join(FOLDER, name, 'manifest.json')).filter((name) => fs.existsSync(name));
+  const told = JSON.parse(fs.readFileSync(manifest, 'utf8'));
+  const files = told.files.map((file) => ({ ...file, upload: { state: 'done', bytes: file.bytes, isLocal: false } }));
+  fs.writeFileSync(manifest, JSON.stringify({ ...told, files, droppedPackets: 7 }));
+  await press(ada, 'Close', '.panel');
+  await choose(ada, 'Recordings');
+  await checks.soon('what is missing in it is said', async () => (await textOf(ada, '.recording-list .flaws')).includes('7 packets are missing'));
+  await press(ada, 'Play Ada', '.recordings');
+  await checks.soon('a file in a store alone is not said to be unplayable', async () => (await textOf(ada, '.recording-files .problem')).includes('in the store that recordings go to'));
+  await assertAccessible(checks, ada, 'a recording that lacks something');
 }
