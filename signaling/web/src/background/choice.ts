@@ -1,5 +1,5 @@
 /** What the person wants to be seen behind them; one for the page, since lobby and settings show the same. */
-import type { Devices } from "../media/devices.ts";
+import { type Devices, FILTER_FAILED } from "../media/devices.ts";
 import { Changes } from "../state/changes.ts";
 import { Background, type Choice } from "./background.ts";
 import type { Counted } from "./messages.ts";
@@ -21,7 +21,8 @@ export class BackgroundChoice extends Changes {
     }
     // Also puts the list back to what holds.
     this.changed();
-    if ((before === "none") !== (this.kind === "none")) await devices.setFilter(choice ? this.#background : null);
+    const wasWithheld = !this.hasFailed && devices.whyMissing("camera") === FILTER_FAILED;
+    if (wasWithheld || (before === "none") !== (this.kind === "none")) await devices.setFilter(choice ? this.#background : null);
   }
 
   /** What was painted so far; null: nothing. */

@@ -22,7 +22,7 @@ export interface Problem {
 
 /** What makes another picture of the camera's, such as one with a blurred background. */
 export interface CameraFilter {
-  /** The picture to be sent and seen in place of `camera`. Rejects where that cannot be made. */
+  /** The picture to be sent and seen in place of `camera`. Rejects where that cannot be made: then none is. */
   start(camera: MediaStreamTrack): Promise<MediaStreamTrack>;
   /** The camera is off, or another one. */
   stop(): void;
@@ -42,6 +42,8 @@ interface Failure {
 }
 
 const INPUTS: Input[] = ["microphone", "camera"];
+/** The camera works, and what was to be made of its picture could not be. */
+export const FILTER_FAILED = "FilterFailed";
 /** Of these a device that is plugged in is the solution. */
 const SOLVED_BY_PLUGGING = new Set(["NotFoundError", "Unplugged"]);
 
@@ -154,6 +156,8 @@ export class Devices extends Changes {
   /** From now on the camera's picture is this one's; null: the camera's own. */
   async setFilter(filter: CameraFilter | null): Promise<void> {
     this.#filter = filter;
+    // Whoever is not seen for want of the other one has decided now.
+    if (this.#missed.get("camera") === FILTER_FAILED) return this.set("camera", true);
     await this.change("camera");
   }
 
@@ -183,8 +187,7 @@ export class Devices extends Changes {
   async #take(devices: Input[]): Promise<Failure[]> {
     if (devices.length === 0) return [];
     try {
-      await this.#accept(await navigator.mediaDevices.getUserMedia(this.#request(devices)));
-      return [];
+      return await this.#accept(await navigator.mediaDevices.getUserMedia(this.#request(devices)));
     } catch (error) {
       // One missing device fails the common question for both; a person's "no" is meant for both.
       if (devices.length > 1 && nameOf(error) !== "NotAllowedError") {
@@ -217,7 +220,8 @@ export class Devices extends Changes {
     }
   }
 
-  async #accept(stream: MediaStream): Promise<void> {
+  async #accept(stream: MediaStream): Promise<Failure[]> {
+    const failures: Failure[] = [];
     for (const track of stream.getTracks()) {
       const device = track.kind === "audio" ? "microphone" : "camera";
       if (this.tracks[device] || (device === "camera" && !this.wanted.camera)) {
@@ -226,18 +230,26 @@ export class Devices extends Changes {
       }
       track.enabled = this.wanted[device];
       track.onended = () => this.#unplugged(device);
-      if (device === "camera") this.#camera = track;
-      this.tracks[device] = device === "camera" ? await this.#filtered(track) : track;
-      this.#hooks.onSolved(device);
+      if (device === "microphone") this.tracks.microphone = track;
+      else if (!(await this.#takePicture(track))) failures.push({ device, error: new DOMException("", FILTER_FAILED) });
+      if (this.tracks[device]) this.#hooks.onSolved(device);
     }
     this.changed();
+    return failures;
   }
 
-  async #filtered(camera: MediaStreamTrack): Promise<MediaStreamTrack> {
+  /** False: what was to be made of the camera's picture cannot be. Then nothing is seen, and not what was to be hidden. */
+  async #takePicture(camera: MediaStreamTrack): Promise<boolean> {
+    this.#camera = camera;
     try {
-      return (await this.#filter?.start(camera)) ?? camera;
+      const picture = (await this.#filter?.start(camera)) ?? camera;
+      // It may have been switched off meanwhile.
+      if (this.wanted.camera) this.tracks.camera = picture;
+      else this.#release("camera");
+      return true;
     } catch {
-      return camera; // Whoever set the filter says why.
+      this.#release("camera");
+      return false;
     }
   }
 
@@ -246,7 +258,8 @@ export class Devices extends Changes {
     this.#release(device);
     this.changed();
     void this.#take([device]).then(async (failures) => {
-      if (failures.length > 0) this.#failed([device], new DOMException("", "Unplugged"));
+      const [failure] = failures;
+      if (failure) this.#failed([device], nameOf(failure.error) === FILTER_FAILED ? failure.error : new DOMException("", "Unplugged"));
       await this.#look();
     });
   }

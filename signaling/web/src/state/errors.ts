@@ -9,6 +9,7 @@ const DEVICE_PROBLEMS: Record<string, Word> = {
   NotFoundError: "missing.device",
   NotReadableError: "busy.device",
   Unplugged: "unplugged.device",
+  FilterFailed: "background.withheld",
 };
 
 export function deviceProblem(devices: Device[], error: unknown): Notice {

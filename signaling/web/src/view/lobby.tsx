@@ -76,6 +76,7 @@ const NO_PICTURE: Record<string, Word> = {
   NotFoundError: "lobby.camera-missing",
   Unplugged: "lobby.camera-missing",
   NotReadableError: "lobby.camera-busy",
+  FilterFailed: "lobby.camera-withheld",
 };
 
 function Mirror() {

@@ -16,6 +16,7 @@ export const DE: Record<Word, string> = {
   "lobby.camera-blocked": "Ihre Kamera ist gesperrt",
   "lobby.camera-missing": "Keine Kamera gefunden",
   "lobby.camera-busy": "Ein anderes Programm benutzt Ihre Kamera",
+  "lobby.camera-withheld": "Ihr Hintergrund ließ sich nicht ersetzen",
   "lobby.no-name": "Bitte nennen Sie Ihren Namen.",
   "lobby.bad-room": "Ein Raumname besteht aus Buchstaben, Ziffern und . _ ~ -",
   "level": "Mikrofonpegel",
@@ -242,5 +243,6 @@ export const DE: Record<Word, string> = {
   "background.blur": "Unscharf",
   "background.picture": "Ein Bild…",
   "background.unsupported": "Dieser Browser kann Ihren Hintergrund nicht ändern; Chrome, Edge und andere Chromium-Browser können es.",
+  "background.withheld": "Ihr Hintergrund ließ sich nicht ersetzen, darum bleibt Ihre Kamera aus. Versuchen Sie es noch einmal, oder wählen Sie in den Einstellungen einen anderen.",
   "background.failed": "Das ging nicht; Ihr Hintergrund ist wie zuvor.",
 };

@@ -15,6 +15,7 @@ export const EN = {
   "lobby.camera-blocked": "Your camera is blocked",
   "lobby.camera-missing": "No camera was found",
   "lobby.camera-busy": "Another program is using your camera",
+  "lobby.camera-withheld": "Your background could not be replaced",
   "lobby.no-name": "Please give your name.",
   "lobby.bad-room": "A room’s name is made of letters, digits, and . _ ~ -",
   "level": "Microphone level",
@@ -241,6 +242,7 @@ export const EN = {
   "background.blur": "Blurred",
   "background.picture": "A picture…",
   "background.unsupported": "This browser cannot change your background; Chrome, Edge and other Chromium browsers can.",
+  "background.withheld": "Your background could not be replaced, so your camera stays off. Try again, or choose another background in the settings.",
   "background.failed": "That did not work; your background is as it was before.",
 } as const;
 

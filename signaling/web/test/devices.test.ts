@@ -1,0 +1,101 @@
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { type CameraFilter, Devices, type Problem } from "../src/media/devices.ts";
+import { deviceProblem } from "../src/state/errors.ts";
+import { t } from "../src/words.ts";
+
+class FakeTrack {
+  enabled = true;
+  stopped = false;
+  onended: (() => void) | null = null;
+  readonly kind;
+
+  constructor(kind: "audio" | "video") {
+    this.kind = kind;
+  }
+
+  stop(): void {
+    this.stopped = true;
+  }
+
+  getSettings(): object {
+    return {};
+  }
+}
+
+let cameras: FakeTrack[] = [];
+
+beforeEach(() => {
+  cameras = [];
+  const getUserMedia = async ({ audio, video }: MediaStreamConstraints) => {
+    const tracks = [...(audio ? [new FakeTrack("audio")] : []), ...(video ? [new FakeTrack("video")] : [])];
+    cameras.push(...tracks.filter(({ kind }) => kind === "video"));
+    return { getTracks: () => tracks };
+  };
+  vi.stubGlobal("navigator", { mediaDevices: { getUserMedia, enumerateDevices: async () => [] } });
+});
+afterEach(() => vi.unstubAllGlobals());
+
+test("where the background cannot be replaced nothing is seen, the microphone works, and that is said", async () => {
+  const { devices, problems } = start();
+  await devices.setFilter(broken());
+  await devices.open();
+  expect([devices.isOn("microphone"), devices.isOn("camera"), devices.tracks.camera]).toEqual([true, false, null]);
+  expect([cameras.length, cameras.every(({ stopped }) => stopped)], "the camera's light is out").toEqual([1, true]);
+  expect(problems.map(({ devices }) => devices)).toEqual([["camera"]]);
+  const { text, action } = deviceProblem(problems[0]!.devices, problems[0]!.error);
+  expect([text, action?.does]).toEqual([t("background.withheld"), "retry-devices"]);
+});
+
+test("a background that fails in the middle of a call never shows the room behind", async () => {
+  const { devices } = start();
+  await devices.open();
+  expect(devices.tracks.camera).toBe(cameras[0]);
+  await devices.setFilter(broken());
+  expect(devices.tracks.camera).toBe(null);
+  expect(cameras.every(({ stopped }) => stopped)).toBe(true);
+});
+
+test("it is tried again when somebody wants that, and then it is the replaced picture", async () => {
+  const { devices, solved } = start();
+  const filter = broken();
+  await devices.setFilter(filter);
+  await devices.open();
+  await devices.retry();
+  expect(devices.tracks.camera).toBe(null);
+  const painted = new FakeTrack("video");
+  filter.start = async () => painted as never;
+  await devices.retry();
+  expect([devices.tracks.camera, devices.isOn("camera"), solved.at(-1)]).toEqual([painted, true, "camera"]);
+});
+
+test("only whoever chooses their own background is seen with it, and at once", async () => {
+  const { devices } = start();
+  await devices.setFilter(broken());
+  await devices.open();
+  await devices.setFilter(null);
+  expect([devices.isOn("camera"), devices.tracks.camera]).toEqual([true, cameras.at(-1)]);
+});
+
+test("a camera that is switched off while its background is prepared stays off", async () => {
+  const { devices, problems } = start();
+  let ready = (_: MediaStreamTrack) => {};
+  await devices.setFilter({ start: () => new Promise((done) => (ready = done)), stop: () => {} });
+  const opening = devices.open();
+  await vi.waitFor(() => expect(cameras).toHaveLength(1));
+  await devices.set("camera", false);
+  ready(new FakeTrack("video") as never);
+  await opening;
+  expect([devices.tracks.camera, cameras[0]?.stopped, problems]).toEqual([null, true, []]);
+});
+
+function broken(): CameraFilter {
+  return { start: () => Promise.reject(new Error("no model")), stop: () => {} };
+}
+
+function start() {
+  const problems: Problem[] = [];
+  const solved: string[] = [];
+  const settings = { width: 1280, height: 720, echoCancellation: true, noiseSuppression: true };
+  const devices = new Devices(settings, { preferred: () => "", onProblem: (problem) => problems.push(problem), onSolved: (device) => solved.push(device) });
+  return { devices, problems, solved };
+}
