@@ -49,6 +49,12 @@ test("a device that cannot be had is named with the way out", () => {
 test("every refusal is a sentence, known or not", () => {
   expect(refusal({ code: "room-full", message: "x" })).toBe(t("room-full"));
   expect(refusal({ code: "token-revoked", message: "x" })).toBe(t("removed"));
+  for (const code of ["not-encrypted", "e2ee-unsupported", "e2ee-insecure", "bad-name", "bad-room-id"] as const) {
+    speak("de");
+    expect(refusal({ code, message: "x" })).toBe(LANGUAGES.de[code]);
+    speak("en");
+    expect(refusal({ code, message: "x" })).toBe(LANGUAGES.en[code]);
+  }
   expect(refusal({ code: "brand-new", message: "no" })).toBe("The server refused: no");
   expect(silenced("screen-audio").text).toContain("screen");
   expect(goodbye(5).text).toContain("5 seconds");

@@ -29,7 +29,7 @@ const ALIKE: Record<string, Word> = { "token-algorithm": "token-invalid", "token
 const TOLD: readonly Word[] = [
   "room-full", "room-limit", "room-not-found", "room-closed", "resumed-elsewhere", "removed", "token-missing",
   "token-invalid", "token-expired", "token-room", "token-grant", "too-many-participants", "too-many-rooms",
-  "e2ee-unsupported", "e2ee-insecure",
+  "e2ee-unsupported", "e2ee-insecure", "not-encrypted", "bad-name", "bad-room-id",
 ];
 
 /** The server does not let us in, or has put us out. */
