@@ -9,6 +9,7 @@ mod elsewhere;
 mod extract;
 mod file;
 mod guard;
+mod gzip;
 mod health;
 pub(crate) mod metrics;
 mod page;

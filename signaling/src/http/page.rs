@@ -1,5 +1,6 @@
-//! The web page and the client library, embedded in the binary.
+//! The web page and the client library, embedded in the binary, plain and compressed.
 
+use crate::http::gzip;
 use crate::http::problem::Problem;
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
@@ -52,9 +53,13 @@ fn serve(path: &str, headers: &HeaderMap) -> Response {
         return Problem::new(StatusCode::NOT_FOUND, "not-found", "this server was built without its page")
             .into_response();
     };
-    let tag = entity_tag(&file);
+    let packed = gzip::packed(path);
+    let sent = packed.filter(|_| gzip::is_taken(headers));
+    let tag = entity_tag(&file, sent.is_some());
     let caching = if path.starts_with(KEPT) { KEEP } else { ASK };
     let origins = (path == LIBRARY).then_some([(header::ACCESS_CONTROL_ALLOW_ORIGIN, "*")]);
+    // RFC 9110 §12.5.5: of the plain file too, or a cache would hand it to everybody.
+    let varies = packed.map(|_| [(header::VARY, "accept-encoding")]);
     let common = [
         (header::CACHE_CONTROL, caching),
         (header::ETAG, tag.as_str()),
@@ -64,17 +69,20 @@ fn serve(path: &str, headers: &HeaderMap) -> Response {
     ];
     let known = headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
     if known.is_some_and(|known| known.split(',').any(|one| one.trim().trim_start_matches("W/") == tag)) {
-        return (StatusCode::NOT_MODIFIED, origins, common).into_response();
+        return (StatusCode::NOT_MODIFIED, origins, varies, common).into_response();
     }
-    (origins, common, [(header::CONTENT_TYPE, content_type(path))], Body::from(file.data)).into_response()
+    let coding = sent.map(|_| [(header::CONTENT_ENCODING, "gzip")]);
+    let body = sent.map_or_else(|| Body::from(file.data), Body::from);
+    (origins, varies, coding, common, [(header::CONTENT_TYPE, content_type(path))], body).into_response()
 }
 
-fn entity_tag(file: &EmbeddedFile) -> String {
+/// RFC 9110 §8.8.3.3: what is sent in another coding has another tag.
+fn entity_tag(file: &EmbeddedFile, is_packed: bool) -> String {
     let mut tag = String::from("\"");
     for byte in &file.metadata.sha256_hash()[..12] {
         let _ = write!(tag, "{byte:02x}");
     }
-    tag + "\""
+    tag + if is_packed { "-gzip\"" } else { "\"" }
 }
 
 fn content_type(path: &str) -> &'static str {

@@ -56,6 +56,12 @@ impl Server {
 
     /// Status, head (its names in small letters) and body.
     pub(crate) async fn http(&self, request: &str, head: &str, body: &str) -> (u16, String, String) {
+        let (status, head, body) = self.http_bytes(request, head, body).await;
+        (status, head, String::from_utf8_lossy(&body).into_owned())
+    }
+
+    /// The same of an answer that need not be text.
+    pub(crate) async fn http_bytes(&self, request: &str, head: &str, body: &str) -> (u16, String, Vec<u8>) {
         let mut stream = TcpStream::connect(self.address).await.unwrap();
         let length = body.len();
         let text = format!(
@@ -65,9 +71,10 @@ impl Server {
         let _ = stream.write_all(text.as_bytes()).await;
         let mut answer = Vec::new();
         let _ = stream.read_to_end(&mut answer).await;
-        let answer = String::from_utf8_lossy(&answer).into_owned();
-        let (head, body) = answer.split_once("\r\n\r\n").expect("a head ends");
-        (head[9..12].parse().unwrap(), head.lines().map(lower_name).collect(), body.to_owned())
+        let end = answer.windows(4).position(|four| four == b"\r\n\r\n").expect("a head ends");
+        let body = answer.split_off(end + 4);
+        let head = String::from_utf8_lossy(&answer[..end]).into_owned();
+        (head[9..12].parse().unwrap(), head.lines().map(lower_name).collect(), body)
     }
 
     pub(crate) async fn json(&self, request: &str, body: Option<Value>) -> (u16, Value) {

@@ -7,6 +7,7 @@ mod common;
 mod audience;
 mod https;
 mod limits;
+mod page_files;
 mod recordings_elsewhere;
 mod recordings_over_http;
 mod room_limits;
