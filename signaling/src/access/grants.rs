@@ -46,6 +46,9 @@ pub struct Pass {
     pub grants: Grants,
     /// When the token ends, in seconds since 1970.
     pub expires: Option<u64>,
+    /// When it was made, in seconds since 1970; 0: it does not say.
+    #[serde(default)]
+    pub issued: u64,
 }
 
 impl Pass {
@@ -58,6 +61,7 @@ impl Pass {
 /// That of somebody without a token, where none is asked for.
 impl Default for Pass {
     fn default() -> Pass {
-        Pass { identity: None, grants: BTreeSet::from([Grant::Publish, Grant::Subscribe]), expires: None }
+        let grants = BTreeSet::from([Grant::Publish, Grant::Subscribe]);
+        Pass { identity: None, grants, expires: None, issued: 0 }
     }
 }

@@ -12,6 +12,7 @@ mod turn;
 pub use address::{client_address, counted_as};
 pub use grants::{Grant, Grants, Pass};
 pub(crate) use tally::{Held, Tally};
+pub(crate) use token::CLOCKS_DIFFER;
 pub use token::{Claims, TokenError, sign, verify};
 pub use turn::turn_credentials;
 

@@ -14,7 +14,7 @@ const MAX_TOKEN_BYTES: usize = 4 << 10;
 /// Longest identity, in characters.
 const MAX_IDENTITY_CHARS: usize = 128;
 /// Clocks of well-kept machines differ by less than this, in seconds.
-const CLOCKS_DIFFER: u64 = 5;
+pub(crate) const CLOCKS_DIFFER: u64 = 5;
 
 /// What a token says.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -54,7 +54,7 @@ pub enum TokenError {
     #[error("the token does not let you {0}; ask for one with this grant")]
     Grant(Grant),
     /// Whom it names was removed.
-    #[error("whoever this token names was removed from the room, and stays out until the token ends")]
+    #[error("whoever this token names was removed from the room after it was made; ask for a new one")]
     Revoked,
 }
 
@@ -88,6 +88,7 @@ pub fn verify(token: &str, secrets: &[String], room: &str) -> Result<Pass, Token
         identity: Some(claims.sub),
         grants: claims.grants.into_iter().collect(),
         expires: Some(claims.exp),
+        issued: claims.iat,
     })
 }
 

@@ -1,7 +1,7 @@
 //! Who is let in: by token, and by what their address has taken already; and whose tokens are worth
 //! nothing any more.
 
-use crate::access::{self, Grant, Pass, TokenError, counted_as};
+use crate::access::{self, CLOCKS_DIFFER, Grant, Pass, TokenError, counted_as};
 use crate::state::join::Refusal;
 use crate::state::output::Save;
 use crate::state::records::{REVOCATION, put};
@@ -11,16 +11,21 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use volley::base::{ParticipantId, Time};
 
-/// Somebody whose tokens for a room are worth nothing until they end.
+/// Somebody whose tokens for a room are worth nothing that were made before.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(crate) struct Revocation {
     /// The key of its record.
     pub number: u64,
     pub room: String,
     pub identity: String,
-    /// In seconds since 1970.
-    pub until: u64,
+    /// Tokens made until then, in seconds since 1970. Once it was until when a token lasted, which is later.
+    #[serde(alias = "until")]
+    pub made_until: u64,
 }
+
+/// Revocations kept: tokens may last for any time, so none ever becomes needless. A record of them has at most
+/// some hundred bytes.
+const MAX_REVOCATIONS: usize = 10_000;
 
 /// Who wants to come in.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -62,12 +67,14 @@ impl State {
         let Some(token) = token else {
             return if access.require_auth { Err(TokenError::Missing) } else { Ok(Pass::default()) };
         };
-        let pass = access::verify(token, &access.token_secrets, room)?;
-        let is_same = |one: &Revocation| one.room == room && Some(&one.identity) == pass.identity.as_ref();
-        if self.revocations.iter().any(is_same) {
-            return Err(TokenError::Revoked);
-        }
-        Ok(pass)
+        self.unless_revoked(access::verify(token, &access.token_secrets, room)?, room)
+    }
+
+    fn unless_revoked(&self, pass: Pass, room: &str) -> Result<Pass, TokenError> {
+        let is_over = |one: &Revocation| {
+            pass.issued <= one.made_until && one.room == room && Some(&one.identity) == pass.identity.as_ref()
+        };
+        if self.revocations.iter().any(is_over) { Err(TokenError::Revoked) } else { Ok(pass) }
     }
 
     /// What they may do who come in; nobody comes in to do nothing.
@@ -82,8 +89,8 @@ impl State {
         Err(refusal(&TokenError::Grant(Grant::Subscribe)))
     }
 
-    /// Takes somebody out of a room and makes the tokens of their identity for it worthless, until the
-    /// one that they came with ends. Others with the same identity go with them. False: there is nobody.
+    /// Takes somebody out of a room and makes the tokens of their identity for it worthless that were made
+    /// before. Others with the same identity go with them. False: there is nobody.
     pub fn remove_and_revoke(&mut self, room: &str, id: ParticipantId, now: Time) -> bool {
         let Some(participant) = self.participants.get(&id).filter(|p| p.room == room) else { return false };
         let alike: Vec<ParticipantId> = match &participant.pass.identity {
@@ -95,8 +102,8 @@ impl State {
                 self.participants.values().filter(is_alike).map(|p| p.id.0).collect()
             }
         };
+        self.revoke(id);
         for id in alike {
-            self.revoke(id);
             let text = "you were taken out of this room";
             self.tell(id, crate::protocol::ServerMessage::error("removed", text));
             self.remove_participant(id, now);
@@ -106,24 +113,26 @@ impl State {
 
     fn revoke(&mut self, id: ParticipantId) {
         let Some(participant) = self.participants.get(&id) else { return };
-        let pass = &participant.pass;
-        let Some((identity, until)) = pass.identity.clone().zip(pass.expires) else { return };
+        let Some(identity) = participant.pass.identity.clone() else { return };
         let room = participant.room.clone();
-        let revocation = Revocation { number: self.ids.take(), room, identity, until };
+        self.forget_revocations(|one| one.room == room && one.identity == identity);
+        let made_until = access::unix_now() + CLOCKS_DIFFER;
+        let revocation = Revocation { number: self.ids.take(), room, identity, made_until };
         self.out.saves.push(put(REVOCATION, revocation.number, &revocation));
         self.revocations.push(revocation);
+        if self.revocations.len() > MAX_REVOCATIONS {
+            let oldest = self.revocations.iter().map(|one| one.number).min();
+            self.forget_revocations(|one| Some(one.number) == oldest);
+        }
     }
 
-    /// Forgets revocations of tokens that have ended.
-    pub(super) fn forget_revocations(&mut self, unix_now: u64) {
+    fn forget_revocations(&mut self, is_it: impl Fn(&Revocation) -> bool) {
         let out = &mut self.out;
         self.revocations.retain(|one| {
-            // Tokens are taken for some seconds after their end, since clocks differ.
-            let holds = one.until.saturating_add(60) > unix_now;
-            if !holds {
+            if is_it(one) {
                 out.saves.push(Save::Remove { kind: REVOCATION, key: one.number });
             }
-            holds
+            !is_it(one)
         });
     }
 

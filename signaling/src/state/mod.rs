@@ -49,7 +49,7 @@ pub use records::{Loaded, RECORD_VERSION};
 pub use rooms::{RoomPage, RoomRefusal, RoomView, TrackOwner};
 pub use socket::{Origin, SocketId};
 
-use crate::access::{self, Grant};
+use crate::access::Grant;
 use crate::metrics::Census;
 use crate::protocol::{MediaKind, Receive, ServerMessage, SlotView};
 use crate::sdp::{Offer, OfferError};
@@ -170,7 +170,6 @@ impl State {
         let due: Vec<ParticipantId> =
             self.participants.values_mut().filter_map(|p| p.growth.is_due(now).then_some(p.id.0)).collect();
         due.into_iter().for_each(|id| self.request_offer(id));
-        self.forget_revocations(access::unix_now());
         self.outbox.tick(now);
         self.renew_credentials(now);
         self.turn_owed_keys(now);

@@ -19,6 +19,7 @@ mod reach;
 mod recording;
 mod records;
 mod relays;
+mod revocation;
 mod spreading;
 mod subscriptions;
 mod webhooks;
