@@ -44,6 +44,8 @@ enum Need {
     Key,
     /// Or a token of this room with this grant.
     Grant(String, Grant),
+    /// The same of a call that goes on over HTTP: the token may have ended since it began.
+    Session(String, Grant),
 }
 
 /// Reading a room takes the right to administer it as well: it tells who is in it. OPTIONS asks only
@@ -61,8 +63,10 @@ fn need_of(method: &Method, path: &str) -> Need {
             Need::Grant(room.to_owned(), Grant::Record)
         }
         ["rooms", room, ..] if is_plain(room) => Need::Grant(room.to_owned(), Grant::Administer),
-        ["whip", room, ..] if is_plain(room) => Need::Grant(room.to_owned(), Grant::Publish),
-        ["whep", room, ..] if is_plain(room) => Need::Grant(room.to_owned(), Grant::Subscribe),
+        ["whip", room] if is_plain(room) => Need::Grant(room.to_owned(), Grant::Publish),
+        ["whep", room] if is_plain(room) => Need::Grant(room.to_owned(), Grant::Subscribe),
+        ["whip", room, ..] if is_plain(room) => Need::Session(room.to_owned(), Grant::Publish),
+        ["whep", room, ..] if is_plain(room) => Need::Session(room.to_owned(), Grant::Subscribe),
         _ => Need::Key,
     }
 }
@@ -89,12 +93,18 @@ fn in_address(request: &Request) -> Option<String> {
 
 async fn check(hub: &Hub, shown: Option<String>, need: Need) -> Result<(), TokenError> {
     let token = shown.ok_or(TokenError::Missing)?;
-    let Need::Grant(room, grant) = need else {
-        return Err(TokenError::Invalid(String::from("this takes an API key; tokens are for one room")));
-    };
     let stopped = || TokenError::Invalid(String::from("the server is stopping"));
-    let pass = hub.call(move |state, _| state.pass(Some(&token), &room)).await.ok_or_else(stopped)??;
-    if pass.may(grant) { Ok(()) } else { Err(TokenError::Grant(grant)) }
+    let (pass, grant) = match need {
+        Need::Grant(room, grant) => (hub.call(move |state, _| state.pass(Some(&token), &room)).await, grant),
+        Need::Session(room, grant) => {
+            (hub.call(move |state, _| state.pass_of_session(&token, &room)).await, grant)
+        }
+        Need::Nothing | Need::Key => {
+            let text = "this takes an API key; tokens are for one room";
+            return Err(TokenError::Invalid(String::from(text)));
+        }
+    };
+    if pass.ok_or_else(stopped)??.may(grant) { Ok(()) } else { Err(TokenError::Grant(grant)) }
 }
 
 fn refuse(error: &TokenError, name: &str) -> Response {
@@ -137,7 +147,7 @@ mod tests {
         assert_eq!(need_of("/api/rooms/a/recordings/1/files/2"), grant(Grant::Record));
         assert_eq!(
             (need_of("/whip/a"), need_of("/whep/a/7")),
-            (grant(Grant::Publish), grant(Grant::Subscribe))
+            (grant(Grant::Publish), Need::Session(String::from("a"), Grant::Subscribe))
         );
         assert_eq!((need_of("/whip/"), need_of("/")), (Need::Key, Need::Nothing));
     }

@@ -11,4 +11,5 @@ mod page_files;
 mod recordings_elsewhere;
 mod recordings_over_http;
 mod room_limits;
+mod session_tokens;
 mod whip;
