@@ -2,6 +2,7 @@
 
 use crate::config::{KEYS, Key, Kind};
 use crate::doctor::DoctorWish;
+use crate::environment;
 use crate::recordings::command as recordings;
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
@@ -17,6 +18,8 @@ use volley_signaling::access::Grant;
 pub(crate) struct Cli {
     pub(crate) deed: Deed,
     pub(crate) flags: Flags,
+    /// A file of environment variables to do it with.
+    pub(crate) env_file: Option<PathBuf>,
 }
 
 /// What is to be done.
@@ -117,7 +120,8 @@ impl Cli {
             Some(_) => Deed::CheckConfig,
             None => Deed::Serve,
         };
-        Ok(Cli { deed, flags: Flags::read(innermost) })
+        let env_file = innermost.try_get_one(environment::OPTION).ok().flatten().cloned();
+        Ok(Cli { deed, flags: Flags::read(innermost), env_file })
     }
 }
 
@@ -151,7 +155,8 @@ pub(crate) fn command() -> Command {
         .value_name("DIR|FILE")
         .global(true)
         .value_parser(value_parser!(PathBuf));
-    let check = Command::new("check").about("Print every key, its value and where that came from");
+    let check =
+        Command::new("check").about("Print every key, its value and where that came from").arg(env_file());
     let config_deeds =
         Command::new("config").about("What is configured").subcommand_required(true).subcommand(check);
     Command::new("volley")
@@ -238,7 +243,8 @@ fn token_deeds() -> Command {
         .arg(
             argument("ttl", "SECONDS", "How long it is good [default: 3600]")
                 .value_parser(value_parser!(u64).range(1..)),
-        );
+        )
+        .arg(env_file());
     Command::new("token").about("Room tokens").subcommand_required(true).subcommand(create)
 }
 
@@ -250,6 +256,16 @@ fn doctor() -> Command {
         .arg(Arg::new("json").long("json").action(ArgAction::SetTrue).help("Say it for programs"))
         .arg(server("stun", "A STUN server that tells under which address the world sees this machine"))
         .arg(server("ntp", "A time server to compare the clock with [default: the one this machine uses]"))
+        .arg(env_file())
+}
+
+/// For what is asked about a service.
+fn env_file() -> Arg {
+    Arg::new(environment::OPTION)
+        .long(environment::OPTION)
+        .value_name("FILE")
+        .help("File of environment variables to do it with, such as the service's /etc/volley/volley.env")
+        .value_parser(value_parser!(PathBuf))
 }
 
 fn argument(key: &'static Key) -> Option<Arg> {

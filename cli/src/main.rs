@@ -4,6 +4,7 @@ mod addresses;
 mod child;
 mod config;
 mod doctor;
+mod environment;
 mod flags;
 mod identity;
 mod logging;
@@ -29,21 +30,10 @@ use volley_signaling::access;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let Cli { deed, flags } = Cli::parse();
-    let well = |()| ExitCode::SUCCESS;
-    let outcome = match deed {
-        Deed::Serve => serve(&flags).map(well),
-        Deed::Child(role) => be_child(role).map(well),
-        Deed::Listen(wish) => child::listening_recorder(&flags, &wish).map(well),
-        Deed::CheckConfig => check_config(&flags).map(well),
-        Deed::CreateToken(wish) => create_token(&flags, wish).map(well),
-        Deed::Recordings(deed) => load(&flags).and_then(|config| recordings::run(&config, &deed)),
-        Deed::Examine(wish) => doctor::run(&flags, &wish),
-        Deed::Completions(shell) => {
-            manual::print_completions(shell);
-            Ok(ExitCode::SUCCESS)
-        }
-        Deed::Man(folder) => manual::write_pages(folder.as_deref()).map(well),
+    let Cli { deed, flags, env_file } = Cli::parse();
+    let outcome = match env_file {
+        Some(file) => Err(environment::begin_again_with(&file)),
+        None => act(deed, &flags),
     };
     match outcome {
         Ok(code) => code,
@@ -51,6 +41,24 @@ fn main() -> ExitCode {
             eprintln!("volley: {error:#}");
             ExitCode::FAILURE
         }
+    }
+}
+
+fn act(deed: Deed, flags: &Flags) -> anyhow::Result<ExitCode> {
+    let well = |()| ExitCode::SUCCESS;
+    match deed {
+        Deed::Serve => serve(flags).map(well),
+        Deed::Child(role) => be_child(role).map(well),
+        Deed::Listen(wish) => child::listening_recorder(flags, &wish).map(well),
+        Deed::CheckConfig => check_config(flags).map(well),
+        Deed::CreateToken(wish) => create_token(flags, wish).map(well),
+        Deed::Recordings(deed) => load(flags).and_then(|config| recordings::run(&config, &deed)),
+        Deed::Examine(wish) => doctor::run(flags, &wish),
+        Deed::Completions(shell) => {
+            manual::print_completions(shell);
+            Ok(ExitCode::SUCCESS)
+        }
+        Deed::Man(folder) => manual::write_pages(folder.as_deref()).map(well),
     }
 }
 

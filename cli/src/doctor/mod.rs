@@ -125,7 +125,10 @@ pub(crate) fn run(flags: &Flags, wish: &DoctorWish) -> anyhow::Result<ExitCode> 
 }
 
 fn mistaken(mistake: String) -> Finding {
-    let mend = "correct it where it says; `volley config check` shows what is in force, config/*.example.yaml what is allowed";
+    let mend = mend(&[
+        "correct it where it says; `volley config check` shows what is in force, config/*.example.yaml what is allowed",
+        "where a service has secrets in a file of systemd's, give that: --env-file /etc/volley/volley.env",
+    ]);
     Finding::error(
         "config",
         format!("The configuration has a mistake, and Volley does not start: {mistake}"),
