@@ -3,6 +3,7 @@
 use anyhow::Context as _;
 use std::io::IsTerminal as _;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
 /// The variable that gives the level, to us and from us to the children.
 pub(crate) const LEVEL_VARIABLE: &str = "LOG_LEVEL";
@@ -10,6 +11,17 @@ pub(crate) const LEVEL_VARIABLE: &str = "LOG_LEVEL";
 pub(crate) const FORMAT_VARIABLE: &str = "LOG_FORMAT";
 /// What the format may be: for people, or one JSON object each, for programs.
 pub(crate) const FORMATS: &[&str] = &["text", "json"];
+
+/// What of them is written: from one word on.
+pub(crate) const LEVELS: &[&str] = &["off", "error", "warn", "info", "debug", "trace"];
+
+/// Whether a level, or directives, say something. A filter takes any other word for a part of the program, and then
+/// writes nothing at all.
+pub(crate) fn is_level(text: &str) -> bool {
+    let is_known = |one: &str| one.contains(['=', '[', ':']) || one.parse::<LevelFilter>().is_ok();
+    text.split(',').all(|one| !one.trim().is_empty() && is_known(one.trim()))
+        && EnvFilter::try_new(text).is_ok()
+}
 
 /// How logs are written.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -81,6 +81,7 @@ fn be_child(role: Role) -> anyhow::Result<()> {
 
 fn check_config(flags: &Flags) -> anyhow::Result<()> {
     let text = load(flags)?.describe();
+    config::strangers().iter().for_each(|told| eprintln!("volley: {told}"));
     // Who reads only the first lines closes the pipe; that is no mistake.
     let _ = std::io::stdout().write_all(text.as_bytes());
     Ok(())

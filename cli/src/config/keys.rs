@@ -112,7 +112,7 @@ pub(crate) const KEYS: &[Key] = &[
         "Addresses at which browsers reach this machine, when they differ from those of its interfaces (1:1 NAT)"),
     flag("drain-timeout", "server.drain_timeout", Kind::Number { least: 0, most: 86_400 }, "25", AtOnce,
         "Seconds that calls may go on after SIGTERM, without new rooms; then everybody is told goodbye"),
-    flag("log-level", "server.log_level", Kind::Text, "info", AtStart, "What to log: error, warn, info, debug, trace; also LOG_LEVEL"),
+    flag("log-level", "server.log_level", Kind::LogLevel, "info", AtStart, "What to log: error, warn, info, debug, trace; also LOG_LEVEL"),
     flag("log-format", "server.log_format", Kind::Word(crate::logging::FORMATS), "text", AtStart, "How to log: text, or json, an object for each line; also LOG_FORMAT"),
 
     flag("tls-port", "tls.port", PORT, "8443", AtStart, "Port of HTTPS and WSS, where there is a certificate; 0 takes a free one"),
@@ -150,7 +150,7 @@ pub(crate) const KEYS: &[Key] = &[
     key("recording.audio_bitrate", BITRATE, "128000", Never(NO_TRANSCODER), "bit/s"),
     key("recording.segment_seconds", Kind::Number { least: 0, most: 86_400 }, "0", AtOnce, "A file that plays so long is followed by another one; 0 for one as long as it goes"),
     key("recording.segment_megabytes", Kind::Number { least: 0, most: 1 << 20 }, "0", AtOnce, "The same for its size"),
-    key("recording.offload", Kind::Text, "", AtStart,
+    key("recording.offload", Kind::Place, "", AtStart,
         "The recorder on another machine that makes recordings instead, HOST:PORT; `volley recorder --listen` runs there"),
     key("recording.offload_secret_file", Kind::Text, "", AtStart, "File with the secret that both machines share, such as `openssl rand -hex 32` makes"),
     key("recording.s3_upload", Kind::Bool, "false", AtStart,

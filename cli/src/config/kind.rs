@@ -22,6 +22,10 @@ pub(crate) enum Kind {
     Text,
     /// Of HTTP; or nothing.
     Url,
+    /// `HOST:PORT`, for who connects there; or nothing.
+    Place,
+    /// What of the log is written.
+    LogLevel,
     /// A number of milliseconds, or a word.
     Gathering,
     Address,
@@ -60,6 +64,8 @@ impl Kind {
             Kind::Word(words) => word(value, words),
             Kind::Text => text(value).map(Value::String),
             Kind::Url => url(value),
+            Kind::Place => place(value),
+            Kind::LogLevel => log_level(value),
             Kind::Gathering => word(value, &["auto", "off"]).or_else(|| {
                 value.as_f64().filter(|ms| (0.0..=MOST_GATHERING_MS).contains(ms)).map(Value::from)
             }),
@@ -79,7 +85,8 @@ impl Kind {
     /// The value of a variable or a flag.
     pub(crate) fn read(self, text: &str) -> Result<Value, String> {
         let value = match self {
-            Kind::Text | Kind::Word(_) | Kind::Address | Kind::Header | Kind::Url => Value::from(text),
+            Kind::Text | Kind::Word(_) | Kind::Address | Kind::Header => Value::from(text),
+            Kind::Url | Kind::Place | Kind::LogLevel => Value::from(text),
             Kind::Addresses | Kind::Networks | Kind::Hosts | Kind::Origins | Kind::Secrets { .. }
                 if !text.trim_start().starts_with('[') =>
             {
@@ -102,6 +109,11 @@ impl Kind {
             Kind::Word(words) => words.join(" or "),
             Kind::Text => String::from("a text"),
             Kind::Url => String::from("an address such as https://app.example.org/hooks, or nothing"),
+            Kind::Place => String::from("HOST:PORT, such as 10.0.0.9:9300, or nothing"),
+            Kind::LogLevel => format!(
+                "{}, or such levels of parts of it, as in info,volley::worker=debug",
+                crate::logging::LEVELS.join(" or ")
+            ),
             Kind::Gathering => format!("auto, off or milliseconds from 0 to {MOST_GATHERING_MS}"),
             Kind::Address => String::from("an IPv4 or IPv6 address"),
             Kind::Addresses => String::from(
@@ -144,6 +156,8 @@ impl Kind {
             Kind::Gathering => "MS",
             Kind::Address | Kind::Addresses => "ADDRESS",
             Kind::Word(_) => "WORD",
+            Kind::LogLevel => "LEVEL",
+            Kind::Place => "HOST:PORT",
             Kind::Text => "TEXT",
             Kind::Networks
             | Kind::Hosts
@@ -226,6 +240,19 @@ fn url(value: &Value) -> Option<Value> {
         !rest.is_empty() && !rest.starts_with(['/', '?', '#']) && !rest.contains(|c: char| c.is_whitespace())
     });
     (text.is_empty() || is_url).then(|| Value::from(text))
+}
+
+fn place(value: &Value) -> Option<Value> {
+    let text = value.as_str()?;
+    let port = text.rsplit_once(':').filter(|(host, _)| !host.is_empty());
+    let is_place = port.is_some_and(|(_, port)| port.parse::<u16>().is_ok_and(|port| port != 0));
+    (text.is_empty() || is_place).then(|| Value::from(text))
+}
+
+/// YAML 1.1 calls `off` false.
+fn log_level(value: &Value) -> Option<Value> {
+    let said = word(value, &["off"]).or_else(|| text(value).map(Value::from))?;
+    crate::logging::is_level(said.as_str()?).then_some(said)
 }
 
 /// RFC 9110 §5.1: a token.
@@ -391,6 +418,22 @@ mod tests {
             ["[]", "[{name: theora}]", "[{name: VP8}, {name: vp8}]", "[{name: VP8, priority: high}]", "[VP8]"]
         {
             assert!(kind.read(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_connects_and_what_is_logged_is_understood_before_it_is_needed() {
+        for fine in ["", "10.0.0.9:9300", "recorder.example.org:9300", "[2001:db8::9]:9300"] {
+            assert!(Kind::Place.read(fine).is_ok(), "{fine}");
+        }
+        for wrong in ["10.0.0.9", ":9300", "10.0.0.9:0", "10.0.0.9:http", "10.0.0.9:70000"] {
+            assert!(Kind::Place.read(wrong).is_err(), "{wrong}");
+        }
+        for fine in ["info", "DEBUG", "off", "info,volley::worker=debug", "volley_signaling=trace", "2"] {
+            assert!(Kind::LogLevel.read(fine).is_ok(), "{fine}");
+        }
+        for wrong in ["inof", "", "warning", "info,loud", "volley=loud", "="] {
+            assert!(Kind::LogLevel.read(wrong).is_err(), "{wrong}");
         }
     }
 

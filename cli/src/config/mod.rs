@@ -13,11 +13,13 @@ mod settings;
 mod sources;
 #[cfg(test)]
 mod tests;
+mod variables;
 mod yaml;
 
 pub(crate) use keys::{Effect, KEYS, Key};
 pub(crate) use kind::Kind;
 pub(crate) use sources::Sources;
+pub(crate) use variables::strangers;
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -136,8 +138,9 @@ impl Config {
         reload
     }
 
-    /// Says in the log, once, which keys were set though they do nothing.
+    /// Says in the log, once, which keys and variables were set though they do nothing.
     pub(crate) fn log_what_does_nothing(&self) {
+        variables::strangers().iter().for_each(|told| tracing::warn!("{told}"));
         for setting in self.0.iter().filter(|setting| setting.origin != Origin::Default) {
             let (key, origin) = (setting.key.path, &setting.origin);
             if let Effect::Never(why) = setting.key.effect {
@@ -206,16 +209,7 @@ impl Builder {
                 }
             }
         }
-        for (name, _) in variables {
-            let Some(path) = name.strip_prefix("VOLLEY_").filter(|rest| rest.contains("__")) else {
-                continue;
-            };
-            let path = path.to_ascii_lowercase().replace("__", ".");
-            if !KEYS.iter().any(|key| key.variable() == *name) {
-                let nearest = Key::find(Key::nearest(&path)).map_or_else(String::new, Key::variable);
-                self.mistakes.push(format!("there is no variable {name}; the nearest is {nearest}"));
-            }
-        }
+        self.mistakes.extend(variables.iter().filter_map(|(name, _)| variables::mistaken(name)));
     }
 
     fn read_text(&mut self, key: &'static Key, text: &str, origin: Origin) {
@@ -276,6 +270,13 @@ impl Builder {
             let empty = ["tls.acme.directory", "tls.acme.folder"].into_iter().find(|key| !named(key));
             self.mistakes
                 .extend(empty.map(|key| format!("tls.acme.domains is set ({origin}), and {key} is empty")));
+        }
+        if named("recording.offload") && !named("recording.offload_secret_file") {
+            self.mistakes.push(format!(
+                "recording.offload is set ({}), and recording.offload_secret_file names no file; make one with \
+                 `openssl rand -hex 32`, and put the same on the recorder's machine",
+                self.config.setting("recording.offload").origin
+            ));
         }
         let nobody = self.config.get::<Vec<String>>("security.token_secrets").is_empty();
         if self.config.get("security.require_auth") && nobody {

@@ -102,6 +102,33 @@ fn an_unknown_variable_is_told_with_the_nearest_one() {
 }
 
 #[test]
+fn a_mistyped_short_variable_is_told_with_the_nearest_one() {
+    let mistyped = ["VOLLEY_ANNOUCE", "VOLLEY_MAX_ROOM", "VOLLEY_UDPPORT"];
+    let variables = mistyped.map(|name| variable(name, "7")).into();
+    assert_eq!(
+        mistakes(&Sources { variables, ..Sources::default() }),
+        [
+            "there is no variable VOLLEY_ANNOUCE; the nearest is VOLLEY_ANNOUNCE",
+            "there is no variable VOLLEY_MAX_ROOM; the nearest is VOLLEY_MAX_ROOMS",
+            "there is no variable VOLLEY_UDPPORT; the nearest is VOLLEY_UDP_PORT",
+        ]
+    );
+}
+
+#[test]
+fn an_offload_without_its_secret_is_told_before_the_start() {
+    let told = mistakes(&file("webrtc.yaml", "recording: { offload: '10.0.0.9:9300' }"));
+    assert!(told.len() == 1 && told[0].contains("recording.offload_secret_file names no file"), "{told:?}");
+    let told = mistakes(&file("webrtc.yaml", "recording: { offload: somewhere }"));
+    assert_eq!(
+        told,
+        [
+            "webrtc.yaml:1: recording.offload is \"somewhere\"; allowed is HOST:PORT, such as 10.0.0.9:9300, or nothing"
+        ]
+    );
+}
+
+#[test]
 fn a_wrong_value_is_told_with_what_is_allowed_wherever_it_stands() {
     let mut sources = file("webrtc.yaml", "webrtc:\n  dtx: maybe\nrooms:\n  max_rooms: 0\nserver: 8080\n");
     sources.variables.push(variable("VOLLEY_PORT", "http"));
