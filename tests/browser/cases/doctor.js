@@ -42,11 +42,13 @@ async function examine(context) {
   const sound = { VOLLEY_WEBRTC__ICE_SERVERS: relays(SECRET) };
   const objects = await ObjectStore.start();
   context.onClose(() => objects.stop());
-  const notLookedAt = hasRings() ? [] : ['io_uring, which this host gives to nobody: what is said of it on a host that does'];
+  const rings = hasRings();
+  const notLookedAt = rings ? [] : ['io_uring, which this host gives to nobody: what is said of it on a host that does'];
+  const tight = asNobodyInParticular(rings, notLookedAt);
   for (const one of notLookedAt) log(`NOT LOOKED AT: ${one}`);
 
   const well = await doctor({ environment: { ...sound, ...certificate('fresh', 90), ...storeAt(STORE, BUCKET), VOLLEY_TLS_PORT: '0' }, words: ['--ntp', right] });
-  const alarms = well.findings.filter(({ level, check }) => ['error', 'warning'].includes(level) && !OF_THE_MACHINE.includes(check) && !(notLookedAt.length > 0 && check.startsWith('uring-')));
+  const alarms = well.findings.filter(({ level, check }) => ['error', 'warning'].includes(level) && !OF_THE_MACHINE.includes(check) && !(!rings && check.startsWith('uring-')));
   checks.that('a sound host with a running server gives no alarm', alarms.length === 0, alarms);
 
   const faults = [
@@ -54,14 +56,14 @@ async function examine(context) {
     ['turn-credentials', 'static-auth-secret', { environment: { VOLLEY_WEBRTC__ICE_SERVERS: relays('another') } }],
     ['announce-wrong', `--announce ${SERVER_ADDRESS}`, { environment: { ...sound, VOLLEY_ANNOUNCE: '10.77.0.9' } }],
     ['certificate-expired', '--acme-domains', { environment: expired }],
-    ...(notLookedAt.length > 0 ? [] : [['uring-seccomp', 'io_uring_setup', { launcher: ['python3', WITHOUT_IO_URING] }]]),
+    ...(rings ? [['uring-seccomp', 'io_uring_setup', { launcher: ['python3', WITHOUT_IO_URING] }]] : []),
     ['disk-full', 'recording.path', { environment: { VOLLEY_RECORDING__ENABLED: 'true', VOLLEY_RECORDING__PATH: `${FOLDER}/full` } }],
     ['clock-skew', 'chronyc makestep', { words: ['--ntp', late] }],
     ['s3-bucket-missing', 'aws s3 mb s3://nowhere', { environment: storeAt(STORE, 'nowhere') }],
     ['s3-credentials', 'AWS_SECRET_ACCESS_KEY', { environment: storeAt(await refusing(context, 'SignatureDoesNotMatch'), BUCKET) }],
     ['s3-clock', 'chronyc makestep', { environment: storeAt(await refusing(context, 'AccessDenied', 1200), BUCKET) }],
     ['config', 'config/', { environment: { VOLLEY_IO: 'pigeons' } }],
-    ...asNobodyInParticular(notLookedAt.length === 0),
+    ...tight,
   ];
   await Promise.all(faults.map(async ([check, mend, { environment = {}, ...more }]) => {
     const { findings, code } = await doctor({ environment: { ...ELSEWHERE, ...environment }, words: ['--ntp', right], ...more });
@@ -101,16 +103,19 @@ async function refusing(context, code, ahead = 0) {
   return `http://${BROWSER_ADDRESS}:${store.address().port}`;
 }
 
-// Without any rights, and with limits as tight as a host has them.
-function asNobodyInParticular(hasRings) {
+// Without any rights, and with limits as tight as a host has them. What this host cannot show goes into notLookedAt.
+function asNobodyInParticular(hasRings, notLookedAt) {
   const without = ['setpriv', '--bounding-set', '-all', '--inh-caps', '-all'];
   const faults = [];
   const [major, minor] = os.release().split('.').map(Number);
   // Before Linux 6.13 rings are not charged to this limit.
-  if (hasRings && (major > 6 || (major === 6 && minor >= 13))) faults.push(['memlock-low', 'LimitMEMLOCK=', { launcher: [...without, 'prlimit', '--memlock=0:0'] }]);
+  const isCharged = major > 6 || (major === 6 && minor >= 13);
+  if (hasRings && isCharged) faults.push(['memlock-low', 'LimitMEMLOCK=', { launcher: [...without, 'prlimit', '--memlock=0:0'] }]);
+  else notLookedAt.push('memlock-low: this host has no rings, or does not charge them to the limit on locked memory');
   // Of a host whose administrator has raised it already there is nothing to be told.
   const most = Number(fs.readFileSync('/proc/sys/net/core/rmem_max', 'utf8'));
   if (most < 8 << 20) faults.push(['socket-buffers', 'net.core.rmem_max=', { launcher: without }]);
+  else notLookedAt.push('socket-buffers: net.core.rmem_max of this host is high enough already');
   return faults;
 }
 
