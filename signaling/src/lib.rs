@@ -12,7 +12,7 @@
 //! - [`webhooks`]: what others are told of rooms.
 //! - `traces`: what a collector is told of joins.
 //! - `outward`: HTTP to others.
-//! - `metrics`: what Prometheus is told; `memory`: what all of it takes.
+//! - `metrics`: what Prometheus is told; `memory`: what all of it takes; [`sockets`]: the kernel's tables of them.
 //! - `hub`: the one task that owns the state; `http`: everything that is served.
 
 mod accepting;
@@ -32,6 +32,7 @@ mod recorder_link;
 pub mod sdp;
 mod serve;
 pub mod settings;
+pub mod sockets;
 pub mod state;
 pub mod store;
 pub mod tls;

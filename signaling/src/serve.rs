@@ -100,6 +100,7 @@ async fn serve_handover(handover: SignalingHandover, updates: Updates) -> anyhow
         counters.push(CounterView::attach(&worker.channel).context("a worker's counters")?);
         channels.push(SignalingChannel::attach(worker.channel).context("a worker's channel")?);
     }
+    let udp_ports = candidates.iter().flatten().map(SocketAddr::port).collect();
     let config = Config {
         fingerprint: handover.fingerprint,
         candidates,
@@ -117,7 +118,7 @@ async fn serve_handover(handover: SignalingHandover, updates: Updates) -> anyhow
     let http = listener_of(handover.http).context("the HTTP socket")?;
     let https = handover.https.map(listener_of).transpose().context("the HTTPS socket")?;
     let metrics = handover.metrics.map(listener_of).transpose().context("the socket of the metrics")?;
-    let metrics = metrics.map(|listener| MetricsPort { listener, workers: counters });
+    let metrics = metrics.map(|listener| MetricsPort { listener, workers: counters, udp_ports });
     let listener = handover.media.map(listener_of).transpose().context("the TCP socket of media")?;
     let media = config.settings.ice_tcp.then_some(MediaPort { listener, workers: connections });
     let mut terminate = signal(SignalKind::terminate()).context("SIGTERM cannot be listened for")?;
@@ -179,9 +180,9 @@ pub async fn serve(
     if let Some(media) = memory {
         tokio::spawn(memory::watch(hub.clone(), media));
     }
-    if let Some(MetricsPort { listener, workers }) = metrics {
+    if let Some(MetricsPort { listener, workers, udp_ports }) = metrics {
         // Ends with the process: nobody misses the rest of a scrape.
-        let router = http::metrics::router(hub.clone(), workers);
+        let router = http::metrics::router(hub.clone(), workers, udp_ports);
         tokio::spawn(axum::serve(listener, router).into_future());
     }
     let drained = hub.clone();

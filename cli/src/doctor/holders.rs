@@ -2,6 +2,7 @@
 
 use super::host::Host;
 use std::fs;
+use volley_signaling::sockets::Socket;
 
 /// A process with a socket at the port.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -16,14 +17,6 @@ pub(super) struct Holder {
 pub(super) enum Protocol {
     Tcp,
     Udp,
-}
-
-/// A line of `/proc/net/udp` or `/proc/net/tcp`.
-struct Socket {
-    port: u16,
-    state: u8,
-    inode: u64,
-    drops: Option<u64>,
 }
 
 const LISTENING: u8 = 0x0a;
@@ -71,17 +64,7 @@ pub(super) fn lost_datagrams(host: &Host, ports: std::ops::RangeInclusive<u16>) 
 
 fn sockets(host: &Host, protocol: Protocol) -> impl Iterator<Item = Socket> {
     let texts = protocol.tables().map(|table| host.read(table).unwrap_or_default());
-    texts.into_iter().flat_map(|text| text.lines().skip(1).filter_map(read).collect::<Vec<_>>())
-}
-
-/// `sl: address:port remote state queues timer retransmits uid timeout inode ref pointer drops`, with the
-/// last for UDP alone.
-fn read(line: &str) -> Option<Socket> {
-    let words: Vec<&str> = line.split_whitespace().collect();
-    let port = u16::from_str_radix(words.get(1)?.rsplit_once(':')?.1, 16).ok()?;
-    let state = u8::from_str_radix(words.get(3)?, 16).ok()?;
-    let inode = words.get(9)?.parse().ok()?;
-    Some(Socket { port, state, inode, drops: words.get(12).and_then(|text| text.parse().ok()) })
+    texts.into_iter().flat_map(|text| Socket::all(&text).collect::<Vec<_>>())
 }
 
 fn holds(host: &Host, pid: u32, sockets: &[String]) -> bool {

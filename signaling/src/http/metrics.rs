@@ -3,11 +3,13 @@
 use crate::http::problem::Problem;
 use crate::hub::Hub;
 use crate::metrics::{self, Census, LOOK_EVERY, Recent, TEXT_FORMAT};
+use crate::sockets;
 use axum::Router;
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use volley::control::channel::CounterView;
 
@@ -15,6 +17,7 @@ use volley::control::channel::CounterView;
 struct Sources {
     hub: Hub,
     workers: Arc<[CounterView]>,
+    udp_ports: Arc<BTreeSet<u16>>,
     recent: Arc<Mutex<Recent>>,
 }
 
@@ -34,8 +37,9 @@ impl Sources {
 }
 
 /// What the metrics port serves. Must be called inside the runtime.
-pub(crate) fn router(hub: Hub, workers: Vec<CounterView>) -> Router {
-    let sources = Sources { hub, workers: workers.into(), recent: Arc::default() };
+pub(crate) fn router(hub: Hub, workers: Vec<CounterView>, udp_ports: BTreeSet<u16>) -> Router {
+    let (workers, udp_ports) = (workers.into(), Arc::new(udp_ports));
+    let sources = Sources { hub, workers, udp_ports, recent: Arc::default() };
     tokio::spawn(sources.clone().look());
     Router::new().route("/metrics", get(show)).with_state(sources)
 }
@@ -44,7 +48,8 @@ async fn show(State(sources): State<Sources>) -> Response {
     let Some(census) = sources.hub.call(|state, _| state.census()).await else {
         return Problem::stopping().into_response();
     };
-    let census = Census { spans: sources.hub.spans(), ..census };
+    let udp_drops = sockets::drops(&sources.udp_ports);
+    let census = Census { spans: sources.hub.spans(), udp_drops, ..census };
     match metrics::render(&sources.workers, &census, &sources.recent()) {
         Ok(text) => ([(CONTENT_TYPE, TEXT_FORMAT)], text).into_response(),
         Err(error) => {

@@ -17,6 +17,7 @@ use crate::traces::SpanTally;
 use crate::webhooks::Tally;
 use family::Family;
 use prometheus::TextEncoder;
+use std::collections::BTreeSet;
 use tokio::net::TcpListener;
 use volley::control::channel::CounterView;
 use volley_recorder::desk::StoreFigures;
@@ -32,6 +33,8 @@ pub struct MetricsPort {
     pub listener: TcpListener,
     /// By the worker's number.
     pub workers: Vec<CounterView>,
+    /// Where media comes by UDP.
+    pub udp_ports: BTreeSet<u16>,
 }
 
 /// What signaling itself has counted.
@@ -50,6 +53,8 @@ pub(crate) struct Census {
     /// Rooms that are recorded, those of them that cannot be written now, and their bytes.
     pub(crate) recordings: (usize, usize, u64),
     pub(crate) recording_store: StoreFigures,
+    /// Datagrams that the kernel threw away at the media sockets; `None` where it does not tell.
+    pub(crate) udp_drops: Option<u64>,
 }
 
 /// Everything, in Prometheus' text format.

@@ -77,7 +77,17 @@ pub(super) fn families(census: &Census) -> Vec<Family> {
         )
         .with(&[], letters.dropped as f64),
         spans(census.spans),
+        udp_drops(census.udp_drops),
     ]
+}
+
+fn udp_drops(drops: Option<u64>) -> Family {
+    let family = Family::counter(
+        "volley_udp_drops_total",
+        "Datagrams that came to the media sockets and found no room there, since no worker came for those before \
+         them; counted by the kernel.",
+    );
+    drops.into_iter().fold(family, |family, drops| family.with(&[], drops as f64))
 }
 
 fn spans(SpanTally { sent, failed, dropped }: SpanTally) -> Family {

@@ -6,11 +6,16 @@ use prometheus::proto::MetricFamily;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 const DASHBOARD: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/grafana/volley.json");
 const RULES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/prometheus");
 const RUNBOOKS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/runbooks");
+
+const TEXTS: [&str; 2] =
+    [concat!(env!("CARGO_MANIFEST_DIR"), "/../docs"), concat!(env!("CARGO_MANIFEST_DIR"), "/../tuning")];
+const README: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md");
 
 /// Added by whoever scrapes.
 const SCRAPED: [&str; 2] = ["instance", "job"];
@@ -109,6 +114,37 @@ fn every_panel_asks_for_metrics_that_a_scrape_tells() {
     let panels = dashboard["panels"].as_array().unwrap();
     let ids: BTreeSet<u64> = panels.iter().map(|panel| panel["id"].as_u64().unwrap()).collect();
     assert_eq!(ids.len(), panels.len(), "each has a number of its own");
+}
+
+/// Every text of a folder, and of those in it.
+fn texts(folder: &Path, found: &mut Vec<(PathBuf, String)>) {
+    for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+        if path.is_dir() {
+            texts(&path, found);
+        } else if let Ok(text) = fs::read_to_string(&path) {
+            found.push((path, text));
+        }
+    }
+}
+
+/// Texts also name beginnings of names (`volley_recordings_…`), and a table of the packet filter.
+#[test]
+fn every_metric_that_texts_name_is_told_by_a_scrape() {
+    let mut found = Vec::new();
+    TEXTS.iter().for_each(|folder| texts(Path::new(folder), &mut found));
+    found.push((PathBuf::from(README), fs::read_to_string(README).unwrap()));
+    let (told, mut count) = (told(), 0);
+    for (path, text) in &found {
+        for (name, _) in selectors(text).into_iter().filter(|(name, _)| name != "volley_tune") {
+            let is_told =
+                told.keys().any(|series| *series == name || series.starts_with(&name) && name.ends_with('_'));
+            let is_family =
+                ["_bucket", "_count"].iter().any(|end| told.contains_key(&format!("{name}{end}")));
+            assert!(is_told || is_family, "no scrape tells {name}, which {} names", path.display());
+            count += 1;
+        }
+    }
+    assert!(count > 50, "{count}");
 }
 
 #[test]

@@ -221,6 +221,7 @@ impl State {
             joins: self.joins.clone(),
             webhooks: self.outbox.tally(),
             spans: Default::default(),
+            udp_drops: None,
             memory: self.memory,
             recordings: self.recording_figures(),
             recording_store: self.store_figures(),
