@@ -146,7 +146,7 @@ pub(crate) const KEYS: &[Key] = &[
     key("recording.enabled", Kind::Bool, "false", AtStart, "Whether rooms may be recorded; without security.require_auth by anybody"),
     key("recording.path", Kind::Text, "recordings", AtStart, "The folder"),
     key("recording.format", Kind::Word(&["webm"]), "webm", AtStart, "The container; H.264 is written as Matroska"),
-    key("recording.video_bitrate", BITRATE, "2500000", AtOnce, "Of several layers the best that takes no more is recorded, bit/s"),
+    key("recording.video_bitrate", BITRATE, "2500000", AtOnce, "Of several encodings the best that takes no more is recorded, bit/s"),
     key("recording.audio_bitrate", BITRATE, "128000", Never(NO_TRANSCODER), "bit/s"),
     key("recording.segment_seconds", Kind::Number { least: 0, most: 86_400 }, "0", AtOnce, "A file that plays so long is followed by another one; 0 for one as long as it goes"),
     key("recording.segment_megabytes", Kind::Number { least: 0, most: 1 << 20 }, "0", AtOnce, "The same for its size"),

@@ -110,6 +110,87 @@ fn av1_comes_back_whole_without_its_temporal_delimiter() {
     assert_eq!(frames[0].picture.parameters[4..], header);
 }
 
+/// Profile 0 without timing, 10 bits for each side, 640×360: its operating points are all three spatial layers, the
+/// lower two, and the lowest, of levels 8, 4 and 0.
+fn layered_header() -> Vec<u8> {
+    let mut bits: Vec<bool> = Vec::new();
+    let mut put = |value: u32, count: u32| bits.extend((0..count).rev().map(|bit| value >> bit & 1 == 1));
+    // Profile, no still picture, no reduced header, no timing, no delay, three points.
+    [(0, 3), (0, 1), (0, 1), (0, 1), (0, 1), (2, 5)].into_iter().for_each(|(value, count)| put(value, count));
+    for (layers, level) in [(0b111, 8), (0b011, 4), (0b001, 0)] {
+        // Layers of space, then of time; a level above 7 says its tier.
+        [(layers, 4), (1, 8), (level, 5)].into_iter().for_each(|(value, count)| put(value, count));
+        put(0, u32::from(level > 7));
+    }
+    [(9, 4), (9, 4), (639, 10), (359, 10)].into_iter().for_each(|(value, count)| put(value, count));
+    bits.chunks(8)
+        .map(|byte| byte.iter().enumerate().fold(0, |sum, (at, &bit)| sum | u8::from(bit) << (7 - at)))
+        .collect()
+}
+
+/// A picture of three spatial layers as browsers send it, and as a file holds it: each layer begins a packet, the
+/// largest goes on in another one, and the last packet alone has the marker.
+fn layered_picture(is_key: bool) -> (Vec<Bytes>, Vec<u8>) {
+    const SEQUENCE: u8 = 1;
+    const FRAME: u8 = 6;
+    let header = layered_header();
+    let layers = [40, 90, 2_000].map(noise);
+    // RTP has no sizes in OBUs; the second byte says which layer it is.
+    let element = |level: u8| [&[FRAME << 3 | 4, level << 3], &layers[usize::from(level)][..]].concat();
+    let held = |level: u8| {
+        let mut unit = vec![FRAME << 3 | 4 | 2, level << 3];
+        put_leb128(&mut unit, layers[usize::from(level)].len());
+        [unit, layers[usize::from(level)].clone()].concat()
+    };
+    let lowest = if is_key {
+        let sequence = [&[SEQUENCE << 3][..], &header].concat();
+        [&[0x28, sequence.len() as u8], &sequence[..], &element(0)].concat()
+    } else {
+        [vec![0x10], element(0)].concat()
+    };
+    let (begins, goes_on) = (element(2)[..1_100].to_vec(), element(2)[1_100..].to_vec());
+    let packets = [
+        lowest,
+        [vec![0x10], element(1)].concat(),
+        [vec![0x50], begins].concat(),
+        [vec![0x90], goes_on].concat(),
+    ];
+    let first = if is_key { obu(SEQUENCE, &header) } else { Vec::new() };
+    (packets.map(Bytes::from).to_vec(), [first, held(0), held(1), held(2)].concat())
+}
+
+#[test]
+fn spatial_layers_of_av1_stand_in_one_frame_each_told_by_its_header() {
+    let (packets, held) = layered_picture(true);
+    let frames = through(Codec::Av1, &packets);
+    assert_eq!((frames.len(), &frames[0].data, frames[0].is_key), (1, &held, true));
+    assert_eq!(frames[0].picture.size, Some((640, 360)), "that of the largest layer");
+    assert_eq!(frames[0].picture.parameters[1], 8, "the level of all layers together");
+    let (packets, held) = layered_picture(false);
+    let frames = through(Codec::Av1, &packets);
+    assert_eq!((frames.len(), &frames[0].data, frames[0].is_key), (1, &held, false));
+}
+
+#[test]
+fn a_picture_of_av1_that_lacks_one_of_its_spatial_layers_is_not_given_out() {
+    let (packets, _) = layered_picture(true);
+    for missing in 0..packets.len() {
+        let mut assembler = Assembler::new(Codec::Av1);
+        let mut frames = Vec::new();
+        for (place, payload) in packets.iter().enumerate() {
+            let marker = place == packets.len() - 1;
+            if place == missing {
+                assembler.on_loss();
+            } else if let Ok(Some(frame)) =
+                assembler.push(&Part { payload, timestamp: 9, marker, received: Time::ZERO })
+            {
+                frames.push(frame);
+            }
+        }
+        assert!(frames.is_empty(), "without its packet {missing}");
+    }
+}
+
 #[test]
 fn a_frame_with_a_hole_is_not_given_out_and_the_next_is() {
     let frame = vp8_key(5_000);

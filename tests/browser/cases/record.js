@@ -32,6 +32,9 @@ export const environment = { VOLLEY_RECORDING__ENABLED: 'true', VOLLEY_RECORDING
 export const cases = [
   { name: 'record-vp8', run: (context) => recorded(context, 'VP8') },
   ...['VP9', 'AV1', 'H264'].map((codec) => ({ name: `record-${codec.toLowerCase()}`, run: (context) => inCodec(context, codec) })),
+  ...[['VP9', 'L3T3_KEY'], ['AV1', 'L3T3']].map(([codec, mode]) => ({
+    name: `record-${codec.toLowerCase()}-spatial`, run: (context) => inCodec(context, codec, mode),
+  })),
   { name: 'record-loss', run: withLoss },
   { name: 'record-sealed', run: sealed },
 ];
@@ -107,12 +110,12 @@ async function recorded(context, codec) {
   };
 }
 
-// Two people in another codec: the file says which, plays, and is in step.
-async function inCodec(context, codec) {
+// Two people in another codec, with spatial layers where `mode` names some: the file says which, plays, and is in step.
+async function inCodec(context, codec, mode) {
   context.onClose(() => fs.rmSync(FOLDER, { recursive: true, force: true }));
   const { room, limits } = context;
-  const ada = await join(context, 'chromium', 1, room, { codec });
-  const ben = await join(context, 'chromium', 2, room, { codec });
+  const ada = await join(context, 'chromium', 1, room, { codec, mode });
+  const ben = await join(context, 'chromium', 2, room, { codec, mode });
   await receiving(ada.page, 'call', 2);
   await receiving(ben.page, 'call', 1);
   const { body } = await post(`/api/rooms/${room}/recording/start`);

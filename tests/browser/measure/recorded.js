@@ -34,17 +34,26 @@ const strip = ['-vf', `scale=${COLUMNS}:${ROWS}:flags=area,crop=${COLUMNS}:${STR
 
 // Every picture in order: its time, and what is painted into it, or null where that cannot be read.
 export async function pictures(file) {
-  const words = ['-v', 'error', '-select_streams', 'v:0', '-show_entries', 'frame=best_effort_timestamp_time', '-of', 'csv=p=0', file];
+  const decoder = await decoderOf(file);
+  // ffprobe of Debian takes no decoder by name; nothing is sent in another order than it is shown.
+  const entry = decoder.length ? 'packet=pts_time' : 'frame=best_effort_timestamp_time';
+  const words = ['-v', 'error', '-select_streams', 'v:0', '-show_entries', entry, '-of', 'csv=p=0', file];
   const { stdout } = await run('ffprobe', words, { maxBuffer: MOST_BYTES });
   const times = stdout.split('\n').map((line) => line.split(',')[0]).filter(Boolean).map(Number);
-  const painted = readStrips(await ffmpeg(['-i', file, '-map', '0:v:0', ...strip]));
+  const painted = readStrips(await ffmpeg([...decoder, '-i', file, '-map', '0:v:0', ...strip]));
   if (painted.length !== times.length) throw new Error(`${file}: ${painted.length} pictures decoded of ${times.length}`);
   return painted.map((what, place) => ({ time: times[place], what }));
 }
 
+// ffmpeg's own decoder of VP9 shows each spatial layer of a picture; libvpx, which browsers have, the largest alone.
+async function decoderOf(file) {
+  const { video } = await probe(file);
+  return video?.codec_name === 'vp9' ? ['-c:v', 'libvpx-vp9'] : [];
+}
+
 // The first picture that a player shows when it is sent to `seconds`.
 export async function pictureAt(file, seconds) {
-  return readStrips(await ffmpeg(['-ss', String(seconds), '-i', file, '-map', '0:v:0', '-frames:v', '1', ...strip]))[0] ?? null;
+  return readStrips(await ffmpeg([...(await decoderOf(file)), '-ss', String(seconds), '-i', file, '-map', '0:v:0', '-frames:v', '1', ...strip]))[0] ?? null;
 }
 
 function readStrips(bytes) {
