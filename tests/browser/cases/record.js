@@ -7,7 +7,7 @@ import path from 'node:path';
 import { receiving } from '../harness/calls.js';
 import { api, join, leave } from '../harness/room.js';
 import { log, sleep, until } from '../harness/shell.js';
-import { apartMs, beeps, between, counted, flashes, pictureAt, pictures, probe } from '../measure/recorded.js';
+import { apartMs, beeps, between, counted, flashes, outsideMs, overlooked, pictureAt, pictures, probe } from '../measure/recorded.js';
 
 export const FOLDER = path.join('/tmp', `volley-recordings-${process.pid}`);
 const ORIGIN = 'http://localhost:8080';
@@ -21,6 +21,8 @@ const SECRET = '7k3mq0x9w2vt5r8n4b6c1dfghj';
 const SETTLED_MS = 5000;
 // Nothing is painted for so long, and what was before has left its publisher after so long.
 const STILL_MS = 1000;
+// A screen is painted, encoded and sent some time after it is shared; sound, with which cameras begin, is there before.
+const SHOWN_MS = 500;
 const SENT_MS = 500;
 // On the link of each publisher.
 const LOST_PER_CENT = 5;
@@ -47,25 +49,27 @@ async function recorded(context, codec) {
   await receiving(ada.page, 'call', 2);
   await ada.page.evaluate(listen);
   const before = await Promise.all([ada, ben].map(published));
-  const began = Date.now();
-  const started = await post(`/api/rooms/${room}/recording/start`);
+  const [started, begins] = await during(() => post(`/api/rooms/${room}/recording/start`));
   const again = await post(`/api/rooms/${room}/recording/start`);
-  const cleo = await join(context, 'chromium', 3, room, { codec });
-  await share(ada.page);
+  const [cleo, comes] = await during(() => join(context, 'chromium', 3, room, { codec }));
+  const [, shares] = await during(() => share(ada.page));
   await sleep(SETTLED_MS);
   const from = await tallies(context, [ada, ben]);
   await sleep(partOf(context, 0.5) - SETTLED_MS);
-  await leave(cleo);
-  const back = await join(context, 'chromium', 3, room, { codec });
+  const [, goes] = await during(() => leave(cleo));
+  const [back, comesBack] = await during(() => join(context, 'chromium', 3, room, { codec }));
   await sleep(partOf(context, 0.5));
   const to = await tallies(context, [ada, ben]);
   const progress = (await api(`/api/rooms/${room}/recording`)).body;
   const after = await Promise.all([ada, ben].map(published));
-  const stopped = await post(`/api/rooms/${room}/recording/stop`);
-  const lasted = Date.now() - began;
+  const [stopped, ends] = await during(() => post(`/api/rooms/${room}/recording/stop`));
   const manifest = await complete(room, started.body.recordingId);
   const heard = await ada.page.evaluate(() => globalThis.heard);
-  const expected = [[ada, 'camera'], [ada, 'screen'], [ben, 'camera'], [cleo, 'camera'], [back, 'camera']];
+  shares[1] += SHOWN_MS;
+  const expected = [
+    [ada, 'camera', begins, ends], [ada, 'screen', shares, ends], [ben, 'camera', begins, ends],
+    [cleo, 'camera', comes, goes], [back, 'camera', comesBack, ends],
+  ];
   const files = await Promise.all(manifest.files.map((file) => examine(room, manifest, file)));
   // A screen has too few pictures to tell flashes from beeps by.
   const cameras = files.filter(({ shows }) => shows === 'camera');
@@ -77,7 +81,7 @@ async function recorded(context, codec) {
   const sent = after.map((frames, place) => frames - before[place]);
   const kept = sent.map((frames, place) => framesOf(manifest, [ada, ben][place].name) / frames);
   const counts = from.map((tally, place) => countedOf(manifest, files, [ada, ben][place].name, tally, to[place]));
-  const longest = Math.max(...manifest.files.map(({ offsetMs, durationMs }) => offsetMs + durationMs));
+  const off = offMs(manifest, expected.map(([{ name: who }, ...rest]) => [who, ...rest]));
   return {
     files: files.length,
     framesDecoded: files.reduce((sum, file) => sum + (file.frames ?? 0), 0),
@@ -88,6 +92,7 @@ async function recorded(context, codec) {
     shareOfPublished: kept.map((share) => Math.round(share * 1000) / 1000),
     avSyncAtStartMs: worst('startMs'),
     avSyncAtEndMs: worst('endMs'),
+    offMs: off,
     droppedPackets: manifest.droppedPackets,
     gaps: manifest.files.reduce((sum, { gaps }) => sum + gaps.length, 0),
     failures: [
@@ -98,7 +103,7 @@ async function recorded(context, codec) {
       JSON.stringify(heard) === '["recording-started","recording-stopped"]' || `the page heard ${JSON.stringify(heard)}`,
       JSON.stringify(shown) === JSON.stringify(wanted) || `the files show ${shown} instead of ${wanted}`,
       manifest.droppedPackets === 0 || `${manifest.droppedPackets} packets were dropped`,
-      Math.abs(longest - lasted) < 3000 || `the recording plays for ${longest} ms of ${lasted}`,
+      ...inTime(off, limits),
       kept.every((share) => share >= limits.leastRecorded) || `of ${sent} pictures only ${kept} are in the files`,
       ...apart(counts, limits),
       cameras.some(({ startMs, endMs }) => startMs !== null && endMs !== null) || 'no file has flashes and beeps',
@@ -118,15 +123,16 @@ async function inCodec(context, codec, mode) {
   const ben = await join(context, 'chromium', 2, room, { codec, mode });
   await receiving(ada.page, 'call', 2);
   await receiving(ben.page, 'call', 1);
-  const { body } = await post(`/api/rooms/${room}/recording/start`);
+  const [{ body }, begins] = await during(() => post(`/api/rooms/${room}/recording/start`));
   await sleep(SETTLED_MS);
   const from = await tallies(context, [ada, ben]);
-  await sleep(Math.max(Math.min(context.seconds, 15), 10) * 1000 - SETTLED_MS);
+  await sleep(Math.max(Math.min(context.seconds, 15), context.isMeasured ? 10 : 8) * 1000 - SETTLED_MS);
   const to = await tallies(context, [ada, ben]);
-  await post(`/api/rooms/${room}/recording/stop`);
+  const [, ends] = await during(() => post(`/api/rooms/${room}/recording/stop`));
   const manifest = await complete(room, body.recordingId);
   const files = await Promise.all(manifest.files.map((file) => examine(room, manifest, file)));
   const counts = from.map((tally, place) => countedOf(manifest, files, [ada, ben][place].name, tally, to[place]));
+  const off = offMs(manifest, [ada, ben].map(({ name: who }) => [who, 'camera', begins, ends]));
   const names = manifest.files.map(({ name: file }) => path.extname(file));
   const codecs = manifest.files.map(({ video }) => video?.codec);
   const sync = Math.max(...files.map(({ startMs, endMs }) => Math.max(startMs ?? 0, endMs ?? 0)));
@@ -134,8 +140,10 @@ async function inCodec(context, codec, mode) {
     framesDecoded: files.map(({ frames }) => frames),
     sentAndRecorded: counts,
     avSyncMs: sync,
+    offMs: off,
     failures: [
       ...apart(counts, limits),
+      ...inTime(off, limits),
       files.length === 2 || `${files.length} files instead of two`,
       codecs.every((found) => found === codec) || `the files hold ${codecs}`,
       names.every((end) => end === (codec === 'H264' ? '.mkv' : '.webm')) || `the files end with ${names}`,
@@ -213,22 +221,34 @@ async function withLoss(context) {
   await receiving(people[0].page, 'call', 2);
   await receiving(people[1].page, 'call', 1);
   for (const { place } of people) place.lose(LOST_PER_CENT, { toServer: true });
-  const { body } = await post(`/api/rooms/${room}/recording/start`);
-  await sleep(Math.max(context.seconds, 20) * 1000);
-  await post(`/api/rooms/${room}/recording/stop`);
+  const before = await Promise.all(people.map(published));
+  const [{ body }, begins] = await during(() => post(`/api/rooms/${room}/recording/start`));
+  await sleep(Math.max(context.seconds, context.isMeasured ? 20 : 8) * 1000);
+  const after = await Promise.all(people.map(published));
+  const [, ends] = await during(() => post(`/api/rooms/${room}/recording/stop`));
   for (const { place } of people) place.lose(0);
   const manifest = await complete(room, body.recordingId);
   const files = await Promise.all(manifest.files.map((file) => examine(room, manifest, file)));
   const share = Math.max(...manifest.files.map(missingShare));
+  // What the recorder itself does not know of: by what was painted, and by what was sent.
+  const holes = manifest.files.map(({ gaps }, place) => overlooked(files[place].pictures, gaps, limits.mostUntoldHoleMs));
+  const sent = after.map((frames, place) => frames - before[place]);
+  const kept = sent.map((frames, place) => framesOf(manifest, people[place].name) / frames);
+  const off = offMs(manifest, people.map(({ name: who }) => [who, 'camera', begins, ends]));
   return {
     framesDecoded: files.map(({ frames }) => frames),
     missingShare: Math.round(share * 10_000) / 10_000,
+    shareOfPublished: kept.map((part) => Math.round(part * 1000) / 1000),
+    offMs: off,
     droppedPackets: manifest.droppedPackets,
     failures: [
       files.length === 2 || `${files.length} files instead of two`,
       files.every(({ frames }) => frames > 50) || 'there are too few pictures',
       manifest.droppedPackets === 0 || `${manifest.droppedPackets} packets were dropped`,
       share <= limits.mostMissingRecorded || `${share} of the pictures are missing`,
+      holes.every((found) => found.length === 0) || `the manifest says nothing of ${JSON.stringify(holes)}`,
+      kept.every((part) => part >= limits.leastRecorded) || `of ${sent} pictures only ${kept} are in the files`,
+      ...inTime(off, limits),
       ...files.flatMap(({ failures }) => failures),
       ...(await removed(room, manifest.recordingId)),
     ].filter((failure) => failure !== true),
@@ -244,6 +264,30 @@ function missingShare({ durationMs, gaps, video }) {
 }
 
 const partOf = (context, part) => Math.max(context.seconds, 16) * 1000 * part;
+
+// What came of it, and between which moments it was done.
+async function during(what) {
+  const from = Date.now();
+  const outcome = await what();
+  return [outcome, [from, Date.now()]];
+}
+
+// How far each file begins and ends from when it must have, on the clock that this test and the server share.
+function offMs({ startedAt, files, participants }, expected) {
+  const nameOf = (id) => participants.find(({ participantId }) => participantId === id)?.participantName;
+  const left = [...files].sort((one, other) => one.offsetMs - other.offsetMs);
+  return expected.map(([who, shows, begins, ends]) => {
+    const place = left.findIndex((file) => file.shows === shows && nameOf(file.participantId) === who);
+    if (place < 0) return [who, shows, null, null];
+    const [{ offsetMs, durationMs }] = left.splice(place, 1);
+    const from = startedAt + offsetMs;
+    return [who, shows, outsideMs(from, begins), outsideMs(from + durationMs, ends)];
+  });
+}
+
+function inTime(off, { mostRecordedOffMs: most }) {
+  return off.map(([who, shows, ...apart]) => apart.every((ms) => ms !== null && ms <= most) || `${who}'s ${shows} begins and ends ${apart} ms beside real time`);
+}
 
 const post = (address) => api(address, { method: 'POST' });
 

@@ -45,6 +45,10 @@ export const FIGURES = {
   mostPicturesApart: 1,
   // With 5 % loss on the publishers' links.
   mostMissingRecorded: 0.002,
+  // Where a file begins and ends, against when its publisher came and went, or recording was begun and ended.
+  mostRecordedOffMs: 100,
+  // A hole in a file's pictures of which the manifest says nothing, although pictures were painted meanwhile.
+  mostUntoldHoleMs: 300,
 };
 
 // Beside a direct call of the same browsers, measured just before. Not where limits are `WORKS`: there two
@@ -77,4 +81,6 @@ export const WORKS = {
   // Not counted there: encodings come and go.
   mostPicturesApart: 30,
   mostMissingRecorded: 0.05,
+  mostRecordedOffMs: 1000,
+  mostUntoldHoleMs: 1500,
 };

@@ -108,6 +108,22 @@ export function between(all, after, upTo, stillS) {
   return last - first + 1;
 }
 
+// Holes in a file that are longer than `mostMs`, in which pictures were painted for as long, and of which no gap of
+// the manifest tells: where each begins and how long it is, in milliseconds.
+export function overlooked(all, gaps, mostMs) {
+  const seen = all.filter(({ what }) => what).map(({ time, what }) => ({ ms: time * 1000, counter: what.counter }));
+  const told = ({ of, atMs, lengthMs }, from, to) => of === 'video' && atMs < to && atMs + lengthMs > from;
+  return seen.slice(1).flatMap(({ ms, counter }, place) => {
+    const before = seen[place];
+    const painted = (counter - before.counter + format.counterModulus) % format.counterModulus;
+    const isHole = ms - before.ms > mostMs && painted < format.counterModulus / 2 && (painted * 1000) / format.fps > mostMs;
+    return isHole && !gaps.some((gap) => told(gap, before.ms, ms)) ? [[Math.round(before.ms), Math.round(ms - before.ms)]] : [];
+  });
+}
+
+// By how many milliseconds a moment lies outside a span of time, in which it is known to have been.
+export const outsideMs = (ms, [from, to]) => Math.max(0, from - ms, ms - to);
+
 // Of the pictures that were painted between the first and the last that can be read, how many are missing.
 export function counted(all) {
   const counters = all.map(({ what }) => what?.counter).filter((counter) => counter !== undefined);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { apartMs, between, counted, flashes, readStrip } from '../measure/recorded.js';
+import { apartMs, between, counted, flashes, outsideMs, overlooked, readStrip } from '../measure/recorded.js';
 
 const { format } = globalThis.volleyTest;
 
@@ -29,6 +29,21 @@ test('pictures that are missing are counted over the wrap of the counter', () =>
   const last = format.counterModulus - 1;
   const all = [last - 1, last, 0, 3].map((counter) => ({ what: { counter } }));
   assert.deepEqual(counted([...all, { what: null }]), { read: 4, painted: 6, backwards: 0 });
+});
+
+test('a hole is overlooked when pictures were painted in it and nothing tells of it', () => {
+  const all = [0, 1, 2, 20, 21].map((counter) => ({ time: counter / 30, what: { counter } }));
+  const gap = (of, atMs, lengthMs) => ({ of, atMs, lengthMs });
+  assert.deepEqual(overlooked(all, [], 400), [[67, 600]]);
+  assert.deepEqual(overlooked(all, [gap('video', 67, 600)], 400), []);
+  assert.deepEqual(overlooked(all, [gap('audio', 67, 600), gap('video', 0, 50)], 400), [[67, 600]]);
+  assert.deepEqual(overlooked(all, [], 700), []);
+  const still = all.map(({ time }, counter) => ({ time, what: { counter } }));
+  assert.deepEqual(overlooked(still, [], 400), [], 'nothing was painted meanwhile');
+});
+
+test('a moment within its span is not outside', () => {
+  assert.deepEqual([5, 10, 20, 26].map((ms) => outsideMs(ms, [10, 20])), [5, 0, 0, 6]);
 });
 
 test('pictures between two moments of stillness count whether they can be read or not', () => {
