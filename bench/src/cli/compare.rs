@@ -62,7 +62,8 @@ pub(crate) struct Compare {
     #[command(flatten)]
     pub(crate) servers: Servers,
 
-    /// Measure volley once with each of these values of its own --gathering
+    /// Measure volley once with each of these values of its own --gathering. A searched load needs a --max-delay
+    /// of 5/3 of the longest: 34 for 20
     #[arg(long, value_name = "MS", value_delimiter = ',')]
     pub(crate) gathering: Vec<String>,
 

@@ -35,7 +35,7 @@ pub(crate) async fn run(
     place: &Place,
     progress: &Progress,
 ) -> anyhow::Result<Report> {
-    may_be_met(flags)?;
+    check_delay_allows(flags)?;
     let comparison = Compare { flags, place, progress, shape: shape(flags) };
     let (contenders, absent) = find_all(&flags.servers.servers, &variants(flags), volley, progress).await;
     let mut entries: Vec<Entry> = contenders.into_iter().map(Entry::new).collect();
@@ -67,17 +67,21 @@ fn variants(flags: &cli::Compare) -> Vec<Variant> {
     delays.iter().map(|&delay| Variant::within(delay)).collect()
 }
 
-/// Whether packets that are gathered for so long can come within the delay that is asked of a load: else no
-/// load at all would count as carried, and that would look like a result.
-fn may_be_met(flags: &cli::Compare) -> anyhow::Result<()> {
+/// Whether packets that Volley gathers for so long are reckoned to come within the delay that is asked of a load:
+/// else no load at all would count as carried, and that would look like a result.
+fn check_delay_allows(flags: &cli::Compare) -> anyhow::Result<()> {
+    if flags.rooms != Rooms::Auto || !flags.servers.include_volley() {
+        return Ok(());
+    }
     for time in &flags.gathering {
         let Ok(gathering) = time.parse::<f64>() else { continue };
-        let needed = gathering / Variant::GATHERING_OF_DELAY;
+        // What a division leaves behind the point is no millisecond more.
+        let needed = (gathering / Variant::GATHERING_OF_DELAY - 1e-6).ceil();
         anyhow::ensure!(
-            flags.rooms != Rooms::Auto || needed <= flags.max_delay.as_secs_f64() * 1e3,
-            "packets that are gathered for {time} ms do not leave within --max-delay {:.0}: give a --max-delay \
-             of at least {needed:.0}, or less of --gathering",
-            flags.max_delay.as_secs_f64() * 1e3
+            Duration::from_millis(needed as u64) <= flags.max_delay,
+            "packets that are gathered for {time} ms are not reckoned to leave within --max-delay {}: give a \
+             --max-delay of at least {needed}, or less of --gathering",
+            flags.max_delay.as_micros() as f64 / 1e3
         );
     }
     Ok(())
@@ -195,5 +199,41 @@ impl Compare<'_> {
             way: Way::BackEnd,
         };
         limit::run(self.place, &plan, self.progress)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::{Cli, Command};
+    use clap::Parser as _;
+
+    fn compare(line: &str) -> cli::Compare {
+        let words = format!("volley-bench compare {line}");
+        match Cli::try_parse_from(words.split_whitespace()).expect("it is well-formed").command {
+            Command::Compare(compare) => compare,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn refusal(line: &str) -> Option<String> {
+        check_delay_allows(&compare(line)).err().map(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_gathering_time_needs_a_delay_to_fit_and_the_one_that_is_named_does() {
+        let refused = refusal("--gathering off,5,10,20").expect("20 ms do not fit into 20");
+        assert!(refused.contains("for 20 ms") && refused.contains("--max-delay 20:"), "{refused}");
+        assert!(refused.contains("at least 34,"), "{refused}");
+        assert!(refusal("--gathering 20 --max-delay 33.9").is_some_and(|why| why.contains("33.9:")));
+        for fits in ["20 --max-delay 34", "off,5,10,20 --max-delay 34", "3 --max-delay 5", "12", "auto"] {
+            assert_eq!(refusal(&format!("--gathering {fits}")), None, "{fits}");
+        }
+    }
+
+    #[test]
+    fn a_delay_is_asked_only_of_a_volley_whose_load_is_searched() {
+        assert_eq!(refusal("--gathering 20 --rooms 3"), None);
+        assert_eq!(refusal("--gathering 20 --servers janus,mediasoup"), None);
     }
 }
