@@ -52,6 +52,8 @@ pub(crate) struct Contender {
     pub(crate) note: Option<String>,
     /// A P95 delay in seconds that is asked of it alone, in place of that asked of all.
     pub(crate) delay: Option<f64>,
+    /// Its `--gathering`, where that is one of the things compared.
+    pub(crate) gathering: Option<String>,
     kind: Kind,
 }
 
@@ -71,12 +73,13 @@ impl Contender {
             let binary = program::find_binary(volley.binary.as_deref())?;
             let version = program::version(&binary).await?;
             let kind = Kind::Volley { binary, choice: volley.clone() };
-            return Ok(Contender { name, label, version, note: None, delay: None, kind });
+            return Ok(Contender { name, label, version, note: None, delay: None, gathering: None, kind });
         }
         let rival = Rival::ALL.into_iter().find(|rival| rival.name() == name.text());
         let installed = rival.context("this bench cannot speak to it yet")?.find()?;
         let (version, note) = (installed.version.clone(), installed.note.clone());
-        Ok(Contender { name, label, version, note, delay: None, kind: Kind::Rival(installed) })
+        let kind = Kind::Rival(installed);
+        Ok(Contender { name, label, version, note, delay: None, gathering: None, kind })
     }
 
     /// Starts it and waits until it takes calls.
@@ -203,7 +206,8 @@ async fn find_variants(
         let mut choice = volley.clone();
         choice.flags.extend([String::from("--gathering"), variant.gathering.clone()]);
         let contender = Contender::find(name, &choice).await?;
-        found.push(Contender { label: variant.label(), delay: variant.delay, ..contender });
+        let gathering = Some(variant.gathering.clone());
+        found.push(Contender { label: variant.label(), delay: variant.delay, gathering, ..contender });
     }
     Ok(found)
 }

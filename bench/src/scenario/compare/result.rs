@@ -171,6 +171,7 @@ impl Comparison {
             "label": entry.contender.label,
             "version": entry.contender.version,
             "note": entry.contender.note,
+            "gathering": entry.contender.gathering,
             "maxDelay": entry.contender.delay.unwrap_or(self.bounds.delay),
             "highestParticipants": entry.found.load,
             "boundBy": bound(entry.found.bound),

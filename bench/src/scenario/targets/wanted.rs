@@ -1,0 +1,248 @@
+//! The figures that Volley wants on two cores, each with what holds it back.
+
+use super::{Bound, Target};
+use crate::report::format::{count, factor, mebibytes, milliseconds, percent};
+use serde_json::Value;
+
+/// All of them.
+pub(super) const TARGETS: &[Target] = &[
+    Target {
+        command: "compare-meeting",
+        name: "times cheaper than the best other",
+        figure: ratio_within_five_milliseconds,
+        bound: Bound::AtLeast(5.0),
+        unit: factor,
+        held_back: "within 5 ms a receiver in a meeting of 20 is owed some 10 packets a turn, so a train cannot be longer",
+    },
+    Target {
+        command: "compare-meeting",
+        name: "of limit",
+        figure: of_limit,
+        bound: Bound::AtLeast(0.6),
+        unit: percent,
+        held_back: "the limit seals and sends only; the rest is receiving, opening, choosing and feedback",
+    },
+    Target {
+        command: "compare-meeting",
+        name: "P99 added at half of the highest load",
+        figure: added_at_half_load,
+        bound: Bound::AtMost(0.001),
+        unit: milliseconds,
+        held_back: "half of the packets is not half of the core: the fewer there are, the more each costs, and a core that \
+                    is three quarters busy has turns to wait for. At a quarter of the load, where it is half busy, it was 0.7 ms",
+    },
+    Target {
+        command: "compare-webinar",
+        name: "times cheaper than the best other, 2.5 Mbit/s",
+        figure: |figures| ratio_at(figures, 2_500_000.0),
+        bound: Bound::AtLeast(4.0),
+        unit: factor,
+        held_back: "sealing and the kernel's way of a train over the veth are three quarters of the core; see of limit",
+    },
+    Target {
+        command: "compare-webinar",
+        name: "times cheaper than the best other, 1.2 Mbit/s",
+        figure: |figures| ratio_at(figures, 1_200_000.0),
+        bound: Bound::AtLeast(2.5),
+        unit: factor,
+        held_back: "a frame of 1.2 Mbit/s is few packets, so trains are short",
+    },
+    Target {
+        command: "compare-audio",
+        name: "times cheaper than the best other",
+        figure: ratio,
+        bound: Bound::AtLeast(1.3),
+        unit: factor,
+        held_back: "sound is one small packet at a time: nearly all is the kernel's way of a datagram",
+    },
+    Target {
+        command: "rooms",
+        name: "rooms",
+        figure: |figures| figures["rooms"].as_f64(),
+        bound: Bound::AtLeast(800.0),
+        unit: count,
+        held_back: "rooms of three have trains of one; of the core a third is the interrupts by which a veth hands \
+                    packets between two virtual cores, a fifth is the program",
+    },
+    Target {
+        command: "rooms",
+        name: "times the rooms of the best other",
+        figure: ratio,
+        bound: Bound::AtLeast(1.3),
+        unit: factor,
+        held_back: "rooms of three have trains of one, which cost the kernel the same for every server",
+    },
+    Target {
+        command: "recorded",
+        name: "cost of a packet more where it is recorded",
+        figure: |figures| figures["costOfRecording"].as_f64(),
+        bound: Bound::AtMost(0.05),
+        unit: percent,
+        held_back: "of every packet that is recorded the worker puts one copy into shared memory",
+    },
+    Target {
+        command: "recorded",
+        name: "packets missing in the recordings",
+        figure: |figures| figures["droppedFromRecordings"].as_f64(),
+        bound: Bound::AtMost(0.0),
+        unit: count,
+        held_back: "the recorder shares a core with the load generator here, and gives way to it",
+    },
+    Target {
+        command: "growth",
+        name: "subscribers",
+        figure: |figures| figures["mostSubscribers"].as_f64(),
+        bound: Bound::AtLeast(2000.0),
+        unit: count,
+        held_back: "a subscriber of 400 kbit/s costs half a millisecond of a virtual core each second: 108 packets in \
+                    trains of two; a fifth of it is writing the interrupts by which a veth hands each train to the other core, \
+                    a quarter the program",
+    },
+    Target {
+        command: "growth",
+        name: "cost at the most subscribers against the fewest",
+        figure: |figures| figures["costGrowth"].as_f64(),
+        bound: Bound::AtMost(1.15),
+        unit: factor,
+        held_back: "more subscribers than caches hold the state of",
+    },
+    Target {
+        command: "growth",
+        name: "memory of a subscriber",
+        figure: |figures| figures["memoryPerSubscriber"].as_f64(),
+        bound: Bound::AtMost(65_536.0),
+        unit: mebibytes,
+        held_back: "see the memory table of the architecture text",
+    },
+    Target {
+        command: "join-storm",
+        name: "not connected",
+        figure: |figures| Some(figures["joins"].as_f64()? - figures["connected"].as_f64()?),
+        bound: Bound::AtMost(0.0),
+        unit: count,
+        held_back: "see the refusals",
+    },
+    Target {
+        command: "join-storm",
+        name: "time to connect, P95",
+        figure: |figures| figures["connect"]["p95"].as_f64(),
+        bound: Bound::AtMost(1.0),
+        unit: milliseconds,
+        held_back: "handshakes of 500 DTLS connections share one core with signaling",
+    },
+    Target {
+        command: "join-storm",
+        name: "longest gap of calls before",
+        figure: |figures| figures["longestGapOfCallsBefore"].as_f64(),
+        bound: Bound::AtMost(0.1),
+        unit: milliseconds,
+        held_back: "a gap is the server's only as far as it is longer than the generator's own lateness",
+    },
+    Target {
+        command: "churn",
+        name: "descriptors that stay",
+        figure: |figures| {
+            Some(figures["descriptorsAfter"].as_f64()? - figures["descriptorsBefore"].as_f64()?)
+        },
+        bound: Bound::AtMost(0.0),
+        unit: count,
+        held_back: "see the table",
+    },
+    Target {
+        command: "churn",
+        name: "memory that stays",
+        figure: |figures| figures["memoryGrowth"].as_f64(),
+        bound: Bound::AtMost(0.05),
+        unit: percent,
+        held_back: "the curve tells whether it grows with each join or has found its size: the allocator keeps pages",
+    },
+    Target {
+        command: "overload",
+        name: "sound lost of those admitted",
+        figure: |figures| figures["audioLoss"].as_f64(),
+        bound: Bound::AtMost(0.005),
+        unit: percent,
+        held_back: "see the server's drops",
+    },
+    Target {
+        command: "overload",
+        name: "slowest refusal",
+        figure: |figures| figures["slowestRefusal"].as_f64(),
+        bound: Bound::AtMost(0.1),
+        unit: milliseconds,
+        held_back: "signaling shares the core that is too full",
+    },
+    Target {
+        command: "overload",
+        name: "pictures lost a second after",
+        figure: |figures| figures["videoLossAfter"].as_f64(),
+        bound: Bound::AtMost(0.001),
+        unit: percent,
+        held_back: "pictures come back with the next key frame",
+    },
+    Target {
+        command: "overload",
+        name: "pictures forwarded a second after",
+        figure: |figures| figures["videoShownAfter"].as_f64(),
+        bound: Bound::AtLeast(0.99),
+        unit: percent,
+        held_back: "pictures come back an eighth at a time, each with a key frame",
+    },
+    Target {
+        command: "arrivals",
+        name: "key frames asked of a layer within a second",
+        figure: |figures| figures["keyFrameRequestsPerSecond"].as_f64(),
+        bound: Bound::AtMost(2.0),
+        unit: count,
+        held_back: "requests are joined per layer; see the architecture text",
+    },
+    Target {
+        command: "arrivals",
+        name: "time to the first frame, P95",
+        figure: |figures| figures["firstFrame"]["p95"].as_f64(),
+        bound: Bound::AtMost(1.2),
+        unit: milliseconds,
+        held_back: "handshakes of 500 DTLS connections share one core with signaling",
+    },
+];
+
+fn ratio(figures: &Value) -> Option<f64> {
+    figures["ratioToBestOther"].as_f64()
+}
+
+fn of_limit(figures: &Value) -> Option<f64> {
+    figures["ofLimit"].as_f64()
+}
+
+/// The promise is made for pictures of this many bits a second.
+fn ratio_at(figures: &Value, bits_per_second: f64) -> Option<f64> {
+    (figures["videoBitsPerSecond"].as_f64()? == bits_per_second).then(|| ratio(figures))?
+}
+
+/// The cheapest of Volley's entries with P95 of 5 ms at most, against the best of the others.
+pub(super) fn ratio_within_five_milliseconds(figures: &Value) -> Option<f64> {
+    let best = |volley: bool, most_delay: f64| {
+        figures["servers"]
+            .as_array()?
+            .iter()
+            .filter(|server| (server["server"] == "volley") == volley)
+            .filter_map(highest_load)
+            .filter(|load| load["delay"]["p95"].as_f64().is_some_and(|delay| delay <= most_delay))
+            .filter_map(|load| load["perCpuSecond"].as_f64())
+            .max_by(f64::total_cmp)
+    };
+    Some(best(true, 0.005)? / best(false, f64::INFINITY)?)
+}
+
+fn highest_load(server: &Value) -> Option<&Value> {
+    server["loads"].as_array()?.iter().max_by_key(|load| load["loadPercent"].as_u64())
+}
+
+/// Where half of the highest load was measured (`--gathering auto --loads 50,100`): for as long as it is told to
+/// gather, a server adds what it is told to, at any load.
+pub(super) fn added_at_half_load(figures: &Value) -> Option<f64> {
+    let mut servers = figures["servers"].as_array()?.iter();
+    let volley = servers.find(|server| server["server"] == "volley" && server["gathering"] == "auto")?;
+    let half = volley["loads"].as_array()?.iter().find(|load| load["loadPercent"] == 50)?;
+    half["addedDelay"][2].as_f64()
+}
