@@ -1,5 +1,6 @@
 //! `compare`: the same load, cores and wire for several servers in turn.
 
+mod curves;
 mod result;
 
 use super::contender::{Contender, Variant, VolleyChoice, find_all};
@@ -20,7 +21,7 @@ use std::time::Duration;
 const PRECISION: f64 = 0.03;
 /// A measured run that loses what the short trials did not is repeated at this share of the load.
 const STEP_BACK: f64 = 0.95;
-/// So often; then it is reported as it is.
+/// So often; then it is reported as it is, and marked as outside its bounds.
 const STEPS_BACK: u32 = 3;
 /// Limit runs are few and steady.
 const LIMIT_TIME: Duration = Duration::from_secs(2);

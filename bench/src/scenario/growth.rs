@@ -158,6 +158,9 @@ fn section(flags: &cli::Growth, steps: &[Step], not_carried: &[NotCarried]) -> S
         .iter()
         .map(|gone| format!("{} subscribers were not carried: {}", gone.subscribers, gone.reason))
         .collect();
+    notes.extend(steps.iter().filter_map(|step| {
+        step.run.disturbance().map(|why| format!("{} subscribers: disturbed: {why}.", step.subscribers))
+    }));
     if let Some(growth) = cost_growth(steps) {
         notes.push(format!(
             "A packet costs {} at the most subscribers of what it costs at the fewest.",

@@ -3,7 +3,7 @@
 
 mod record;
 
-pub(crate) use record::{DISTURBED, Record};
+pub(crate) use record::{Record, disturbance};
 
 use super::contender::Running;
 use super::crowd::Crowd;
@@ -345,6 +345,20 @@ pub(super) mod tests {
         run.server.split.nice = 1.0;
         assert!((run.others() - 0.1).abs() < 1e-9);
         assert!(run.record().disturbed);
+    }
+
+    #[test]
+    fn time_that_the_hypervisor_took_disturbs_a_run_as_other_programs_do() {
+        let mut run = measured(1, 0, 4.0);
+        run.server.split.steal = 0.2;
+        assert_eq!((run.disturbance(), run.record().disturbed), (None, false));
+        run.server.split.steal = 1.5;
+        assert!(run.disturbance().is_some_and(|why| why.contains("15.0 % of the time (steal)")));
+        run.server.split.nice = 1.0;
+        assert!(
+            run.disturbance()
+                .is_some_and(|why| why.contains("10.0 % of the server's core and the hypervisor"))
+        );
     }
 
     #[test]

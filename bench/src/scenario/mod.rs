@@ -11,6 +11,7 @@ pub(crate) mod growth;
 pub(crate) mod join_storm;
 mod layers;
 pub(crate) mod limit;
+mod marks;
 mod measure;
 mod newcomers;
 pub(crate) mod overload;

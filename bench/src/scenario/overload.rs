@@ -229,6 +229,9 @@ fn report(outcome: &Outcome, place: &Place) -> anyhow::Result<Report> {
     )];
     notes.extend(outcome.refusals.first().map(|(_, refusal)| format!("The first refusal: {refusal}")));
     notes.extend(stretches.iter().map(|(when, stretch)| stretch.note(when)));
+    notes.extend(stretches.iter().filter_map(|(when, stretch)| {
+        stretch.measured.disturbance().map(|why| format!("{when}: disturbed: {why}."))
+    }));
     Ok(Report {
         name: String::from("overload"),
         machine: Machine::describe(place),

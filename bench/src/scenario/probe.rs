@@ -38,6 +38,16 @@ impl Bounds {
             Verdict::TooMuch
         }
     }
+
+    /// What of a run was outside of them, for people; `None` when all of it was within.
+    pub(crate) fn broken_by(&self, run: &Measured) -> Option<String> {
+        let loss = (run.loss() > self.loss)
+            .then(|| format!("lost {}, at most {} is carried", percent(run.loss()), percent(self.loss)));
+        let delay = (run.delay(0.95) > self.delay)
+            .then(|| format!("P95 {}, at most {}", milliseconds(run.delay(0.95)), milliseconds(self.delay)));
+        let broken: Vec<String> = loss.into_iter().chain(delay).collect();
+        (!broken.is_empty()).then(|| broken.join("; "))
+    }
 }
 
 /// A load that was tried, and what it came to in a short trial.
@@ -175,6 +185,12 @@ mod tests {
         let mut slow = measured(100_000, 0, 5.0);
         slow.figures.delay.saturating_record_n(6000, 10);
         assert_eq!(BOUNDS.judge(&slow), Verdict::TooMuch);
+        assert!(
+            BOUNDS.broken_by(&slow).is_some_and(|why| why.starts_with("P95 6.0") && why.contains("5.00 ms"))
+        );
+        let lossy = BOUNDS.broken_by(&measured(100_000, 200, 5.0));
+        assert!(lossy.is_some_and(|why| why.starts_with("lost 0.2 %") && !why.contains("P95")));
+        assert_eq!(BOUNDS.broken_by(&measured(100_000, 50, 5.0)), None);
     }
 
     #[test]

@@ -193,6 +193,9 @@ impl Rooms<'_> {
         if [plain, recorded].iter().any(|side| side.run.generator_limited()) {
             notes.push(String::from("Generator-limited: its core was full."));
         }
+        notes.extend([(plain, false), (recorded, true)].iter().filter_map(|(side, is_recorded)| {
+            side.run.disturbance().map(|why| format!("Disturbed while {}: {why}.", label(*is_recorded)))
+        }));
         let title = format!("{} rooms of three, all of whom send and watch", self.flags.rooms);
         Report {
             name: String::from("recorded"),

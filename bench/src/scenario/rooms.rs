@@ -1,6 +1,7 @@
 //! `rooms`: how many small rooms, in which one speaks and two watch, a server carries.
 
 use super::contender::{Absent, Contender, Name, VolleyChoice, find_all};
+use super::marks::Marks;
 use super::measure::{Measured, Record};
 use super::probe::{Bounds, Prober};
 use super::search::{Found, Range, Verdict};
@@ -21,7 +22,7 @@ const PEOPLE: u32 = 3;
 const PRECISION: f64 = 0.01;
 /// A measured run that is not carried is repeated with this share of the rooms.
 const STEP_BACK: f64 = 0.97;
-/// So often; then it is reported as it is.
+/// So often; then it is reported as it is, and marked as outside its bounds.
 const STEPS_BACK: u32 = 4;
 
 struct Outcome {
@@ -111,7 +112,9 @@ impl Rooms<'_> {
     fn report(&self, outcomes: &[Outcome], absent: &[Absent]) -> anyhow::Result<Report> {
         let volley = outcomes.iter().find(|outcome| outcome.contender.name == Name::Volley);
         let others = outcomes.iter().filter(|outcome| outcome.contender.name != Name::Volley);
-        let best_other = others.map(|outcome| outcome.rooms).max().filter(|&rooms| rooms > 0);
+        let carried = others.filter(|outcome| self.marks(outcome).is_within());
+        let best_other = carried.map(|outcome| outcome.rooms).max().filter(|&rooms| rooms > 0);
+        let is_within = volley.map(|volley| self.marks(volley).is_within());
         let ratio = volley.zip(best_other).map(|(volley, other)| f64::from(volley.rooms) / f64::from(other));
         let servers = outcomes.iter().map(|outcome| self.figures(outcome)).collect::<Result<Vec<_>, _>>()?;
         let limited = volley.is_some_and(Outcome::generator_limited);
@@ -121,7 +124,9 @@ impl Rooms<'_> {
             sections: vec![self.section(outcomes, absent, best_other)],
             figures: json!({
                 "rooms": volley.map(|volley| volley.rooms),
-                "ratioToBestOther": ratio,
+                "withinBounds": is_within,
+                "ratioToBestOther": ratio.filter(|_| is_within == Some(true)),
+                "outsideBounds": (is_within == Some(false)).then(|| json!({ "ratioToBestOther": ratio })),
                 "generatorLimited": limited,
                 "generatorBusy": volley.and_then(|volley| Some(volley.run.as_ref()?.generator.busy_share())),
                 "maxLoss": self.bounds().loss,
@@ -131,6 +136,11 @@ impl Rooms<'_> {
             }),
             plots: Vec::new(),
         })
+    }
+
+    /// Of its run, if there was one.
+    fn marks(&self, outcome: &Outcome) -> Marks {
+        outcome.run.as_ref().map(|run| Marks::of(run, &self.bounds())).unwrap_or_default()
     }
 
     fn record(&self, outcome: &Outcome) -> Option<Record> {
@@ -143,6 +153,7 @@ impl Rooms<'_> {
             "version": outcome.contender.version,
             "rooms": outcome.rooms,
             "failure": outcome.failure,
+            "withinBounds": self.marks(outcome).is_within(),
             "generatorLimited": outcome.generator_limited(),
             "measured": self.record(outcome).map(serde_json::to_value).transpose()?,
         }))
@@ -174,12 +185,15 @@ impl Rooms<'_> {
             if outcome.generator_limited() {
                 notes.push(format!("{label}: generator-limited; the server could do more."));
             }
+            let marks = self.marks(outcome);
+            notes.extend(marks.notes(label));
             if let Some(record) = self.record(outcome) {
-                let other = best_other.filter(|_| outcome.contender.name == Name::Volley);
+                let other =
+                    best_other.filter(|_| outcome.contender.name == Name::Volley && marks.is_within());
                 let ratio = other.map(|other| factor(f64::from(outcome.rooms) / f64::from(other)));
                 table.row([
                     label.clone(),
-                    outcome.rooms.to_string(),
+                    format!("{}{}", outcome.rooms, marks.signs()),
                     ratio.unwrap_or_else(|| String::from("–")),
                     count(record.forwarded_per_second),
                     count(record.per_cpu_second),

@@ -17,13 +17,23 @@ struct Target {
     /// As people call it.
     name: &'static str,
     /// The figure, where this run has it.
-    figure: fn(&Value) -> Option<f64>,
+    figure: fn(&Value) -> Option<Figure>,
     /// What it is to be.
     bound: Bound,
     unit: fn(f64) -> String,
     /// Said when it falls short.
     held_back: &'static str,
 }
+
+/// A figure, and whether it counts: not that of a run that was outside the bounds of its load.
+#[derive(Clone, Copy, PartialEq, Debug)]
+struct Figure {
+    value: f64,
+    counts: bool,
+}
+
+/// Said of a figure that does not count.
+const OUTSIDE: &str = "the run was outside the bounds of its load, so the figure does not count";
 
 #[derive(Clone, Copy)]
 enum Bound {
@@ -33,7 +43,7 @@ enum Bound {
 
 /// Adds to a report which of its figures are where they are to be.
 pub(crate) fn judge(mut report: Report) -> Report {
-    let judged: Vec<(&Target, f64)> = TARGETS
+    let judged: Vec<(&Target, Figure)> = TARGETS
         .iter()
         .filter(|target| target.command == report.name)
         .filter_map(|target| Some((target, (target.figure)(&report.figures)?)))
@@ -41,43 +51,50 @@ pub(crate) fn judge(mut report: Report) -> Report {
     if judged.is_empty() {
         return report;
     }
-    report.figures["targets"] = judged.iter().map(|(target, value)| target.figures(*value)).collect();
+    report.figures["targets"] = judged.iter().map(|(target, figure)| target.figures(*figure)).collect();
     report.sections.push(section(&judged));
     report
 }
 
-fn section(judged: &[(&Target, f64)]) -> Section {
+fn section(judged: &[(&Target, Figure)]) -> Section {
     let mut table = Table::new(&["figure", "is", "wanted", ""]);
     let mut notes = Vec::new();
-    for (target, value) in judged {
-        let met = target.bound.holds(*value);
+    for (target, figure) in judged {
+        let shortcoming = target.shortcoming(*figure);
         let (word, bound) = target.bound.parts();
         table.row([
             target.name.to_owned(),
-            (target.unit)(*value),
+            (target.unit)(figure.value),
             format!("{word} {}", (target.unit)(bound)),
-            String::from(if met { "met" } else { "short" }),
+            String::from(if shortcoming.is_none() { "met" } else { "short" }),
         ]);
-        if !met {
-            notes.push(format!("{}: {}.", target.name, target.held_back));
-        }
+        notes.extend(shortcoming.map(|why| format!("{}: {why}.", target.name)));
     }
     Section { title: String::from("What is wanted, on two cores"), table, notes }
 }
 
 impl Target {
-    fn figures(&self, value: f64) -> Value {
-        let met = self.bound.holds(value);
+    /// Why it is not met.
+    fn shortcoming(&self, figure: Figure) -> Option<&'static str> {
+        match (figure.counts, self.bound.holds(figure.value)) {
+            (false, _) => Some(OUTSIDE),
+            (true, false) => Some(self.held_back),
+            (true, true) => None,
+        }
+    }
+
+    fn figures(&self, figure: Figure) -> Value {
+        let shortcoming = self.shortcoming(figure);
         let (word, bound) = match self.bound {
             Bound::AtLeast(bound) => ("atLeast", bound),
             Bound::AtMost(bound) => ("atMost", bound),
         };
         json!({
             "figure": self.name,
-            "value": value,
+            "value": figure.value,
             word: bound,
-            "met": met,
-            "heldBackBy": (!met).then_some(self.held_back),
+            "met": shortcoming.is_none(),
+            "heldBackBy": shortcoming,
         })
     }
 }
@@ -140,7 +157,7 @@ mod tests {
             server("janus", vec![load(100, 50.0, 0.002)]),
             server("mediasoup", vec![load(100, 100.0, 0.015)]),
         ]});
-        assert_eq!(ratio_within_five_milliseconds(&figures), Some(4.0));
+        assert_eq!(ratio_within_five_milliseconds(&figures), Some(Figure { value: 4.0, counts: true }));
     }
 
     #[test]
@@ -150,8 +167,36 @@ mod tests {
         let auto = volley("auto", vec![load(50, 700.0, 0.001)]);
         let of = |servers: &[&Value]| added_at_half_load(&json!({ "servers": servers }));
         assert_eq!(of(&[&fixed]), None);
-        assert_eq!(of(&[&fixed, &auto]), Some(0.0008));
+        assert_eq!(of(&[&fixed, &auto]), Some(Figure { value: 0.0008, counts: true }));
         assert_eq!(of(&[&volley("auto", vec![load(100, 400.0, 0.004)])]), None);
+    }
+
+    #[test]
+    fn a_run_outside_its_bounds_is_told_and_never_met() {
+        let outside = |delay: f64, per_cpu_second: f64| {
+            let mut load = load(100, per_cpu_second, delay);
+            load["withinBounds"] = json!(false);
+            load
+        };
+        let volley =
+            |most: f64, load: Value| json!({ "server": "volley", "maxDelay": most, "loads": [load] });
+        let other = json!({ "server": "mediasoup", "loads": [load(100, 100.0, 0.015)] });
+        let of = |volley: Value| {
+            let servers = json!([volley, volley, other]);
+            ratio_within_five_milliseconds(&json!({ "servers": servers }))
+        };
+        let short = Some(Figure { value: 9.0, counts: false });
+        assert_eq!(of(volley(0.005, outside(0.0051, 900.0))), short, "it took longer");
+        assert_eq!(of(volley(0.005, outside(0.004, 900.0))), short, "it lost too much");
+        assert_eq!(of(volley(0.02, load(100, 900.0, 0.012))), None, "that was not asked");
+
+        let ratios = json!({ "ratioToBestOther": 6.0, "ofLimit": 0.7 });
+        let report = judged("compare-meeting", json!({ "outsideBounds": ratios }));
+        let targets = report.figures["targets"].as_array().unwrap();
+        assert_eq!((&targets[0]["value"], &targets[0]["met"]), (&json!(0.7), &json!(false)));
+        assert!(report.sections[0].notes[0].contains("does not count"));
+        let report = judged("rooms", json!({ "rooms": 900, "withinBounds": false }));
+        assert_eq!(report.figures["targets"][0]["met"], json!(false));
     }
 
     #[test]

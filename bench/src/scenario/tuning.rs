@@ -178,7 +178,9 @@ fn section(flags: &cli::Tuning, effects: &[Effect]) -> Section {
     let disturbed = effects.iter().flat_map(|effect| effect.before.iter().chain(&effect.after));
     let disturbed = disturbed.filter(|run| run.disturbed).count();
     if disturbed > 0 {
-        notes.push(format!("{disturbed} runs were disturbed by other programs on the server's core"));
+        notes.push(format!(
+            "{disturbed} runs were disturbed by other programs on the server's core, or by the hypervisor"
+        ));
     }
     Section { title: String::from("What tuning brings"), table, notes }
 }

@@ -2,7 +2,7 @@
 //! A load that fails because of the generator is so told from one that fails because of the server.
 
 use super::contender::Running;
-use super::measure::{DISTURBED, GENERATOR_FULL, Times};
+use super::measure::{GENERATOR_FULL, Times, disturbance};
 use crate::host::cpu::{CpuMeter, CpuUse};
 use crate::host::place::Place;
 use crate::host::process::Usage;
@@ -30,7 +30,7 @@ pub(crate) struct Watched {
     pub(crate) server_core_busy: f64,
     /// Share of the time of the server's cores that went to other programs.
     pub(crate) others: f64,
-    /// Other programs took so much that the figures say little.
+    /// Other programs, or the hypervisor, took so much that the figures say little.
     pub(crate) disturbed: bool,
     /// As `server_core_busy`, of the generator's core.
     pub(crate) generator_busy: f64,
@@ -78,15 +78,16 @@ impl Watched {
     fn of(server: CpuUse, server_cpu: f64, generator: CpuUse, drops: u64) -> Watched {
         let of_programs = server.split.user + server.split.system + server.split.nice;
         let others = (of_programs - server_cpu).max(0.0) / server.elapsed.max(f64::MIN_POSITIVE);
+        let steal = (server + generator).steal_share();
         Watched {
             server_core_busy: server.busy_share(),
             others,
-            disturbed: others > DISTURBED,
+            disturbed: disturbance(others, steal).is_some(),
             generator_busy: generator.busy_share(),
             generator_limited: generator.busy_share() > GENERATOR_FULL,
             generator_drops: drops,
             generator_lateness: Times::default(),
-            steal: (server + generator).steal_share(),
+            steal,
         }
     }
 
@@ -112,12 +113,7 @@ impl Watched {
         if self.generator_limited {
             notes.push(String::from("Generator-limited: these figures say little of the server."));
         }
-        if self.disturbed {
-            notes.push(format!(
-                "Disturbed: other programs took {} of the server's core.",
-                percent(self.others)
-            ));
-        }
+        notes.extend(disturbance(self.others, self.steal).map(|why| format!("Disturbed: {why}.")));
         notes
     }
 }
@@ -149,6 +145,9 @@ mod tests {
         let shared = Watched::of(server, 4.0, core(1.0), 0);
         assert!((shared.others - 0.2).abs() < 1e-9);
         assert!(shared.notes()[1].starts_with("Disturbed"));
+        let split = CpuSplit { steal: 1.0, ..CpuSplit::default() };
+        let stolen = Watched::of(CpuUse { split, ..core(1.0) }, 1.0, core(1.0), 0);
+        assert!(stolen.disturbed && stolen.notes()[1].contains("hypervisor"));
     }
 
     #[test]

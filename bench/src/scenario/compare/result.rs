@@ -5,11 +5,11 @@ use crate::host::machine::Machine;
 use crate::host::place::Place;
 use crate::limit::{LimitResult, Mix};
 use crate::report::format::{count, factor, mebibytes, milliseconds, percent};
-use crate::report::plot::Plot;
 use crate::report::progress::Progress;
 use crate::report::table::Table;
 use crate::report::{Report, Section};
 use crate::scenario::contender::{Absent, Contender, Name};
+use crate::scenario::marks::Marks;
 use crate::scenario::measure::{Measured, Record};
 use crate::scenario::probe::{Bounds, Tried};
 use crate::scenario::search::{Found, Verdict};
@@ -57,7 +57,7 @@ impl Entry {
     }
 
     /// At the highest load that was measured.
-    fn best(&self) -> Option<&Point> {
+    pub(super) fn best(&self) -> Option<&Point> {
         self.points.iter().max_by_key(|point| point.load)
     }
 
@@ -90,20 +90,32 @@ impl Comparison {
             machine: Machine::describe(place),
             sections: vec![self.cost_section(), self.quality_section()],
             figures: self.figures()?,
-            plots: vec![
-                self.cost_plot(),
-                self.train_plot(),
-                self.train_lengths_plot(),
-                self.delay_plot(),
-                self.ratio_plot(),
-            ],
+            plots: self.plots(),
         })
+    }
+
+    fn bounds_of(&self, entry: &Entry) -> Bounds {
+        Bounds { delay: entry.contender.delay.unwrap_or(self.bounds.delay), ..self.bounds }
+    }
+
+    fn marks(&self, entry: &Entry, point: &Point) -> Marks {
+        Marks::of(&point.run, &self.bounds_of(entry))
+    }
+
+    fn is_within(&self, entry: &Entry, point: &Point) -> bool {
+        self.marks(entry, point).is_within()
+    }
+
+    /// What an entry came to at its highest load, if that was carried: else it has no part in a ratio.
+    fn carried<'a>(&self, entry: &'a Entry) -> Option<&'a Point> {
+        entry.best().filter(|point| self.is_within(entry, point))
     }
 
     /// The best of the other servers.
     fn best_other(&self) -> Option<f64> {
         let others = self.entries.iter().filter(|entry| entry.contender.name != Name::Volley);
-        others.map(Entry::per_cpu_second).filter(|&value| value > 0.0).max_by(f64::total_cmp)
+        let others = others.filter_map(|entry| self.carried(entry));
+        others.map(|point| point.run.per_cpu_second()).filter(|&value| value > 0.0).max_by(f64::total_cmp)
     }
 
     /// The floor with trains as long as a run's.
@@ -122,11 +134,11 @@ impl Comparison {
     }
 
     /// How many times cheaper than the best other, for each P95 delay in seconds that bought it.
-    fn ratios(&self) -> Vec<[f64; 2]> {
+    pub(super) fn ratios(&self) -> Vec<[f64; 2]> {
         let Some(other) = self.best_other() else { return Vec::new() };
         let volleys = self.entries.iter().filter(|entry| entry.contender.name == Name::Volley);
         let mut points: Vec<[f64; 2]> = volleys
-            .filter_map(Entry::best)
+            .filter_map(|entry| self.carried(entry))
             .map(|point| [point.run.delay(0.95), point.run.per_cpu_second() / other])
             .collect();
         points.sort_by(|a, b| a[0].total_cmp(&b[0]));
@@ -137,6 +149,8 @@ impl Comparison {
         let volley = self.volley();
         let ratio = volley.zip(self.best_other()).map(|(volley, other)| volley.per_cpu_second() / other);
         let of_limit = volley.and_then(Entry::best).and_then(|point| self.of_limit(&point.run));
+        let is_within = volley.map(|volley| self.carried(volley).is_some());
+        let ratios = json!({ "ratioToBestOther": ratio, "ofLimit": of_limit });
         Ok(json!({
             "scenario": self.scenario,
             "people": self.shape.people,
@@ -145,8 +159,10 @@ impl Comparison {
             "maxDelay": self.bounds.delay,
             "rounds": self.rounds,
             "perCpuSecond": volley.map(Entry::per_cpu_second),
-            "ratioToBestOther": ratio,
-            "ofLimit": of_limit,
+            "withinBounds": is_within,
+            "ratioToBestOther": ratio.filter(|_| is_within == Some(true)),
+            "ofLimit": of_limit.filter(|_| is_within == Some(true)),
+            "outsideBounds": (is_within == Some(false)).then_some(ratios),
             "ratios": self.ratios(),
             "servers": self.entries.iter().map(|entry| self.entry_figures(entry)).collect::<Result<Vec<_>, _>>()?,
             "absent": self.absent,
@@ -161,7 +177,9 @@ impl Comparison {
             .map(|point| {
                 let mut value = serde_json::to_value(self.record(point))?;
                 value["loadPercent"] = point.load.into();
-                value["ofLimit"] = json!(self.of_limit(&point.run));
+                let is_within = self.is_within(entry, point);
+                value["withinBounds"] = is_within.into();
+                value["ofLimit"] = json!(self.of_limit(&point.run).filter(|_| is_within));
                 value["delayHistogram"] = json!(quantiles(&point.run));
                 anyhow::Ok(value)
             })
@@ -172,7 +190,7 @@ impl Comparison {
             "version": entry.contender.version,
             "note": entry.contender.note,
             "gathering": entry.contender.gathering,
-            "maxDelay": entry.contender.delay.unwrap_or(self.bounds.delay),
+            "maxDelay": self.bounds_of(entry).delay,
             "highestParticipants": entry.found.load,
             "boundBy": bound(entry.found.bound),
             "failure": entry.failure,
@@ -230,19 +248,20 @@ impl Comparison {
 
     fn cost_cells(&self, entry: &Entry, point: &Point) -> [String; 16] {
         let record = self.record(point);
-        let other = self.best_other().filter(|_| entry.contender.name == Name::Volley);
+        let is_within = self.is_within(entry, point);
+        let other = self.best_other().filter(|_| entry.contender.name == Name::Volley && is_within);
         let dash = || String::from("–");
         let cpu = &record.server_cpu;
         let share = |seconds: f64| percent(seconds / cpu.elapsed.max(f64::MIN_POSITIVE));
         [
             entry.contender.label.clone(),
-            format!("{} %", point.load),
+            self.load_cell(entry, point),
             record.size.participants.to_string(),
             count(record.forwarded_per_second),
             count(record.per_cpu_second),
             count(record.nanos_per_packet),
             other.map_or_else(dash, |other| factor(record.per_cpu_second / other)),
-            self.of_limit(&point.run).map_or_else(dash, percent),
+            self.of_limit(&point.run).filter(|_| is_within).map_or_else(dash, percent),
             format!("{:.1}", record.mean_train),
             percent(record.server_busy),
             share(cpu.split.user),
@@ -252,6 +271,10 @@ impl Comparison {
             percent(record.others),
             record.profiles.join(" "),
         ]
+    }
+
+    fn load_cell(&self, entry: &Entry, point: &Point) -> String {
+        format!("{} %{}", point.load, self.marks(entry, point).signs())
     }
 
     fn quality_section(&self) -> Section {
@@ -277,7 +300,7 @@ impl Comparison {
                 let record = self.record(point);
                 table.row([
                     entry.contender.label.clone(),
-                    format!("{} %", point.load),
+                    self.load_cell(entry, point),
                     percent(record.loss),
                     milliseconds(record.delay.p50),
                     milliseconds(record.delay.p95),
@@ -311,10 +334,8 @@ impl Comparison {
             {
                 notes.push(format!("{label}: generator-limited; the server could do more."));
             }
-            if entry.points.iter().any(|point| self.record(point).disturbed) {
-                notes.push(format!(
-                    "{label}: other programs ran on the server's core; its figures look worse than they are."
-                ));
+            for point in &entry.points {
+                notes.extend(self.marks(entry, point).notes(&format!("{label} at {} %", point.load)));
             }
             if let Some(note) = &entry.contender.note {
                 notes.push(format!("{label} {}: {note}", entry.contender.version));
@@ -323,69 +344,10 @@ impl Comparison {
         notes.extend(self.absent.iter().map(Absent::note));
         notes
     }
-
-    fn cost_plot(&self) -> Plot {
-        let title = "Cost of a forwarded packet against load";
-        let plot = Plot::line("cost", title, "packets forwarded per second", "ns per packet").log_y();
-        self.curves(plot, |tried| tried.nanos_per_packet, |run| run.seconds_per_packet() * 1e9)
-    }
-
-    fn train_plot(&self) -> Plot {
-        let title = "Train length against load";
-        let plot = Plot::line("trains", title, "packets forwarded per second", "packets per send");
-        self.curves(plot, |tried| tried.mean_train, Measured::mean_train)
-    }
-
-    /// Volley's own histogram: which share of its sends carried how many packets.
-    fn train_lengths_plot(&self) -> Plot {
-        let title = "Train lengths at the highest load";
-        let plot =
-            Plot::line("train-lengths", title, "packets in a train, at most", "share of the sends").log_x();
-        self.entries.iter().fold(plot, |plot, entry| {
-            let trains = entry.best().and_then(|point| Some(&point.run.own.as_ref()?.trains));
-            let Some(trains) = trains else { return plot };
-            let all = trains.counts.iter().sum::<u64>().max(1) as f64;
-            let shares =
-                trains.bounds.iter().zip(&trains.counts).map(|(&bound, &count)| (bound, count as f64 / all));
-            plot.with(&entry.contender.label, shares.collect())
-        })
-    }
-
-    fn delay_plot(&self) -> Plot {
-        let plot = Plot::line("delay", "One-way delay at the highest load", "share of packets", "ms").log_y();
-        self.entries.iter().filter_map(|entry| Some((entry, entry.best()?))).fold(
-            plot,
-            |plot, (entry, point)| {
-                plot.with(
-                    &entry.contender.label,
-                    quantiles(&point.run).iter().map(|&[share, delay]| (share, delay * 1e3)).collect(),
-                )
-            },
-        )
-    }
-
-    /// How many times cheaper than the best other, against the delay that buys it.
-    fn ratio_plot(&self) -> Plot {
-        let plot = Plot::line("ratio", "Times cheaper than the best other", "P95 delay, ms", "ratio");
-        let points = self.ratios().iter().map(|&[delay, ratio]| (delay * 1e3, ratio)).collect();
-        plot.with("volley", points)
-    }
-
-    /// A curve per server over its load, through the short trials and the measured runs.
-    fn curves(&self, plot: Plot, of_trial: fn(&Tried) -> f64, of_run: fn(&Measured) -> f64) -> Plot {
-        self.entries.iter().filter(|entry| !entry.points.is_empty()).fold(plot, |plot, entry| {
-            let trials = entry.tried.iter().map(|tried| (tried.forwarded_per_second, of_trial(tried)));
-            let runs =
-                entry.points.iter().map(|point| (point.run.figures.packets_per_second(), of_run(&point.run)));
-            let mut points: Vec<(f64, f64)> = trials.chain(runs).collect();
-            points.sort_by(|a, b| a.0.total_cmp(&b.0));
-            plot.with(&entry.contender.label, points)
-        })
-    }
 }
 
 /// Shares of all packets and the delay, in seconds, that so many had at most.
-fn quantiles(run: &Measured) -> Vec<[f64; 2]> {
+pub(super) fn quantiles(run: &Measured) -> Vec<[f64; 2]> {
     let shares = [0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.98, 0.99, 0.999];
     shares.iter().map(|&share| [share, run.delay(share)]).collect()
 }

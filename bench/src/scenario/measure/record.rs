@@ -4,12 +4,25 @@ use super::{Measured, Times};
 use crate::host::cpu::CpuUse;
 use crate::host::own::Own;
 use crate::load::Figures;
+use crate::report::format::percent;
 use crate::scenario::shape::Size;
 use serde::Serialize;
 use volley::control::types::SrtpProfile;
 
-/// Other programs' time on the server's core, above which a run is told to be disturbed.
-pub(crate) const DISTURBED: f64 = 0.02;
+/// Other programs' share of the server's core, above which a run is told to be disturbed.
+const MOST_OTHERS: f64 = 0.02;
+/// The hypervisor's.
+const MOST_STEAL: f64 = 0.03;
+
+/// Who took how much of the time, where it was so much that a run is disturbed.
+pub(crate) fn disturbance(others: f64, steal: f64) -> Option<String> {
+    let programs = (others > MOST_OTHERS)
+        .then(|| format!("other programs took {} of the server's core", percent(others)));
+    let hypervisor =
+        (steal > MOST_STEAL).then(|| format!("the hypervisor took {} of the time (steal)", percent(steal)));
+    let by: Vec<String> = programs.into_iter().chain(hypervisor).collect();
+    (!by.is_empty()).then(|| by.join(" and "))
+}
 
 /// What one measured load came to, as JSON tells it. Times are seconds, memory is bytes.
 #[derive(Clone, PartialEq, Debug, Serialize)]
@@ -53,6 +66,11 @@ pub(crate) struct Record {
 }
 
 impl Measured {
+    /// Who disturbed it, if anybody did.
+    pub(crate) fn disturbance(&self) -> Option<String> {
+        disturbance(self.others(), self.server.steal_share())
+    }
+
     /// Everything, for programs.
     pub(crate) fn record(&self) -> Record {
         let figures = &self.figures;
@@ -80,7 +98,7 @@ impl Measured {
             server_busy: self.server_busy(),
             steal: self.server.steal_share(),
             others: self.others(),
-            disturbed: self.others() > DISTURBED,
+            disturbed: self.disturbance().is_some(),
             memory: self.usage.resident,
             descriptors: self.usage.descriptors,
             generator_busy: self.generator.busy_share(),

@@ -1,6 +1,6 @@
 //! The figures that Volley wants on two cores, each with what holds it back.
 
-use super::{Bound, Target};
+use super::{Bound, Figure, Target};
 use crate::report::format::{count, factor, mebibytes, milliseconds, percent};
 use serde_json::Value;
 
@@ -58,7 +58,7 @@ pub(super) const TARGETS: &[Target] = &[
     Target {
         command: "rooms",
         name: "rooms",
-        figure: |figures| figures["rooms"].as_f64(),
+        figure: rooms,
         bound: Bound::AtLeast(800.0),
         unit: count,
         held_back: "rooms of three have trains of one; of the core a third is the interrupts by which a veth hands \
@@ -75,7 +75,7 @@ pub(super) const TARGETS: &[Target] = &[
     Target {
         command: "recorded",
         name: "cost of a packet more where it is recorded",
-        figure: |figures| figures["costOfRecording"].as_f64(),
+        figure: |figures| number(&figures["costOfRecording"]),
         bound: Bound::AtMost(0.05),
         unit: percent,
         held_back: "of every packet that is recorded the worker puts one copy into shared memory",
@@ -83,7 +83,7 @@ pub(super) const TARGETS: &[Target] = &[
     Target {
         command: "recorded",
         name: "packets missing in the recordings",
-        figure: |figures| figures["droppedFromRecordings"].as_f64(),
+        figure: |figures| number(&figures["droppedFromRecordings"]),
         bound: Bound::AtMost(0.0),
         unit: count,
         held_back: "the recorder shares a core with the load generator here, and gives way to it",
@@ -91,7 +91,7 @@ pub(super) const TARGETS: &[Target] = &[
     Target {
         command: "growth",
         name: "subscribers",
-        figure: |figures| figures["mostSubscribers"].as_f64(),
+        figure: |figures| number(&figures["mostSubscribers"]),
         bound: Bound::AtLeast(2000.0),
         unit: count,
         held_back: "a subscriber of 400 kbit/s costs half a millisecond of a virtual core each second: 108 packets in \
@@ -101,7 +101,7 @@ pub(super) const TARGETS: &[Target] = &[
     Target {
         command: "growth",
         name: "cost at the most subscribers against the fewest",
-        figure: |figures| figures["costGrowth"].as_f64(),
+        figure: |figures| number(&figures["costGrowth"]),
         bound: Bound::AtMost(1.15),
         unit: factor,
         held_back: "more subscribers than caches hold the state of",
@@ -109,7 +109,7 @@ pub(super) const TARGETS: &[Target] = &[
     Target {
         command: "growth",
         name: "memory of a subscriber",
-        figure: |figures| figures["memoryPerSubscriber"].as_f64(),
+        figure: |figures| number(&figures["memoryPerSubscriber"]),
         bound: Bound::AtMost(65_536.0),
         unit: mebibytes,
         held_back: "see the memory table of the architecture text",
@@ -117,7 +117,7 @@ pub(super) const TARGETS: &[Target] = &[
     Target {
         command: "join-storm",
         name: "not connected",
-        figure: |figures| Some(figures["joins"].as_f64()? - figures["connected"].as_f64()?),
+        figure: |figures| difference(&figures["joins"], &figures["connected"]),
         bound: Bound::AtMost(0.0),
         unit: count,
         held_back: "see the refusals",
@@ -125,7 +125,7 @@ pub(super) const TARGETS: &[Target] = &[
     Target {
         command: "join-storm",
         name: "time to connect, P95",
-        figure: |figures| figures["connect"]["p95"].as_f64(),
+        figure: |figures| number(&figures["connect"]["p95"]),
         bound: Bound::AtMost(1.0),
         unit: milliseconds,
         held_back: "handshakes of 500 DTLS connections share one core with signaling",
@@ -133,7 +133,7 @@ pub(super) const TARGETS: &[Target] = &[
     Target {
         command: "join-storm",
         name: "longest gap of calls before",
-        figure: |figures| figures["longestGapOfCallsBefore"].as_f64(),
+        figure: |figures| number(&figures["longestGapOfCallsBefore"]),
         bound: Bound::AtMost(0.1),
         unit: milliseconds,
         held_back: "a gap is the server's only as far as it is longer than the generator's own lateness",
@@ -141,9 +141,7 @@ pub(super) const TARGETS: &[Target] = &[
     Target {
         command: "churn",
         name: "descriptors that stay",
-        figure: |figures| {
-            Some(figures["descriptorsAfter"].as_f64()? - figures["descriptorsBefore"].as_f64()?)
-        },
+        figure: |figures| difference(&figures["descriptorsAfter"], &figures["descriptorsBefore"]),
         bound: Bound::AtMost(0.0),
         unit: count,
         held_back: "see the table",
@@ -151,7 +149,7 @@ pub(super) const TARGETS: &[Target] = &[
     Target {
         command: "churn",
         name: "memory that stays",
-        figure: |figures| figures["memoryGrowth"].as_f64(),
+        figure: |figures| number(&figures["memoryGrowth"]),
         bound: Bound::AtMost(0.05),
         unit: percent,
         held_back: "the curve tells whether it grows with each join or has found its size: the allocator keeps pages",
@@ -159,7 +157,7 @@ pub(super) const TARGETS: &[Target] = &[
     Target {
         command: "overload",
         name: "sound lost of those admitted",
-        figure: |figures| figures["audioLoss"].as_f64(),
+        figure: |figures| number(&figures["audioLoss"]),
         bound: Bound::AtMost(0.005),
         unit: percent,
         held_back: "see the server's drops",
@@ -167,7 +165,7 @@ pub(super) const TARGETS: &[Target] = &[
     Target {
         command: "overload",
         name: "slowest refusal",
-        figure: |figures| figures["slowestRefusal"].as_f64(),
+        figure: |figures| number(&figures["slowestRefusal"]),
         bound: Bound::AtMost(0.1),
         unit: milliseconds,
         held_back: "signaling shares the core that is too full",
@@ -175,7 +173,7 @@ pub(super) const TARGETS: &[Target] = &[
     Target {
         command: "overload",
         name: "pictures lost a second after",
-        figure: |figures| figures["videoLossAfter"].as_f64(),
+        figure: |figures| number(&figures["videoLossAfter"]),
         bound: Bound::AtMost(0.001),
         unit: percent,
         held_back: "pictures come back with the next key frame",
@@ -183,7 +181,7 @@ pub(super) const TARGETS: &[Target] = &[
     Target {
         command: "overload",
         name: "pictures forwarded a second after",
-        figure: |figures| figures["videoShownAfter"].as_f64(),
+        figure: |figures| number(&figures["videoShownAfter"]),
         bound: Bound::AtLeast(0.99),
         unit: percent,
         held_back: "pictures come back an eighth at a time, each with a key frame",
@@ -191,7 +189,7 @@ pub(super) const TARGETS: &[Target] = &[
     Target {
         command: "arrivals",
         name: "key frames asked of a layer within a second",
-        figure: |figures| figures["keyFrameRequestsPerSecond"].as_f64(),
+        figure: |figures| number(&figures["keyFrameRequestsPerSecond"]),
         bound: Bound::AtMost(2.0),
         unit: count,
         held_back: "requests are joined per layer; see the architecture text",
@@ -199,39 +197,69 @@ pub(super) const TARGETS: &[Target] = &[
     Target {
         command: "arrivals",
         name: "time to the first frame, P95",
-        figure: |figures| figures["firstFrame"]["p95"].as_f64(),
+        figure: |figures| number(&figures["firstFrame"]["p95"]),
         bound: Bound::AtMost(1.2),
         unit: milliseconds,
         held_back: "handshakes of 500 DTLS connections share one core with signaling",
     },
 ];
 
-fn ratio(figures: &Value) -> Option<f64> {
-    figures["ratioToBestOther"].as_f64()
+/// A figure that always counts.
+fn number(value: &Value) -> Option<Figure> {
+    value.as_f64().map(|value| Figure { value, counts: true })
 }
 
-fn of_limit(figures: &Value) -> Option<f64> {
-    figures["ofLimit"].as_f64()
+/// How much more one figure is than another.
+fn difference(more: &Value, less: &Value) -> Option<Figure> {
+    Some(Figure { value: more.as_f64()? - less.as_f64()?, counts: true })
+}
+
+/// A ratio of Volley's, which stands apart when its run was outside the bounds of its load.
+fn ratio_called(name: &str, figures: &Value) -> Option<Figure> {
+    let outside = figures["outsideBounds"][name].as_f64().map(|value| Figure { value, counts: false });
+    number(&figures[name]).or(outside)
+}
+
+fn ratio(figures: &Value) -> Option<Figure> {
+    ratio_called("ratioToBestOther", figures)
+}
+
+fn of_limit(figures: &Value) -> Option<Figure> {
+    ratio_called("ofLimit", figures)
 }
 
 /// The promise is made for pictures of this many bits a second.
-fn ratio_at(figures: &Value, bits_per_second: f64) -> Option<f64> {
+fn ratio_at(figures: &Value, bits_per_second: f64) -> Option<Figure> {
     (figures["videoBitsPerSecond"].as_f64()? == bits_per_second).then(|| ratio(figures))?
 }
 
-/// The cheapest of Volley's entries with P95 of 5 ms at most, against the best of the others.
-pub(super) fn ratio_within_five_milliseconds(figures: &Value) -> Option<f64> {
-    let best = |volley: bool, most_delay: f64| {
+fn rooms(figures: &Value) -> Option<Figure> {
+    Some(Figure { value: figures["rooms"].as_f64()?, counts: figures["withinBounds"] != false })
+}
+
+/// The cheapest of Volley's entries with P95 of 5 ms at most, against the best of the others; one of which that
+/// was asked and which took longer, where there is no such.
+pub(super) fn ratio_within_five_milliseconds(figures: &Value) -> Option<Figure> {
+    let cheapest = |volley: bool, counts: fn(&Value, &Value) -> bool| {
         figures["servers"]
             .as_array()?
             .iter()
             .filter(|server| (server["server"] == "volley") == volley)
-            .filter_map(highest_load)
-            .filter(|load| load["delay"]["p95"].as_f64().is_some_and(|delay| delay <= most_delay))
+            .filter_map(|server| highest_load(server).filter(|load| counts(server, load)))
             .filter_map(|load| load["perCpuSecond"].as_f64())
             .max_by(f64::total_cmp)
     };
-    Some(best(true, 0.005)? / best(false, f64::INFINITY)?)
+    let other = cheapest(false, |_, load| load["withinBounds"] != false)?;
+    let kept =
+        cheapest(true, |_, load| load["withinBounds"] != false && is_within_five(&load["delay"]["p95"]));
+    let asked = cheapest(true, |server, _| is_within_five(&server["maxDelay"]));
+    let figure = kept.map(|kept| (kept, true)).or(asked.map(|asked| (asked, false)));
+    figure.map(|(value, counts)| Figure { value: value / other, counts })
+}
+
+/// Of seconds, in milliseconds.
+fn is_within_five(seconds: &Value) -> bool {
+    seconds.as_f64().is_some_and(|seconds| seconds <= 0.005)
 }
 
 fn highest_load(server: &Value) -> Option<&Value> {
@@ -240,9 +268,9 @@ fn highest_load(server: &Value) -> Option<&Value> {
 
 /// Where half of the highest load was measured (`--gathering auto --loads 50,100`): for as long as it is told to
 /// gather, a server adds what it is told to, at any load.
-pub(super) fn added_at_half_load(figures: &Value) -> Option<f64> {
+pub(super) fn added_at_half_load(figures: &Value) -> Option<Figure> {
     let mut servers = figures["servers"].as_array()?.iter();
     let volley = servers.find(|server| server["server"] == "volley" && server["gathering"] == "auto")?;
     let half = volley["loads"].as_array()?.iter().find(|load| load["loadPercent"] == 50)?;
-    half["addedDelay"][2].as_f64()
+    Some(Figure { value: half["addedDelay"][2].as_f64()?, counts: half["withinBounds"] != false })
 }

@@ -1,7 +1,7 @@
 //! What came of a family's knobs: runs before and after, and whether they differ by more than runs do anyway.
 
 use super::tool::Applied;
-use crate::scenario::measure::{DISTURBED, Measured};
+use crate::scenario::measure::Measured;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -21,7 +21,7 @@ impl Run {
             nanos_per_packet: run.seconds_per_packet() * 1e9,
             delay_p95: run.delay(0.95),
             loss: run.loss(),
-            disturbed: run.others() > DISTURBED,
+            disturbed: run.disturbance().is_some(),
         }
     }
 }
