@@ -40,8 +40,7 @@ fn outside(cli: &Cli) -> anyhow::Result<ExitCode> {
         swarm.check()?;
     }
     if let Some(report) = beside(cli)? {
-        report.deliver(cli.common.json, cli.common.out.as_deref())?;
-        return Ok(ExitCode::SUCCESS);
+        return finish(report, &cli.common);
     }
     let volley =
         cli.command.needs_volley().then(|| host::volley::find_binary(cli.common.volley_bin.as_deref()));
@@ -80,9 +79,16 @@ fn inside(cli: &Cli) -> anyhow::Result<ExitCode> {
     enclosure::end_with_outer();
     start_logging()?;
     let place = Place::build(cli.common.server_cores.clone(), cli.common.generator_core)?;
-    let report = scenario::targets::judge(run(&cli.command, &cli.common, &place)?);
-    report.deliver(cli.common.json, cli.common.out.as_deref())?;
-    Ok(ExitCode::SUCCESS)
+    finish(run(&cli.command, &cli.common, &place)?, &cli.common)
+}
+
+/// Delivers what was measured, and says so when packets went where they must not.
+fn finish(report: Report, common: &Common) -> anyhow::Result<ExitCode> {
+    let report = scenario::targets::judge(report);
+    report.deliver(common.json, common.out.as_deref())?;
+    let Some(failure) = scenario::strays::failure(&report.figures) else { return Ok(ExitCode::SUCCESS) };
+    eprintln!("volley-bench: {failure}");
+    Ok(ExitCode::FAILURE)
 }
 
 fn run(command: &Command, common: &Common, place: &Place) -> anyhow::Result<Report> {

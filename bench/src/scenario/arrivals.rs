@@ -7,6 +7,7 @@ use super::layers;
 use super::measure::Times;
 use super::newcomers::{Arrival, Newcomers};
 use super::shape::Shape;
+use super::strays::Strays;
 use crate::cli;
 use crate::host::machine::Machine;
 use crate::host::place::Place;
@@ -135,6 +136,7 @@ fn report(flags: &cli::Arrivals, outcome: &Outcome, place: &Place) -> Report {
         }),
         plots: Vec::new(),
     };
+    (Strays::of(publisher) + Strays::of(watching)).add_to(&mut report.figures);
     layers::add_to(&mut report, &all_layers);
     report
 }

@@ -3,6 +3,7 @@
 use super::contender::{Running, VolleyChoice, with_volley};
 use super::crowd::Crowd;
 use super::shape::Shape;
+use super::strays::Strays;
 use crate::cli;
 use crate::host::machine::Machine;
 use crate::host::place::Place;
@@ -151,7 +152,7 @@ fn report(flags: &cli::Churn, outcome: &Outcome, place: &Place) -> Report {
     ]);
     let figures = &total.total;
     let curve = |of: fn(&Usage) -> f64| looks.iter().map(|look| (look.at, of(&look.usage))).collect();
-    Report {
+    let mut report = Report {
         name: String::from("churn"),
         machine: Machine::describe(place),
         sections: vec![Section {
@@ -179,8 +180,6 @@ fn report(flags: &cli::Churn, outcome: &Outcome, place: &Place) -> Report {
             "memoryGrowth": growth,
             "descriptorsBefore": before.usage.descriptors,
             "descriptorsAfter": after.usage.descriptors,
-            "foreignRoom": figures.foreign_room,
-            "notAuthentic": figures.not_authentic,
             "problems": total.problems,
             "failures": figures.failures,
         }),
@@ -188,5 +187,7 @@ fn report(flags: &cli::Churn, outcome: &Outcome, place: &Place) -> Report {
             Plot::line("memory", "Memory while people come and go", "seconds", "MiB")
                 .with("volley", curve(|usage| usage.resident as f64 / f64::from(1 << 20))),
         ],
-    }
+    };
+    Strays::of(figures).add_to(&mut report.figures);
+    report
 }

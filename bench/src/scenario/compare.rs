@@ -133,7 +133,10 @@ impl Compare<'_> {
                     entry.found = Found { load: rooms * self.shape.people, bound: Verdict::Carried };
                 }
                 Rooms::Auto => match self.search(&entry.contender).await {
-                    Ok((found, tried)) => (entry.found, entry.tried) = (found, tried),
+                    Ok((found, tried)) => {
+                        entry.strays += tried.iter().map(|tried| tried.strays).sum();
+                        (entry.found, entry.tried) = (found, tried);
+                    }
                     Err(error) => entry.fail(self.progress, &error),
                 },
             }
@@ -182,6 +185,7 @@ impl Compare<'_> {
             let participants =
                 ((f64::from(entry.found.load) * share) as u32).max(self.shape.publishers.min(2) + 1);
             let run = self.trial().run(&entry.contender, participants, self.flags.seconds).await?;
+            entry.strays += run.strays();
             if steps == 0 || self.bounds_of(&entry.contender).judge(&run) == Verdict::Carried {
                 return Ok(run);
             }

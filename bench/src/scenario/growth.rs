@@ -3,6 +3,7 @@
 use super::contender::{Contender, Name, VolleyChoice};
 use super::measure::Measured;
 use super::shape::Shape;
+use super::strays::Strays;
 use super::trial::Trial;
 use crate::cli;
 use crate::host::machine::Machine;
@@ -101,7 +102,7 @@ fn report(
 ) -> anyhow::Result<Report> {
     let curve =
         |of: fn(&Step) -> f64| steps.iter().map(|step| (f64::from(step.subscribers), of(step))).collect();
-    Ok(Report {
+    let mut report = Report {
         name: String::from("growth"),
         machine: Machine::describe(place),
         sections: vec![section(flags, steps, not_carried)],
@@ -121,7 +122,9 @@ fn report(
             Plot::line("memory", "Memory against participants", "subscribers", "MiB")
                 .with("volley", curve(|step| step.run.usage.resident as f64 / f64::from(1 << 20))),
         ],
-    })
+    };
+    steps.iter().map(|step| step.run.strays()).sum::<Strays>().add_to(&mut report.figures);
+    Ok(report)
 }
 
 fn section(flags: &cli::Growth, steps: &[Step], not_carried: &[NotCarried]) -> Section {

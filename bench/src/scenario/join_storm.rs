@@ -5,6 +5,7 @@ use super::crowd::Crowd;
 use super::measure::Times;
 use super::newcomers::{Arrival, Newcomers};
 use super::shape::Shape;
+use super::strays::Strays;
 use crate::cli;
 use crate::host::machine::Machine;
 use crate::host::place::Place;
@@ -30,6 +31,8 @@ const AFTERWARDS: Duration = Duration::from_secs(2);
 struct Outcome {
     arrival: Arrival,
     before: Snapshot,
+    /// Of both loads, up to the end.
+    strays: Strays,
 }
 
 /// Lets them join, and looks at both sides.
@@ -67,11 +70,13 @@ async fn storm(
     let newcomers = Newcomers { crowd: &crowd, running, within: STORM };
     let arrival = newcomers.arrive(people.collect(), place).await?;
     sleep(AFTERWARDS).await;
-    Ok(Outcome { arrival, before: before.load().snapshot()? })
+    let before = before.load().snapshot()?;
+    let strays = Strays::of(&before.total) + Strays::of(&crowd.load().snapshot()?.total);
+    Ok(Outcome { arrival, before, strays })
 }
 
 fn report(flags: &cli::JoinStorm, outcome: &Outcome, place: &Place) -> Report {
-    let Outcome { arrival, before } = outcome;
+    let Outcome { arrival, before, strays } = outcome;
     let (storm, before) = (&arrival.snapshot.total, &before.total);
     let (connect, first_frame) = (Times::of(&storm.connect), Times::of(&storm.first_frame));
     let mut table = Table::new(&[
@@ -112,7 +117,7 @@ fn report(flags: &cli::JoinStorm, outcome: &Outcome, place: &Place) -> Report {
         milliseconds(lateness.max)
     ));
     notes.extend(arrival.notes());
-    Report {
+    let mut report = Report {
         name: String::from("join-storm"),
         machine: Machine::describe(place),
         sections: vec![Section { title: String::from("Many join at once"), table, notes }],
@@ -134,5 +139,7 @@ fn report(flags: &cli::JoinStorm, outcome: &Outcome, place: &Place) -> Report {
             "problems": arrival.snapshot.problems,
         }),
         plots: Vec::new(),
-    }
+    };
+    strays.add_to(&mut report.figures);
+    report
 }

@@ -8,6 +8,7 @@ pub(crate) use record::{Record, disturbance};
 use super::contender::Running;
 use super::crowd::Crowd;
 use super::shape::Size;
+use super::strays::Strays;
 use crate::host::cpu::{CpuMeter, CpuUse};
 use crate::host::own::Own;
 use crate::host::place::Place;
@@ -165,6 +166,11 @@ impl Measured {
         let known = 1.0 - (1.0 - self.figures.loss()) * (1.0 - self.missing_streams());
         let shortfall = self.shortfall();
         if shortfall > CERTAIN { known.max(shortfall) } else { known }
+    }
+
+    /// Packets that nobody should have got.
+    pub(crate) fn strays(&self) -> Strays {
+        Strays::of(&self.figures)
     }
 
     /// A quantile of the one-way delay, in seconds.

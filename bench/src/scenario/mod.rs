@@ -22,6 +22,7 @@ pub(crate) mod recorded;
 pub(crate) mod rooms;
 mod search;
 mod shape;
+pub(crate) mod strays;
 pub(crate) mod swarm;
 pub(crate) mod targets;
 #[cfg(test)]

@@ -7,6 +7,7 @@ use super::measure::{Measured, measure};
 use super::probe::{Bounds, Prober};
 use super::search::Range;
 use super::shape::Shape;
+use super::strays::Strays;
 use crate::cli;
 use crate::host::machine::Machine;
 use crate::host::place::Place;
@@ -62,14 +63,18 @@ pub(crate) async fn run(
 ) -> anyhow::Result<Report> {
     let contender = Contender::find(Name::Volley, volley).await?;
     let shape = Shape::meeting(PEOPLE, flags.bitrate);
-    let carried = match flags.carried {
-        Some(carried) => carried,
+    let (carried, searching) = match flags.carried {
+        Some(carried) => (carried, Strays::default()),
         None => search(flags, shape, place, &contender, progress).await?,
     };
     let running = contender.start(place).await?;
     let outcome = overload(flags, shape, carried, place, &running, progress).await;
     running.stop().await;
-    report(&outcome?, place)
+    let outcome = outcome?;
+    let mut report = report(&outcome, place)?;
+    (searching + outcome.during.measured.strays() + outcome.after.measured.strays())
+        .add_to(&mut report.figures);
+    Ok(report)
 }
 
 async fn search(
@@ -78,11 +83,12 @@ async fn search(
     place: &Place,
     contender: &Contender,
     progress: &Progress,
-) -> anyhow::Result<u32> {
+) -> anyhow::Result<(u32, Strays)> {
     let bounds = Bounds { loss: 0.001, delay: 0.02 };
     let range = Range { start: PEOPLE, most: flags.most, precision: PRECISION };
     let prober = Prober { place, shape, bounds, step: 1, range, progress };
-    Ok(prober.search(contender).await?.0.load)
+    let (found, tried) = prober.search(contender).await?;
+    Ok((found.load, tried.iter().map(|tried| tried.strays).sum()))
 }
 
 async fn overload(

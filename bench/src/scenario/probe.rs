@@ -5,6 +5,7 @@ use super::crowd::Crowd;
 use super::measure::{Measured, measure};
 use super::search::{Found, Range, Verdict, highest};
 use super::shape::Shape;
+use super::strays::Strays;
 use crate::host::place::Place;
 use crate::report::format::{count, milliseconds, percent};
 use crate::report::progress::Progress;
@@ -30,7 +31,10 @@ const ATTEMPTS: u32 = 2;
 impl Bounds {
     /// Whether a run was within them, and if not, whose fault that is.
     pub(crate) fn judge(&self, run: &Measured) -> Verdict {
-        if run.loss() <= self.loss && run.delay(0.95) <= self.delay {
+        if run.strays() != Strays::default() {
+            // A fault of the server's, however little it has to do.
+            Verdict::TooMuch
+        } else if run.loss() <= self.loss && run.delay(0.95) <= self.delay {
             Verdict::Carried
         } else if run.generator_limited() {
             Verdict::GeneratorIsFull
@@ -45,7 +49,7 @@ impl Bounds {
             .then(|| format!("lost {}, at most {} is carried", percent(run.loss()), percent(self.loss)));
         let delay = (run.delay(0.95) > self.delay)
             .then(|| format!("P95 {}, at most {}", milliseconds(run.delay(0.95)), milliseconds(self.delay)));
-        let broken: Vec<String> = loss.into_iter().chain(delay).collect();
+        let broken: Vec<String> = run.strays().told().into_iter().chain(loss).chain(delay).collect();
         (!broken.is_empty()).then(|| broken.join("; "))
     }
 }
@@ -66,6 +70,9 @@ pub(crate) struct Tried {
     pub(crate) loss: f64,
     /// One packet of twenty was later, in seconds.
     pub(crate) p95: f64,
+    /// What nobody should have got.
+    #[serde(flatten)]
+    pub(crate) strays: Strays,
 }
 
 impl Tried {
@@ -77,6 +84,7 @@ impl Tried {
             mean_train: run.mean_train(),
             loss: run.loss(),
             p95: run.delay(0.95),
+            strays: run.strays(),
         }
     }
 }
@@ -161,8 +169,9 @@ fn told(name: &str, participants: u32, run: &Measured, verdict: Verdict) -> Stri
         Verdict::TooMuch => "too much",
         Verdict::GeneratorIsFull => "the generator is full",
     };
+    let strays = run.strays().told().map(|told| format!(" ({told})")).unwrap_or_default();
     format!(
-        "{name}: {participants} participants: {} packets/s, loss {}, P95 {}, server busy {}, generator busy {}: {verdict}",
+        "{name}: {participants} participants: {} packets/s, loss {}, P95 {}, server busy {}, generator busy {}: {verdict}{strays}",
         count(run.figures.packets_per_second()),
         percent(run.loss()),
         milliseconds(run.delay(0.95)),
@@ -191,6 +200,16 @@ mod tests {
         let lossy = BOUNDS.broken_by(&measured(100_000, 200, 5.0));
         assert!(lossy.is_some_and(|why| why.starts_with("lost 0.2 %") && !why.contains("P95")));
         assert_eq!(BOUNDS.broken_by(&measured(100_000, 50, 5.0)), None);
+    }
+
+    #[test]
+    fn a_load_at_which_one_packet_went_astray_is_not_carried() {
+        let mut run = measured(100_000, 0, 5.0);
+        run.figures.foreign_room = 1;
+        run.generator.busy = 9.5;
+        assert_eq!(BOUNDS.judge(&run), Verdict::TooMuch);
+        assert_eq!(BOUNDS.broken_by(&run).as_deref(), Some("1 packets of another room"));
+        assert_eq!(Tried::of(&run).strays, run.strays());
     }
 
     #[test]

@@ -197,7 +197,7 @@ impl Rooms<'_> {
             side.run.disturbance().map(|why| format!("Disturbed while {}: {why}.", label(*is_recorded)))
         }));
         let title = format!("{} rooms of three, all of whom send and watch", self.flags.rooms);
-        Report {
+        let mut report = Report {
             name: String::from("recorded"),
             machine: Machine::describe(self.place),
             sections: vec![Section { title, table, notes }],
@@ -214,7 +214,9 @@ impl Rooms<'_> {
                 "recorded": recorded.run.record(),
             }),
             plots: Vec::new(),
-        }
+        };
+        (plain.run.strays() + recorded.run.strays()).add_to(&mut report.figures);
+        report
     }
 }
 

@@ -6,6 +6,7 @@ use super::measure::{Measured, Record};
 use super::probe::{Bounds, Prober};
 use super::search::{Found, Range, Verdict};
 use super::shape::Shape;
+use super::strays::Strays;
 use super::trial::Trial;
 use crate::cli;
 use crate::host::machine::Machine;
@@ -31,6 +32,8 @@ struct Outcome {
     bound: Verdict,
     run: Option<Measured>,
     failure: Option<String>,
+    /// Of all runs, those that were repeated among them.
+    strays: Strays,
 }
 
 /// Measures a number of rooms, or searches the largest.
@@ -65,20 +68,25 @@ impl Rooms<'_> {
     }
 
     async fn outcome(&self, contender: Contender) -> Outcome {
-        let (found, run, failure) = match self.find_and_measure(&contender).await {
+        let mut strays = Strays::default();
+        let (found, run, failure) = match self.find_and_measure(&contender, &mut strays).await {
             Ok((found, run)) => (found, run, None),
             Err(error) => {
                 self.progress.keep(&format!("{}: {error:#}", contender.label));
                 (Found { load: 0, bound: Verdict::TooMuch }, None, Some(format!("{error:#}")))
             }
         };
-        Outcome { contender, rooms: found.load / PEOPLE, bound: found.bound, run, failure }
+        Outcome { contender, rooms: found.load / PEOPLE, bound: found.bound, run, failure, strays }
     }
 
-    async fn find_and_measure(&self, contender: &Contender) -> anyhow::Result<(Found, Option<Measured>)> {
+    async fn find_and_measure(
+        &self,
+        contender: &Contender,
+        strays: &mut Strays,
+    ) -> anyhow::Result<(Found, Option<Measured>)> {
         let mut found = match self.flags.rooms {
             Some(rooms) => Found { load: rooms * PEOPLE, bound: Verdict::Carried },
-            None => self.search(contender).await?,
+            None => self.search(contender, strays).await?,
         };
         if found.load == 0 {
             return Ok((found, None));
@@ -86,6 +94,7 @@ impl Rooms<'_> {
         let trial = Trial { place: self.place, shape: self.shape, progress: self.progress };
         for steps in 0.. {
             let run = trial.run(contender, found.load, self.flags.seconds).await?;
+            *strays += run.strays();
             let fixed = self.flags.rooms.is_some() || steps == STEPS_BACK;
             if fixed || self.bounds().judge(&run) == Verdict::Carried {
                 return Ok((found, Some(run)));
@@ -96,7 +105,7 @@ impl Rooms<'_> {
         Ok((found, None))
     }
 
-    async fn search(&self, contender: &Contender) -> anyhow::Result<Found> {
+    async fn search(&self, contender: &Contender, strays: &mut Strays) -> anyhow::Result<Found> {
         let range = Range { start: self.flags.start, most: self.flags.most, precision: PRECISION };
         let prober = Prober {
             place: self.place,
@@ -106,7 +115,9 @@ impl Rooms<'_> {
             range,
             progress: self.progress,
         };
-        Ok(prober.search(contender).await?.0)
+        let (found, tried) = prober.search(contender).await?;
+        *strays += tried.iter().map(|tried| tried.strays).sum();
+        Ok(found)
     }
 
     fn report(&self, outcomes: &[Outcome], absent: &[Absent]) -> anyhow::Result<Report> {
@@ -118,7 +129,7 @@ impl Rooms<'_> {
         let ratio = volley.zip(best_other).map(|(volley, other)| f64::from(volley.rooms) / f64::from(other));
         let servers = outcomes.iter().map(|outcome| self.figures(outcome)).collect::<Result<Vec<_>, _>>()?;
         let limited = volley.is_some_and(Outcome::generator_limited);
-        Ok(Report {
+        let mut report = Report {
             name: String::from("rooms"),
             machine: Machine::describe(self.place),
             sections: vec![self.section(outcomes, absent, best_other)],
@@ -135,7 +146,9 @@ impl Rooms<'_> {
                 "absent": absent,
             }),
             plots: Vec::new(),
-        })
+        };
+        outcomes.iter().map(|outcome| outcome.strays).sum::<Strays>().add_to(&mut report.figures);
+        Ok(report)
     }
 
     /// Of its run, if there was one.
@@ -182,6 +195,7 @@ impl Rooms<'_> {
             if let Some(failure) = &outcome.failure {
                 notes.push(format!("{label} failed: {failure}"));
             }
+            notes.extend(outcome.strays.told().map(|told| format!("{label}: people got {told}.")));
             if outcome.generator_limited() {
                 notes.push(format!("{label}: generator-limited; the server could do more."));
             }

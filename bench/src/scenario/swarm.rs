@@ -5,6 +5,7 @@ use super::crowd::Crowd;
 use super::layers;
 use super::measure::{Times, measure, seconds_at};
 use super::shape::Shape;
+use super::strays::Strays;
 use crate::cli::{self, Over};
 use crate::host::machine::Machine;
 use crate::host::place::Place;
@@ -209,8 +210,13 @@ fn report(flags: &cli::Swarm, server: &str, figures: &Figures, machine: Machine)
                     milliseconds(figures.longest_gap().as_secs_f64())
                 ),
                 format!(
-                    "{} packets of another room, {} not authentic, {} used twice, {} not what they seemed.",
-                    figures.foreign_room, figures.not_authentic, figures.replayed, figures.malformed
+                    "{} packets of another room, {} back at their sender, {} not authentic, {} used twice, {} not what they \
+                     seemed.",
+                    figures.foreign_room,
+                    figures.echoes,
+                    figures.not_authentic,
+                    figures.replayed,
+                    figures.malformed
                 ),
             ],
         }],
@@ -226,14 +232,13 @@ fn report(flags: &cli::Swarm, server: &str, figures: &Figures, machine: Machine)
             "longestGap": figures.longest_gap().as_secs_f64(),
             "audio": received(&figures.audio),
             "video": received(&figures.video),
-            "foreignRoom": figures.foreign_room,
-            "notAuthentic": figures.not_authentic,
             "replayed": figures.replayed,
             "malformed": figures.malformed,
             "generatorBusy": figures.busy_share(),
         }),
         plots: Vec::new(),
     };
+    Strays::of(figures).add_to(&mut report.figures);
     layers::add_to(&mut report, &figures.layers);
     report
 }

@@ -12,7 +12,7 @@ use wanted::TARGETS;
 
 /// One figure of one command.
 struct Target {
-    /// The command, as a report names it.
+    /// The command, as a report names it, or [`EVERY`].
     command: &'static str,
     /// As people call it.
     name: &'static str,
@@ -32,6 +32,9 @@ struct Figure {
     counts: bool,
 }
 
+/// Stands for every command that has the figure.
+const EVERY: &str = "*";
+
 /// Said of a figure that does not count.
 const OUTSIDE: &str = "the run was outside the bounds of its load, so the figure does not count";
 
@@ -45,7 +48,7 @@ enum Bound {
 pub(crate) fn judge(mut report: Report) -> Report {
     let judged: Vec<(&Target, Figure)> = TARGETS
         .iter()
-        .filter(|target| target.command == report.name)
+        .filter(|target| target.command == report.name || target.command == EVERY)
         .filter_map(|target| Some((target, (target.figure)(&report.figures)?)))
         .collect();
     if judged.is_empty() {
@@ -197,6 +200,17 @@ mod tests {
         assert!(report.sections[0].notes[0].contains("does not count"));
         let report = judged("rooms", json!({ "rooms": 900, "withinBounds": false }));
         assert_eq!(report.figures["targets"][0]["met"], json!(false));
+    }
+
+    #[test]
+    fn packets_astray_are_asked_of_every_command_with_people() {
+        let strays = json!({ "foreignRoom": 1, "echoes": 0, "notAuthentic": 0 });
+        for command in ["join-storm", "arrivals", "swarm", "compare-audio", "tuning"] {
+            let report = judged(command, strays.clone());
+            let met: Vec<_> =
+                report.figures["targets"].as_array().unwrap().iter().map(|target| &target["met"]).collect();
+            assert_eq!(met, [&json!(false), &json!(true), &json!(true)], "{command}");
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod tool;
 
 use super::contender::{Contender, Name, VolleyChoice};
 use super::shape::Shape;
+use super::strays::Strays;
 use super::trial::Trial;
 use crate::cli::{self, Family};
 use crate::host::machine::Machine;
@@ -116,7 +117,7 @@ fn try_out(family: &str, tool: &Tool<'_>) -> anyhow::Result<Applied> {
 }
 
 fn report(flags: &cli::Tuning, effects: &[Effect], place: &Place) -> Report {
-    Report {
+    let mut report = Report {
         name: String::from("tuning"),
         machine: Machine::describe(place),
         sections: vec![section(flags, effects)],
@@ -133,7 +134,10 @@ fn report(flags: &cli::Tuning, effects: &[Effect], place: &Place) -> Report {
             }),
             plot("delay", "P95 of the delay, after against before", "%", effects, |run| run.delay_p95),
         ],
-    }
+    };
+    let runs = effects.iter().flat_map(|effect| effect.before.iter().chain(&effect.after));
+    runs.map(|run| run.strays).sum::<Strays>().add_to(&mut report.figures);
+    report
 }
 
 /// Round by round: above 0 is dearer or later.

@@ -14,6 +14,7 @@ use crate::scenario::measure::{Measured, Record};
 use crate::scenario::probe::{Bounds, Tried};
 use crate::scenario::search::{Found, Verdict};
 use crate::scenario::shape::Shape;
+use crate::scenario::strays::Strays;
 use serde_json::{Value, json};
 
 /// One server and what was measured of it.
@@ -24,6 +25,8 @@ pub(super) struct Entry {
     pub(super) tried: Vec<Tried>,
     /// Per load in per cent of the highest, all rounds together.
     pub(super) points: Vec<Point>,
+    /// Of all runs, those that were repeated among them.
+    pub(super) strays: Strays,
     failure: Option<String>,
 }
 
@@ -36,7 +39,8 @@ pub(super) struct Point {
 impl Entry {
     pub(super) fn new(contender: Contender) -> Entry {
         let found = Found { load: 0, bound: Verdict::TooMuch };
-        Entry { contender, found, tried: Vec::new(), points: Vec::new(), failure: None }
+        let (tried, points, strays) = (Vec::new(), Vec::new(), Strays::default());
+        Entry { contender, found, tried, points, strays, failure: None }
     }
 
     /// Whether it can be measured.
@@ -151,7 +155,7 @@ impl Comparison {
         let of_limit = volley.and_then(Entry::best).and_then(|point| self.of_limit(&point.run));
         let is_within = volley.map(|volley| self.carried(volley).is_some());
         let ratios = json!({ "ratioToBestOther": ratio, "ofLimit": of_limit });
-        Ok(json!({
+        let mut figures = json!({
             "scenario": self.scenario,
             "people": self.shape.people,
             "videoBitsPerSecond": self.shape.pictures.then_some(self.shape.media.video.bits_per_second),
@@ -167,7 +171,9 @@ impl Comparison {
             "servers": self.entries.iter().map(|entry| self.entry_figures(entry)).collect::<Result<Vec<_>, _>>()?,
             "absent": self.absent,
             "limit": self.limit,
-        }))
+        });
+        self.entries.iter().map(|entry| entry.strays).sum::<Strays>().add_to(&mut figures);
+        Ok(figures)
     }
 
     fn entry_figures(&self, entry: &Entry) -> anyhow::Result<Value> {
@@ -293,6 +299,7 @@ impl Comparison {
             "generator drops",
             "generator busy",
             "foreign",
+            "echoes",
             "unauthentic",
         ]);
         for entry in &self.entries {
@@ -312,8 +319,9 @@ impl Comparison {
                     count(record.server_drops as f64),
                     count(record.generator_drops as f64),
                     percent(record.generator_busy),
-                    record.foreign_room.to_string(),
-                    record.not_authentic.to_string(),
+                    record.strays.foreign_room.to_string(),
+                    record.strays.echoes.to_string(),
+                    record.strays.not_authentic.to_string(),
                 ]);
             }
         }
@@ -329,6 +337,7 @@ impl Comparison {
             } else if entry.found.load == 0 {
                 notes.push(format!("{label} carried no load at all within the bounds."));
             }
+            notes.extend(entry.strays.told().map(|told| format!("{label}: people got {told}.")));
             if entry.points.iter().any(|point| point.run.generator_limited())
                 || entry.found.bound == Verdict::GeneratorIsFull
             {

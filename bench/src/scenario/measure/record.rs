@@ -6,6 +6,7 @@ use crate::host::own::Own;
 use crate::load::Figures;
 use crate::report::format::percent;
 use crate::scenario::shape::Size;
+use crate::scenario::strays::Strays;
 use serde::Serialize;
 use volley::control::types::SrtpProfile;
 
@@ -59,8 +60,8 @@ pub(crate) struct Record {
     pub(crate) server_drops: u64,
     pub(crate) retransmissions: u64,
     pub(crate) profiles: Vec<String>,
-    pub(crate) foreign_room: u64,
-    pub(crate) not_authentic: u64,
+    #[serde(flatten)]
+    pub(crate) strays: Strays,
     pub(crate) replayed: u64,
     pub(crate) problems: Vec<String>,
 }
@@ -112,8 +113,7 @@ impl Measured {
                 .iter()
                 .map(|(profile, _)| profile_name(*profile).to_owned())
                 .collect(),
-            foreign_room: figures.foreign_room,
-            not_authentic: figures.not_authentic,
+            strays: self.strays(),
             replayed: figures.replayed,
             problems: self.problems.clone(),
         }

@@ -1,6 +1,6 @@
 //! The figures that Volley wants on two cores, each with what holds it back.
 
-use super::{Bound, Figure, Target};
+use super::{Bound, EVERY, Figure, Target};
 use crate::report::format::{count, factor, mebibytes, milliseconds, percent};
 use serde_json::Value;
 
@@ -201,6 +201,33 @@ pub(super) const TARGETS: &[Target] = &[
         bound: Bound::AtMost(1.2),
         unit: milliseconds,
         held_back: "handshakes of 500 DTLS connections share one core with signaling",
+    },
+    Target {
+        command: EVERY,
+        name: "packets of another room",
+        figure: |figures| number(&figures["foreignRoom"]),
+        bound: Bound::AtMost(0.0),
+        unit: count,
+        held_back: "somebody got what was published in a room they are not in: a fault of the server's, by which the \
+                    whole run has failed",
+    },
+    Target {
+        command: EVERY,
+        name: "packets back at their sender",
+        figure: |figures| number(&figures["echoes"]),
+        bound: Bound::AtMost(0.0),
+        unit: count,
+        held_back: "somebody got what they had published themselves: a fault of the server's, by which the whole run \
+                    has failed",
+    },
+    Target {
+        command: EVERY,
+        name: "packets that are not authentic",
+        figure: |figures| number(&figures["notAuthentic"]),
+        bound: Bound::AtMost(0.0),
+        unit: count,
+        held_back: "they were sealed with the wrong key or broken on their way; \"problems\" in JSON tells to whom they \
+                    went and how long after the join. The whole run has failed",
     },
 ];
 

@@ -2,6 +2,7 @@
 
 use super::tool::Applied;
 use crate::scenario::measure::Measured;
+use crate::scenario::strays::Strays;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -13,6 +14,8 @@ pub(super) struct Run {
     pub(super) delay_p95: f64,
     pub(super) loss: f64,
     pub(super) disturbed: bool,
+    #[serde(flatten)]
+    pub(super) strays: Strays,
 }
 
 impl Run {
@@ -22,6 +25,7 @@ impl Run {
             delay_p95: run.delay(0.95),
             loss: run.loss(),
             disturbed: run.disturbance().is_some(),
+            strays: run.strays(),
         }
     }
 }
@@ -154,6 +158,7 @@ mod tests {
                 delay_p95: 0.01,
                 loss: 0.0,
                 disturbed: false,
+                strays: Strays::default(),
             };
             costs.iter().map(run).collect()
         };
