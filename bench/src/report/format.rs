@@ -30,6 +30,11 @@ pub(crate) fn mebibytes(bytes: f64) -> String {
     format!("{:.1} MiB", bytes / f64::from(1 << 20))
 }
 
+/// Bytes as KiB.
+pub(crate) fn kibibytes(bytes: f64) -> String {
+    format!("{:.1} KiB", bytes / 1024.0)
+}
+
 /// A factor, as `5.12 ×`.
 pub(crate) fn factor(value: f64) -> String {
     format!("{value:.2} ×")
@@ -59,6 +64,7 @@ mod tests {
     fn units_are_said() {
         assert_eq!(milliseconds(0.00512), "5.12 ms");
         assert_eq!(mebibytes(3.5 * 1048576.0), "3.5 MiB");
+        assert_eq!(kibibytes(88_474.0), "86.4 KiB");
         assert_eq!(factor(5.123), "5.12 ×");
     }
 }

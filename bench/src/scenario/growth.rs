@@ -8,7 +8,7 @@ use super::trial::Trial;
 use crate::cli;
 use crate::host::machine::Machine;
 use crate::host::place::Place;
-use crate::report::format::{count, mebibytes, milliseconds, percent};
+use crate::report::format::{count, kibibytes, mebibytes, milliseconds, percent};
 use crate::report::plot::Plot;
 use crate::report::progress::Progress;
 use crate::report::table::Table;
@@ -171,7 +171,7 @@ fn section(flags: &cli::Growth, steps: &[Step], not_carried: &[NotCarried]) -> S
         ));
     }
     if let Some(bytes) = memory_per_subscriber(steps) {
-        notes.push(format!("Each subscriber more takes {:.1} KiB.", bytes / 1024.0));
+        notes.push(format!("Each subscriber more takes {}.", kibibytes(bytes)));
     }
     Section { title: format!("One to many, packets gathered for {} ms", flags.gathering), table, notes }
 }

@@ -17,6 +17,7 @@ use crate::report::{Report, Section};
 use crate::signal::Signaling;
 use crate::volley::{Volley, Whip};
 use anyhow::bail;
+use hdrhistogram::Histogram;
 use serde_json::{Value, json};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -48,19 +49,21 @@ pub(crate) async fn run(
         };
         let mut crowd = Crowd::new(place, shape(flags), signaling, flags.participants())?;
         crowd.become_many(flags.participants()).await?;
+        let joining = crowd.load().snapshot()?.total;
         let size = shape(flags).size(flags.participants());
         let run = measure(place, &running, &crowd, size, flags.seconds, |figures, _| {
             progress.keep(&line(figures));
         });
         tokio::select! {
-            run = run => run,
+            run = run => Ok((joining, run?)),
             error = change_tiles(flags, &crowd) => Err(error),
         }
     };
     let outcome: anyhow::Result<_> = outcome.await;
     running.stop().await;
-    let run = outcome?;
-    let mut report = report(flags, &contender.label, &run.figures, Machine::describe(place));
+    let (joining, run) = outcome?;
+    let came = Came { joining, figures: &run.figures };
+    let mut report = report(flags, &contender.label, &came, Machine::describe(place));
     report.figures["server"] = serde_json::to_value(run.record())?;
     report.sections[0].notes.push(format!(
         "Its core was busy for {} of the time; {} packets per CPU-second.",
@@ -96,6 +99,7 @@ pub(crate) async fn run_on(
     };
     let mut crowd = Crowd::over(config, shape(flags), signaling)?;
     crowd.become_many(flags.participants()).await?;
+    let joining = crowd.load().snapshot()?.total;
     tokio::select! {
         watched = watch(flags, &crowd, progress) => watched?,
         error = change_tiles(flags, &crowd) => return Err(error),
@@ -103,7 +107,7 @@ pub(crate) async fn run_on(
     let Snapshot { total, .. } = crowd.load().snapshot()?;
     crowd.become_many(0).await?;
     let machine = Machine::describe(&Place { server_cores: Vec::new(), generator_core: core });
-    Ok(report(flags, &server.to_string(), &total, machine))
+    Ok(report(flags, &server.to_string(), &Came { joining, figures: &total }, machine))
 }
 
 /// Tells each second how it goes.
@@ -175,9 +179,56 @@ fn line(figures: &Figures) -> String {
     )
 }
 
-fn report(flags: &cli::Swarm, server: &str, figures: &Figures, machine: Machine) -> Report {
-    let mut table =
-        Table::new(&["", "sent", "received", "packets/s", "lost", "late", "twice", "resent", "key frames"]);
+/// What came of the load.
+struct Came<'a> {
+    /// While people joined: totals begin anew then.
+    joining: Figures,
+    /// From then on.
+    figures: &'a Figures,
+}
+
+impl Came<'_> {
+    /// Of joining and of what followed: a first frame may come later.
+    fn times(&self, of: fn(&Figures) -> &Histogram<u64>) -> (u64, Times) {
+        let mut both = of(&self.joining).clone();
+        both.add(of(self.figures)).expect("histograms of one kind have the same bounds");
+        (both.len(), Times::of(&both))
+    }
+
+    fn connect(&self) -> (u64, Times) {
+        self.times(|figures| &figures.connect)
+    }
+
+    fn first_frame(&self) -> (u64, Times) {
+        self.times(|figures| &figures.first_frame)
+    }
+
+    /// How soon people were there, and saw something.
+    fn section(&self) -> Section {
+        let mut table = Table::new(&["", "transports", "P50", "P95", "P99", "slowest"]);
+        for (what, (count, times)) in [("connected", self.connect()), ("first frame", self.first_frame())] {
+            let Times { p50, p95, p99, max } = times;
+            let [p50, p95, p99, max] = [p50, p95, p99, max].map(milliseconds);
+            table.row([what.to_owned(), count.to_string(), p50, p95, p99, max]);
+        }
+        Section { title: String::from("How soon after joining"), table, notes: Vec::new() }
+    }
+}
+
+fn report(flags: &cli::Swarm, server: &str, came: &Came<'_>, machine: Machine) -> Report {
+    let figures = came.figures;
+    let mut table = Table::new(&[
+        "",
+        "sent",
+        "received",
+        "packets/s",
+        "lost",
+        "late",
+        "reordered",
+        "twice",
+        "resent",
+        "key frames",
+    ]);
     let seconds = figures.wall.as_secs_f64().max(f64::MIN_POSITIVE);
     for (kind, sent, received) in
         [("sound", &figures.audio_sent, &figures.audio), ("pictures", &figures.video_sent, &figures.video)]
@@ -189,12 +240,13 @@ fn report(flags: &cli::Swarm, server: &str, figures: &Figures, machine: Machine)
             count(received.packets as f64 / seconds),
             received.lost().to_string(),
             received.late.to_string(),
+            received.reordered.to_string(),
             received.duplicates.to_string(),
             received.retransmissions.to_string(),
             received.key_frames.to_string(),
         ]);
     }
-    let (delay, connect) = (Times::of(&figures.delay), Times::of(&figures.connect));
+    let delay = Times::of(&figures.delay);
     let mut report = Report {
         name: String::from("swarm"),
         machine,
@@ -227,8 +279,8 @@ fn report(flags: &cli::Swarm, server: &str, figures: &Figures, machine: Machine)
             "packetsPerSecond": figures.packets_per_second(),
             "loss": figures.loss(),
             "delay": delay,
-            "connect": connect,
-            "firstFrame": Times::of(&figures.first_frame),
+            "connect": came.connect().1,
+            "firstFrame": came.first_frame().1,
             "longestGap": figures.longest_gap().as_secs_f64(),
             "audio": received(&figures.audio),
             "video": received(&figures.video),
@@ -238,7 +290,8 @@ fn report(flags: &cli::Swarm, server: &str, figures: &Figures, machine: Machine)
         }),
         plots: Vec::new(),
     };
-    Strays::of(figures).add_to(&mut report.figures);
+    report.sections.push(came.section());
+    (Strays::of(&came.joining) + Strays::of(figures)).add_to(&mut report.figures);
     layers::add_to(&mut report, &figures.layers);
     report
 }
@@ -254,4 +307,24 @@ fn received(received: &Received) -> Value {
         "retransmissions": received.retransmissions,
         "keyFrames": received.key_frames,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_connected_before_totals_began_anew_is_told() {
+        let mut joining = Figures::default();
+        joining.connect.saturating_record(2_000);
+        joining.first_frame.saturating_record(30_000);
+        let mut figures = Figures::default();
+        figures.first_frame.saturating_record(90_000);
+        let came = Came { joining, figures: &figures };
+        let (connected, (seeing, first)) = (came.connect().0, came.first_frame());
+        assert_eq!((connected, seeing), (1, 2));
+        assert!((first.max - 0.09).abs() < 0.002, "{first:?}");
+        let table = came.section().table.markdown();
+        assert!(table.contains("connected") && table.contains("first frame"), "{table}");
+    }
 }

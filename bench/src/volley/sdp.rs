@@ -29,8 +29,8 @@ const TRANSPORT_CC: (u8, &str) =
 const RID: (u8, &str) = (10, "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id");
 const REPAIRED_RID: (u8, &str) = (11, "urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id");
 
-/// Volley takes 64 m-lines in an offer: 32 pairs of sound and picture.
-const MOST_WATCHED: u32 = 32;
+/// Volley takes 128 m-lines in an offer: 64 pairs of sound and picture.
+const MOST_WATCHED: u32 = 64;
 
 /// What one participant offers: pairs of m-lines, the first with what it publishes.
 pub(super) struct Offer<'a> {

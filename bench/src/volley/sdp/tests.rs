@@ -67,10 +67,15 @@ fn who_only_publishes_offers_to_send_and_who_only_watches_to_receive() {
 
 #[test]
 fn the_largest_offer_is_still_taken_and_a_larger_one_is_refused_here() {
-    assert_eq!(read(&wish(MOST_WATCHED, true)).sections.len(), 64);
+    assert_eq!(read(&wish(MOST_WATCHED, true)).sections.len(), 128);
     let (too_much, local) = (wish(MOST_WATCHED + 1, true), local());
-    let refusal = Offer::new(&too_much, &local).err().expect("33 are too many");
-    assert!(refusal.to_string().contains("33"), "{refusal}");
+    let refusal = Offer::new(&too_much, &local).err().expect("65 are too many");
+    assert!(refusal.to_string().contains("65"), "{refusal}");
+    let line = "m=video 9 UDP/TLS/RTP/SAVPF 96\r\nc=IN IP4 0.0.0.0\r\na=mid:128\r\na=inactive\r\n";
+    let largest = wish(MOST_WATCHED, true);
+    let longer = Offer::new(&largest, &local).expect("it is small enough").write() + line;
+    let refusal = server::Offer::parse(&longer).err().expect("the server takes no more");
+    assert!(refusal.to_string().contains("at most 128"), "{refusal}");
 }
 
 /// The server's own writer, on what it read of an offer.
