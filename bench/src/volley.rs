@@ -39,6 +39,8 @@ const LEAVE_WITHIN: Duration = Duration::from_secs(5);
 pub(crate) struct Volley {
     server: SocketAddr,
     rooms: Rooms,
+    /// Whether people offer transport-cc.
+    has_feedback: bool,
     people: Mutex<HashMap<Person, UnboundedSender<Say>>>,
     wanted: UnboundedSender<Wanted>,
     /// Until somebody asks for it.
@@ -72,9 +74,15 @@ impl Volley {
         Volley::with(server, Rooms::One(room.into()))
     }
 
+    /// The same for people who offer no transport-cc feedback, to whose links the server does not adapt.
+    pub(crate) fn without_feedback(self) -> Volley {
+        Volley { has_feedback: false, ..self }
+    }
+
     fn with(server: SocketAddr, rooms: Rooms) -> Volley {
         let (wanted, told) = unbounded_channel();
-        Volley { server, rooms, people: Mutex::default(), wanted, told: Mutex::new(Some(told)) }
+        let told = Mutex::new(Some(told));
+        Volley { server, rooms, has_feedback: true, people: Mutex::default(), wanted, told }
     }
 
     async fn negotiate(&self, wish: &Wish) -> anyhow::Result<(Talk, Association)> {
@@ -90,6 +98,7 @@ impl Volley {
         talk.hear("request-offer").await?;
         let local = credentials()?;
         let offer = Offer::new(wish, &local)?;
+        let offer = if self.has_feedback { offer } else { offer.without_feedback() };
         talk.send(&json!({ "type": "offer", "roomId": room, "sdp": offer.write() })).await?;
         let answer = talk.hear("answer").await?;
         let text = answer["sdp"].as_str().context("the server's answer has no sdp")?;

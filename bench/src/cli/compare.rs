@@ -73,6 +73,11 @@ pub(crate) struct Compare {
           value_parser = clap::value_parser!(u32).range(1..=100))]
     pub(crate) delays: Vec<u32>,
 
+    /// Measure volley in turn with the same without transport-cc feedback (A B A B), at the same load: what its
+    /// adaptation to links costs a packet. Meetings only
+    #[arg(long)]
+    pub(crate) cost_of_adaptation: bool,
+
     /// Loads to measure, in per cent of the highest that a server carries
     #[arg(long, value_name = "PERCENT", value_delimiter = ',', default_value = "100",
           value_parser = clap::value_parser!(u32).range(1..=200))]

@@ -1,6 +1,7 @@
 //! `compare`: the same load, cores and wire for several servers in turn.
 
 mod curves;
+mod entry;
 mod result;
 
 use super::contender::{Contender, Variant, VolleyChoice, find_all};
@@ -14,7 +15,8 @@ use crate::host::place::Place;
 use crate::limit::{self, LimitPlan, LimitResult, Mix, Way};
 use crate::report::Report;
 use crate::report::progress::Progress;
-use result::{Comparison, Entry};
+use entry::Entry;
+use result::Comparison;
 use std::time::Duration;
 
 /// The search tells loads apart no finer than this.
@@ -37,6 +39,7 @@ pub(crate) async fn run(
     progress: &Progress,
 ) -> anyhow::Result<Report> {
     check_delay_allows(flags)?;
+    check_adapts(flags)?;
     let comparison = Compare { flags, place, progress, shape: shape(flags) };
     let (contenders, absent) = find_all(&flags.servers.servers, &variants(flags), volley, progress).await;
     let mut entries: Vec<Entry> = contenders.into_iter().map(Entry::new).collect();
@@ -60,6 +63,14 @@ pub(crate) async fn run(
 const MEETING_DELAYS: [u32; 3] = [5, 10, 20];
 
 fn variants(flags: &cli::Compare) -> Vec<Variant> {
+    let variants = adapting_variants(flags);
+    if !flags.cost_of_adaptation {
+        return variants;
+    }
+    variants.into_iter().flat_map(Variant::with_and_without_feedback).collect()
+}
+
+fn adapting_variants(flags: &cli::Compare) -> Vec<Variant> {
     if !flags.gathering.is_empty() {
         return flags.gathering.iter().map(|time| Variant::gathering(time)).collect();
     }
@@ -85,6 +96,15 @@ fn check_delay_allows(flags: &cli::Compare) -> anyhow::Result<()> {
             flags.max_delay.as_micros() as f64 / 1e3
         );
     }
+    Ok(())
+}
+
+/// Other servers are never given feedback, and only in meetings Volley stands there in variants.
+fn check_adapts(flags: &cli::Compare) -> anyhow::Result<()> {
+    anyhow::ensure!(
+        !flags.cost_of_adaptation || (flags.scenario == Scenario::Meeting && flags.servers.include_volley()),
+        "--cost-of-adaptation is measured of volley in meetings: give --scenario meeting and --servers volley"
+    );
     Ok(())
 }
 
@@ -127,7 +147,8 @@ impl Compare<'_> {
     }
 
     async fn find_loads(&self, entries: &mut [Entry]) {
-        for entry in entries {
+        // Without feedback it has the load of the same with feedback.
+        for entry in entries.iter_mut().filter(|entry| entry.contender.adapts) {
             match self.flags.rooms {
                 Rooms::Count(rooms) => {
                     entry.found = Found { load: rooms * self.shape.people, bound: Verdict::Carried };
@@ -165,7 +186,14 @@ impl Compare<'_> {
         let loads = &self.flags.loads;
         for round in 0..self.flags.rounds {
             for &load in loads {
-                for entry in entries.iter_mut().filter(|entry| entry.runs()) {
+                for index in 0..entries.len() {
+                    if !entries[index].contender.adapts {
+                        entries[index].found = entries[index - 1].found;
+                    }
+                    let entry = &mut entries[index];
+                    if !entry.runs() {
+                        continue;
+                    }
                     let share = f64::from(load) / 100.0;
                     let outcome = self.measured_run(entry, share, round == 0).await;
                     match outcome {
@@ -180,7 +208,8 @@ impl Compare<'_> {
     /// One run; in the first round at full load, less of it as long as too much is lost.
     async fn measured_run(&self, entry: &mut Entry, share: f64, first: bool) -> anyhow::Result<Measured> {
         let searched = self.flags.rooms == Rooms::Auto;
-        let mut steps = if searched && first && share >= 1.0 { STEPS_BACK } else { 0 };
+        let may_step = searched && first && share >= 1.0 && entry.contender.adapts;
+        let mut steps = if may_step { STEPS_BACK } else { 0 };
         loop {
             let participants =
                 ((f64::from(entry.found.load) * share) as u32).max(self.shape.publishers.min(2) + 1);
@@ -234,6 +263,20 @@ mod tests {
         for fits in ["20 --max-delay 34", "off,5,10,20 --max-delay 34", "3 --max-delay 5", "12", "auto"] {
             assert_eq!(refusal(&format!("--gathering {fits}")), None, "{fits}");
         }
+    }
+
+    #[test]
+    fn adaptation_is_measured_of_volley_in_meetings_in_turn() {
+        let flags = compare("--cost-of-adaptation --delays 5,20");
+        assert!(check_adapts(&flags).is_ok());
+        let adapts: Vec<_> = variants(&flags).iter().map(|one| (one.delay, one.adapts)).collect();
+        let delays = [Some(0.005), Some(0.02)];
+        assert_eq!(adapts, [(delays[0], true), (delays[0], false), (delays[1], true), (delays[1], false)]);
+        for line in ["--scenario webinar", "--servers janus"] {
+            let refused = check_adapts(&compare(&format!("--cost-of-adaptation {line}")));
+            assert!(refused.is_err_and(|why| why.to_string().contains("--scenario meeting")), "{line}");
+        }
+        assert!(variants(&compare("--delays 5,20")).iter().all(|one| one.adapts));
     }
 
     #[test]

@@ -54,6 +54,8 @@ pub(crate) struct Contender {
     pub(crate) delay: Option<f64>,
     /// Its `--gathering`, where that is one of the things compared.
     pub(crate) gathering: Option<String>,
+    /// `false` where it is measured without the feedback by which it adapts to people's links.
+    pub(crate) adapts: bool,
     kind: Kind,
 }
 
@@ -73,13 +75,15 @@ impl Contender {
             let binary = program::find_binary(volley.binary.as_deref())?;
             let version = program::version(&binary).await?;
             let kind = Kind::Volley { binary, choice: volley.clone() };
-            return Ok(Contender { name, label, version, note: None, delay: None, gathering: None, kind });
+            let (note, delay, gathering) = (None, None, None);
+            return Ok(Contender { name, label, version, note, delay, gathering, adapts: true, kind });
         }
         let rival = Rival::ALL.into_iter().find(|rival| rival.name() == name.text());
         let installed = rival.context("this bench cannot speak to it yet")?.find()?;
         let (version, note) = (installed.version.clone(), installed.note.clone());
         let kind = Kind::Rival(installed);
-        Ok(Contender { name, label, version, note, delay: None, gathering: None, kind })
+        let (delay, gathering) = (None, None);
+        Ok(Contender { name, label, version, note, delay, gathering, adapts: true, kind })
     }
 
     /// Starts it and waits until it takes calls.
@@ -91,7 +95,9 @@ impl Contender {
             Kind::Volley { binary, choice } => {
                 let VolleyChoice { flags, variables, .. } = choice;
                 let process = VolleyProcess::start(binary, place, flags, variables).await?;
-                let signaling = Arc::new(Volley::new(volley_address(), "bench"));
+                let signaling = Volley::new(volley_address(), "bench");
+                let signaling = if self.adapts { signaling } else { signaling.without_feedback() };
+                let signaling = Arc::new(signaling);
                 Ok(Running::Volley { process, signaling })
             }
             Kind::Rival(installed) => {
@@ -145,6 +151,8 @@ pub(crate) struct Variant {
     pub(crate) gathering: String,
     /// The P95 delay in seconds that is asked of it, if not that asked of all.
     pub(crate) delay: Option<f64>,
+    /// Whether people give it transport-cc feedback.
+    pub(crate) adapts: bool,
 }
 
 impl Variant {
@@ -154,19 +162,26 @@ impl Variant {
 
     /// With this `--gathering`.
     pub(crate) fn gathering(time: &str) -> Variant {
-        Variant { gathering: time.to_owned(), delay: None }
+        Variant { gathering: time.to_owned(), delay: None, adapts: true }
     }
 
     /// Within this delay, in milliseconds.
     pub(crate) fn within(delay: u32) -> Variant {
         let gathering = (f64::from(delay) * Variant::GATHERING_OF_DELAY).floor().max(1.0);
-        Variant { gathering: gathering.to_string(), delay: Some(f64::from(delay) / 1e3) }
+        Variant { gathering: gathering.to_string(), delay: Some(f64::from(delay) / 1e3), adapts: true }
+    }
+
+    /// It, and the same without feedback, to be measured in turn.
+    pub(crate) fn with_and_without_feedback(self) -> [Variant; 2] {
+        let without = Variant { adapts: false, ..self.clone() };
+        [self, without]
     }
 
     fn label(&self) -> String {
+        let feedback = if self.adapts { "" } else { ", no feedback" };
         match self.delay {
-            Some(delay) => format!("volley within {:.0} ms", delay * 1e3),
-            None => format!("volley, gathering {}", self.gathering),
+            Some(delay) => format!("volley within {:.0} ms{feedback}", delay * 1e3),
+            None => format!("volley, gathering {}{feedback}", self.gathering),
         }
     }
 }
@@ -207,7 +222,8 @@ async fn find_variants(
         choice.flags.extend([String::from("--gathering"), variant.gathering.clone()]);
         let contender = Contender::find(name, &choice).await?;
         let gathering = Some(variant.gathering.clone());
-        found.push(Contender { label: variant.label(), delay: variant.delay, gathering, ..contender });
+        let (label, delay, adapts) = (variant.label(), variant.delay, variant.adapts);
+        found.push(Contender { label, delay, gathering, adapts, ..contender });
     }
     Ok(found)
 }

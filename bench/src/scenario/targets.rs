@@ -214,6 +214,24 @@ mod tests {
     }
 
     #[test]
+    fn what_is_measured_without_feedback_tells_the_cost_of_adaptation_and_nothing_else() {
+        let adaptation = |cost: f64, is_within: bool| {
+            let report = judged(
+                "compare-meeting",
+                json!({ "costOfAdaptation": cost, "adaptationWithinBounds": is_within }),
+            );
+            report.figures["targets"][0]["met"].clone()
+        };
+        assert_eq!(
+            [adaptation(0.08, true), adaptation(0.12, true), adaptation(0.08, false)],
+            [true, false, false]
+        );
+        let without = json!({ "server": "volley", "adapts": false, "loads": [load(100, 900.0, 0.004)] });
+        let other = json!({ "server": "mediasoup", "loads": [load(100, 100.0, 0.015)] });
+        assert_eq!(ratio_within_five_milliseconds(&json!({ "servers": [without, other] })), None);
+    }
+
+    #[test]
     fn a_promise_for_one_bitrate_is_not_asked_of_another() {
         let report =
             judged("compare-webinar", json!({ "ratioToBestOther": 2.6, "videoBitsPerSecond": 1_200_000 }));

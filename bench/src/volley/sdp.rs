@@ -37,6 +37,8 @@ pub(super) struct Offer<'a> {
     wish: &'a Wish,
     local: &'a Credentials,
     lines: Vec<Line>,
+    /// Whether it offers transport-cc both ways, without which the server does not adapt to links.
+    has_feedback: bool,
 }
 
 /// One m-line; its MID is its number.
@@ -76,7 +78,12 @@ impl<'a> Offer<'a> {
         if lines.is_empty() {
             bail!("whoever neither publishes nor watches has nothing to offer");
         }
-        Ok(Offer { wish, local, lines })
+        Ok(Offer { wish, local, lines, has_feedback: true })
+    }
+
+    /// The same without transport-cc.
+    pub(super) fn without_feedback(self) -> Offer<'a> {
+        Offer { has_feedback: false, ..self }
     }
 
     /// The description as text.
@@ -95,14 +102,14 @@ impl<'a> Offer<'a> {
             self.wish.fingerprint,
         );
         for (line, mid) in self.lines.iter().zip(&mids) {
-            line.write(mid, self.wish.tells_loudness, &mut text);
+            line.write(mid, self, &mut text);
         }
         text
     }
 }
 
 impl Line {
-    fn write(&self, mid: &str, tells_loudness: bool, text: &mut String) {
+    fn write(&self, mid: &str, offer: &Offer<'_>, text: &mut String) {
         let (media, formats) = match self.kind {
             Kind::Audio => ("audio", format!("{OPUS}")),
             Kind::Video => ("video", format!("{VP8} {RTX}")),
@@ -119,11 +126,12 @@ impl Line {
         line(format_args!("c=IN IP4 0.0.0.0"));
         line(format_args!("a=mid:{mid}"));
         line(format_args!("a={direction}"));
-        let loudness = (self.kind == Kind::Audio && tells_loudness).then_some(AUDIO_LEVEL);
+        let loudness = (self.kind == Kind::Audio && offer.wish.tells_loudness).then_some(AUDIO_LEVEL);
         let rids: Vec<&str> =
             self.publish.iter().filter_map(|publish| publish.layer).map(Layer::rid).collect();
         let layered = [RID, REPAIRED_RID].into_iter().filter(|_| !rids.is_empty());
-        for (id, uri) in [MID, TRANSPORT_CC].into_iter().chain(loudness).chain(layered) {
+        let feedback = offer.has_feedback.then_some(TRANSPORT_CC);
+        for (id, uri) in [MID].into_iter().chain(feedback).chain(loudness).chain(layered) {
             line(format_args!("a=extmap:{id} {uri}"));
         }
         line(format_args!("a=rtcp-mux"));
@@ -132,7 +140,9 @@ impl Line {
             Kind::Audio => &SOUND[..],
             Kind::Video => &PICTURE,
         };
-        codec.iter().for_each(|attribute| line(format_args!("{attribute}")));
+        let offered =
+            codec.iter().filter(|attribute| offer.has_feedback || !attribute.ends_with("transport-cc"));
+        offered.for_each(|attribute| line(format_args!("{attribute}")));
         let Some(first) = self.publish.first() else { return };
         line(format_args!("a=msid:load {media}"));
         if !rids.is_empty() {
@@ -215,8 +225,8 @@ impl Answer {
                 sends.push(section.sending(mid, publish)?);
             }
         }
-        let receiving =
-            Receiving { opus: OPUS, vp8: VP8, rtx: Some(RTX), transport_cc: Some(TRANSPORT_CC.0) };
+        let transport_cc = offer.has_feedback.then_some(TRANSPORT_CC.0);
+        let receiving = Receiving { opus: OPUS, vp8: VP8, rtx: Some(RTX), transport_cc };
         Ok(Association {
             person: offer.wish.person,
             local: offer.local.clone(),

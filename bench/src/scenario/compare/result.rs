@@ -1,74 +1,21 @@
 //! What a comparison came to, and how it is told.
 
+use super::entry::{Entry, Point};
 use crate::cli::Scenario;
 use crate::host::machine::Machine;
 use crate::host::place::Place;
 use crate::limit::{LimitResult, Mix};
 use crate::report::format::{count, factor, mebibytes, milliseconds, percent};
-use crate::report::progress::Progress;
 use crate::report::table::Table;
 use crate::report::{Report, Section};
-use crate::scenario::contender::{Absent, Contender, Name};
+use crate::scenario::contender::{Absent, Name};
 use crate::scenario::marks::Marks;
 use crate::scenario::measure::{Measured, Record};
-use crate::scenario::probe::{Bounds, Tried};
-use crate::scenario::search::{Found, Verdict};
+use crate::scenario::probe::Bounds;
+use crate::scenario::search::Verdict;
 use crate::scenario::shape::Shape;
 use crate::scenario::strays::Strays;
 use serde_json::{Value, json};
-
-/// One server and what was measured of it.
-pub(super) struct Entry {
-    pub(super) contender: Contender,
-    pub(super) found: Found,
-    /// The short trials of the search.
-    pub(super) tried: Vec<Tried>,
-    /// Per load in per cent of the highest, all rounds together.
-    pub(super) points: Vec<Point>,
-    /// Of all runs, those that were repeated among them.
-    pub(super) strays: Strays,
-    failure: Option<String>,
-}
-
-/// All rounds at one load.
-pub(super) struct Point {
-    pub(super) load: u32,
-    pub(super) run: Measured,
-}
-
-impl Entry {
-    pub(super) fn new(contender: Contender) -> Entry {
-        let found = Found { load: 0, bound: Verdict::TooMuch };
-        let (tried, points, strays) = (Vec::new(), Vec::new(), Strays::default());
-        Entry { contender, found, tried, points, strays, failure: None }
-    }
-
-    /// Whether it can be measured.
-    pub(super) fn runs(&self) -> bool {
-        self.failure.is_none() && self.found.load > 0
-    }
-
-    pub(super) fn fail(&mut self, progress: &Progress, error: &anyhow::Error) {
-        progress.keep(&format!("{}: {error:#}", self.contender.label));
-        self.failure = Some(format!("{error:#}"));
-    }
-
-    pub(super) fn add(&mut self, load: u32, run: Measured) {
-        match self.points.iter_mut().find(|point| point.load == load) {
-            Some(point) => point.run.add(&run),
-            None => self.points.push(Point { load, run }),
-        }
-    }
-
-    /// At the highest load that was measured.
-    pub(super) fn best(&self) -> Option<&Point> {
-        self.points.iter().max_by_key(|point| point.load)
-    }
-
-    fn per_cpu_second(&self) -> f64 {
-        self.best().map_or(0.0, |point| point.run.per_cpu_second())
-    }
-}
 
 /// All of it.
 pub(super) struct Comparison {
@@ -128,11 +75,15 @@ impl Comparison {
         Some(run.per_cpu_second() / limit)
     }
 
+    /// Volley as it is: not where it is measured without feedback, to tell what that costs.
+    fn volleys(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.iter().filter(|entry| entry.contender.name == Name::Volley && entry.contender.adapts)
+    }
+
     /// The one the headline is about: within the least delay that was asked for, the cheapest.
     fn volley(&self) -> Option<&Entry> {
         let delay = |entry: &Entry| entry.contender.delay.unwrap_or(self.bounds.delay);
-        let volleys = self.entries.iter().filter(|entry| entry.contender.name == Name::Volley);
-        volleys.filter(|entry| entry.per_cpu_second() > 0.0).min_by(|a, b| {
+        self.volleys().filter(|entry| entry.per_cpu_second() > 0.0).min_by(|a, b| {
             delay(a).total_cmp(&delay(b)).then(b.per_cpu_second().total_cmp(&a.per_cpu_second()))
         })
     }
@@ -140,8 +91,8 @@ impl Comparison {
     /// How many times cheaper than the best other, for each P95 delay in seconds that bought it.
     pub(super) fn ratios(&self) -> Vec<[f64; 2]> {
         let Some(other) = self.best_other() else { return Vec::new() };
-        let volleys = self.entries.iter().filter(|entry| entry.contender.name == Name::Volley);
-        let mut points: Vec<[f64; 2]> = volleys
+        let mut points: Vec<[f64; 2]> = self
+            .volleys()
             .filter_map(|entry| self.carried(entry))
             .map(|point| [point.run.delay(0.95), point.run.per_cpu_second() / other])
             .collect();
@@ -149,11 +100,25 @@ impl Comparison {
         points
     }
 
+    /// How much more a packet costs with the feedback by which Volley adapts to links than without, at the same
+    /// load, and whether both runs were within their bounds.
+    fn cost_of_adaptation(&self, with: &Entry) -> Option<(f64, bool)> {
+        let same = |other: &&Entry| {
+            let (other, with) = (&other.contender, &with.contender);
+            !other.adapts && other.gathering == with.gathering && other.delay == with.delay
+        };
+        let without = self.entries.iter().find(same)?;
+        let (of_with, of_without) = (with.best()?, without.best()?);
+        let cost = of_with.run.seconds_per_packet() / of_without.run.seconds_per_packet() - 1.0;
+        Some((cost, self.is_within(with, of_with) && self.is_within(without, of_without)))
+    }
+
     fn figures(&self) -> anyhow::Result<Value> {
         let volley = self.volley();
         let ratio = volley.zip(self.best_other()).map(|(volley, other)| volley.per_cpu_second() / other);
         let of_limit = volley.and_then(Entry::best).and_then(|point| self.of_limit(&point.run));
         let is_within = volley.map(|volley| self.carried(volley).is_some());
+        let adaptation = volley.and_then(|volley| self.cost_of_adaptation(volley));
         let ratios = json!({ "ratioToBestOther": ratio, "ofLimit": of_limit });
         let mut figures = json!({
             "scenario": self.scenario,
@@ -166,6 +131,8 @@ impl Comparison {
             "withinBounds": is_within,
             "ratioToBestOther": ratio.filter(|_| is_within == Some(true)),
             "ofLimit": of_limit.filter(|_| is_within == Some(true)),
+            "costOfAdaptation": adaptation.map(|(cost, _)| cost),
+            "adaptationWithinBounds": adaptation.map(|(_, is_within)| is_within),
             "outsideBounds": (is_within == Some(false)).then_some(ratios),
             "ratios": self.ratios(),
             "servers": self.entries.iter().map(|entry| self.entry_figures(entry)).collect::<Result<Vec<_>, _>>()?,
@@ -196,6 +163,7 @@ impl Comparison {
             "version": entry.contender.version,
             "note": entry.contender.note,
             "gathering": entry.contender.gathering,
+            "adapts": (entry.contender.name == Name::Volley).then_some(entry.contender.adapts),
             "maxDelay": self.bounds_of(entry).delay,
             "highestParticipants": entry.found.load,
             "boundBy": bound(entry.found.bound),
@@ -255,7 +223,9 @@ impl Comparison {
     fn cost_cells(&self, entry: &Entry, point: &Point) -> [String; 16] {
         let record = self.record(point);
         let is_within = self.is_within(entry, point);
-        let other = self.best_other().filter(|_| entry.contender.name == Name::Volley && is_within);
+        let other = self
+            .best_other()
+            .filter(|_| is_within && self.volleys().any(|volley| std::ptr::eq(volley, entry)));
         let dash = || String::from("–");
         let cpu = &record.server_cpu;
         let share = |seconds: f64| percent(seconds / cpu.elapsed.max(f64::MIN_POSITIVE));
@@ -350,6 +320,14 @@ impl Comparison {
                 notes.push(format!("{label} {}: {note}", entry.contender.version));
             }
         }
+        notes.extend(self.volleys().filter_map(|volley| {
+            let (cost, _) = self.cost_of_adaptation(volley)?;
+            let label = &volley.contender.label;
+            Some(format!(
+                "{label}: with transport-cc feedback a packet costs {} more than without.",
+                percent(cost)
+            ))
+        }));
         notes.extend(self.absent.iter().map(Absent::note));
         notes
     }

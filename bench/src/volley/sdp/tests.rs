@@ -131,6 +131,24 @@ fn an_answer_says_where_and_with_whom_and_what_is_sent() {
 }
 
 #[test]
+fn without_feedback_neither_side_numbers_packets_for_it() {
+    let (wish, local) = (wish(2, true), local());
+    let offer = Offer::new(&wish, &local).expect("it is small enough").without_feedback();
+    let read = server::Offer::parse(&offer.write()).expect("the server reads it");
+    for section in &read.sections {
+        let rtp = section.rtp.as_ref().expect("it can take part");
+        assert_eq!(rtp.extensions.len(), 1, "the MID alone");
+        assert!(rtp.codecs.iter().all(|codec| !codec.parameters.transport_cc));
+    }
+    assert!(read.sections[1].rtp.as_ref().is_some_and(|video| video.codecs[0].parameters.nack));
+    let reached = "10.0.0.1:8080".parse().expect("an address");
+    let agreed = Answer::parse(&answer(&read)).and_then(|answer| answer.agree(&offer, reached));
+    let agreed = agreed.expect("it is agreed");
+    assert!(agreed.sends.iter().all(|sending| sending.transport_cc.is_none()));
+    assert!(agreed.receives.is_some_and(|receiving| receiving.transport_cc.is_none()));
+}
+
+#[test]
 fn a_rejected_line_is_an_error_that_names_it() {
     let (wish, local) = (wish(1, true), local());
     let offer = Offer::new(&wish, &local).expect("it is small enough");
