@@ -5,7 +5,8 @@ import { assertAccessible } from '../../harness/axe.js';
 import { choose, count, has, openWide, press, textOf } from '../../harness/pages.js';
 import { sleep } from '../../harness/shell.js';
 
-export const FOLDER = path.join('/tmp', `volley-page-recordings-${process.pid}`);
+// In a process namespace of its own every run has the same number.
+export const FOLDER = path.join('/tmp', `volley-page-recordings-${Date.now()}`);
 export const recordingEnvironment = { VOLLEY_RECORDING__ENABLED: 'true', VOLLEY_RECORDING__PATH: FOLDER };
 
 // What is played has something to play.
@@ -77,7 +78,8 @@ async function listed(checks, ada) {
 
 // As a recording looks that lacks packets, and whose files are in a store alone.
 async function flawed(checks, ada) {
-  const [manifest] = fs.readdirSync(FOLDER).map((name) => path.join(FOLDER, name, 'manifest.json')).filter((name) => fs.existsSync(name));
+  const [{ recordingId }] = await ada.evaluate(() => volley.room.recordings.list());
+  const manifest = path.join(FOLDER, recordingId, 'manifest.json');
   const told = JSON.parse(fs.readFileSync(manifest, 'utf8'));
   const files = told.files.map((file) => ({ ...file, upload: { state: 'done', bytes: file.bytes, isLocal: false } }));
   fs.writeFileSync(manifest, JSON.stringify({ ...told, files, droppedPackets: 7 }));
