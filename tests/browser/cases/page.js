@@ -3,7 +3,7 @@
 import { inCall } from './page/call.js';
 import { inFirefox } from './page/firefox.js';
 import { inLobby } from './page/lobby.js';
-import { many } from './page/many.js';
+import { beyond, many } from './page/many.js';
 import { recordingEnvironment } from './page/recording.js';
 import { photograph } from './page/screens.js';
 import { trouble } from './page/trouble.js';
@@ -20,5 +20,6 @@ export const cases = [
   { name: 'page-trouble', run: trouble },
   { name: 'page-firefox', run: inFirefox },
   { name: 'page-many', run: many },
+  { name: 'page-beyond', run: beyond },
 ];
 export const screens = [{ name: 'page-screens', run: photograph }];
