@@ -3,6 +3,7 @@
 use crate::access::{Grant, TokenError, client_address};
 use crate::http::problem::Problem;
 use crate::hub::Hub;
+use crate::state::RefusedRequest;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::middleware::Next;
@@ -12,6 +13,13 @@ use std::net::{IpAddr, SocketAddr};
 /// Where a request came from, put into it by [`guard`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Client(pub(crate) Option<IpAddr>);
+
+impl Client {
+    /// For the log.
+    pub(crate) fn told(&self) -> String {
+        self.0.map_or_else(|| String::from("unknown"), |address| address.to_string())
+    }
+}
 
 /// Notes whose the request is, and lets in who may.
 pub(crate) async fn guard(State(hub): State<Hub>, mut request: Request, next: Next) -> Response {
@@ -30,9 +38,29 @@ pub(crate) async fn guard(State(hub): State<Hub>, mut request: Request, next: Ne
         return next.run(request).await;
     }
     let shown = shown.or_else(|| in_address(&request));
+    let path = told(request.uri().path());
+    let is_join = matches!(need, Need::Grant(..)) && !path.starts_with("/api/");
     match check(&hub, shown, need).await {
         Ok(()) => next.run(request).await,
-        Err(error) => refuse(&error, &access.auth_token_header),
+        Err(error) => {
+            let code = error.code();
+            note(&hub, RefusedRequest { path, from: client, code, is_join }).await;
+            refuse(&error, &access.auth_token_header)
+        }
+    }
+}
+
+/// Tells it in the log, as far as that is not flooded.
+pub(crate) async fn note(hub: &Hub, refused: RefusedRequest) {
+    let _ = hub.call(move |state, now| state.note_refused_request(&refused, now)).await;
+}
+
+/// A path as the log may show it: the last part of a session's is a key, and whoever has it ends the call.
+fn told(path: &str) -> String {
+    let parts: Vec<&str> = path.splitn(4, '/').collect();
+    match parts[..] {
+        ["", base @ ("whip" | "whep"), room, _] => format!("/{base}/{room}/…"),
+        _ => path.to_owned(),
     }
 }
 
@@ -150,6 +178,15 @@ mod tests {
             (grant(Grant::Publish), Need::Session(String::from("a"), Grant::Subscribe))
         );
         assert_eq!((need_of("/whip/"), need_of("/")), (Need::Key, Need::Nothing));
+    }
+
+    #[test]
+    fn the_log_is_told_no_key_of_a_session() {
+        assert_eq!(told("/whip/room/7-secret"), "/whip/room/…");
+        assert_eq!(told("/whep/room/7-secret/more"), "/whep/room/…");
+        for whole in ["/whip/room", "/api/rooms/room/participants/7", "/"] {
+            assert_eq!(told(whole), whole);
+        }
     }
 
     #[test]

@@ -2,13 +2,14 @@
 
 use crate::http::answers::{Guarded, OfParticipant, WithBody};
 use crate::http::extract::{Body, Segments};
+use crate::http::guard::Client;
 use crate::http::problem::Problem;
 use crate::hub::Hub;
 use crate::protocol::{MediaKind, ParticipantView};
 use crate::state::Selection;
-use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::{Extension, Json};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -48,10 +49,13 @@ pub(crate) async fn show(
 ))]
 pub(crate) async fn remove(
     State(hub): State<Hub>,
+    by: Extension<Client>,
     Segments((room, id)): Segments<(String, String)>,
 ) -> Result<StatusCode, Problem> {
-    let removed = hub.call(move |state, now| state.put_out(&room, &id, now)).await;
+    let who = (room.clone(), id.clone());
+    let removed = hub.call(move |state, now| state.put_out(&who.0, &who.1, now)).await;
     removed.ok_or_else(Problem::stopping)??;
+    tracing::info!(room, participant = id, address = by.told(), "somebody was taken out over REST");
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -66,10 +70,11 @@ pub(crate) async fn remove(
 ))]
 pub(crate) async fn mute(
     State(hub): State<Hub>,
+    by: Extension<Client>,
     Segments(who): Segments<(String, String)>,
     Body(tracks): Body<Tracks>,
 ) -> Result<Json<ParticipantView>, Problem> {
-    set_muted(hub, who, tracks, true).await
+    set_muted(hub, who, tracks, true, by).await
 }
 
 /// Unmute tracks of a participant
@@ -83,10 +88,11 @@ pub(crate) async fn mute(
 ))]
 pub(crate) async fn unmute(
     State(hub): State<Hub>,
+    by: Extension<Client>,
     Segments(who): Segments<(String, String)>,
     Body(tracks): Body<Tracks>,
 ) -> Result<Json<ParticipantView>, Problem> {
-    set_muted(hub, who, tracks, false).await
+    set_muted(hub, who, tracks, false, by).await
 }
 
 async fn set_muted(
@@ -94,8 +100,18 @@ async fn set_muted(
     (room, id): (String, String),
     tracks: Tracks,
     muted: bool,
+    by: Extension<Client>,
 ) -> Result<Json<ParticipantView>, Problem> {
     let which = Selection { kind: tracks.kind, track_id: tracks.track_id };
-    let view = hub.call(move |state, _| state.moderate(&room, &id, &which, muted)).await;
-    Ok(Json(view.ok_or_else(Problem::stopping)??))
+    let who = (room.clone(), id.clone());
+    let view = hub.call(move |state, _| state.moderate(&who.0, &who.1, &which, muted)).await;
+    let view = view.ok_or_else(Problem::stopping)??;
+    tracing::info!(
+        room,
+        participant = id,
+        muted,
+        address = by.told(),
+        "somebody was muted or unmuted over REST"
+    );
+    Ok(Json(view))
 }

@@ -5,13 +5,14 @@ use crate::http::answers::{Guarded, OfRoom, WithBody};
 use crate::http::elsewhere;
 use crate::http::extract::{MaybeBody, Parameters, Segments, whole};
 use crate::http::file::{Ranged, serve};
+use crate::http::guard::Client;
 use crate::http::problem::{Document, Problem};
 use crate::hub::Hub;
 use crate::state::{RecordingRefusal, RecordingView};
-use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
+use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
 use std::io;
 use std::time::Duration;
@@ -210,20 +211,27 @@ pub(crate) async fn show(
 ))]
 pub(crate) async fn delete(
     State(hub): State<Hub>,
+    by: Extension<Client>,
     Segments((room, recording)): Segments<(String, String)>,
 ) -> Result<StatusCode, Problem> {
+    remove(&hub, room.clone(), recording.clone()).await?;
+    tracing::info!(room, recording, address = by.told(), "a recording was deleted over REST");
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn remove(hub: &Hub, room: String, recording: String) -> Result<(), Problem> {
     let goes_on = hub.call({
         let recording = recording.clone();
         move |state, _| state.is_recording(&recording)
     });
     let goes_on = goes_on.await.ok_or_else(Problem::stopping)?;
-    if elsewhere::recorder(&hub).await?.is_some() {
+    if elsewhere::recorder(hub).await?.is_some() {
         if goes_on {
             return Err(elsewhere::not_complete());
         }
-        return elsewhere::remove(&hub, room, recording).await.map(|()| StatusCode::NO_CONTENT);
+        return elsewhere::remove(hub, room, recording).await;
     }
-    let (folder, name) = find(&hub, room, recording).await?;
+    let (folder, name) = find(hub, room, recording).await?;
     let has_store =
         hub.call(|state, _| state.config().recording.as_ref().is_some_and(|one| one.has_store)).await;
     let keep = has_store.ok_or_else(Problem::stopping)?.then(kept_on_removal);
@@ -233,10 +241,7 @@ pub(crate) async fn delete(
         }
         folder.remove(&name, keep.as_ref()).map(|()| true)
     });
-    if removed.await.map_err(|error| unreadable(&error))? {
-        return Ok(StatusCode::NO_CONTENT);
-    }
-    Err(elsewhere::not_complete())
+    if removed.await.map_err(|error| unreadable(&error))? { Ok(()) } else { Err(elsewhere::not_complete()) }
 }
 
 /// Fetch a file of a recording

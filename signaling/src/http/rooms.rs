@@ -172,11 +172,17 @@ pub(crate) async fn show(
 ))]
 pub(crate) async fn delete(
     State(hub): State<Hub>,
+    by: Extension<Client>,
     Segments(id): Segments<String>,
 ) -> Result<StatusCode, Problem> {
+    let room = id.clone();
     let deleted =
         hub.call(move |state, now| state.delete_room(&id, now)).await.ok_or_else(Problem::stopping)?;
-    if deleted { Ok(StatusCode::NO_CONTENT) } else { Err(Missing::Room.into()) }
+    if !deleted {
+        return Err(Missing::Room.into());
+    }
+    tracing::info!(room, address = by.told(), "a room was ended over REST");
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// Count what comes and goes

@@ -1,13 +1,13 @@
 //! One WebSocket: texts in, texts out, and what a peer may not do.
 
-use crate::http::guard::Client;
+use crate::http::guard::{Client, note};
 use crate::http::problem::Problem;
 use crate::http::rate::Bucket;
 use crate::http::reached::reached;
 use crate::http::upgrade::{CloseFrame, Message, Socket, Upgrade};
 use crate::hub::{Hub, Outgoing, SocketRefusal};
 use crate::protocol::{ClientMessage, ServerMessage};
-use crate::state::{Origin, SocketId};
+use crate::state::{Origin, RefusedRequest, SocketId};
 use axum::Extension;
 use axum::extract::{Request, State};
 use axum::http::{HeaderName, StatusCode, header};
@@ -55,7 +55,9 @@ pub(crate) async fn open(
     let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
     if !hub.access().allows_origin(text(header::ORIGIN), text(header::HOST)) {
         let text = "pages of this origin may not talk to this server; list it in security.allowed_origins";
-        return Err(Problem::new(StatusCode::FORBIDDEN, "origin-not-allowed", text));
+        let code = "origin-not-allowed";
+        note(&hub, RefusedRequest { path: String::from("/ws"), from: client, code, is_join: true }).await;
+        return Err(Problem::new(StatusCode::FORBIDDEN, code, text));
     }
     let permit = hub.admit_socket(client)?;
     let from = Origin { address: client, reached: reached(&headers) };

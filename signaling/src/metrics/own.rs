@@ -8,7 +8,7 @@ use crate::traces::SpanTally;
 pub(super) fn families(census: &Census) -> Vec<Family> {
     let joins = Family::counter(
         "volley_joins_total",
-        "Attempts to come in, by what became of them: joined, resumed, or the code of the refusal.",
+        "Attempts to come in over WebSocket, WHIP and WHEP, by what became of them: joined, resumed, or the code of the refusal.",
     );
     let results = census.joins.results.iter();
     let joins =

@@ -123,6 +123,7 @@ impl State {
         let room = participant.room.clone();
         self.forget_revocations(|one| one.room == room && one.identity == identity);
         let made_until = access::unix_now() + CLOCKS_DIFFER;
+        tracing::info!(room, participant = id.0, "their tokens made until now are worth nothing any more");
         let revocation = Revocation { number: self.ids.take(), room, identity, made_until };
         self.out.saves.push(put(REVOCATION, revocation.number, &revocation));
         self.revocations.push(revocation);

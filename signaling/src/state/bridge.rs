@@ -85,11 +85,7 @@ impl State {
         sdp: String,
         now: Time,
     ) -> Result<Bridge, BridgeError> {
-        check_room_id(room)?;
-        self.check_arrival(caller.from.address, now)?;
-        let mut offer = self.read_offer(&sdp).map_err(|error| (error.code(), error.to_string()))?;
-        restrict(&mut offer, role)?;
-        self.check_open(room)?;
+        let from = caller.from.address;
         let request = JoinRequest {
             room_id: room.to_owned(),
             name: name.to_owned(),
@@ -100,9 +96,24 @@ impl State {
             is_check: false,
             caller,
         };
-        let entered = self.enter(None, &request, now);
-        self.count_join(&entered.as_ref().map(|_| "joined").map_err(Clone::clone));
-        let id = entered?;
+        let opened = self.try_open_bridge(&request, role, sdp, now);
+        self.note_join(&opened.as_ref().map(|_| "joined").map_err(Clone::clone), room, from, now);
+        Ok(opened?)
+    }
+
+    fn try_open_bridge(
+        &mut self,
+        request: &JoinRequest,
+        role: BridgeRole,
+        sdp: String,
+        now: Time,
+    ) -> Result<Bridge, Refusal> {
+        check_room_id(&request.room_id)?;
+        self.check_arrival(request.caller.from.address, now)?;
+        let mut offer = self.read_offer(&sdp).map_err(|error| (error.code(), error.to_string()))?;
+        restrict(&mut offer, role)?;
+        self.check_open(&request.room_id)?;
+        let id = self.enter(None, request, now)?;
         self.expect_media(id, now);
         if let Some(participant) = self.participants.get_mut(&id) {
             participant.bridge = Some(role);
@@ -118,7 +129,7 @@ impl State {
             }
             Err(refusal) => {
                 self.remove_participant(id, now);
-                Err(refusal.into())
+                Err(refusal)
             }
         }
     }

@@ -63,8 +63,9 @@ impl State {
     }
 
     pub(super) fn join(&mut self, socket: SocketId, request: JoinRequest, now: Time) -> Result<(), Refusal> {
+        let (room, from) = (request.room_id.clone(), request.caller.from.address);
         let outcome = self.try_join(socket, request, now);
-        self.count_join(&outcome);
+        self.note_join(&outcome, &room, from, now);
         outcome.map(drop)
     }
 

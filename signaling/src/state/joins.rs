@@ -1,7 +1,6 @@
 //! How many came and how many were refused, and how long it took until media had a way.
 
 use crate::state::State;
-use crate::state::join::Refusal;
 use std::collections::BTreeMap;
 use std::time::Duration;
 use volley::base::{ParticipantId, Time};
@@ -35,8 +34,7 @@ impl Joins {
 
 impl State {
     /// Counts what became of somebody who wanted to come in.
-    pub(super) fn count_join(&mut self, outcome: &Result<&'static str, Refusal>) {
-        let (Ok(result) | Err((result, _))) = outcome;
+    pub(super) fn count_join(&mut self, result: &'static str) {
         self.joins.count(result);
     }
 

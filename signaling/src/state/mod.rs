@@ -30,6 +30,7 @@ mod quality;
 mod reach;
 mod recording;
 mod records;
+mod refusals;
 mod relays;
 mod rooms;
 mod secret;
@@ -46,6 +47,7 @@ pub use moderation::{Missing, Selection};
 pub use output::{Output, Save};
 pub use recording::{RecordingRefusal, RecordingView};
 pub use records::{Loaded, RECORD_VERSION};
+pub(crate) use refusals::RefusedRequest;
 pub use rooms::{RoomPage, RoomRefusal, RoomView, TrackOwner};
 pub use socket::{Origin, SocketId};
 
@@ -60,6 +62,7 @@ use events::Resync;
 use ids::Ids;
 use model::{Participant, Room};
 use placement::WorkerLoad;
+use refusals::RefusalLog;
 use socket::Sockets;
 use std::collections::{BTreeSet, HashMap};
 use std::net::SocketAddr;
@@ -113,6 +116,7 @@ pub struct State {
     revocations: Vec<Revocation>,
     outbox: Outbox,
     joins: Joins,
+    refusals: RefusalLog,
     arrivals: Arrivals,
     /// By the worker's number.
     loads: Vec<WorkerLoad>,
@@ -171,6 +175,7 @@ impl State {
             self.participants.values_mut().filter_map(|p| p.growth.is_due(now).then_some(p.id.0)).collect();
         due.into_iter().for_each(|id| self.request_offer(id));
         self.outbox.tick(now);
+        self.tell_left_out_refusals(now);
         self.renew_credentials(now);
         self.turn_owed_keys(now);
         self.end_long_ways(now);

@@ -6,6 +6,7 @@ use crate::state::ids::Ids;
 use crate::state::model::{Participant, Room};
 use crate::state::output::Save;
 use crate::state::placement::WorkerLoad;
+use crate::state::refusals::RefusalLog;
 use crate::state::socket::Sockets;
 use crate::state::{Config, Dirty, Output, State};
 use crate::webhooks::Outbox;
@@ -55,6 +56,7 @@ impl State {
             resyncs: Vec::new(),
             revocations: all(records, REVOCATION).collect(),
             joins: Default::default(),
+            refusals: RefusalLog::new(now),
             outbox: Outbox::of(all(records, WEBHOOK)),
             arrivals: Arrivals::default(),
             loads: vec![WorkerLoad::default(); config.candidates.len().max(1)],

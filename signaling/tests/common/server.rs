@@ -38,14 +38,25 @@ impl Server {
     }
 
     pub(crate) async fn configured(store: MemoryStore, link: MediaLink, config: Config) -> Server {
+        Server::with_ports(store, link, config, |ports| ports).await
+    }
+
+    /// The same at more ports than that of HTTP.
+    pub(crate) async fn with_ports(
+        store: MemoryStore,
+        link: MediaLink,
+        config: Config,
+        more: impl FnOnce(Ports) -> Ports,
+    ) -> Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
         let loaded = store.load();
         let kept = Box::new(store.clone());
         let ended = async move { drop(stopped.await) };
+        let ports = more(Ports::http(listener));
         tokio::spawn(async move {
-            volley_signaling::serve(config, &loaded, link, kept, Ports::http(listener), ended).await.unwrap();
+            volley_signaling::serve(config, &loaded, link, kept, ports, ended).await.unwrap();
         });
         Server { address, store, _stop: stop }
     }

@@ -10,6 +10,7 @@ mod limits;
 mod page_files;
 mod recordings_elsewhere;
 mod recordings_over_http;
+mod refusals;
 mod room_limits;
 mod session_tokens;
 mod whip;
