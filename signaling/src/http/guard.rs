@@ -76,6 +76,11 @@ enum Need {
     Session(String, Grant),
 }
 
+/// Whether a request must show a key or a token, where any is asked for.
+pub(crate) fn is_guarded(method: &Method, path: &str) -> bool {
+    need_of(method, path) != Need::Nothing
+}
+
 /// Reading a room takes the right to administer it as well: it tells who is in it. OPTIONS asks only
 /// what may be asked, and browsers send it without any header of ours (CORS).
 fn need_of(method: &Method, path: &str) -> Need {

@@ -5,6 +5,7 @@
 mod common;
 
 mod audience;
+mod described;
 mod https;
 mod limits;
 mod page_files;
