@@ -10,7 +10,7 @@ use volley::control::message::{OpenSlot, Publish};
 use volley::control::types::{DtlsVersion, Fingerprint, FingerprintHash, SrtpProfile, TransportState};
 use volley::control::{Command, Event};
 use volley_recorder::desk::ToRecorder;
-use volley_signaling::protocol::{ClientMessage, ServerMessage};
+use volley_signaling::protocol::{ClientMessage, ServerMessage, is_error_code};
 use volley_signaling::settings::Settings;
 use volley_signaling::state::{Config, Journey, Origin, SocketId, State};
 use volley_signaling::store::{MemoryStore, Store};
@@ -86,6 +86,9 @@ impl Lab {
         self.desk.extend(output.desk);
         self.commands.extend(output.commands);
         for (socket, message) in output.messages {
+            if let Some(ServerMessage::Error { code, .. }) = &message {
+                assert!(is_error_code(code), "{code} is not explained in ERROR_CODES");
+            }
             match message {
                 Some(message) => self.inboxes.entry(socket).or_default().push(message),
                 None => self.closed.push(socket),

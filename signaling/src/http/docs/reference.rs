@@ -2,7 +2,7 @@
 //! nothing here can be older than they are.
 
 use crate::http::docs::examples;
-use crate::protocol::{ClientMessage, ServerMessage};
+use crate::protocol::{ClientMessage, ERROR_CODES, ServerMessage};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -25,7 +25,17 @@ pub(super) fn page() -> String {
         .replace("{example}", &escape(EXAMPLE))
         .replace("{from-pages}", &messages("client", &messages_of::<ClientMessage>(), from_pages))
         .replace("{from-server}", &messages("server", &messages_of::<ServerMessage>(), from_server))
+        .replace("{codes}", &codes())
         .replace("{values}", &values.iter().map(|(name, schema)| value(name, schema)).collect::<String>())
+}
+
+/// A row for each group of codes.
+fn codes() -> String {
+    let row = |(codes, text): &(&[&str], &str)| {
+        let codes: Vec<String> = codes.iter().map(|code| format!("<code>{}</code>", escape(code))).collect();
+        format!("<tr><td>{}<td>{}</tr>\n", codes.join(", "), prose(text))
+    };
+    ERROR_CODES.iter().map(row).collect()
 }
 
 /// A message as its schema describes it.
@@ -208,6 +218,15 @@ mod tests {
                 .collect();
             assert!(missing.is_empty(), "{}: {missing:?} are said to be required", message.name);
         }
+    }
+
+    #[test]
+    fn every_code_of_an_error_is_on_the_page() {
+        let page = page();
+        for code in ERROR_CODES.iter().flat_map(|(codes, _)| *codes) {
+            assert!(page.contains(&format!("<code>{code}</code>")), "{code}");
+        }
+        assert!(!page.contains("{codes}"));
     }
 
     #[test]
