@@ -249,7 +249,7 @@ async fn remove(hub: &Hub, room: String, recording: String) -> Result<(), Proble
 /// Also while it is written: then what there is of it. Parts of it where `Range` asks for them. A player, which
 /// cannot send a header, may say its token in the address (RFC 6750 §2.3).
 #[utoipa::path(get, path = "/api/rooms/{id}/recordings/{recordingId}/files/{name}", tag = "Recordings",
-    params(("id" = String, Path, description = "The room's id"), ("recordingId" = String, Path, description = "The recording's id"), ("name" = String, Path, description = "The file's name"), ("access_token" = Option<String>, Query, description = "A room's token or an API key, where there is none in a header")), responses(
+    params(("id" = String, Path, description = "The room's id"), ("recordingId" = String, Path, description = "The recording's id"), ("name" = String, Path, description = "The file's name"), ("access_token" = Option<String>, Query, description = "A room's token that grants `record`, where there is none in a header; API keys are taken in headers alone")), responses(
     Guarded, Ranged,
     (status = 404, description = "The room has no such recording, or that has no such file", body = Document, content_type = "application/problem+json"),
     (status = 410, description = "The file is not on this server: in the store alone, or on the recorder's own machine", body = Document, content_type = "application/problem+json"),
