@@ -9,8 +9,9 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use volley_recorder::settings::Segments;
 use volley_signaling::link::MediaLink;
-use volley_signaling::settings::Settings;
+use volley_signaling::settings::{RecordingSettings, Settings};
 use volley_signaling::state::Config;
 use volley_signaling::store::MemoryStore;
 
@@ -21,7 +22,7 @@ const LANES: usize = 8;
 static PANICS: AtomicUsize = AtomicUsize::new(0);
 
 const METHODS: [&str; 9] = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD", "TRACE", "BREW"];
-const PATHS: [&str; 14] = [
+const PATHS: [&str; 33] = [
     "/health",
     "/ws",
     "/docs/",
@@ -32,12 +33,32 @@ const PATHS: [&str; 14] = [
     "/api/rooms/ROOM/stats",
     "/api/rooms/ROOM/participants/ID",
     "/api/rooms/ROOM/participants/ID/mute",
+    "/api/rooms/ROOM/participants/ID/unmute",
+    "/api/rooms/ROOM/recording",
+    "/api/rooms/ROOM/recording/start",
+    "/api/rooms/ROOM/recording/stop",
+    "/api/rooms/ROOM/recordings",
+    "/api/rooms/ROOM/recordings/ID",
+    "/api/rooms/ROOM/recordings/ID/files/KEY",
+    // Of one that is there.
+    "/api/rooms/room/recordings/1-2/files/7-camera-1.webm",
+    "/api/rooms/room/recordings/1-2/files/KEY",
+    "/admin",
+    "/admin/admin.js",
+    "/admin/KEY",
+    "/.well-known/acme-challenge/KEY",
+    "/settings.js",
+    "/check",
+    "/r/ROOM",
+    "/client.js",
+    "/assets/KEY",
+    "/docs/KEY",
     "/whip/ROOM",
     "/whep/ROOM",
     "/whip/ROOM/ID-KEY",
     "/whep/ROOM/ID-KEY",
 ];
-const SEGMENTS: [&str; 16] = [
+const SEGMENTS: [&str; 18] = [
     "room",
     "room-124",
     "1",
@@ -54,8 +75,10 @@ const SEGMENTS: [&str; 16] = [
     "{id}",
     "*",
     "1-x",
+    "1-2",
+    "7-camera-1.webm",
 ];
-const QUERIES: [&str; 10] = [
+const QUERIES: [&str; 11] = [
     "",
     "?limit=1",
     "?limit=-1",
@@ -66,8 +89,9 @@ const QUERIES: [&str; 10] = [
     "?name=a",
     "?%ff=%ff",
     "?limit=1&limit=2",
+    "?access_token=a.b.c&access_token=%ff",
 ];
-const HEADERS: [&str; 20] = [
+const HEADERS: [&str; 25] = [
     "content-type: application/json",
     "content-type: application/sdp",
     "content-type: application/sdp; charset=\"",
@@ -84,7 +108,12 @@ const HEADERS: [&str; 20] = [
     "upgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-version: 13\r\nsec-websocket-key: x",
     "upgrade: h2c",
     "accept-encoding: gzip, *;q=0",
+    "accept-encoding: gzip",
     "range: bytes=0-18446744073709551615",
+    "range: bytes=2-5",
+    "range: bytes=-3",
+    "range: bytes=99999999999999999999-",
+    "if-range: \"\"",
     "expect: 100-continue",
     "x-forwarded-for: ::1, %, 300.1.1.1",
     "cookie: a=\u{1}",
@@ -189,6 +218,21 @@ async fn ask(address: SocketAddr, request: &[u8], is_whole: bool) -> Option<u16>
     head.strip_prefix("HTTP/1.1 ")?.parse().ok()
 }
 
+/// A folder with one recording of `room`.
+fn recordings() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let recording = folder.path().join("1-2");
+    std::fs::create_dir(&recording).expect("it is ours");
+    std::fs::write(recording.join("7-camera-1.webm"), "recorded").expect("it is ours");
+    let file = serde_json::json!({"name": "7-camera-1.webm", "participantId": "7", "shows": "camera", "offsetMs": 0,
+        "durationMs": 1, "bytes": 8, "isFinished": true, "gaps": []});
+    let manifest = serde_json::json!({"version": 1, "recordingId": "1-2", "room": {"id": "room", "name": "Room"},
+        "startedAt": 1, "startedOnClock": 1, "endedAt": 2, "state": "complete", "interrupted": false,
+        "participants": [], "files": [file], "droppedPackets": 0, "failures": []});
+    std::fs::write(recording.join("manifest.json"), manifest.to_string()).expect("it is ours");
+    folder
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ten_thousand_hostile_requests_break_nothing() {
     let hook = std::panic::take_hook();
@@ -198,7 +242,16 @@ async fn ten_thousand_hostile_requests_break_nothing() {
     }));
     let (link, carrier) = MediaLink::new(2);
     tokio::spawn(common::server::media_process(carrier));
-    let settings = Settings { max_rooms: 1_000_000, max_participants: 1_000_000, ..config().settings };
+    let folder = recordings();
+    let recording = Some(RecordingSettings {
+        path: folder.path().to_owned(),
+        video_bitrate: 1_000_000,
+        segments: Segments::default(),
+        has_store: false,
+        offload: None,
+    });
+    let settings =
+        Settings { max_rooms: 1_000_000, max_participants: 1_000_000, recording, ..config().settings };
     let config = Config { settings, ..config() };
     let server = Server::configured(MemoryStore::default(), link, config).await;
     let (mut page, joined) = join(&server, "page").await;
