@@ -109,8 +109,12 @@ impl Painter<'_> {
         let rate = FRAMES_PER_SECOND.to_string();
         // Not the filter of that name, which begins anew whenever the picture's size changes.
         let steady = ["-fps_mode", "cfr", "-r", &rate, "-f", "rawvideo"];
+        // ffmpeg's own decoder of VP9 shows each spatial layer of a picture, libvpx the largest alone.
+        let is_vp9 = self.timeline.sources[run.source].is_vp9;
+        let decoder: &[&str] = if is_vp9 { &["-c:v", "libvpx-vp9"] } else { &[] };
         let words = ["-ss", &begin, "-t", &lasts, "-i", &input, "-map", "0:v:0", "-an", "-vf", &filter];
-        let words: Vec<String> = words.iter().chain(&steady).map(|word| (*word).to_owned()).collect();
+        let words: Vec<String> =
+            decoder.iter().chain(&words).chain(&steady).map(|word| (*word).to_owned()).collect();
         let decoder = self.ffmpeg.decode(&words)?;
         let (next, shown) = (Frame::new(width, height), Frame::new(width, height));
         Ok(Running { run, decoder, next, shown, has_picture: false, ended_at: None })

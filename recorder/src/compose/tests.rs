@@ -1,5 +1,7 @@
 //! A recording of coloured pictures and tones, written by the recorder's own muxer, composed and decoded again.
 
+mod layers;
+
 use super::*;
 use crate::fixture;
 use crate::manifest::{Audio, Cause, File, Gap, Participant, Shows, Video};
@@ -125,6 +127,11 @@ fn remuxed(from: &Path, length: i64) -> Vec<u8> {
         let is_key = frame.is_keyframe.unwrap_or(true);
         bytes.extend(muxer.push(role, ms, lasts, is_key, &frame.data).into_iter().flatten());
     }
+    finished(muxer, bytes)
+}
+
+/// A whole file.
+fn finished(mut muxer: Muxer, mut bytes: Vec<u8>) -> Vec<u8> {
     bytes.extend(muxer.flush().into_iter().flatten());
     for patch in muxer.finish() {
         let at = patch.at as usize;

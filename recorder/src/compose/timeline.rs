@@ -35,6 +35,8 @@ pub(super) struct Source {
     pub(super) owner: usize,
     pub(super) shows: Shows,
     pub(super) offset_ms: i64,
+    /// Its pictures are VP9, perhaps with spatial layers.
+    pub(super) is_vp9: bool,
     /// When there is a picture in it.
     pub(super) pictures: Vec<Span>,
     /// When there is sound in it.
@@ -88,6 +90,7 @@ impl Source {
             owner,
             shows: file.shows,
             offset_ms: file.offset_ms,
+            is_vp9: file.video.as_ref().is_some_and(|video| video.codec == "VP9"),
             pictures: if file.video.is_some() { without(file, hides) } else { Vec::new() },
             sounds: if file.audio.is_some() { without(file, silences) } else { Vec::new() },
         }
