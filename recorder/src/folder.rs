@@ -205,7 +205,8 @@ impl Recording {
         file.write_all(bytes)?;
         file.sync_data()?;
         renameat(&self.folder, fresh.as_str(), &self.folder, name.as_str())?;
-        Ok(())
+        // Not every file system brings the name to the disk with what it names.
+        Ok(rustix::fs::fsync(&self.folder)?)
     }
 
     /// Opens a file to write behind what is there; makes it when it is not there yet.

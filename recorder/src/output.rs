@@ -1,6 +1,6 @@
 //! A file that is being written, and its way to the disk.
 //!
-//! What is written is asked to be on the disk once a second, by a thread that nobody waits for: a disk that
+//! What is written is asked to be on the disk soon after, twice a second, by a thread that nobody waits for: a disk that
 //! is slow to say so delays nothing but itself.
 
 use std::fs::File;
@@ -9,7 +9,7 @@ use std::os::unix::fs::FileExt as _;
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::thread;
 
-/// Files that wait to be on the disk; one more is asked for again a second later.
+/// Files that wait to be on the disk; one more is asked for again with what comes next.
 const QUEUED: usize = 1024;
 
 /// Whom to ask.
@@ -85,12 +85,12 @@ impl Output {
         self.length
     }
 
-    /// Asks for it to be on the disk.
-    pub fn sync(&mut self, by: &Syncer) {
-        if std::mem::take(&mut self.is_fresh)
-            && let Ok(file) = self.file.try_clone()
-        {
+    /// Asks for it to be on the disk. False: nothing was written since it was asked for last.
+    pub fn sync(&mut self, by: &Syncer) -> bool {
+        let is_fresh = std::mem::take(&mut self.is_fresh);
+        if is_fresh && let Ok(file) = self.file.try_clone() {
             by.ask(file);
         }
+        is_fresh
     }
 }

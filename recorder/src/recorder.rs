@@ -20,7 +20,7 @@ use volley::base::Time;
 use volley::control::tap::{TapWish, Tapped};
 
 /// While something is recorded: a tap holds ten times what comes meanwhile.
-const BUSY_PAUSE: Duration = Duration::from_millis(20);
+pub(crate) const BUSY_PAUSE: Duration = Duration::from_millis(20);
 
 /// While nothing is: a recording begins as much later.
 const IDLE_PAUSE: Duration = Duration::from_millis(100);

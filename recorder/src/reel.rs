@@ -4,7 +4,7 @@
 //! known what belongs into it; when that changes (a microphone comes later, another codec), when it could
 //! not be written, or when it is as long as a segment may be, another one follows it.
 
-mod part;
+pub(crate) mod part;
 mod place;
 
 use crate::depacketise::Frame;
@@ -26,7 +26,7 @@ use volley::control::types::{Codec, Kind};
 
 /// A frame waits so long for others that come before it: sound and picture of one moment arrive some
 /// hundred milliseconds apart at most.
-const HOLD: Duration = Duration::from_millis(250);
+pub(crate) const HOLD: Duration = Duration::from_millis(250);
 
 /// After a failure to write so long nothing is tried.
 const TRY_AGAIN: Duration = Duration::from_secs(2);
@@ -247,9 +247,11 @@ impl Reel {
 
     fn write_due(&mut self, now: Time, studio: &mut Studio<'_>) {
         let is_waiting = [&self.audio, &self.video].into_iter().flatten().any(Track::is_waiting);
-        let hold = if is_waiting { self.patience + HOLD } else { HOLD };
+        // What waited for packets of its own has no need to wait as long again for those of the other track.
+        let longest = if is_waiting { self.patience + HOLD } else { HOLD };
         while let Some((_, first)) = self.queue.first_key_value() {
-            if now.since(first.since) < hold || self.waits_for_picture(now, first) {
+            let is_due = now.since(first.since) >= HOLD && now.since(first.timed.frame.received) >= longest;
+            if !is_due || self.waits_for_picture(now, first) {
                 return;
             }
             if let Some((_, queued)) = self.queue.pop_first() {

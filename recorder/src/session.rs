@@ -22,7 +22,7 @@ use volley::control::tap::{TapWish, Tapped};
 use volley::control::types::Kind;
 
 /// How often the manifest is written anew while things change.
-const SAVE_EVERY: Duration = Duration::from_secs(1);
+pub(crate) const SAVE_EVERY: Duration = Duration::from_millis(500);
 
 /// … and while nothing does, for what it says of bytes and lengths.
 const REFRESH_EVERY: Duration = Duration::from_secs(10);

@@ -5,6 +5,13 @@ use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::time::Duration;
 
+/// A lost packet is waited for at least as long as it takes to be asked for and sent again some times over a bad
+/// link.
+pub const LEAST_PATIENCE: Duration = Duration::from_millis(300);
+
+/// … and no longer than it is asked for at all.
+pub const MOST_PATIENCE: Duration = Duration::from_secs(1);
+
 /// All of it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Settings {

@@ -10,17 +10,10 @@ use volley::control::handover::{GatheringRange, IoChoice};
 use volley::control::types::PlayoutBounds;
 use volley_recorder::remote::Offload;
 use volley_recorder::remote::secret::Secret;
-use volley_recorder::settings::{Settings as RecorderSettings, StoreSettings};
+use volley_recorder::settings::{LEAST_PATIENCE, MOST_PATIENCE, Settings as RecorderSettings, StoreSettings};
 
 /// What `auto` may wait: at this the gain of waiting longer is small.
 const AUTO_GATHERING: Duration = Duration::from_millis(10);
-
-/// A recording waits for a lost packet at least as long as it takes to be asked for and sent again some
-/// times over a bad link.
-const LEAST_PATIENCE: Duration = Duration::from_millis(300);
-
-/// … and no longer than it is asked for at all.
-const MOST_PATIENCE: Duration = Duration::from_secs(1);
 
 impl Config {
     /// How logs are written, by the children too.

@@ -14,11 +14,11 @@ use volley::base::Time;
 use volley::control::types::Codec;
 
 /// What has been gathered is written after so long, whether more comes or not.
-const WRITE_AFTER: Duration = Duration::from_millis(500);
+pub(crate) const WRITE_AFTER: Duration = Duration::from_millis(500);
 
-/// What is written is asked to be on the disk this often: a loss of power takes no more than this and what
-/// is gathered.
-const SYNC_EVERY: Duration = Duration::from_secs(1);
+/// What is written is asked to be on the disk at once, but no more often than this: a publisher may send
+/// nothing but key frames, each of which is written by itself.
+pub(crate) const SYNC_EVERY: Duration = Duration::from_millis(200);
 
 /// What a file is called and tells.
 pub(super) struct Described<'a> {
@@ -185,9 +185,8 @@ impl Part {
                 self.write(&bytes, studio)?;
             }
         }
-        if now >= self.next_sync {
+        if now >= self.next_sync && self.output.sync(studio.syncer) {
             self.next_sync = now + SYNC_EVERY;
-            self.output.sync(studio.syncer);
         }
         Ok(())
     }

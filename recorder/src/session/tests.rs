@@ -3,6 +3,7 @@
 
 mod cuts;
 mod deaths;
+mod power;
 
 use super::*;
 use crate::closing::{Closer, Job};
