@@ -86,6 +86,14 @@ impl Contender {
         Ok(Contender { name, label, version, note, delay, gathering, adapts: true, kind })
     }
 
+    /// One that cannot be started, to be told of.
+    #[cfg(test)]
+    pub(crate) fn unstarted(name: Name) -> Contender {
+        let kind = Kind::Volley { binary: PathBuf::new(), choice: VolleyChoice::default() };
+        let (label, version) = (name.text().to_owned(), String::new());
+        Contender { name, label, version, note: None, delay: None, gathering: None, adapts: true, kind }
+    }
+
     /// Starts it and waits until it takes calls.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! One server in a comparison.
 
 use crate::report::progress::Progress;
-use crate::scenario::contender::Contender;
+use crate::scenario::contender::{Contender, Name};
 use crate::scenario::measure::Measured;
 use crate::scenario::probe::Tried;
 use crate::scenario::search::{Found, Verdict};
@@ -32,6 +32,11 @@ impl Entry {
         let found = Found { load: 0, bound: Verdict::TooMuch };
         let (tried, points, strays) = (Vec::new(), Vec::new(), Strays::default());
         Entry { contender, found, tried, points, strays, failure: None }
+    }
+
+    /// Whether it is Volley as it is: not without feedback, to tell what that costs.
+    pub(super) fn is_volley(&self) -> bool {
+        self.contender.name == Name::Volley && self.contender.adapts
     }
 
     /// Whether it can be measured.

@@ -77,7 +77,7 @@ impl Comparison {
 
     /// Volley as it is: not where it is measured without feedback, to tell what that costs.
     fn volleys(&self) -> impl Iterator<Item = &Entry> {
-        self.entries.iter().filter(|entry| entry.contender.name == Name::Volley && entry.contender.adapts)
+        self.entries.iter().filter(|entry| entry.is_volley())
     }
 
     /// The one the headline is about: within the least delay that was asked for, the cheapest.
@@ -223,9 +223,7 @@ impl Comparison {
     fn cost_cells(&self, entry: &Entry, point: &Point) -> [String; 16] {
         let record = self.record(point);
         let is_within = self.is_within(entry, point);
-        let other = self
-            .best_other()
-            .filter(|_| is_within && self.volleys().any(|volley| std::ptr::eq(volley, entry)));
+        let other = self.best_other().filter(|_| is_within && entry.is_volley());
         let dash = || String::from("–");
         let cpu = &record.server_cpu;
         let share = |seconds: f64| percent(seconds / cpu.elapsed.max(f64::MIN_POSITIVE));
@@ -346,3 +344,6 @@ fn bound(verdict: Verdict) -> &'static str {
         Verdict::GeneratorIsFull => "generator",
     }
 }
+
+#[cfg(test)]
+mod tests;
