@@ -106,9 +106,11 @@ export class Stage extends Changes {
   #useless(placed: readonly Placed[]): Set<string> {
     const { participants, seats, speakers } = this.#parts.room;
     const shares = [...participants.values()].filter(({ tracks }) => [...tracks.values()].some(({ source }) => source === "screen"));
+    const shown = placed.filter(({ tile }) => !tile.self).map(({ tile }) => tile.participantId);
+    const needed = [...shown, ...speakers, ...shares.map(({ id }) => id)];
     return unwantedOf({
       order: this.#order.filter((id) => participants.has(id)),
-      needed: new Set([...placed.filter(({ tile }) => !tile.self).map(({ tile }) => tile.participantId), ...speakers, ...shares.map(({ id }) => id)].filter((id) => participants.has(id))),
+      needed: new Set(needed.filter((id) => participants.has(id))),
       seated: new Set(seats.flatMap(({ participantId }) => participantId ?? [])),
       before: this.#unwanted.told,
       // A screen has a pair of its own.
