@@ -52,6 +52,8 @@ pub(crate) struct Census {
     pub(crate) memory: ServerMemory,
     /// Rooms that are recorded, those of them that cannot be written now, and their bytes.
     pub(crate) recordings: (usize, usize, u64),
+    /// Packets that are missing in recordings for want of room.
+    pub(crate) recordings_dropped: u64,
     pub(crate) recording_store: StoreFigures,
     /// Datagrams that the kernel threw away at the media sockets; `None` where it does not tell.
     pub(crate) udp_drops: Option<u64>,

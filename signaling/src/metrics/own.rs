@@ -45,6 +45,12 @@ pub(super) fn families(census: &Census) -> Vec<Family> {
             .with(&[], failing as f64),
         Family::gauge("volley_recordings_bytes", "What was written so far of the recordings that go on.")
             .with(&[], recorded as f64),
+        Family::counter(
+            "volley_recordings_dropped_packets_total",
+            "Packets that are missing in recordings because the recorder, its disk or the line to one elsewhere had \
+             no room, or was away, summed over recordings: where several go on, each is told of all.",
+        )
+        .with(&[], census.recordings_dropped as f64),
         Family::gauge(
             "volley_recordings_waiting_bytes",
             "What was recorded and is to go into the store, and is not there yet.",

@@ -122,6 +122,8 @@ pub struct State {
     loads: Vec<WorkerLoad>,
     /// As the recorder told last.
     recording_store: StoreFigures,
+    /// Packets that went missing in recordings for want of room, while this signaling was told.
+    recordings_dropped: u64,
     /// What all of it takes.
     memory: ServerMemory,
     /// When everybody was told goodbye.
@@ -229,6 +231,7 @@ impl State {
             udp_drops: None,
             memory: self.memory,
             recordings: self.recording_figures(),
+            recordings_dropped: self.recordings_dropped,
             recording_store: self.store_figures(),
         }
     }

@@ -331,6 +331,9 @@ impl State {
         let Some(recording) = self.room_mut(&key).recording.as_mut() else { return };
         let before = std::mem::replace(&mut recording.progress, progress);
         let now = recording.progress.failure.clone();
+        // What was lost before the first word is not of now: a signaling before this one counted it.
+        let is_known = !before.recording_id.is_empty();
+        let dropped = recording.progress.dropped_packets.saturating_sub(before.dropped_packets);
         if now.is_some() && before.failure.is_none() {
             tracing::error!(
                 room = key,
@@ -340,6 +343,7 @@ impl State {
             );
             self.recording_happened(What::RecordingFailed, &key);
         }
+        self.recordings_dropped += if is_known { dropped } else { 0 };
     }
 
     fn recording_happened(&mut self, what: What, key: &str) {
