@@ -4,6 +4,7 @@
 use crate::flags::{Flags, ListenWish};
 use anyhow::Context as _;
 use rustix::process::{Signal, set_parent_process_death_signal, setpriority_process};
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
@@ -52,6 +53,10 @@ pub(crate) fn recorder() -> anyhow::Result<()> {
     if let Err(error) = setpriority_process(None, BEHIND_SIGNALING) {
         tracing::warn!(%error, "the recorder could not step back behind media on a shared core");
     }
+    // Threads that follow inherit it, and those are all that work.
+    if let Err(error) = leave_to_workers(handover.taps.len()) {
+        tracing::warn!(%error, "the recorder could not be kept off the workers' cores");
+    }
     let ending = Arc::new(AtomicBool::new(false));
     end_in_order(Arc::clone(&ending))?;
     let left = Arc::clone(&ending);
@@ -73,6 +78,15 @@ pub(crate) fn listening_recorder(flags: &Flags, wish: &ListenWish) -> anyhow::Re
     let ending = Arc::new(AtomicBool::new(false));
     end_in_order(Arc::clone(&ending))?;
     listen::run(settings, &Listening { address: wish.address, secret }, &ending)
+}
+
+/// Stays off the cores of so many workers, who take the first that there are, one each; where they have all of
+/// them it shares.
+fn leave_to_workers(workers: usize) -> rustix::io::Result<()> {
+    let cores = sched_getaffinity(None)?;
+    let mut left = CpuSet::new();
+    (0..CpuSet::MAX_CPU).filter(|&core| cores.is_set(core)).skip(workers).for_each(|core| left.set(core));
+    if left.count() == 0 { Ok(()) } else { sched_setaffinity(None, &left) }
 }
 
 /// Nice value of the recorder: what it is late with waits in shared memory.
