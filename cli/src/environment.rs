@@ -33,7 +33,8 @@ pub(crate) fn begin_again_with(file: &Path) -> anyhow::Error {
 fn without_option(mut arguments: impl Iterator<Item = OsString>) -> Vec<OsString> {
     let mut kept = Vec::new();
     while let Some(argument) = arguments.next() {
-        match argument.to_string_lossy().strip_prefix("--").and_then(|rest| rest.strip_prefix(OPTION)) {
+        let text = argument.to_string_lossy().into_owned();
+        match text.strip_prefix("--").and_then(|rest| rest.strip_prefix(OPTION)) {
             Some("") => drop(arguments.next()),
             Some(rest) if rest.starts_with('=') => {}
             _ => kept.push(argument),
@@ -93,7 +94,6 @@ fn value(text: &str) -> (String, &str) {
                 let keeps_it = at == At::Double && next.is_some_and(|next| !"\"\\`$".contains(next));
                 value.extend(keeps_it.then_some('\\').into_iter().chain(next));
                 at = if at == At::Double { at } else { At::Plain };
-                solid = value.len();
             }
             (At::Double, c) => value.push(c),
             (_, c) => {

@@ -3,7 +3,7 @@
 use super::Config;
 use crate::logging::Logging;
 use crate::sockets::{MetricsPort, UdpPorts};
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use volley::control::handover::{GatheringRange, IoChoice};

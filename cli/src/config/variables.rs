@@ -4,6 +4,8 @@ use super::sources::PATH_VARIABLE;
 use super::{KEYS, Key};
 
 const PREFIX: &str = "VOLLEY_";
+/// No keys, but read: the second by `volley recording decrypt`.
+const OTHERS: [&str; 2] = [PATH_VARIABLE, "VOLLEY_PASSPHRASE"];
 /// From here on a name is taken for a mistyped one and not for somebody else's.
 const ALIKE: f64 = 0.75;
 
@@ -26,8 +28,8 @@ fn strange(name: &str) -> Option<String> {
 }
 
 fn is_known(name: &str) -> bool {
-    let of_keys = KEYS.iter().flat_map(|key| [Some(key.variable()), key.short_variable()]).flatten();
-    name == PATH_VARIABLE || of_keys.into_iter().any(|known| known == name)
+    let mut of_keys = KEYS.iter().flat_map(|key| [Some(key.variable()), key.short_variable()]).flatten();
+    OTHERS.contains(&name) || of_keys.any(|known| known == name)
 }
 
 /// Kubernetes and Docker's links set these for a service named `volley-…`.
@@ -73,7 +75,10 @@ mod tests {
     fn what_is_ours_or_a_clusters_is_no_stranger() {
         let of_others =
             ["VOLLEY_MEDIA_SERVICE_HOST", "VOLLEY_MEDIA_PORT_50000_UDP_ADDR", "PATH", "LOG_LEVEL"];
-        for name in ["VOLLEY_CONFIG", "VOLLEY_PORT", "VOLLEY_SERVER__PORT"].into_iter().chain(of_others) {
+        for name in ["VOLLEY_CONFIG", "VOLLEY_PASSPHRASE", "VOLLEY_PORT", "VOLLEY_SERVER__PORT"]
+            .into_iter()
+            .chain(of_others)
+        {
             assert_eq!((mistaken(name), strange(name)), (None, None), "{name}");
         }
     }

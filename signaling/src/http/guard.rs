@@ -39,7 +39,8 @@ pub(crate) async fn guard(State(hub): State<Hub>, mut request: Request, next: Ne
     }
     let shown = shown.or_else(|| in_address(&request));
     let path = told(request.uri().path());
-    let is_join = matches!(need, Need::Grant(..)) && !path.starts_with("/api/");
+    let is_whip = matches!(need, Need::Grant(..)) && !path.starts_with("/api/");
+    let is_join = is_whip && request.method() == Method::POST;
     match check(&hub, shown, need).await {
         Ok(()) => next.run(request).await,
         Err(error) => {

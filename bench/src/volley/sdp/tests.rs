@@ -74,7 +74,7 @@ fn the_largest_offer_is_still_taken_and_a_larger_one_is_refused_here() {
     let line = "m=video 9 UDP/TLS/RTP/SAVPF 96\r\nc=IN IP4 0.0.0.0\r\na=mid:128\r\na=inactive\r\n";
     let largest = wish(MOST_WATCHED, true);
     let longer = Offer::new(&largest, &local).expect("it is small enough").write() + line;
-    let refusal = server::Offer::parse(&longer).err().expect("the server takes no more");
+    let refusal = server::Offer::parse(&longer).expect_err("the server takes no more");
     assert!(refusal.to_string().contains("at most 128"), "{refusal}");
 }
 
