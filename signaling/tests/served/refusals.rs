@@ -3,6 +3,7 @@
 use crate::common::server::{Server, media_process};
 use crate::common::{config, fixture};
 use serde_json::json;
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -65,8 +66,10 @@ async fn start(require_auth: bool) -> (Server, std::net::SocketAddr) {
     tokio::spawn(media_process(carrier));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let metrics = listener.local_addr().unwrap();
-    let with_metrics =
-        |ports: Ports| Ports { metrics: Some(MetricsPort { listener, workers: vec![] }), ..ports };
+    let with_metrics = |ports: Ports| Ports {
+        metrics: Some(MetricsPort { listener, workers: vec![], udp_ports: BTreeSet::new() }),
+        ..ports
+    };
     (Server::with_ports(MemoryStore::default(), link, config, with_metrics).await, metrics)
 }
 
