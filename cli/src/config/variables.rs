@@ -53,7 +53,7 @@ fn nearest(name: &str) -> Option<(String, f64)> {
     // Of a key without a short name its own last word is looked at, but a stranger may have that too.
     let short = KEYS.iter().filter_map(Key::short_variable).map(|known| (like(&known), known));
     let long = KEYS.iter().filter(|key| key.flag.is_none()).map(Key::variable);
-    let long = long.map(|known| (like(&known).min(ALIKE - 0.01), known));
+    let long = long.map(|known| (0.99 * ALIKE * like(&known), known));
     let best = short.chain(long).max_by(|(a, _), (b, _)| a.total_cmp(b))?;
     Some((best.1, best.0))
 }
