@@ -63,6 +63,11 @@ impl Aside {
         self.list.front().map(|&(since, _)| since)
     }
 
+    /// How many transports wait for a turn.
+    pub(super) fn waiting(&self) -> usize {
+        self.list.len()
+    }
+
     /// A packet was forwarded: it pays for some of what waits.
     pub(super) fn note_packet(&mut self) {
         self.packets += 1;

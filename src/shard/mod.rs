@@ -212,6 +212,11 @@ impl Shard {
         &self.counters
     }
 
+    /// How many transports' handshakes wait for packets to have had their turn.
+    pub fn handshakes_waiting(&self) -> usize {
+        self.aside.waiting()
+    }
+
     /// How many rooms, participants, transports, tracks and seats there are.
     pub fn population(&self) -> Population {
         Population {

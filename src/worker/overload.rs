@@ -28,8 +28,13 @@ const FAR_TOO_MUCH: f64 = 0.15;
 const LATE_AND_NO_LESS: u32 = 12;
 const NO_LESS: f64 = -0.02;
 
-/// Intervals that are late at all before something is shed though waits may sink: more than a second.
+/// Intervals that are late at all before something is shed though waits may sink, or people join: more than a
+/// second.
 const LATE_FOR_LONG: u32 = 48;
+
+/// Transports whose handshakes wait in a storm of joins. It takes half of the core, and is over within a second:
+/// no reason to take pictures from those who are there.
+const STORM: usize = 8;
 
 /// Intervals before it can be told what shedding has brought: all that is looked back over was after it.
 const SETTLED: u32 = LOOKED_BACK as u32;
@@ -96,6 +101,9 @@ pub(super) struct Overload {
     since: Time,
     /// How long the worker slept since then.
     slept: Duration,
+    /// The most handshakes that waited since then, and intervals since there was a storm of them.
+    handshakes: usize,
+    calm: u32,
     load: Load,
     /// Intervals in a row in which the core had time to spare.
     spare: u32,
@@ -120,6 +128,8 @@ impl Overload {
             waits: Waits::default(),
             since: Time::ZERO,
             slept: Duration::ZERO,
+            handshakes: 0,
+            calm: u32::MAX,
             load: Load::default(),
             spare: 0,
             intervals: (0, 0),
@@ -134,6 +144,11 @@ impl Overload {
     /// The worker slept, or sent and slept, for `slept` at the end of a turn.
     pub(super) fn note_sleep(&mut self, slept: Duration) {
         self.slept += slept;
+    }
+
+    /// So many transports' handshakes wait at the end of a turn.
+    pub(super) fn note_handshakes(&mut self, waiting: usize) {
+        self.handshakes = self.handshakes.max(waiting);
     }
 
     /// Whether packets wait longer than they would if there were time to spare, or only do not because
@@ -171,9 +186,11 @@ impl Overload {
         let busy = 1.0 - std::mem::take(&mut self.slept).as_secs_f64() / passed.as_secs_f64();
         self.waits.note(std::mem::take(&mut self.worst));
         self.load.note(done, passed, busy);
+        let is_storm = std::mem::take(&mut self.handshakes) >= STORM;
+        self.calm = if is_storm { 0 } else { self.calm.saturating_add(1) };
         let prompt = self.waits.prompt() > 0;
         // What grew before the share changed says nothing of now.
-        let is_of_now = !prompt && self.changed >= LAST as u32;
+        let is_of_now = !prompt && self.changed.min(self.calm) >= LAST as u32;
         self.growth = if is_of_now { self.growth.max(self.waits.growth()) } else { 0.0 };
         self.spare = if prompt && self.load.busy() < SPARE { self.spare.saturating_add(1) } else { 0 };
         self.intervals.0 += 1;
@@ -195,12 +212,13 @@ impl Overload {
         if self.changed < self.settled {
             return None;
         }
-        let (late, trend) = (self.waits.late(), self.waits.trend());
+        let (all, trend) = (self.waits.late(), self.waits.trend());
+        let late = all.min(self.calm);
         if late >= LATE_INTERVALS && self.growth > FAR_TOO_MUCH {
             return Some(self.growth.min(MOST_GROWTH));
         }
         let a_little = late >= LATE_AND_NO_LESS && trend > NO_LESS;
-        let for_long = late.min(self.changed) >= LATE_FOR_LONG;
+        let for_long = all.min(self.changed) >= LATE_FOR_LONG;
         (a_little || for_long).then_some(trend.clamp(0.0, MOST_GROWTH))
     }
 

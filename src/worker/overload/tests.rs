@@ -62,6 +62,22 @@ fn a_pause_of_the_host_after_which_waits_sink_sheds_nothing() {
     assert_eq!(overload.share, ALL);
 }
 
+#[test]
+fn a_storm_of_joins_sheds_nothing_unless_it_lasts() {
+    let (mut overload, mut now) = (Overload::new(), Time::ZERO);
+    let mut core = Core::that_carries(0.6, (0.25, 8));
+    for interval in 0..40 {
+        overload.note_handshakes(100);
+        core.pass(&mut overload, &mut now);
+        assert_eq!(overload.share, ALL, "after {interval} intervals");
+    }
+    for _ in 0..40 {
+        overload.note_handshakes(100);
+        core.pass(&mut overload, &mut now);
+    }
+    assert!(overload.share < ALL, "two seconds are no storm");
+}
+
 /// What disturbs a core: in every so many intervals one, of which this share is gone.
 const UNDISTURBED: (u32, f64) = (1, 0.0);
 const SHORT_PAUSES: (u32, f64) = (16, 0.9);
