@@ -23,10 +23,7 @@ pub(super) struct Load {
     before: Forwarded,
     /// Of pictures, that would leave if all were forwarded.
     pictures: f64,
-    /// Of those, that leave.
-    shown: f64,
-    /// All others that leave. Pictures are counted when they are owed and leave in a later interval, so it
-    /// swings, below 0 at times.
+    /// All others that leave.
     rest: f64,
     /// The share of its time that the core works.
     busy: f64,
@@ -40,8 +37,7 @@ impl Load {
         let a_second = |now: u64, before: u64| now.wrapping_sub(before) as f64 / passed.as_secs_f64();
         let (sent, pictures) = (a_second(done.sent, before.sent), a_second(done.pictures, before.pictures));
         self.pictures = smooth(self.pictures, pictures + a_second(done.shed, before.shed));
-        self.shown = smooth(self.shown, pictures);
-        self.rest = smooth(self.rest, sent - pictures);
+        self.rest = smooth(self.rest, (sent - pictures).max(0.0));
         self.busy = smooth(self.busy, busy);
     }
 
@@ -50,15 +46,16 @@ impl Load {
         self.busy
     }
 
-    /// The sixteenths of the pictures with which `times` as much leaves as now. Only the parts that pictures
-    /// and all else have in what leaves count: how much it is sinks where packets are lost in the socket.
-    pub(super) fn share_for(&self, times: f64) -> u8 {
-        let (sixteenth, rest) = (self.pictures / f64::from(ALL), self.rest.max(0.0));
+    /// The sixteenths of the pictures with which `times` as much leaves as with `share` of them. Only the
+    /// parts that pictures and all else have in what leaves count: how much it is sinks where packets are
+    /// lost in the socket.
+    pub(super) fn share_for(&self, share: u8, times: f64) -> u8 {
+        let sixteenth = self.pictures / f64::from(ALL);
         if sixteenth <= 0.0 {
             return if times < 1.0 { 0 } else { ALL };
         }
-        let shown = times * (rest + self.shown) - rest;
-        (shown / sixteenth).round().clamp(0.0, f64::from(ALL)) as u8
+        let now = self.rest + sixteenth * f64::from(share);
+        ((times * now - self.rest) / sixteenth).clamp(0.0, f64::from(ALL)) as u8
     }
 }
 
@@ -88,22 +85,22 @@ mod tests {
     #[test]
     fn a_smaller_load_is_taken_from_pictures_alone() {
         // 1,000 and 1,600 of pictures; nine tenths of that are 1,000 and 1,340.
-        assert_eq!(settled([1_000, 1_600, 0]).share_for(0.9), 13);
+        assert_eq!(settled([1_000, 1_600, 0]).share_for(ALL, 0.9), 13);
         // With half of them, 1,800: nine tenths are 1,000 and 620 of 1,600.
-        assert_eq!(settled([1_000, 800, 800]).share_for(0.9), 6);
-        assert_eq!(settled([1_000, 100, 1_500]).share_for(0.5), 0);
+        assert_eq!(settled([1_000, 800, 800]).share_for(ALL / 2, 0.9), 6);
+        assert_eq!(settled([1_000, 100, 1_500]).share_for(1, 0.5), 0);
     }
 
     #[test]
     fn a_greater_load_is_all_pictures_at_most() {
-        assert_eq!(settled([1_000, 800, 800]).share_for(1.2), 12);
-        assert_eq!(settled([1_000, 800, 800]).share_for(3.0), ALL);
+        assert_eq!(settled([1_000, 800, 800]).share_for(ALL / 2, 1.2), 11);
+        assert_eq!(settled([1_000, 800, 800]).share_for(ALL / 2, 3.0), ALL);
     }
 
     #[test]
     fn where_there_are_no_pictures_all_fit_or_none() {
         let load = settled([1_000, 0, 0]);
-        assert_eq!((load.share_for(0.9), load.share_for(1.1)), (0, ALL));
+        assert_eq!((load.share_for(ALL, 0.9), load.share_for(0, 1.1)), (0, ALL));
     }
 
     #[test]
