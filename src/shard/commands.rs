@@ -154,7 +154,7 @@ impl Shard {
         Ok(())
     }
 
-    fn publish(&mut self, publish: Publish, out: &mut impl Outbox) -> Outcome {
+    fn publish(&mut self, mut publish: Publish, out: &mut impl Outbox) -> Outcome {
         let id = publish.track;
         let link = self.link_of(publish.transport).map_err(|_| (id.0, Reason::Unknown))?;
         if self.track_keys.contains_key(&id) {
@@ -167,6 +167,8 @@ impl Shard {
         let (stream, kind, source) = (publish.stream, publish.kind, publish.source);
         let transport_cc = publish.extensions.transport_cc;
         let is_unheard = is_unheard(&publish);
+        let Link { former, ingress, .. } = &self.links[link];
+        former.recall(publish.mid, &mut publish.encodings, |ssrc| ingress.find(ssrc).is_some());
         let track = Track::new(publish, participant, link);
         let signalled: Vec<_> = track.layers.iter().map(|layer| (layer.ssrc, layer.rtx_ssrc)).collect();
         let key = self.tracks.insert(track);

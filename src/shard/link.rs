@@ -1,6 +1,7 @@
 //! A transport as its shard keeps it: the association itself and what goes through it.
 
 use super::aside::Pending;
+use super::former::Former;
 use super::rate::Rate;
 use super::waiting::Waiting;
 use crate::base::id::Ssrc;
@@ -128,6 +129,8 @@ pub(super) struct Link {
     pub(super) room: u32,
     pub(super) opened: OpenTransport,
     pub(super) ingress: IngressTable,
+    /// What its tracks that ended had sent under.
+    pub(super) former: Former,
     /// The shard's keys of the tracks that come in.
     pub(super) tracks: Vec<u32>,
     /// The shard's keys of the seats that go out.
@@ -183,6 +186,7 @@ impl Link {
             participant: opened.participant,
             room,
             ingress: IngressTable::default(),
+            former: Former::default(),
             tracks: Vec::new(),
             slots: Vec::new(),
             arrivals: Arrivals::default(),

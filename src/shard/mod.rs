@@ -19,6 +19,7 @@ mod demux;
 pub mod export;
 mod fanout;
 mod feedback;
+mod former;
 mod gather;
 mod ingress;
 mod link;

@@ -4,7 +4,9 @@ use super::Shard;
 use super::gather::Departure;
 use crate::base::Outbox;
 use crate::control::Event;
-use crate::control::types::{Reason, TransportState};
+use crate::control::types::{Encoding, MAX_ENCODINGS, Reason, TransportState};
+use crate::media::track::Track;
+use arrayvec::ArrayVec;
 
 impl Shard {
     /// Ends a transport by itself, the participant staying.
@@ -63,6 +65,7 @@ impl Shard {
                 let link = &mut self.links[track.transport];
                 link.tracks.retain(|&other| other != key);
                 link.ingress.forget_track(key);
+                link.former.note(track.mid, sent_as(&track));
                 let room = link.room;
                 self.tell_unpublished(room, track.id);
                 room
@@ -88,4 +91,10 @@ impl Shard {
             seats.close(slot.id());
         }
     }
+}
+
+/// A track's encodings, and under what they came.
+fn sent_as(track: &Track) -> ArrayVec<Encoding, MAX_ENCODINGS> {
+    let encodings = track.published.encodings.iter().zip(&track.layers);
+    encodings.map(|(one, layer)| Encoding { ssrc: layer.ssrc, rtx_ssrc: layer.rtx_ssrc, ..*one }).collect()
 }

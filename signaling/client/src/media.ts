@@ -228,6 +228,13 @@ export class Media extends Emitter<MediaEvents> {
     if (boxes) this.#layers.set(source, new Layers(transceiver.sender, boxes));
   }
 
+  /** For good: in Firefox an m-line that rests loses all encodings but the first, and would send that alone. */
+  #endSending(source: TrackSource): void {
+    this.#senders.get(source)?.stop();
+    this.#senders.delete(source);
+    this.#layers.delete(source);
+  }
+
   async #accept(sdp: string): Promise<void> {
     await this.#offers?.accept(sdp);
     if (this.pc) this.#encryption()?.learn(this.pc);
@@ -311,9 +318,8 @@ export class Media extends Emitter<MediaEvents> {
     }
     for (const source of ["screen", "screen-audio"] as const) {
       const track = this.#publications.track(source);
-      const known = this.#senders.get(source);
-      if (known) known.direction = track ? "sendonly" : "inactive";
-      else if (track && screen) this.#addSending(pc, source, { direction: "sendonly", streams: [screen] });
+      if (!track) this.#endSending(source);
+      else if (screen && !this.#senders.has(source)) this.#addSending(pc, source, { direction: "sendonly", streams: [screen] });
       this.#replace(source);
     }
   }

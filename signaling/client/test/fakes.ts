@@ -122,8 +122,14 @@ class FakeTransceiver {
     track: null,
   };
 
+  readonly stop: () => void;
+
   constructor(peer: FakePeer, kind: "audio" | "video", { direction = "sendrecv", sendEncodings = [{}] }: RTCRtpTransceiverInit) {
     this.direction = direction;
+    this.stop = () => {
+      this.direction = "stopped";
+      peer.ask();
+    };
     this.encodings = sendEncodings.map((encoding) => ({ ...encoding }));
     const report = () => [{ type: "inbound-rtp", framesDecoded: peer.decoded }];
     this.receiver = {
@@ -169,7 +175,7 @@ export class FakePeer {
   addTransceiver(kind: "audio" | "video", init: RTCRtpTransceiverInit): FakeTransceiver {
     const transceiver = new FakeTransceiver(this, kind, init);
     this.transceivers.push(transceiver);
-    this.#ask();
+    this.ask();
     return transceiver;
   }
 
@@ -203,7 +209,7 @@ export class FakePeer {
   }
 
   restartIce(): void {
-    this.#ask();
+    this.ask();
   }
 
   close(): void {
@@ -217,7 +223,7 @@ export class FakePeer {
   }
 
   /** Once for all that was added in one turn. */
-  #ask(): void {
+  ask(): void {
     if (this.#asked) return;
     this.#asked = true;
     queueMicrotask(() => {

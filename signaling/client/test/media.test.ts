@@ -58,7 +58,25 @@ test("a screen is announced beside the camera, and its end is told", async () =>
   await settle();
   publications.share(null);
   expect(said.at(-1)).toEqual({ type: "stop-screen-share" });
-  expect(FakePeer.last.transceivers.slice(2).map(({ direction }) => direction)).toEqual(["inactive", "inactive"]);
+  expect(FakePeer.last.transceivers.slice(2).map(({ direction }) => direction)).toEqual(["stopped", "stopped"]);
+});
+
+test("a screen that is shared again has m-lines of its own, with all its encodings", async () => {
+  const { media, publications, offers } = await start();
+  media.hear({ type: "answer", sdp: "answer", tracks: [] });
+  await settle();
+  for (const [screen, audio] of [["2", "3"], ["4", "5"]]) {
+    publications.share(stream(track("video"), track("audio")));
+    await settle();
+    expect(offers().at(-1)?.sources).toEqual({ 0: "microphone", 1: "camera", [screen!]: "screen", [audio!]: "screen-audio" });
+    expect(FakePeer.last.transceivers[Number(screen)]?.encodings.length).toBe(2);
+    media.hear({ type: "answer", sdp: "answer", tracks: [] });
+    publications.share(null);
+    await settle();
+    expect(offers().at(-1)?.sources).toEqual({ 0: "microphone", 1: "camera" });
+    media.hear({ type: "answer", sdp: "answer", tracks: [] });
+    await settle();
+  }
 });
 
 test("layers that nobody watches are paused", async () => {

@@ -126,9 +126,9 @@ impl Answer<'_> {
         offered.codecs.iter().for_each(|codec| write_codec(&mut lines, codec, seat.is_some()));
         let correction = offered.correction.filter(|_| receives);
         correction.iter().for_each(|correction| write_correction(&mut lines, correction));
-        if receives {
-            simulcast::answer(&offered.encodings).iter().for_each(|(name, value)| lines.value(name, value));
-        }
+        // On an m-line that rests as well: an answer without them takes all encodings but one from a browser for good
+        // (WebRTC §4.4.1.5), and whoever shares a screen again would send the smallest alone.
+        simulcast::answer(&offered.encodings).iter().for_each(|(name, value)| lines.value(name, value));
         if let Some(seat) = seat {
             self.write_sources(&mut lines, seat);
         }

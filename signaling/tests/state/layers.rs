@@ -48,6 +48,19 @@ fn the_layers_of_an_offer_are_answered_and_told_to_the_worker() {
 }
 
 #[test]
+fn an_m_line_that_rests_keeps_its_layers() {
+    let mut lab = Lab::new();
+    let page = lab.join(1, "room", "one");
+    let sending = fixture("chromium-simulcast");
+    let at = sending.find("a=rid:l send").expect("it has layers");
+    let (before, layers) = sending.split_at(at);
+    let (others, direction) = before.rsplit_once("a=sendrecv").expect("it sends and receives");
+    let answer = lab.offer(&page, &format!("{others}a=inactive{direction}{layers}"));
+    let line = answer.split("m=video").nth(1).expect("it has a picture");
+    assert!(line.contains("a=inactive\r\n") && line.contains("a=simulcast:recv l;m;h\r\n"), "{answer}");
+}
+
+#[test]
 fn an_offer_that_pauses_a_layer_changes_nothing() {
     let mut lab = Lab::new();
     let page = lab.join(1, "room", "one");

@@ -86,6 +86,15 @@ test("a page that was loaded anew begins with what it said before", async () => 
   expect(shown.filter((id) => !room.sent.has(id))).toEqual([]);
 });
 
+test("what a script beside the page says is not taken back", async () => {
+  const { room, turn } = await meeting(9, 9);
+  const [first] = [...room.participants.keys()];
+  room.unsubscribe({ participantIds: [first!] });
+  room.says({ [first!]: false });
+  await turn(0);
+  expect([room.said, room.sent.has(first!)]).toEqual([[[first]], false]);
+});
+
 test("whoever drags a window does not flood the server", async () => {
   const { room, turn } = await meeting(MANY);
   for (let step = 0; step < 40; step += 1) await turn(step % 2, 25);
@@ -102,7 +111,7 @@ class FakeRoom {
   sent = new Set<string>();
   said: string[][] = [];
   hears = true;
-  #listeners: ((message: FromServer<"subscriptions">) => void)[] = [];
+  #listeners: ((message: FromServer<"subscriptions"> | FromServer<"joined">) => void)[] = [];
 
   constructor(people: number) {
     for (let number = 0; number < people; number += 1) {
@@ -113,11 +122,17 @@ class FakeRoom {
     }
   }
 
-  on(_: string, listener: (message: FromServer<"subscriptions">) => void): void {
+  on(_: string, listener: (message: FromServer<"subscriptions"> | FromServer<"joined">) => void): void {
     this.#listeners.push(listener);
   }
 
+  /** To a page that was loaded anew. */
   tells(participants: Record<string, boolean>): void {
+    for (const listener of this.#listeners) listener({ type: "joined", resumed: true } as FromServer<"joined">);
+    this.says(participants);
+  }
+
+  says(participants: Record<string, boolean>): void {
     for (const [id, wanted] of Object.entries(participants)) if (!wanted) this.sent.delete(id);
     for (const listener of this.#listeners) listener({ type: "subscriptions", everybodyElse: true, participants, tracks: {} });
   }

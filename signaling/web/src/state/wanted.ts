@@ -2,12 +2,14 @@
  * Whom the server need not send, where there are more people than a page has seats: so those on the open page
  * have one, and not those who happened to get theirs before. It knows neither tiles nor sockets.
  */
-import type { Room } from "volley-client";
+import type { FromServer, Room } from "volley-client";
 
 /** So many pictures a page takes at once, however many people there are. */
 export const MOST_SEATS = 49;
 /** Servers keep 256 names for each page: enough for rooms of three hundred. */
 const MOST_NAMED = 250;
+/** Behind `joined`, what was said before comes within that; later it is an answer to somebody's word of now. */
+const TOLD_WITHIN_MS = 2000;
 /** Whoever drags a window turns pages faster than a server listens. */
 const SETTLES_WITHIN_MS = 300;
 
@@ -39,12 +41,14 @@ export class Unwanted {
   #told: ReadonlySet<string> = new Set();
   #wished: ReadonlySet<string> = new Set();
   #timer: ReturnType<typeof setTimeout> | null = null;
+  /** Until then the server may say what this page said before it was loaded anew. */
+  #learnsUntil = 0;
 
   constructor(room: Pick<Room, "participants" | "subscribe" | "unsubscribe" | "on">) {
     this.#room = room;
-    // A page that was loaded anew is told what it said before.
     room.on("message", (message) => {
-      if (message.type === "subscriptions") this.#told = new Set(Object.keys(message.participants).filter((id) => !message.participants[id]));
+      if (message.type === "joined") this.#learnsUntil = message.resumed ? performance.now() + TOLD_WITHIN_MS : 0;
+      if (message.type === "subscriptions") this.#learn(message);
     });
   }
 
@@ -64,6 +68,13 @@ export class Unwanted {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
     this.#told = this.#wished = new Set();
+  }
+
+  /** What somebody else says who has this room, a script beside the page, is theirs and is not taken back. */
+  #learn({ participants }: FromServer<"subscriptions">): void {
+    if (performance.now() >= this.#learnsUntil) return;
+    this.#learnsUntil = 0;
+    this.#told = new Set(Object.keys(participants).filter((id) => !participants[id]));
   }
 
   #tell(): void {

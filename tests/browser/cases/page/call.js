@@ -71,6 +71,15 @@ async function chat(checks, ada, ben) {
   await press(ben, 'Close', '.panel');
 }
 
+// On the m-line of the first time: a browser keeps its SSRCs and names no RID any more.
+export async function sharedAgain(checks, viewer, sharer) {
+  await sharer.click('#share');
+  await checks.soon('a screen that is shared again is seen', () => has(viewer, '.tile.screen.large.live'), { timeoutMs: 15_000 });
+  await checks.soon('in its full size', () => viewer.evaluate(() => document.querySelector('.tile.screen video').videoWidth === 1280), { timeoutMs: 15_000 });
+  await sharer.click('#share');
+  await checks.soon('and is gone again', async () => !(await has(viewer, '.tile.screen')));
+}
+
 // As a page of one's own would say it; the built-in one wants everybody.
 async function choices(checks, ada) {
   await ada.evaluate(() => volley.room.unsubscribe({ participantIds: volley.room.participants.keys() }));
@@ -94,6 +103,7 @@ async function views(checks, ada, ben) {
   await assertAccessible(checks, ada, 'a shared screen');
   await ben.click('#share');
   await checks.soon('and is gone', async () => !(await has(ada, '.tile.screen')));
+  await sharedAgain(checks, ada, ben);
   await press(ada, 'More', '#call');
   await assertAccessible(checks, ada, 'menu');
   await ada.keyboard.press('Escape');

@@ -3,6 +3,7 @@ import { assertAccessible } from '../../harness/axe.js';
 import { Checks } from '../../harness/checks.js';
 import { has, openWide, press, state, textOf } from '../../harness/pages.js';
 import { until } from '../../harness/shell.js';
+import { sharedAgain } from './call.js';
 
 const OTHER = '#stage .tile:not(.self)';
 
@@ -17,6 +18,7 @@ export async function inFirefox(context) {
     await until('both see each other', () => has(page, `${OTHER}.live`), { timeoutMs: 30_000 });
   }
   checks.that('Firefox and Chromium see each other', true);
+  for (const [viewer, sharer] of [[fox, other], [fox, other], [other, fox], [other, fox]]) await sharedAgain(checks, viewer, sharer);
   await other.click('#hand');
   await checks.soon('a raised hand is seen', () => has(fox, `${OTHER}.hand`));
   await press(fox, 'Chat', '.tools');
