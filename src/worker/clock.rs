@@ -27,6 +27,11 @@ impl Clock {
         Time::from_nanos(read(ClockId::Monotonic).as_nanos() as u64)
     }
 
+    /// For how long a core has worked for this thread, ever; a system call, unlike the others.
+    pub fn worked(self) -> Duration {
+        read(ClockId::ThreadCPUTime)
+    }
+
     /// Compares the two clocks anew: the wall clock may have been set.
     pub fn compare(&mut self) {
         self.realtime_at_zero = read(ClockId::Realtime).saturating_sub(read(ClockId::Monotonic));

@@ -17,6 +17,15 @@ pub(super) struct Forwarded {
     pub(super) shed: u64,
 }
 
+/// Shares of the time that has passed.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Busy {
+    /// In which the worker did not sleep, whoever had the core.
+    pub(super) all: f64,
+    /// In which the core worked for it.
+    pub(super) own: f64,
+}
+
 /// Packets a second.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Load {
@@ -25,25 +34,28 @@ pub(super) struct Load {
     pictures: f64,
     /// All others that leave.
     rest: f64,
-    /// The share of its time that the core works.
-    busy: f64,
+    busy: Busy,
 }
 
 impl Load {
-    /// Takes in what was done in the time that has passed since the last call, and the share of it that the
-    /// core worked.
-    pub(super) fn note(&mut self, done: Forwarded, passed: Duration, busy: f64) {
+    /// Takes in what was done in the time that has passed since the last call, and how busy the core was with it.
+    pub(super) fn note(&mut self, done: Forwarded, passed: Duration, busy: Busy) {
         let before = std::mem::replace(&mut self.before, done);
         let a_second = |now: u64, before: u64| now.wrapping_sub(before) as f64 / passed.as_secs_f64();
         let (sent, pictures) = (a_second(done.sent, before.sent), a_second(done.pictures, before.pictures));
         self.pictures = smooth(self.pictures, pictures + a_second(done.shed, before.shed));
         self.rest = smooth(self.rest, (sent - pictures).max(0.0));
-        self.busy = smooth(self.busy, busy);
+        self.busy = Busy { all: smooth(self.busy.all, busy.all), own: smooth(self.busy.own, busy.own) };
     }
 
-    /// The share of its time that the core works, lately.
+    /// The share of its time that the worker does not sleep, lately.
     pub(super) fn busy(&self) -> f64 {
-        self.busy
+        self.busy.all
+    }
+
+    /// The share of the time that the core works for it, lately.
+    pub(super) fn own(&self) -> f64 {
+        self.busy.own
     }
 
     /// The sixteenths of the pictures with which `times` as much leaves as with `share` of them. Only the
@@ -77,7 +89,7 @@ mod tests {
             done.sent += rest + pictures;
             done.pictures += pictures;
             done.shed += shed;
-            load.note(done, INTERVAL, 0.5);
+            load.note(done, INTERVAL, Busy { all: 0.5, own: 0.4 });
         }
         load
     }
@@ -106,7 +118,7 @@ mod tests {
     #[test]
     fn how_busy_it_is_follows_in_a_few_intervals() {
         let mut load = Load::default();
-        (0..10).for_each(|_| load.note(Forwarded::default(), INTERVAL, 0.9));
+        (0..10).for_each(|_| load.note(Forwarded::default(), INTERVAL, Busy { all: 0.9, own: 0.0 }));
         assert!((0.75..0.9).contains(&load.busy()));
     }
 }

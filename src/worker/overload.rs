@@ -7,7 +7,7 @@
 //! effect can be seen. When nothing waits, that is tried again after seconds: a little more, or as much as
 //! fits by how busy the core is. What proves too much is waited for twice as long. Sound is never shed.
 
-use super::load::{Forwarded, Load};
+use super::load::{Busy, Forwarded, Load};
 use super::waits::{PROMPT, Waits};
 use crate::base::Time;
 use crate::control::message::ALL_PICTURES as ALL;
@@ -33,6 +33,10 @@ const LATE_FOR_LONG: u32 = 48;
 /// Transports whose handshakes wait in a storm of joins. It takes half of the core, and is over within a second:
 /// no reason to take pictures from those who are there.
 const STORM: usize = 8;
+
+/// A worker that itself worked for less than this share of the time has no more to do than its core can: something
+/// else has the core, and packets would wait as long with fewer of them.
+const STARVED: f64 = 0.2;
 
 /// Intervals before it can be told what shedding, and forwarding more, has brought: the socket drains, and key
 /// frames are a load of their own for a while.
@@ -85,6 +89,8 @@ pub(super) struct Overload {
     since: Time,
     /// How long the worker slept since then.
     slept: Duration,
+    /// For how long it has worked, ever.
+    worked: Duration,
     /// The most handshakes that waited since then, and intervals since there was a storm of them.
     handshakes: usize,
     calm: u32,
@@ -111,6 +117,7 @@ impl Overload {
             waits: Waits::default(),
             since: Time::ZERO,
             slept: Duration::ZERO,
+            worked: Duration::ZERO,
             handshakes: 0,
             calm: u32::MAX,
             load: Load::default(),
@@ -147,14 +154,20 @@ impl Overload {
         self.share < ALL || late > 0 && late * 2 >= all
     }
 
-    /// The share in sixteenths, when it has just changed.
-    pub(super) fn adapt(&mut self, now: Time, done: Forwarded) -> Option<u8> {
+    /// The share in sixteenths, when it has just changed. `worked` is asked once an interval: how long the core has
+    /// worked for this thread, ever.
+    pub(super) fn adapt(
+        &mut self,
+        now: Time,
+        done: Forwarded,
+        worked: impl FnOnce() -> Duration,
+    ) -> Option<u8> {
         let passed = now.since(self.since);
         if passed < INTERVAL {
             return None;
         }
         self.since = now;
-        self.look(done, passed);
+        self.look(done, passed, worked());
         let before = self.share;
         if let Some(growth) = self.too_much() {
             self.shed(growth);
@@ -165,10 +178,12 @@ impl Overload {
     }
 
     /// Takes in an interval.
-    fn look(&mut self, done: Forwarded, passed: Duration) {
-        let busy = 1.0 - std::mem::take(&mut self.slept).as_secs_f64() / passed.as_secs_f64();
+    fn look(&mut self, done: Forwarded, passed: Duration, worked: Duration) {
+        let of_it = |part: Duration| part.as_secs_f64() / passed.as_secs_f64();
+        let busy = 1.0 - of_it(std::mem::take(&mut self.slept));
+        let own = of_it(worked.saturating_sub(std::mem::replace(&mut self.worked, worked)));
         self.waits.note(std::mem::take(&mut self.worst));
-        self.load.note(done, passed, busy);
+        self.load.note(done, passed, Busy { all: busy, own });
         let is_storm = std::mem::take(&mut self.handshakes) >= STORM;
         self.calm = if is_storm { 0 } else { self.calm.saturating_add(1) };
         let prompt = self.waits.prompt() > 0;
@@ -187,7 +202,7 @@ impl Overload {
         let far = late >= LATE_INTERVALS && growth > FAR_TOO_MUCH;
         let a_little = late >= LATE_AND_NO_LESS.0 && trend > LATE_AND_NO_LESS.1;
         let for_long = self.waits.late().min(self.changed) >= LATE_FOR_LONG;
-        let is_too_much = far || a_little || for_long;
+        let is_too_much = (far || a_little || for_long) && self.load.own() >= STARVED;
         (is_too_much && self.changed >= self.settled).then(|| growth.max(trend).max(0.0))
     }
 

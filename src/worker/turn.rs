@@ -239,7 +239,7 @@ impl Worker {
         let forwarded =
             Forwarded { sent: work.sent, pictures: counters.pictures, shed: counters.dropped(Drop::Shed) };
         self.overload.note_handshakes(self.shard.handshakes_waiting());
-        if let Some(share) = self.overload.adapt(now, forwarded) {
+        if let Some(share) = self.overload.adapt(now, forwarded, || self.clock.worked()) {
             tracing::warn!(share, of = ALL_PICTURES, "the core's load changes what pictures are forwarded");
             self.shard.set_picture_share(share, self.io.trains());
         }

@@ -7,7 +7,7 @@ fn pass(overload: &mut Overload, now: &mut Time, intervals: u32, waited: Duratio
     for _ in 0..intervals {
         *now += INTERVAL;
         overload.note(waited);
-        overload.adapt(*now, Forwarded::default());
+        overload.adapt(*now, Forwarded::default(), || now.since(Time::ZERO));
     }
 }
 
@@ -44,6 +44,23 @@ fn a_pause_of_the_host_after_which_waits_sink_sheds_nothing() {
         pass(&mut overload, &mut now, 1, Duration::from_millis(waited));
     }
     assert_eq!(overload.share, ALL);
+}
+
+#[test]
+fn a_worker_that_has_little_to_do_on_a_core_that_others_keep_sheds_nothing() {
+    let (mut overload, mut now) = (Overload::new(), Time::ZERO);
+    for _ in 0..400 {
+        now += INTERVAL;
+        overload.note(Duration::from_millis(90));
+        overload.adapt(now, Forwarded::default(), || now.since(Time::ZERO) / 10);
+        assert_eq!(overload.share, ALL);
+    }
+    for _ in 0..100 {
+        now += INTERVAL;
+        overload.note(Duration::from_millis(90));
+        overload.adapt(now, Forwarded::default(), || now.since(Time::ZERO));
+    }
+    assert_eq!(overload.share, 0, "its own work is another matter");
 }
 
 #[test]
@@ -129,7 +146,7 @@ impl Core {
         overload.note(Duration::from_secs_f64(self.waiting / self.carries));
         overload.note_sleep(INTERVAL.mul_f64((part - sent / (seconds * self.carries)).max(0.0)));
         let before = overload.share;
-        overload.adapt(*now, self.done);
+        overload.adapt(*now, self.done, || now.since(Time::ZERO));
         if overload.share > before {
             self.key_frames_left = self.key_frames.1;
         }
