@@ -308,7 +308,9 @@ async function tallies({ isMeasured }, people) {
     const [camera] = volley.pc.getSenders().filter(({ track }) => track?.kind === 'video');
     const encodings = [...(await camera.getStats()).values()].filter(({ type }) => type === 'outbound-rtp');
     const best = encodings.reduce((best, one) => ((one.frameHeight ?? 0) > (best.frameHeight ?? 0) ? one : best));
-    return { sent: best.framesSent, painted: volleyTest.source.start().video.painted };
+    // Chromium counts a picture once for each of its spatial layers.
+    const layers = Number(/^L(\d)/.exec(best.scalabilityMode)?.[1] ?? 1);
+    return { sent: best.framesSent / layers, painted: volleyTest.source.start().video.painted };
   })));
 }
 
