@@ -1,5 +1,6 @@
 // The page people meet in: every feature as a person uses it, on every screen checked for what keeps people
 // out, with `--screens FOLDER` photographed instead, with axe on each.
+import { again } from './page/again.js';
 import { inCall } from './page/call.js';
 import { inFirefox } from './page/firefox.js';
 import { inLobby } from './page/lobby.js';
@@ -19,6 +20,7 @@ export const cases = [
   { name: 'page-call', run: inCall },
   { name: 'page-trouble', run: trouble },
   { name: 'page-firefox', run: inFirefox },
+  { name: 'page-again', run: again },
   { name: 'page-many', run: many },
   { name: 'page-beyond', run: beyond },
 ];

@@ -11,9 +11,11 @@ export class Server {
   constructor({ io, logFolder, environment, launcher = [] }) {
     const flags = io ? ['--io', io] : [];
     const sink = logFolder ? fs.openSync(path.join(logFolder, 'volley.log'), 'a') : 'inherit';
-    this.process = spawn('ip', ['netns', 'exec', SERVER_SPACE, ...launcher, process.env.VOLLEY_BIN, ...flags], {
+    // Which programs are tested is no setting of theirs.
+    const { VOLLEY_BIN, VOLLEY_BENCH_BIN, ...surroundings } = process.env;
+    this.process = spawn('ip', ['netns', 'exec', SERVER_SPACE, ...launcher, VOLLEY_BIN, ...flags], {
       stdio: ['ignore', 'pipe', sink],
-      env: { ...process.env, ...environment },
+      env: { ...surroundings, ...environment },
     });
     this.ended = new Promise((done) => this.process.once('exit', (code, signal) => done((this.end = { code, signal }))));
     readline.createInterface({ input: this.process.stdout }).on('line', (line) => {

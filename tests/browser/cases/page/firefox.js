@@ -15,7 +15,7 @@ export async function inFirefox(context) {
   await fox.type('#name', 'Ada');
   await fox.evaluate(() => document.querySelector('#lobby form').requestSubmit());
   for (const page of [fox, other]) {
-    await until('both see each other', () => has(page, `${OTHER}.live`), { timeoutMs: 30_000 });
+    await until('both see each other', () => has(page, `${OTHER}.live`), { timeoutMs: 60_000 });
   }
   checks.that('Firefox and Chromium see each other', true);
   for (const [viewer, sharer] of [[fox, other], [fox, other], [other, fox], [other, fox]]) await sharedAgain(checks, viewer, sharer);

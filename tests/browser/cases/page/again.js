@@ -1,0 +1,49 @@
+// What people switch off they switch on again: in a direct call, an encrypted one, and by Firefox.
+import { Checks } from '../../harness/checks.js';
+import { has, state } from '../../harness/pages.js';
+import { api, join, leave } from '../../harness/room.js';
+import { until } from '../../harness/shell.js';
+import { sharedAgain } from './call.js';
+
+const OTHER = '#stage .tile:not(.self):not(.screen)';
+const ROUNDS = 2;
+const CALLS = [
+  { what: 'directly', mode: 'auto', kind: 'chromium' },
+  { what: 'encrypted', mode: 'sfu', kind: 'firefox', secret: 'correct-horse-battery-staple' },
+];
+
+export async function again(context) {
+  const checks = new Checks();
+  for (const { what, mode, kind, secret } of CALLS) {
+    const room = await makeRoom(mode, secret !== undefined);
+    const one = await join(context, 'chromium', 1, room, { secret });
+    const two = await join(context, kind, 2, room, { secret });
+    for (const { page } of [one, two]) {
+      await until('both see each other', () => has(page, `${OTHER}.live`), { timeoutMs: 60_000 });
+      if (mode === 'auto') await until('they talk directly', async () => (await state(page)).direct.length === 1, { timeoutMs: 60_000 });
+    }
+    for (let round = 0; round < ROUNDS; round += 1) {
+      for (const [viewer, other] of [[one.page, two.page], [two.page, one.page]]) {
+        await sharedAgain(checks, viewer, other);
+        await offAndOn(checks, viewer, other);
+      }
+    }
+    const { failures } = checks.figures;
+    checks.that(`all of it ${what}`, failures.length === 0, failures);
+    for (const person of [one, two]) await leave(person);
+  }
+  return checks.figures;
+}
+
+async function offAndOn(checks, viewer, other) {
+  const press = (device) => other.evaluate((device) => document.querySelector(`[data-device=${device}]`).click(), device);
+  for (const device of ['camera', 'microphone']) await press(device);
+  await checks.soon('who has switched off both is neither seen nor heard', async () => (await has(viewer, `${OTHER}.muted`)) && !(await has(viewer, `${OTHER}.live`)), { timeoutMs: 15_000 });
+  for (const device of ['camera', 'microphone']) await press(device);
+  await checks.soon('and is again', () => has(viewer, `${OTHER}.live.speaking:not(.muted)`), { timeoutMs: 15_000 });
+}
+
+async function makeRoom(mode, e2ee) {
+  const options = { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ name: mode, mode, e2ee }) };
+  return (await api('/api/rooms', options)).body.id;
+}
