@@ -264,6 +264,14 @@ export type ServerMessage =
       /** Milliseconds since 1970. */
       startedAt: number;
     }
+  /** Whether what happens now is missing in the recording: its disk is full, say. It goes on when that is over. Told when it changes, and behind `joined` while it is so. */
+  | {
+      type: "recording-failing";
+      /** False: it is written again. */
+      failing: boolean;
+      /** The recording. */
+      recordingId: string;
+    }
   /** The room is recorded no longer. */
   | {
       type: "recording-stopped";

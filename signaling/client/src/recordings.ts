@@ -47,6 +47,7 @@ export interface Recording {
 export class Recordings {
   #rest;
   #current: string | null = null;
+  #failing = false;
   #recordable: Recordable = "off";
 
   /** `rest`: throws where there is no room. */
@@ -57,6 +58,11 @@ export class Recordings {
   /** The recording that goes on. */
   get current(): string | null {
     return this.#current;
+  }
+
+  /** Whether what happens now is missing in it, since it cannot be written; it goes on when that is over. */
+  get isFailing(): boolean {
+    return this.#failing;
   }
 
   /** Whether we may start and stop recordings here, and if not, why. A server of before tells nothing: `off`. */
@@ -111,16 +117,19 @@ export class Recordings {
   /** The room was left. */
   clear(): void {
     this.#current = null;
+    this.#failing = false;
     this.#recordable = "off";
   }
 
-  /** True: it is otherwise now whether the room is recorded, or whether we may. */
+  /** True: it is otherwise now whether the room is recorded, whether that fails, or whether we may. */
   hear(message: ServerMessage): boolean {
     switch (message.type) {
       case "joined":
         return this.#entered(message);
       case "recording-started":
         return this.#is(message.recordingId);
+      case "recording-failing":
+        return this.#fails(message.failing);
       case "recording-stopped":
         return this.#is(null);
       default:
@@ -137,7 +146,15 @@ export class Recordings {
   #is(current: string | null): boolean {
     const before = this.#current;
     this.#current = current;
-    return before !== current;
+    // Whoever joins, or joins again, is told behind that.
+    const failed = this.#fails(false);
+    return before !== current || failed;
+  }
+
+  #fails(failing: boolean): boolean {
+    const before = this.#failing;
+    this.#failing = failing;
+    return before !== failing;
   }
 
   /** Two may press a button at once: then both have what they wanted. */

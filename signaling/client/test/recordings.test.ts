@@ -54,6 +54,20 @@ test("whether the room is recorded is known from the first message on", () => {
   expect(recordings.current).toBe("3-4");
 });
 
+test("that a recording fails is known until it goes on, ends, or the room is another", () => {
+  const { recordings } = start();
+  const fails = (failing: boolean) => recordings.hear({ type: "recording-failing", recordingId: "1-2", failing });
+  recordings.hear(joined({ recording: "1-2", recordable: "yes" }));
+  expect([fails(true), recordings.isFailing, fails(true)]).toEqual([true, true, false]);
+  expect([fails(false), recordings.isFailing]).toEqual([true, false]);
+  fails(true);
+  recordings.hear({ type: "recording-stopped", recordingId: "1-2" });
+  expect(recordings.isFailing).toBe(false);
+  fails(true);
+  recordings.clear();
+  expect(recordings.isFailing).toBe(false);
+});
+
 function start(answer: () => Response = () => new Response("{}"), token: string | null = "secret") {
   const asked: unknown[] = [];
   const ranges: unknown[] = [];

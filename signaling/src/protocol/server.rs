@@ -146,6 +146,15 @@ pub enum ServerMessage {
         /// Milliseconds since 1970.
         started_at: u64,
     },
+    /// Whether what happens now is missing in the recording: its disk is full, say. It goes on when that is over.
+    /// Told when it changes, and behind `joined` while it is so.
+    #[serde(rename_all = "camelCase")]
+    RecordingFailing {
+        /// The recording.
+        recording_id: String,
+        /// False: it is written again.
+        failing: bool,
+    },
     /// The room is recorded no longer.
     #[serde(rename_all = "camelCase")]
     RecordingStopped {

@@ -343,7 +343,22 @@ impl State {
             );
             self.recording_happened(What::RecordingFailed, &key);
         }
+        if now.is_none() && before.failure.is_some() {
+            tracing::info!(room = key, recording = before.recording_id, "a recording is written again");
+        }
+        if now.is_some() != before.failure.is_some()
+            && let Some(told) = self.recording_failing(&key)
+        {
+            self.tell_room(&key, &told);
+        }
         self.recordings_dropped += if is_known { dropped } else { 0 };
+    }
+
+    /// Whether the recording of a room fails, in a message.
+    pub(super) fn recording_failing(&self, key: &str) -> Option<ServerMessage> {
+        let recording = self.rooms.get(key)?.recording.as_ref()?;
+        let (recording_id, failing) = (recording.id.clone(), recording.progress.failure.is_some());
+        Some(ServerMessage::RecordingFailing { recording_id, failing })
     }
 
     fn recording_happened(&mut self, what: What, key: &str) {

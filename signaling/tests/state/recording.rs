@@ -112,6 +112,35 @@ fn who_comes_later_sees_the_mark_and_is_recorded_and_who_leaves_is_gone() {
 }
 
 #[test]
+fn everybody_is_told_while_a_recording_cannot_be_written() {
+    let mut lab = lab();
+    let page = lab.call(1, "chromium-example-client");
+    let id = start(&mut lab);
+    lab.heard(page.socket);
+    let goes = |lab: &mut Lab, failure: Option<&str>| {
+        let failure = failure.map(str::to_owned);
+        let progress = Progress { recording_id: id.clone(), failure, ..Progress::default() };
+        lab.state.recorder_said(FromRecorder::Status(progress));
+        lab.turn();
+        lab.heard(page.socket)
+    };
+    let is = |failing| ServerMessage::RecordingFailing { recording_id: id.clone(), failing };
+    assert_eq!(goes(&mut lab, None), []);
+    assert_eq!(goes(&mut lab, Some("no space left")), [is(true)]);
+    assert_eq!(goes(&mut lab, Some("still none")), [], "they know");
+    let late = lab.open(2);
+    lab.say(late, json!({"type":"join","roomId":"room","participantName":"late"}));
+    let heard = lab.heard(late);
+    assert!(matches!(&heard[0], ServerMessage::Joined { recording: Some(_), .. }));
+    assert_eq!(heard[1], is(true));
+    lab.heard(page.socket);
+    assert_eq!(goes(&mut lab, None), [is(false)]);
+    let later = lab.open(3);
+    lab.say(later, json!({"type":"join","roomId":"room","participantName":"later"}));
+    assert!(!lab.heard(later).contains(&is(false)), "a recording that goes well is no news");
+}
+
+#[test]
 fn it_ends_with_the_last_person_and_can_begin_only_once() {
     let mut lab = lab();
     assert_eq!(lab.state.start_recording("room"), Err(RecordingRefusal::NoRoom));

@@ -25,6 +25,24 @@ test("the question goes when the recording ends, and that is said", () => {
   expect(notices.voice.text).toBe(t("recording.ended"));
 });
 
+test("everybody is told while a recording cannot be written, and when it goes on", () => {
+  const { tape, notices, is, recordings } = open();
+  is("1-2");
+  notices.hide("recording");
+  recordings.isFailing = true;
+  is("1-2");
+  expect(tape.isFailing).toBe(true);
+  expect(notices.lines).toMatchObject([{ text: t("recording.failing.why"), urgent: true }]);
+  recordings.isFailing = false;
+  is("1-2");
+  expect([notices.lines, notices.voice.text]).toEqual([[], t("recording.again")]);
+  recordings.isFailing = true;
+  is("1-2");
+  recordings.isFailing = false;
+  is(null);
+  expect([notices.lines, notices.voice.text]).toEqual([[], t("recording.ended")]);
+});
+
 test("who began it is not asked whether they agree, whichever is first, the answer or the news", async () => {
   for (const newsFirst of [true, false]) {
     const { tape, notices, is, recordings } = open();
@@ -127,6 +145,7 @@ function open() {
   const recordings = {
     current: null as string | null,
     recordable: "yes",
+    isFailing: false,
     start: async () => {},
     stop: async () => {},
     list: vi.fn(async (): Promise<Recording[]> => []),

@@ -115,8 +115,11 @@ async function diskFull(context) {
     const failing = () => until('it is marked as failed', async () => (await api(`/api/rooms/${room}/recording`)).body.failure, { timeoutMs: 10_000 });
     figures.reason = await failing();
     figures.markedMs = Date.now() - filledAt;
+    const marks = () => Promise.all([one, two].map(({ page }) => page.evaluate(() => document.querySelector('.recording.failing') !== null)));
+    figures.told = await until('both pages say so', async () => (await marks()).every(Boolean)).catch(() => false);
     fs.rmSync(filling);
     await until('it goes on', async () => !(await api(`/api/rooms/${room}/recording`)).body.failure, { timeoutMs: 10_000 });
+    figures.toldAgain = await until('both pages say that it goes on', async () => !(await marks()).some(Boolean)).catch(() => false);
     await sleep(2000);
   });
   const call = worst([received(one.page, 'call', 2), received(two.page, 'call', 1)]);
@@ -132,6 +135,8 @@ async function diskFull(context) {
     longestGapMs: call.longestGapMs,
     failures: [
       figures.markedMs <= 5000 || `it was marked as failed after ${figures.markedMs} ms`,
+      figures.told || 'the pages do not say that it fails',
+      figures.toldAgain || 'the pages do not say that it goes on',
       /space/i.test(figures.reason) || `the reason is ${figures.reason}`,
       call.longestGapMs <= context.limits.mostGapMs || `the call had a gap of ${call.longestGapMs} ms`,
       manifest.failures.length > 0 || 'the manifest tells of no failure',

@@ -73,6 +73,7 @@ pub(super) fn from_server() -> Vec<ServerMessage> {
             recording_id: text("1767225600000-42"),
             started_at: 1_767_225_600_000,
         },
+        ServerMessage::RecordingFailing { recording_id: text("1767225600000-42"), failing: true },
         ServerMessage::RecordingStopped { recording_id: text("1767225600000-42") },
         ServerMessage::Chat {
             participant_id: text("12"),

@@ -7,9 +7,9 @@ export function Mark() {
   useChanges(tape);
   if (!tape.isRunning) return null;
   return (
-    <span class="recording" role="status">
+    <span class={tape.isFailing ? "recording failing" : "recording"} role="status">
       <i aria-hidden="true" />
-      {t("recording")}
+      {t(tape.isFailing ? "recording.failing" : "recording")}
     </span>
   );
 }

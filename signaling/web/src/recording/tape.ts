@@ -40,6 +40,8 @@ export class Tape extends Changes {
   /** The recording of which this person has been told, or which they began. */
   #told: string | null = null;
   #isMine = false;
+  /** They have been told that it fails. */
+  #toldOfFailing = false;
   #looking: ReturnType<typeof setTimeout> | undefined;
 
   constructor(room: Room, notices: Notices) {
@@ -52,6 +54,11 @@ export class Tape extends Changes {
 
   get isRunning(): boolean {
     return this.#room.recordings.current !== null;
+  }
+
+  /** Whether what happens now is missing in it. */
+  get isFailing(): boolean {
+    return this.#room.recordings.isFailing;
   }
 
   /** Whether there is anything to begin, to look at, or to be told why not. */
@@ -125,6 +132,7 @@ export class Tape extends Changes {
     this.playing = null;
     this.problem = "";
     this.#told = null;
+    this.#toldOfFailing = false;
     this.changed();
   }
 
@@ -145,8 +153,17 @@ export class Tape extends Changes {
     // It may be told of before the request is answered, and after.
     if (recordingId !== null) this.#isMine = false;
     this.#told = recordingId;
+    this.#tellOfFailing(recordingId !== null);
     if (this.all !== null) void this.#fetch();
     this.changed();
+  }
+
+  #tellOfFailing(isRunning: boolean): void {
+    if (this.isFailing === this.#toldOfFailing) return;
+    this.#toldOfFailing = this.isFailing;
+    if (this.isFailing) this.#notices.show("recording-failing", { text: t("recording.failing.why"), urgent: true });
+    else this.#notices.hide("recording-failing");
+    if (!this.isFailing && isRunning) this.#notices.say(t("recording.again"));
   }
 
   async #fetch(): Promise<void> {
