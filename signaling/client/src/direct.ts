@@ -96,6 +96,11 @@ export class DirectLink {
     return this.#lines[SOURCES.indexOf(source)]?.receiver ?? null;
   }
 
+  /** What goes over an m-line, both ways. */
+  sourceOf(mid: string): TrackSource | null {
+    return SOURCES[this.#lines.findIndex((line) => line.mid === mid)] ?? null;
+  }
+
   close(): void {
     this.#stopListening();
     if (this.#telling !== null) clearTimeout(this.#telling);

@@ -14,6 +14,7 @@ export type { Stop } from "./emitter.ts";
 export { RoomError } from "./errors.ts";
 export type { MediaState, RoomEvents } from "./events.ts";
 export { DEFAULT_PICTURES, type PictureSettings } from "./layers.ts";
+export type { DirectConnection } from "./mesh.ts";
 export type * from "./messages.ts";
 export type { Selection } from "./moderation.ts";
 export type { Participant, Seat } from "./people.ts";

@@ -39,6 +39,15 @@ export interface MeshOptions {
   encryption?: () => Encryption | null;
 }
 
+/** A connection with somebody that carries what is shown of them. */
+export interface DirectConnection {
+  participantId: string;
+  /** For statistics, not to be changed. */
+  pc: RTCPeerConnection;
+  /** The seat in which arrives what comes over an m-line. */
+  seatOf: (mid: string) => string | null;
+}
+
 export interface MeshEvents {
   /** What arrives directly is something else now. */
   change: void;
@@ -85,6 +94,16 @@ export class Mesh extends Emitter<MeshEvents> {
     return [...this.#entries].filter(([, { shown }]) => shown).map(([id]) => id);
   }
 
+  get connections(): DirectConnection[] {
+    return [...this.#entries].flatMap(([participantId, { link, shown }]) => {
+      const seatOf = (mid: string) => {
+        const source = link.sourceOf(mid);
+        return source && seatName(participantId, source);
+      };
+      return shown ? [{ participantId, pc: link.pc, seatOf }] : [];
+    });
+  }
+
   /** What the people know must be known already: it asks who is there. */
   hear(message: ServerMessage): void {
     switch (message.type) {
@@ -113,7 +132,7 @@ export class Mesh extends Emitter<MeshEvents> {
   seats(): Seat[] {
     return this.direct.flatMap((participantId) =>
       [...(this.#options.people().get(participantId)?.tracks.values() ?? [])].map(({ trackId, source }) => ({
-        id: `${DIRECT}/${participantId}/${source}`,
+        id: seatName(participantId, source),
         participantId,
         trackId,
         source,
@@ -294,6 +313,10 @@ export class Mesh extends Emitter<MeshEvents> {
   #tell(participantId: string, kind: SignalKind, data = ""): void {
     this.#options.signaling.send({ type: "signal", participantId, kind, data });
   }
+}
+
+function seatName(participantId: string, source: TrackSource): string {
+  return `${DIRECT}/${participantId}/${source}`;
 }
 
 /** The server gives out numbers in turn; any other order would do, so long as it is the same at both ends. */

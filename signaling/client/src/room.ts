@@ -8,6 +8,7 @@ import type { SealCounters } from "./e2ee/messages.ts";
 import type { Privacy } from "./e2ee/room.ts";
 import { Emitter } from "./emitter.ts";
 import type { MediaState, RoomEvents } from "./events.ts";
+import type { DirectConnection } from "./mesh.ts";
 import type { FromServer, MediaPath, Quality } from "./messages.ts";
 import { Moderation, type Selection } from "./moderation.ts";
 import type { QualityOf, RoomOptions, SubscriptionOf } from "./options.ts";
@@ -52,6 +53,11 @@ export class Room extends Emitter<RoomEvents> {
   /** Those whose sound and pictures come directly. */
   get direct(): readonly string[] {
     return this.#course.mesh.direct;
+  }
+
+  /** The connections with them. */
+  get directConnections(): readonly DirectConnection[] {
+    return this.#course.mesh.connections;
   }
 
   /** Who speaks now, whoever began last first. */

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { gather } from "../src/inside/gather.ts";
 import { marksOf, ownMark } from "../src/inside/marks.ts";
 import { largest, pathOf, roundedUp } from "../src/inside/plot.ts";
 import { type Reading, readingOf, type Report, type Stat } from "../src/inside/readings.ts";
@@ -35,6 +36,35 @@ test("a person is as well heard and seen as the worst of what comes of them", ()
   expect(marksOf(calm, seats).get("g")).toBe("fair");
   expect(marksOf(reading, seats).get("g")).toBe("poor");
   expect(marksOf(reading, [])).toEqual(new Map());
+});
+
+test("who is heard directly has a mark, and what the server's connection says does not hide it", async () => {
+  const pcOf = (stats: Stat[]) => ({ getStats: async () => asReport(stats) }) as unknown as RTCPeerConnection;
+  const connection = (lost: number, at: number) => ({
+    pc: pcOf([{ id: "p", type: "candidate-pair", timestamp: at, nominated: true, state: "succeeded", currentRoundTripTime: 0.02 }]),
+    directConnections: [{
+      participantId: "g",
+      seatOf: (mid: string) => (mid === "1" ? "direct/g/camera" : null),
+      pc: pcOf([
+        { id: "p", type: "candidate-pair", timestamp: at, nominated: true, state: "succeeded", currentRoundTripTime: 0.5, localCandidateId: "c" },
+        { id: "c", type: "local-candidate", timestamp: at, candidateType: "host", protocol: "udp" },
+        { ...INBOUND, timestamp: at, mid: "1", codecId: "k", bytesReceived: at * 125, packetsReceived: at / 10, packetsLost: lost },
+        { id: "k", type: "codec", timestamp: at, mimeType: "video/VP8" },
+      ]),
+    }],
+  });
+  const [before, now] = [await gather(connection(0, 0)), await gather(connection(20, 1000))];
+  const reading = readingOf(before, now, 1000);
+  expect(reading).toMatchObject({ receivedBitrate: 1_000_000, roundTripMs: 500, way: "udp" });
+  expect(reading.received[0]).toMatchObject({ mid: "direct/g/camera", codec: "VP8" });
+  const seats = [{ id: "direct/g/camera", participantId: "g", trackId: "t", source: "camera" as const }];
+  expect([marksOf(reading, seats).get("g"), ownMark(reading)]).toEqual(["poor", "fair"]);
+});
+
+test("a connection that was closed meanwhile has nothing to tell", async () => {
+  const closed = { getStats: () => Promise.reject(new Error("closed")) } as unknown as RTCPeerConnection;
+  const connections = { pc: null, directConnections: [{ participantId: "g", pc: closed, seatOf: () => null }] };
+  expect([await gather(connections), await gather({ pc: closed, directConnections: [] })]).toEqual([new Map(), new Map()]);
 });
 
 test("a slow way is seen in the own mark", () => {

@@ -3,6 +3,8 @@
  * `getStats` gives, as plain data.
  */
 
+import { DIRECT } from "./gather.ts";
+
 /** One object of a statistics report; which fields it has depends on its type and on the browser. */
 export type Stat = { id: string; type: string; timestamp: number } & Record<string, unknown>;
 
@@ -52,14 +54,13 @@ export function readingOf(before: Report | null, now: Report, at: number): Readi
   const all = [...now.values()];
   const received = all.filter(({ type }) => type === "inbound-rtp").map((stat) => inbound(stat, before, now));
   const sent = all.filter(({ type }) => type === "outbound-rtp").map((stat) => outbound(stat, before, now));
-  const pair = all.find((stat) => stat.type === "candidate-pair" && stat["nominated"] === true && stat["state"] === "succeeded");
-  const roundTrip = number(pair, "currentRoundTripTime");
+  const pairs = pairsOf(all);
   const losses = received.filter(({ bitrate }) => bitrate > 0).flatMap(({ lossPercent }) => lossPercent ?? []);
   const jitters = received.filter(({ bitrate }) => bitrate > 0).flatMap(({ jitterMs }) => jitterMs ?? []);
   return {
     at,
-    roundTripMs: roundTrip === null ? null : roundTrip * 1000,
-    outgoing: number(pair, "availableOutgoingBitrate"),
+    roundTripMs: times(extreme(Math.max, pairs, "currentRoundTripTime"), 1000),
+    outgoing: extreme(Math.min, pairs, "availableOutgoingBitrate"),
     sentBitrate: sum(sent),
     receivedBitrate: sum(received),
     lossPercent: mean(losses),
@@ -67,8 +68,21 @@ export function readingOf(before: Report | null, now: Report, at: number): Readi
     freezes: received.reduce((total, { freezes }) => total + (freezes ?? 0), 0),
     sent,
     received,
-    way: wayOf(pair, now),
+    way: wayOf(pairs[0], now),
   };
+}
+
+/** The ways that packets take: what goes directly goes not by the server, which then has nothing to tell. */
+function pairsOf(all: readonly Stat[]): Stat[] {
+  const used = all.filter((stat) => stat.type === "candidate-pair" && stat["nominated"] === true && stat["state"] === "succeeded");
+  const direct = used.filter(({ id }) => id.startsWith(DIRECT));
+  return direct.length > 0 ? direct : used.slice(0, 1);
+}
+
+/** The worst of them; null where none tells. */
+function extreme(worst: (...values: number[]) => number, stats: readonly Stat[], field: string): number | null {
+  const values = stats.flatMap((stat) => number(stat, field) ?? []);
+  return values.length === 0 ? null : worst(...values);
 }
 
 function inbound(stat: Stat, before: Report | null, now: Report): Flow {

@@ -1,6 +1,7 @@
-/** Looks at the connection's statistics every now and then, and keeps the last minutes. */
+/** Looks at the statistics of the call's connections every now and then, and keeps the last minutes. */
 import type { Room } from "volley-client";
 import { Changes } from "../state/changes.ts";
+import { gather } from "./gather.ts";
 import { type Mark, marksOf, ownMark } from "./marks.ts";
 import { type Reading, type Report, readingOf, type Stat } from "./readings.ts";
 
@@ -60,14 +61,12 @@ export class Watch extends Changes {
 
   /** What statistics say just now, whole. */
   async raw(): Promise<Stat[]> {
-    const report = await this.#room.pc?.getStats();
-    return report ? [...asMap(report).values()] : [];
+    return [...(await gather(this.#room)).values()];
   }
 
   async look(): Promise<void> {
     const pc = this.#room.pc;
-    if (!pc) return;
-    const report = asMap(await pc.getStats().catch(() => new Map() as unknown as RTCStatsReport));
+    const report = await gather(this.#room);
     if (report.size === 0) return;
     if (pc !== this.#pc) this.#before = null;
     this.#pc = pc;
@@ -78,10 +77,4 @@ export class Watch extends Changes {
     this.own = ownMark(reading);
     this.changed();
   }
-}
-
-function asMap(report: RTCStatsReport): Map<string, Stat> {
-  const all = new Map<string, Stat>();
-  report.forEach((stat: Stat) => all.set(stat.id, stat));
-  return all;
 }

@@ -1,6 +1,6 @@
 // What people switch off they switch on again: in a direct call, an encrypted one, and by Firefox.
 import { Checks } from '../../harness/checks.js';
-import { has, state } from '../../harness/pages.js';
+import { choose, count, has, press, state, textOf } from '../../harness/pages.js';
 import { api, join, leave } from '../../harness/room.js';
 import { until } from '../../harness/shell.js';
 import { sharedAgain } from './call.js';
@@ -22,6 +22,7 @@ export async function again(context) {
       await until('both see each other', () => has(page, `${OTHER}.live`), { timeoutMs: 60_000 });
       if (mode === 'auto') await until('they talk directly', async () => (await state(page)).direct.length === 1, { timeoutMs: 60_000 });
     }
+    if (mode === 'auto') await looksInside(checks, one.page);
     for (let round = 0; round < ROUNDS; round += 1) {
       for (const [viewer, other] of [[one.page, two.page], [two.page, one.page]]) {
         await sharedAgain(checks, viewer, other);
@@ -35,11 +36,21 @@ export async function again(context) {
   return checks.figures;
 }
 
+// The statistics are those of the direct connection, where the server's has nothing to tell.
+async function looksInside(checks, page) {
+  await choose(page, 'Look inside');
+  await checks.soon('the inside tells of a direct way, and what comes and goes by it', async () => {
+    const text = await textOf(page, '.inside');
+    return text.includes('irectly') && text.includes('Ben · ') && (await count(page, '.inside table')) === 2;
+  });
+  await press(page, 'Close', '.panel');
+}
+
 async function offAndOn(checks, viewer, other) {
-  const press = (device) => other.evaluate((device) => document.querySelector(`[data-device=${device}]`).click(), device);
-  for (const device of ['camera', 'microphone']) await press(device);
+  const turn = (device) => other.evaluate((device) => document.querySelector(`[data-device=${device}]`).click(), device);
+  for (const device of ['camera', 'microphone']) await turn(device);
   await checks.soon('who has switched off both is neither seen nor heard', async () => (await has(viewer, `${OTHER}.muted`)) && !(await has(viewer, `${OTHER}.live`)), { timeoutMs: 15_000 });
-  for (const device of ['camera', 'microphone']) await press(device);
+  for (const device of ['camera', 'microphone']) await turn(device);
   await checks.soon('and is again', () => has(viewer, `${OTHER}.live.speaking:not(.muted)`), { timeoutMs: 15_000 });
 }
 
