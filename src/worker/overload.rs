@@ -34,8 +34,9 @@ const LATE_FOR_LONG: u32 = 48;
 /// no reason to take pictures from those who are there.
 const STORM: usize = 8;
 
-/// A worker that itself worked for less than this share of the time has no more to do than its core can: something
-/// else has the core, and packets would wait as long with fewer of them.
+/// A worker that itself worked for less than this share of the time, and slept some of it, has no more to do than
+/// its core can: something else has the core when it wakes, and packets would wait as long with fewer of them. One
+/// that never sleeps has too much to do for the little that it is given.
 const STARVED: f64 = 0.2;
 
 /// Intervals before it can be told what shedding, and forwarding more, has brought: the socket drains, and key
@@ -202,8 +203,12 @@ impl Overload {
         let far = late >= LATE_INTERVALS && growth > FAR_TOO_MUCH;
         let a_little = late >= LATE_AND_NO_LESS.0 && trend > LATE_AND_NO_LESS.1;
         let for_long = self.waits.late().min(self.changed) >= LATE_FOR_LONG;
-        let is_too_much = (far || a_little || for_long) && self.load.own() >= STARVED;
+        let is_too_much = (far || a_little || for_long) && !self.is_starved();
         (is_too_much && self.changed >= self.settled).then(|| growth.max(trend).max(0.0))
+    }
+
+    fn is_starved(&self) -> bool {
+        self.load.own() < STARVED && self.load.busy() < SPARE.1
     }
 
     fn shed(&mut self, growth: f64) {

@@ -49,18 +49,21 @@ fn a_pause_of_the_host_after_which_waits_sink_sheds_nothing() {
 #[test]
 fn a_worker_that_has_little_to_do_on_a_core_that_others_keep_sheds_nothing() {
     let (mut overload, mut now) = (Overload::new(), Time::ZERO);
-    for _ in 0..400 {
+    let mut pass = |overload: &mut Overload, slept: Duration| {
         now += INTERVAL;
         overload.note(Duration::from_millis(90));
+        overload.note_sleep(slept);
         overload.adapt(now, Forwarded::default(), || now.since(Time::ZERO) / 10);
+    };
+    for _ in 0..400 {
+        pass(&mut overload, INTERVAL / 2);
         assert_eq!(overload.share, ALL);
     }
-    for _ in 0..100 {
-        now += INTERVAL;
-        overload.note(Duration::from_millis(90));
-        overload.adapt(now, Forwarded::default(), || now.since(Time::ZERO));
-    }
-    assert_eq!(overload.share, 0, "its own work is another matter");
+    (0..100).for_each(|_| pass(&mut overload, Duration::ZERO));
+    assert_eq!(
+        overload.share, 0,
+        "who is given a tenth of a core and never sleeps has too much to do for it"
+    );
 }
 
 #[test]
