@@ -5,6 +5,7 @@
 //! statistics, and tracks of other workers, which tell of them anew. Who spoke goes on speaking, and ends
 //! here when they do not. Seats that show a picture begin anew with a key frame, which is asked for at once.
 
+use super::former::Former;
 use super::link::{Ingress, Link, Srtp};
 use super::rate::Rate;
 use super::{Participant, Shard};
@@ -35,6 +36,7 @@ struct LinkState {
     transport: Snapshot,
     srtp: Option<SrtpState>,
     tracks: Vec<TrackState>,
+    former: Former,
     /// The next transport-wide sequence number: a receiver takes a leap back for packets it has told of.
     wide_sequence: Option<u16>,
     slots: Vec<(OpenSlot, SlotState)>,
@@ -60,7 +62,7 @@ pub enum ImportError {
 
 impl ShardState {
     /// Rises when the meaning of a field changes.
-    pub const VERSION: u16 = 5;
+    pub const VERSION: u16 = 6;
 }
 
 impl Shard {
@@ -91,6 +93,7 @@ impl Shard {
             transport: link.transport.export(now),
             srtp: link.srtp.as_ref().map(|srtp| SrtpState::export(&srtp.receiver, &srtp.sender)),
             tracks: link.tracks.iter().map(track).collect(),
+            former: link.former.clone(),
             wide_sequence: link.rate.as_ref().map(|rate| rate.estimator.next_sequence()),
             slots: link.slots.iter().map(slot).collect(),
         }
@@ -139,6 +142,7 @@ impl Shard {
         let ufrag = state.opened.local.ufrag;
         let mut link = Link::new(transport, state.opened, participant.room, now);
         link.srtp = srtp.map(|(receiver, sender)| Srtp { receiver, sender });
+        link.former = state.former;
         link.rate = state.wide_sequence.map(|next| Rate::new(now, next));
         let key = self.links.insert(link);
         participant.links.push(key);

@@ -15,7 +15,7 @@ const MAX_LINES: usize = 8;
 type Encodings = ArrayVec<Encoding, MAX_ENCODINGS>;
 
 /// What ended on one transport. Empty, and without memory of its own, unless somebody stopped something.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Former {
     lines: Vec<(Mid, Encodings)>,
 }
@@ -31,6 +31,12 @@ impl Former {
             self.lines.remove(0);
         }
         self.lines.push((mid, encodings));
+    }
+
+    /// Whether something that ended was sent under `ssrc`: what still comes under it is nothing new.
+    pub(super) fn knows(&self, ssrc: Ssrc) -> bool {
+        let all = self.lines.iter().flat_map(|(_, encodings)| encodings);
+        all.into_iter().any(|one| one.ssrc == Some(ssrc) || one.rtx_ssrc == Some(ssrc))
     }
 
     /// Gives the encodings of a new track on `mid` the SSRCs that those with the same RIDs had, unless they say their
@@ -68,6 +74,7 @@ mod tests {
         let mut again: Encodings = [encoding("l", None), encoding("h", None)].into_iter().collect();
         former.recall(mid("18"), &mut again, |_| false);
         assert_eq!(again[..], [encoding("l", Some(1)), encoding("h", Some(2))]);
+        assert!([1, 2, 101, 102].into_iter().all(|ssrc| former.knows(Ssrc(ssrc))) && !former.knows(Ssrc(3)));
     }
 
     #[test]

@@ -270,9 +270,11 @@ impl Shard {
         });
         let carries_mid =
             || candidates().any(|key| view.extension(tracks[key].published.extensions.mid).is_some());
+        // What is still under way of a track that has ended is not the only other one's.
+        let is_over = || self.links[link].former.knows(view.ssrc());
         let key = by_mid.or_else(|| {
             let mut all = candidates();
-            all.next().filter(|_| all.next().is_none() && !carries_mid())
+            all.next().filter(|_| all.next().is_none() && !carries_mid() && !is_over())
         })?;
         let track = &self.tracks[key];
         let rtx = track.is_rtx(payload_type);

@@ -8,10 +8,10 @@ use super::{MAX_RTP_INDEX, RTCP_HEADER_LEN, SrtpError, rtcp_overhead, rtp_overhe
 use crate::wire::bytes::{be16, be32};
 use crate::wire::rtp::FIXED_HEADER_LEN;
 
-/// Most SSRCs kept track of per peer. A browser that starts and ends a screen share of three
-/// layers with retransmission twenty times uses 120; a window costs 200 bytes. None is ever given
-/// up: a stream whose window were forgotten could be replayed.
-pub const MAX_STREAMS: usize = 128;
+/// Most SSRCs kept track of per peer. Firefox takes up to five with each screen that is shared, of which a
+/// day has a hundred at most; a window costs 200 bytes. None is ever given up: a stream whose window were
+/// forgotten could be replayed.
+pub const MAX_STREAMS: usize = 512;
 
 /// 960 packets, as libwebrtc keeps about a thousand: 1 s of a 10 Mbit/s stream.
 type RtpWindow = ReplayWindow<16>;
