@@ -75,6 +75,8 @@ export class Course {
 
   /** Resolves when we are in, rejects when we are refused, or refuse ourselves to go in without encryption. */
   begin({ passphrase, ...wish }: JoinWish & { passphrase: string | null }): Promise<FromServer<"joined">> {
+    const { roomId } = this.signaling;
+    if (roomId !== null && roomId !== wish.roomId) this.end();
     this.#asking.refuse("left", "the room was left before it was entered");
     this.#token = wish.token;
     this.recovery.begin();

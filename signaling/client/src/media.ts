@@ -71,6 +71,8 @@ export class Media extends Emitter<MediaEvents> {
   #resting = false;
   /** The next offer is the one that brings the screen. */
   #announcing = false;
+  /** The server knows nothing yet of the present RTCPeerConnection. */
+  #isUnknown = false;
 
   constructor({ signaling, publications, boxes, codec, mode, encryption = () => null }: MediaOptions) {
     super();
@@ -92,7 +94,7 @@ export class Media extends Emitter<MediaEvents> {
       case "request-offer":
         return this.#grow(message.receive);
       case "answer":
-        this.#announcing = false;
+        this.#announcing = this.#isUnknown = false;
         this.#learn(message.tracks);
         void this.#accept(message.sdp);
         return;
@@ -107,7 +109,8 @@ export class Media extends Emitter<MediaEvents> {
       case "error":
         // Telling the same offer again would be refused again.
         if (message.code === "bad-sdp") this.#offers?.close();
-        if (message.code === "media-ended") this.emit("broken", message);
+        // A closed one says goodbye to the server, faster than the next is offered: that is no end of the next.
+        if (message.code === "media-ended" && !this.#isUnknown) this.emit("broken", message);
     }
   }
 
@@ -156,6 +159,7 @@ export class Media extends Emitter<MediaEvents> {
   renew(): void {
     this.close();
     this.#open();
+    this.#isUnknown = true;
     this.emit("renewed", undefined);
   }
 
@@ -228,11 +232,26 @@ export class Media extends Emitter<MediaEvents> {
     if (boxes) this.#layers.set(source, new Layers(transceiver.sender, boxes));
   }
 
-  /** For good: in Firefox an m-line that rests loses all encodings but the first, and would send that alone. */
-  #endSending(source: TrackSource): void {
-    this.#senders.get(source)?.stop();
-    this.#senders.delete(source);
-    this.#layers.delete(source);
+  #rest(source: TrackSource): void {
+    const known = this.#senders.get(source);
+    if (known) known.direction = "inactive";
+  }
+
+  /** False: there is no m-line for it. In Firefox one that rested has lost all encodings but the first, for good. */
+  #resume(source: TrackSource, screen: MediaStream): boolean {
+    const known = this.#senders.get(source);
+    if (!known) return false;
+    const wanted = source === "screen" ? this.#boxes.screen.length : 1;
+    if (known.sender.getParameters().encodings.length < wanted) {
+      known.stop();
+      this.#senders.delete(source);
+      this.#layers.delete(source);
+      return false;
+    }
+    known.direction = "sendonly";
+    // Sound and picture of it play in step, whichever of them was there before.
+    known.sender.setStreams(screen);
+    return true;
   }
 
   async #accept(sdp: string): Promise<void> {
@@ -318,8 +337,8 @@ export class Media extends Emitter<MediaEvents> {
     }
     for (const source of ["screen", "screen-audio"] as const) {
       const track = this.#publications.track(source);
-      if (!track) this.#endSending(source);
-      else if (screen && !this.#senders.has(source)) this.#addSending(pc, source, { direction: "sendonly", streams: [screen] });
+      if (!track) this.#rest(source);
+      else if (screen && !this.#resume(source, screen)) this.#addSending(pc, source, { direction: "sendonly", streams: [screen] });
       this.#replace(source);
     }
   }
@@ -344,6 +363,8 @@ export class Media extends Emitter<MediaEvents> {
     for (const [source, known] of this.#trackIds) {
       if (known !== trackId) continue;
       this.#believed.set(source, muted);
+      // Before anybody hears of it: else it would be taken back at once, as something that is not muted here.
+      if (muted && isInput(source)) this.#publications.mute(source, true);
       if (muted) this.emit("silenced", source);
     }
     this.#tellMuted();

@@ -204,6 +204,7 @@ export class Mesh extends Emitter<MeshEvents> {
 
   #open(id: string): Entry {
     this.#drop(id);
+    this.#again.delete(id);
     const { publications, boxes, encryption } = this.#options;
     const hooks = {
       send: ({ kind, data }: LinkSignal) => this.#tell(id, kind, data),

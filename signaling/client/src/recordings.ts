@@ -146,8 +146,8 @@ export class Recordings {
   #is(current: string | null): boolean {
     const before = this.#current;
     this.#current = current;
-    // Whoever joins, or joins again, is told behind that.
-    const failed = this.#fails(false);
+    // Whoever comes back is told behind that whether it still fails.
+    const failed = before !== current && this.#fails(false);
     return before !== current || failed;
   }
 

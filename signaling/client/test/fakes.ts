@@ -111,7 +111,6 @@ export function stream(...tracks: MediaStreamTrack[]): MediaStream {
 
 class FakeTransceiver {
   mid: string | null = null;
-  direction: string;
   encodings: object[];
   sent: MediaStreamTrack | null = null;
   readonly receiver;
@@ -119,17 +118,16 @@ class FakeTransceiver {
     replaceTrack: async (track: MediaStreamTrack | null) => void (this.sent = track),
     getParameters: () => ({ encodings: this.encodings }),
     setParameters: async ({ encodings }: { encodings: object[] }) => void (this.encodings = encodings),
+    setStreams: () => {},
     track: null,
   };
 
-  readonly stop: () => void;
+  #direction: string;
+  #ask;
 
   constructor(peer: FakePeer, kind: "audio" | "video", { direction = "sendrecv", sendEncodings = [{}] }: RTCRtpTransceiverInit) {
-    this.direction = direction;
-    this.stop = () => {
-      this.direction = "stopped";
-      peer.ask();
-    };
+    this.#direction = direction;
+    this.#ask = () => peer.ask();
     this.encodings = sendEncodings.map((encoding) => ({ ...encoding }));
     const report = () => [{ type: "inbound-rtp", framesDecoded: peer.decoded }];
     this.receiver = {
@@ -138,6 +136,19 @@ class FakeTransceiver {
       getStats: async () => report(),
       getParameters: () => ({ codecs: [] }),
     };
+  }
+
+  get direction(): string {
+    return this.#direction;
+  }
+
+  set direction(direction: string) {
+    if (direction !== this.#direction) this.#ask();
+    this.#direction = direction;
+  }
+
+  stop(): void {
+    this.direction = "stopped";
   }
 }
 

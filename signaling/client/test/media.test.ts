@@ -58,25 +58,29 @@ test("a screen is announced beside the camera, and its end is told", async () =>
   await settle();
   publications.share(null);
   expect(said.at(-1)).toEqual({ type: "stop-screen-share" });
-  expect(FakePeer.last.transceivers.slice(2).map(({ direction }) => direction)).toEqual(["stopped", "stopped"]);
+  expect(FakePeer.last.transceivers.slice(2).map(({ direction }) => direction)).toEqual(["inactive", "inactive"]);
 });
 
-test("a screen that is shared again has m-lines of its own, with all its encodings", async () => {
+test("a screen that is shared again goes over the m-lines of before, and over others where a browser gave up encodings", async () => {
   const { media, publications, offers } = await start();
-  media.hear({ type: "answer", sdp: "answer", tracks: [] });
-  await settle();
-  for (const [screen, audio] of [["2", "3"], ["4", "5"]]) {
+  const answer = async () => {
+    media.hear({ type: "answer", sdp: "answer", tracks: [] });
+    await settle();
+  };
+  await answer();
+  for (const [screen, audio, givesUp] of [["2", "3", false], ["2", "3", true], ["4", "3", false]] as const) {
     publications.share(stream(track("video"), track("audio")));
     await settle();
-    expect(offers().at(-1)?.sources).toEqual({ 0: "microphone", 1: "camera", [screen!]: "screen", [audio!]: "screen-audio" });
+    expect(offers().at(-1)?.sources).toEqual({ 0: "microphone", 1: "camera", [screen]: "screen", [audio]: "screen-audio" });
     expect(FakePeer.last.transceivers[Number(screen)]?.encodings.length).toBe(2);
-    media.hear({ type: "answer", sdp: "answer", tracks: [] });
+    await answer();
     publications.share(null);
     await settle();
     expect(offers().at(-1)?.sources).toEqual({ 0: "microphone", 1: "camera" });
-    media.hear({ type: "answer", sdp: "answer", tracks: [] });
-    await settle();
+    await answer();
+    if (givesUp) FakePeer.last.transceivers[2]?.encodings.pop();
   }
+  expect(FakePeer.last.transceivers[2]?.direction).toBe("stopped");
 });
 
 test("layers that nobody watches are paused", async () => {
@@ -139,13 +143,34 @@ test("media that ended for the server is broken, and starts over with all m-line
   media.hear({ type: "request-offer", roomId: "room", receive: { audio: 2, video: 2 } });
   const broken = vi.fn();
   media.on("broken", broken);
-  media.hear({ type: "error", code: "media-ended", message: "make a new one" });
+  const ended = { type: "error", code: "media-ended", message: "make a new one" } as const;
+  media.hear({ type: "answer", sdp: "answer", tracks: [] });
+  await settle();
+  media.hear(ended);
   expect(broken).toHaveBeenCalledOnce();
   media.renew();
+  media.hear(ended);
+  expect(broken, "that was the one that is closed").toHaveBeenCalledOnce();
   await settle();
   expect(FakePeer.made.map(({ signalingState }) => signalingState)).toEqual(["closed", "have-local-offer"]);
   expect(FakePeer.last.transceivers.length).toBe(4);
   expect(offers().at(-1)?.sdp).toBe("offer 1");
+});
+
+test("what a moderator mutes is not taken back, even where the page does nothing", async () => {
+  const { media, publications, said } = await start();
+  publications.publish("microphone", track("audio"));
+  const microphone: TrackView = { trackId: "17", kind: "audio", source: "microphone", muted: false };
+  media.hear({ type: "answer", sdp: "answer", tracks: [microphone] });
+  await settle();
+  const { length } = said;
+  const silenced = vi.fn();
+  media.on("silenced", silenced);
+  media.hear({ type: "track-muted", participantId: "p1", trackId: "17", muted: true });
+  await settle();
+  expect([silenced.mock.calls, publications.isMuted("microphone"), said.length]).toEqual([[["microphone"]], true, length]);
+  publications.mute("microphone", false);
+  expect(said.at(-1)).toEqual({ type: "unmute", trackId: "17" });
 });
 
 /** A server with these credentials. */

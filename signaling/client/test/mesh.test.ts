@@ -86,6 +86,21 @@ test("a way that breaks gives the call back to the server at once, at both ends"
   expect([told.mesh.direct, told.carried()]).toEqual([[], false]);
 });
 
+test("whoever was found again soon is not looked for once more", async () => {
+  const { mesh, said } = await shown();
+  FakePeer.last.becomes("disconnected");
+  await settle();
+  await hearsOffer(mesh);
+  const link = FakePeer.last;
+  link.becomes("connected");
+  link.decoded = 1;
+  await pass(200);
+  const asked = said().filter((one) => one === "ask ").length;
+  await pass(31_000);
+  expect([mesh.direct, link.connectionState]).toEqual([["3"], "connected"]);
+  expect(said().filter((one) => one === "ask ").length).toBe(asked);
+});
+
 test("somebody who shows no camera is direct as soon as there is a way", async () => {
   const { mesh, people } = await connected();
   people.hear({ type: "track-muted", participantId: "3", trackId: "c", muted: true });

@@ -63,7 +63,9 @@ test("that a recording fails is known until it goes on, ends, or the room is ano
   fails(true);
   recordings.hear({ type: "recording-stopped", recordingId: "1-2" });
   expect(recordings.isFailing).toBe(false);
+  recordings.hear(joined({ recording: "1-2", recordable: "yes" }));
   fails(true);
+  expect([recordings.hear(joined({ recording: "1-2", recordable: "yes", resumed: true })), recordings.isFailing]).toEqual([false, true]);
   recordings.clear();
   expect(recordings.isFailing).toBe(false);
 });

@@ -156,6 +156,7 @@ test("a way that never was is told once, and again after another try", async () 
 test("what fails at once is started again after a pause", async () => {
   const { room, heard, says } = await inRoom();
   for (let time = 0; time < 5; time += 1) {
+    says({ type: "answer", sdp: "answer", tracks: [] });
     says({ type: "error", code: "media-ended", message: "make a new one" });
     vi.advanceTimersByTime(1);
   }

@@ -88,6 +88,33 @@ test("a camera that is switched off while its background is prepared stays off",
   expect([devices.tracks.camera, cameras[0]?.stopped, problems]).toEqual([null, true, []]);
 });
 
+test("a headset that is plugged in again is on only for whoever had it on", async () => {
+  for (const isMuted of [true, false]) {
+    const heard = new EventTarget();
+    let there = true;
+    const getUserMedia = async () => {
+      if (!there) throw new DOMException("", "NotFoundError");
+      return { getTracks: () => [new FakeTrack("audio")] };
+    };
+    const enumerateDevices = async () => (there ? [{ kind: "audioinput", deviceId: "headset" }] : []);
+    const mediaDevices = Object.assign(heard, { getUserMedia, enumerateDevices });
+    vi.stubGlobal("navigator", { mediaDevices });
+    const { devices, problems, solved } = start();
+    devices.wanted.camera = false;
+    await devices.open();
+    if (isMuted) await devices.set("microphone", false);
+    there = false;
+    (devices.tracks.microphone as unknown as FakeTrack).onended?.();
+    await vi.waitFor(() => expect(problems.length).toBe(1));
+    there = true;
+    heard.dispatchEvent(new Event("devicechange"));
+    await vi.waitFor(() => expect(solved.at(-1)).toBe("microphone"));
+    await vi.waitFor(() => expect(devices.isOn("microphone"), `it was muted: ${isMuted}`).toBe(!isMuted));
+    await devices.set("microphone", true);
+    expect(devices.isOn("microphone"), "and for whoever switches it on").toBe(true);
+  }
+});
+
 function broken(): CameraFilter {
   return { start: () => Promise.reject(new Error("no model")), stop: () => {} };
 }

@@ -57,6 +57,15 @@ test("who began it is not asked whether they agree, whichever is first, the answ
   }
 });
 
+test("whoever leaves instead of agreeing is asked again when they come back", () => {
+  const { notices, is, goes } = open();
+  is("1-2");
+  notices.hide("recording");
+  goes("idle");
+  is("1-2");
+  expect(notices.lines).toMatchObject([{ text: t("record.consent") }]);
+});
+
 test("who could not begin one is asked like everybody else", async () => {
   const { tape, notices, is, recordings } = open();
   recordings.start = () => Promise.reject(new Error("no room"));
@@ -160,5 +169,6 @@ function open() {
     recordings.current = recordingId;
     listeners.get("recording")?.(recordingId);
   };
-  return { tape, notices, recordings, is };
+  const goes = (state: string) => listeners.get("state")?.(state);
+  return { tape, notices, recordings, is, goes };
 }

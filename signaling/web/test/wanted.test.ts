@@ -95,6 +95,28 @@ test("what a script beside the page says is not taken back", async () => {
   expect([room.said, room.sent.has(first!)]).toEqual([[[first]], false]);
 });
 
+test("nor is it after the socket was away, and what was lost with it is said again", async () => {
+  const { room, turn } = await meeting(MANY);
+  await turn(0);
+  const own = [...room.participants.keys()].filter((id) => !room.sent.has(id));
+  const shown = [...room.sent][0]!;
+  room.unsubscribe({ participantIds: [shown] });
+  // The server knows of the script's word, and not of one of ours.
+  room.sent.add(own[0]!);
+  room.tells(Object.fromEntries([shown, ...own.slice(1)].map((id) => [id, false])));
+  await turn(0);
+  expect([room.sent.has(own[0]!), room.sent.has(shown)]).toEqual([false, false]);
+});
+
+test("a server that knows nobody of us any more is told again", async () => {
+  const { room, turn } = await meeting(MANY);
+  await turn(0);
+  [...room.participants.keys()].forEach((id) => room.sent.add(id));
+  room.enters();
+  await turn(0);
+  expect(room.sent.size).toBeLessThanOrEqual(49);
+});
+
 test("whoever drags a window does not flood the server", async () => {
   const { room, turn } = await meeting(MANY);
   for (let step = 0; step < 40; step += 1) await turn(step % 2, 25);
@@ -126,7 +148,12 @@ class FakeRoom {
     this.#listeners.push(listener);
   }
 
-  /** To a page that was loaded anew. */
+  /** As somebody new. */
+  enters(): void {
+    for (const listener of this.#listeners) listener({ type: "joined", resumed: false } as FromServer<"joined">);
+  }
+
+  /** To a page that was loaded anew, or had no socket for a while. */
   tells(participants: Record<string, boolean>): void {
     for (const listener of this.#listeners) listener({ type: "joined", resumed: true } as FromServer<"joined">);
     this.says(participants);

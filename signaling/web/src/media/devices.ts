@@ -64,6 +64,8 @@ export class Devices extends Changes {
   #camera: MediaStreamTrack | null = null;
   /** What was wanted and could not be had, and why. */
   #missed = new Map<Input, string>();
+  /** Of those, what was switched off then. */
+  #wereOff = new Set<Input>();
 
   constructor(settings: DeviceSettings, hooks: DeviceHooks) {
     super();
@@ -268,7 +270,11 @@ export class Devices extends Changes {
   async #plugged(): Promise<void> {
     await this.#look();
     const solved = [...this.#missed].some(([, why]) => SOLVED_BY_PLUGGING.has(why));
-    if (solved && INPUTS.some((device) => this.#missed.has(device) && this.#isThere(device))) await this.retry();
+    if (!solved || !INPUTS.some((device) => this.#missed.has(device) && this.#isThere(device))) return;
+    // Who was muted when it was pulled out stays so, and is asked for it when they unmute.
+    for (const device of this.#wereOff) if (this.#missed.delete(device)) this.#hooks.onSolved(device);
+    this.#wereOff.clear();
+    await this.retry();
   }
 
   #isThere(device: Input): boolean {
@@ -283,6 +289,8 @@ export class Devices extends Changes {
 
   #failed(devices: Input[], error: unknown): void {
     for (const device of devices) {
+      if (this.wanted[device]) this.#wereOff.delete(device);
+      else this.#wereOff.add(device);
       this.wanted[device] = false;
       this.#missed.set(device, nameOf(error));
     }

@@ -49,7 +49,8 @@ export class Tape extends Changes {
     this.#room = room;
     this.#notices = notices;
     room.on("recording", (recordingId) => this.#is(recordingId));
-    room.on("ended", () => this.clear());
+    // However it was left.
+    room.on("state", (state) => state === "idle" && this.clear());
   }
 
   get isRunning(): boolean {

@@ -215,6 +215,8 @@ export class Call extends Changes {
     const { devices, notices } = this.#parts;
     if (source === "microphone" || source === "camera") void devices.set(source, false);
     else devices.stopScreen();
+    // Also to whoever has waved away that it happened before.
+    notices.hide("silenced");
     notices.show("silenced", errors.silenced(source));
   }
 
@@ -235,6 +237,8 @@ export class Call extends Changes {
   /** The call is given what the devices give. */
   #give(): void {
     const { room, devices, notices } = this.#parts;
+    // The call may have ended while the browser asked which screen.
+    if (devices.screen && this.phase !== "call") return devices.stopScreen();
     for (const input of ["microphone", "camera"] as const) {
       room.publish(input, devices.tracks[input]);
       room.mute(input, !devices.isOn(input));

@@ -8,7 +8,7 @@ import type { FromServer, Room } from "volley-client";
 export const MOST_SEATS = 49;
 /** Servers keep 256 names for each page: enough for rooms of three hundred. */
 const MOST_NAMED = 250;
-/** Behind `joined`, what was said before comes within that; later it is an answer to somebody's word of now. */
+/** Behind `joined` the server says all that it knows, within that; later it is an answer to somebody's word of now. */
 const TOLD_WITHIN_MS = 2000;
 /** Whoever drags a window turns pages faster than a server listens. */
 const SETTLES_WITHIN_MS = 300;
@@ -41,13 +41,15 @@ export class Unwanted {
   #told: ReadonlySet<string> = new Set();
   #wished: ReadonlySet<string> = new Set();
   #timer: ReturnType<typeof setTimeout> | null = null;
-  /** Until then the server may say what this page said before it was loaded anew. */
+  /** Nothing is known of what this page said before it was loaded, if it did. */
+  #isNew = true;
+  /** On the page's clock: until then it may be told all that the server knows. */
   #learnsUntil = 0;
 
   constructor(room: Pick<Room, "participants" | "subscribe" | "unsubscribe" | "on">) {
     this.#room = room;
     room.on("message", (message) => {
-      if (message.type === "joined") this.#learnsUntil = message.resumed ? performance.now() + TOLD_WITHIN_MS : 0;
+      if (message.type === "joined") this.#joined(message.resumed);
       if (message.type === "subscriptions") this.#learn(message);
     });
   }
@@ -68,13 +70,22 @@ export class Unwanted {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
     this.#told = this.#wished = new Set();
+    this.#learnsUntil = 0;
+  }
+
+  #joined(resumed: boolean): void {
+    this.#learnsUntil = resumed ? performance.now() + TOLD_WITHIN_MS : 0;
+    if (!resumed) this.#told = new Set();
   }
 
   /** What somebody else says who has this room, a script beside the page, is theirs and is not taken back. */
   #learn({ participants }: FromServer<"subscriptions">): void {
     if (performance.now() >= this.#learnsUntil) return;
     this.#learnsUntil = 0;
-    this.#told = new Set(Object.keys(participants).filter((id) => !participants[id]));
+    const known = Object.keys(participants).filter((id) => !participants[id]);
+    // A word that was lost with the socket is said again.
+    this.#told = new Set(this.#isNew ? known : known.filter((id) => this.#told.has(id)));
+    this.#isNew = false;
   }
 
   #tell(): void {
@@ -82,6 +93,7 @@ export class Unwanted {
     const wanted = [...this.#told].filter((id) => !this.#wished.has(id) && here(id));
     const unwanted = [...this.#wished].filter((id) => !this.#told.has(id) && here(id));
     if (wanted.length === 0 && unwanted.length === 0) return;
+    this.#isNew = false;
     // Seats are free before somebody is to have them. Unheard it is said again with the next change of the stage.
     if (unwanted.length > 0 && !this.#room.unsubscribe({ participantIds: unwanted })) return;
     if (wanted.length > 0 && !this.#room.subscribe({ participantIds: wanted })) return;
