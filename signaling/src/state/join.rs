@@ -258,10 +258,7 @@ impl State {
                 .collect(),
         };
         self.tell(id, message);
-        let failing = self.recording_failing(&self.participants[&id].room);
-        if let Some(failing @ ServerMessage::RecordingFailing { failing: true, .. }) = failing {
-            self.tell(id, failing);
-        }
+        self.tell_of_failing(id, resumed);
         if let Some(socket) = self.participants[&id].socket {
             self.warn_of_end(socket);
         }

@@ -354,8 +354,19 @@ impl State {
         self.recordings_dropped += if is_known { dropped } else { 0 };
     }
 
+    /// Tells somebody who joins that the recording fails, and whoever comes back also that it does not: they may have
+    /// missed that. Not before the recorder has said how it goes.
+    pub(super) fn tell_of_failing(&mut self, id: ParticipantId, resumed: bool) {
+        let Some(room) = self.participants.get(&id).and_then(|one| self.rooms.get(&one.room)) else { return };
+        let Some(progress) = room.recording.as_ref().map(|recording| &recording.progress) else { return };
+        let is_news = progress.failure.is_some() || resumed && !progress.recording_id.is_empty();
+        if let Some(told) = self.recording_failing(&room.key).filter(|_| is_news) {
+            self.tell(id, told);
+        }
+    }
+
     /// Whether the recording of a room fails, in a message.
-    pub(super) fn recording_failing(&self, key: &str) -> Option<ServerMessage> {
+    fn recording_failing(&self, key: &str) -> Option<ServerMessage> {
         let recording = self.rooms.get(key)?.recording.as_ref()?;
         let (recording_id, failing) = (recording.id.clone(), recording.progress.failure.is_some());
         Some(ServerMessage::RecordingFailing { recording_id, failing })

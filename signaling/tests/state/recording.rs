@@ -138,6 +138,11 @@ fn everybody_is_told_while_a_recording_cannot_be_written() {
     let later = lab.open(3);
     lab.say(later, json!({"type":"join","roomId":"room","participantName":"later"}));
     assert!(!lab.heard(later).contains(&is(false)), "a recording that goes well is no news");
+    goes(&mut lab, Some("no space left"));
+    lab.close(page.socket);
+    goes(&mut lab, None);
+    let (_, heard) = lab.resume(4, &page);
+    assert!(heard.contains(&is(false)), "whoever comes back may have missed it");
 }
 
 #[test]

@@ -9,12 +9,13 @@ const OTHER = '#stage .tile:not(.self):not(.screen)';
 const ROUNDS = 2;
 const CALLS = [
   { what: 'directly', mode: 'auto', kind: 'chromium' },
+  { what: 'by way of the server, a screen with its sound', mode: 'sfu', kind: 'chromium', hasSound: true },
   { what: 'encrypted', mode: 'sfu', kind: 'firefox', secret: 'correct-horse-battery-staple' },
 ];
 
 export async function again(context) {
   const checks = new Checks();
-  for (const { what, mode, kind, secret } of CALLS) {
+  for (const { what, mode, kind, secret, hasSound = false } of CALLS) {
     const room = await makeRoom(mode, secret !== undefined);
     const one = await join(context, 'chromium', 1, room, { secret });
     const two = await join(context, kind, 2, room, { secret });
@@ -22,10 +23,11 @@ export async function again(context) {
       await until('both see each other', () => has(page, `${OTHER}.live`), { timeoutMs: 60_000 });
       if (mode === 'auto') await until('they talk directly', async () => (await state(page)).direct.length === 1, { timeoutMs: 60_000 });
     }
+    if (hasSound) for (const { page } of [one, two]) await page.evaluate(paintScreens);
     if (mode === 'auto') await looksInside(checks, one.page);
     for (let round = 0; round < ROUNDS; round += 1) {
       for (const [viewer, other] of [[one.page, two.page], [two.page, one.page]]) {
-        await sharedAgain(checks, viewer, other);
+        await sharedAgain(checks, viewer, other, hasSound ? 1 : 1280);
         await offAndOn(checks, viewer, other);
       }
     }
@@ -34,6 +36,12 @@ export async function again(context) {
     for (const person of [one, two]) await leave(person);
   }
   return checks.figures;
+}
+
+// Runs in the page: a painted screen that sounds, in place of the browser's, which has none in tests.
+function paintScreens() {
+  const screen = volleyTest.source.start();
+  navigator.mediaDevices.getDisplayMedia = async () => new MediaStream([screen.video.track.clone(), screen.audio.track.clone()]);
 }
 
 // The statistics are those of the direct connection, where the server's has nothing to tell.

@@ -73,11 +73,11 @@ async function chat(checks, ada, ben) {
 }
 
 // On the m-line of the first time: a browser keeps its SSRCs and names no RID any more.
-export async function sharedAgain(checks, viewer, sharer) {
+export async function sharedAgain(checks, viewer, sharer, width = 1280) {
   const turn = () => sharer.evaluate(() => document.querySelector('#share').click());
   await turn();
   await checks.soon('a screen that is shared again is seen', () => has(viewer, '.tile.screen.large.live'), { timeoutMs: 15_000 });
-  await checks.soon('in its full size', () => viewer.evaluate(() => document.querySelector('.tile.screen video').videoWidth >= 1280), { timeoutMs: 15_000 });
+  await checks.soon('in its full size', () => viewer.evaluate((width) => document.querySelector('.tile.screen video').videoWidth >= width, width), { timeoutMs: 15_000 });
   await turn();
   await checks.soon('and is gone again', async () => !(await has(viewer, '.tile.screen')));
 }
