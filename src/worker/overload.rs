@@ -23,8 +23,10 @@ const LATE_INTERVALS: u32 = 6;
 /// Seconds a second by which waits grow under a load that is far too much. It is shed at once.
 const FAR_TOO_MUCH: f64 = 0.15;
 
-/// Intervals in a row that must be late where it may be a little too much: so much that waits do not sink.
-const LATE_AND_NO_LESS: (u32, f64) = (12, -0.02);
+/// Intervals in a row that must be late where it may be a little too much, and the least growth, in seconds a second,
+/// of waits that do not sink.
+const LATE_AND_NO_LESS: u32 = 12;
+const NO_LESS: f64 = -0.02;
 
 /// Intervals that are late at all before something is shed though waits may sink, or people join: more than a
 /// second.
@@ -39,16 +41,21 @@ const STORM: usize = 8;
 /// that never sleeps has too much to do for the little that it is given.
 const STARVED: f64 = 0.2;
 
-/// Intervals before it can be told what shedding, and forwarding more, has brought: the socket drains, and key
-/// frames are a load of their own for a while.
-const SETTLED: (u32, u32) = (10, 28);
+/// Intervals before it can be told what shedding has brought: the socket drains.
+const SETTLED: u32 = 10;
+
+/// The same where more is forwarded: key frames are a load of their own for a while.
+const SETTLED_WITH_MORE: u32 = 28;
 
 /// The load that is aimed at, of what the core can.
 const FITS: f64 = 0.9;
 
-/// Less busy than the first, the core has time to spare beyond doubt; than the second, probably. That its
-/// interrupts also come while it sleeps makes it seem less busy than it is.
-const SPARE: (f64, f64) = (0.6, 0.8);
+/// Less busy, the core has time to spare beyond doubt. That its interrupts also come while it sleeps makes it
+/// seem less busy than it is.
+const SPARE: f64 = 0.6;
+
+/// Less busy, it probably has.
+const LIKELY_SPARE: f64 = 0.8;
 
 /// Intervals in a row in which it has, before that is believed: who leaves does not leave all at once.
 const SPARE_INTERVALS: u32 = 8;
@@ -59,9 +66,11 @@ const STEP: u8 = 2;
 /// Prompt intervals between two steps back: all is back within a second.
 const PROMPT_INTERVALS: u32 = 3;
 
-/// Prompt intervals after which what proved too much is tried again: two seconds, a minute at most. A core that
-/// has time to spare waits for an eighth of that.
-const HOLD: (u32, u32) = (80, 2_400);
+/// Prompt intervals after which what proved too much is tried again: two seconds, and a minute at most.
+const HOLD: u32 = 80;
+const MOST_HOLD: u32 = 2_400;
+
+/// A core that has time to spare waits for an eighth of that.
 const SPARE_HOLD: u32 = 8;
 
 /// Intervals after which what came back did no harm: five seconds. It takes key frames to begin, and a load
@@ -108,7 +117,7 @@ impl Overload {
             share: ALL,
             ceiling: ALL,
             back: ALL,
-            hold: HOLD.0,
+            hold: HOLD,
             held: 0,
             changed: HARMLESS_INTERVALS,
             grown: HARMLESS_INTERVALS,
@@ -188,7 +197,7 @@ impl Overload {
         let is_storm = std::mem::take(&mut self.handshakes) >= STORM;
         self.calm = if is_storm { 0 } else { self.calm.saturating_add(1) };
         let prompt = self.waits.prompt() > 0;
-        self.spare = if prompt && self.load.busy() < SPARE.0 { self.spare + 1 } else { 0 };
+        self.spare = if prompt && self.load.busy() < SPARE { self.spare.saturating_add(1) } else { 0 };
         self.intervals.0 += 1;
         self.intervals.1 += u32::from(!prompt);
         for since in [&mut self.changed, &mut self.grown] {
@@ -201,29 +210,29 @@ impl Overload {
         let (growth, trend) = (self.waits.growth(), self.waits.trend());
         let late = self.waits.late().min(self.calm);
         let far = late >= LATE_INTERVALS && growth > FAR_TOO_MUCH;
-        let a_little = late >= LATE_AND_NO_LESS.0 && trend > LATE_AND_NO_LESS.1;
+        let a_little = late >= LATE_AND_NO_LESS && trend > NO_LESS;
         let for_long = self.waits.late().min(self.changed) >= LATE_FOR_LONG;
         let is_too_much = (far || a_little || for_long) && !self.is_starved();
         (is_too_much && self.changed >= self.settled).then(|| growth.max(trend).max(0.0))
     }
 
     fn is_starved(&self) -> bool {
-        self.load.own() < STARVED && self.load.busy() < SPARE.1
+        self.load.own() < STARVED && self.load.busy() < LIKELY_SPARE
     }
 
     fn shed(&mut self, growth: f64) {
         let mut share = self.load.share_for(self.share, FITS / (1.0 + growth));
         if !std::mem::replace(&mut self.sheds, true) {
             if self.grown < HARMLESS_INTERVALS {
-                self.hold = (self.hold * 2).min(HOLD.1);
+                self.hold = (self.hold * 2).min(MOST_HOLD);
                 share = share.max(self.back);
             } else {
-                self.hold = HOLD.0;
+                self.hold = HOLD;
             }
         }
         self.share = share.min(self.share.saturating_sub(1));
         (self.ceiling, self.held) = (self.share, 0);
-        (self.changed, self.grown, self.settled) = (0, HARMLESS_INTERVALS, SETTLED.0);
+        (self.changed, self.grown, self.settled) = (0, HARMLESS_INTERVALS, SETTLED);
     }
 
     /// Datagrams are prompt: a step back to the ceiling, or the ceiling itself is raised.
@@ -233,7 +242,7 @@ impl Overload {
         if self.share < self.ceiling {
             if is_calm && self.changed >= PROMPT_INTERVALS {
                 self.share = (self.share + STEP).min(self.ceiling);
-                (self.changed, self.grown, self.settled) = (0, 0, SETTLED.1);
+                (self.changed, self.grown, self.settled) = (0, 0, SETTLED_WITH_MORE);
             }
             return;
         }
@@ -246,7 +255,7 @@ impl Overload {
 
     fn raise(&mut self) {
         let busy = self.load.busy().max(f64::MIN_POSITIVE);
-        let fits = if busy < SPARE.1 { self.load.share_for(self.share, FITS / busy) } else { 0 };
+        let fits = if busy < LIKELY_SPARE { self.load.share_for(self.share, FITS / busy) } else { 0 };
         self.back = self.share;
         self.ceiling = fits.max(self.share + STEP).min(ALL);
         self.held = 0;

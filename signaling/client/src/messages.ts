@@ -264,7 +264,7 @@ export type ServerMessage =
       /** Milliseconds since 1970. */
       startedAt: number;
     }
-  /** Whether what happens now is missing in the recording: its disk is full, say. It goes on when that is over. Told when it changes, and behind `joined` while it is so. */
+  /** Whether what happens now is missing in the recording: its disk is full, say. It goes on when that is over. Told when it changes, behind `joined` while it is so, and to whoever comes back. */
   | {
       type: "recording-failing";
       /** False: it is written again. */

@@ -147,7 +147,7 @@ pub enum ServerMessage {
         started_at: u64,
     },
     /// Whether what happens now is missing in the recording: its disk is full, say. It goes on when that is over.
-    /// Told when it changes, and behind `joined` while it is so.
+    /// Told when it changes, behind `joined` while it is so, and to whoever comes back.
     #[serde(rename_all = "camelCase")]
     RecordingFailing {
         /// The recording.
