@@ -240,7 +240,7 @@ export class Media extends Emitter<MediaEvents> {
   /** False: there is no m-line for it. In Firefox one that rested has lost all encodings but the first, for good. */
   #resume(source: TrackSource, screen: MediaStream): boolean {
     const known = this.#senders.get(source);
-    if (!known) return false;
+    if (!known || known.direction === "sendonly") return known !== undefined;
     const wanted = source === "screen" ? this.#boxes.screen.length : 1;
     if (known.sender.getParameters().encodings.length < wanted) {
       known.stop();

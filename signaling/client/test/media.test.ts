@@ -83,6 +83,17 @@ test("a screen that is shared again goes over the m-lines of before, and over ot
   expect(FakePeer.last.transceivers[2]?.direction).toBe("stopped");
 });
 
+test("a screen that goes on keeps its m-line, even where a browser sends fewer encodings than it was asked to", async () => {
+  const { media, publications } = await start();
+  publications.share(stream(track("video")));
+  media.hear({ type: "answer", sdp: "answer", tracks: [] });
+  await settle();
+  FakePeer.last.transceivers[2]?.encodings.pop();
+  publications.mute("microphone", true);
+  await settle();
+  expect(FakePeer.last.transceivers.map(({ direction }) => direction)).toEqual(["sendrecv", "sendrecv", "sendonly"]);
+});
+
 test("layers that nobody watches are paused", async () => {
   const { media, publications } = await start();
   publications.publish("camera", track("video"));

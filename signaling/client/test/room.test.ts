@@ -2,7 +2,7 @@ import { beforeEach, expect, test, vi } from "vitest";
 import type { RoomEvents } from "../src/events.ts";
 import type { FromServer, ServerMessage, TrackView } from "../src/messages.ts";
 import { Room } from "../src/room.ts";
-import { FakePeer, joined, settle, Sockets, track } from "./fakes.ts";
+import { FakePeer, joined, settle, Sockets, stream, track } from "./fakes.ts";
 
 const CAMERA: TrackView = { trackId: "c", kind: "video", source: "camera", muted: false };
 const GRACE = { participantId: "g", participantName: "Grace", hidden: false, handRaised: false, tracks: [CAMERA] };
@@ -164,6 +164,18 @@ test("what fails at once is started again after a pause", async () => {
   vi.advanceTimersByTime(5000);
   expect(heard("renewed").length).toBe(3);
   expect(room.mediaState).toBe("new");
+});
+
+test("who joins another room has left the one before, with the screen that was shared there", async () => {
+  const { room, sockets, socket } = await inRoom();
+  const [before, peer] = [socket(), FakePeer.last];
+  room.shareScreen(stream(track("video")));
+  void room.join({ ...WISH, roomId: "another" }).catch(() => {});
+  expect([before.sent.at(-1), peer.connectionState]).toEqual([{ type: "leave" }, "closed"]);
+  sockets.last.opens();
+  expect(sockets.last.sent.at(-1)).toMatchObject({ type: "join", roomId: "another" });
+  await settle();
+  expect(sockets.last.sent.filter(({ type }) => type === "start-screen-share")).toEqual([]);
 });
 
 test("devices may be given before joining and are offered at once", async () => {

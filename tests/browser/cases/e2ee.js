@@ -1,6 +1,6 @@
 // Calls that are encrypted end to end: people with the passphrase see each other, in every codec and by every
 // way, with layers, thin and lossy links; who has none sees a lock; and what the server has is no picture.
-import { api, callStats, join, leave } from '../harness/room.js';
+import { api, callStats, join, leave, makeRoom } from '../harness/room.js';
 import { receiving, samples } from '../harness/calls.js';
 import { sleep, until } from '../harness/shell.js';
 import { codecsReceived, decodedShare, framesDecoded } from '../measure/receiver.js';
@@ -187,11 +187,9 @@ async function byLibrary(context) {
 }
 
 async function direct(context) {
-  const { body: room } = await api('/api/rooms', {
-    method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ name: 'Sealed', mode: 'mesh', e2ee: true }),
-  });
-  const one = await join(context, 'chromium', PUBLISHER, room.id, { secret: SECRET });
-  const two = await join(context, 'chromium', 2, room.id, { secret: SECRET });
+  const room = await makeRoom({ mode: 'mesh', e2ee: true });
+  const one = await join(context, 'chromium', PUBLISHER, room, { secret: SECRET });
+  const two = await join(context, 'chromium', 2, room, { secret: SECRET });
   for (const person of [one, two]) {
     await until(`${person.name} sees the other directly`, () => person.page.evaluate(() => volley.state().direct.length === 1), { timeoutMs: 15_000 });
   }

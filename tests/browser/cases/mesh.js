@@ -1,7 +1,7 @@
 // Two people talk directly where their room lets them; a third brings them to the server and back. In a room made for
 // it more than two do, and Firefox does as well.
 import { outlives } from '../harness/killing.js';
-import { api, join, leave } from '../harness/room.js';
+import { api, join, leave, makeRoom } from '../harness/room.js';
 import { sleep, until } from '../harness/shell.js';
 
 // What the server has received by then was under way, or is what ends a stream.
@@ -28,7 +28,7 @@ export const cases = [
 ];
 
 async function thereAndBack(context) {
-  const room = await makeRoom('auto');
+  const room = await makeRoom({ mode: 'auto' });
   const one = await join(context, 'chromium', 1, room);
   const two = await join(context, 'chromium', 2, room);
   const pair = [one, two];
@@ -69,7 +69,7 @@ async function thereAndBack(context) {
 
 // Each behind a wire of its own, between which nothing is forwarded.
 async function noWay(context) {
-  const room = await makeRoom('auto');
+  const room = await makeRoom({ mode: 'auto' });
   const places = [await context.place(), await context.place()];
   const one = await join(context, 'chromium', 1, room, { place: places[0] });
   const two = await join(context, 'chromium', 2, room, { place: places[1] });
@@ -91,7 +91,7 @@ async function noWay(context) {
 
 // Each sends to each of the others, and the server hears nothing; who leaves takes nothing from the rest.
 async function many(context) {
-  const room = await makeRoom('mesh');
+  const room = await makeRoom({ mode: 'mesh' });
   const people = [];
   for (let id = 1; id <= MANY; id += 1) people.push(await join(context, 'chromium', id, room));
   await direct(people);
@@ -112,7 +112,7 @@ async function many(context) {
 }
 
 async function ofTwoKinds(context, kinds) {
-  const room = await makeRoom('auto');
+  const room = await makeRoom({ mode: 'auto' });
   const people = [];
   for (const [place, kind] of kinds.entries()) people.push(await join(context, kind, place + 1, room));
   await direct(people);
@@ -123,11 +123,6 @@ async function ofTwoKinds(context, kinds) {
 
 const seesOthers = (person, others) =>
   until(`${person.name} sees ${others} others`, () => seesAll(person, others), { timeoutMs: 20_000 });
-
-async function makeRoom(mode) {
-  const options = { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ name: mode, mode }) };
-  return (await api('/api/rooms', options)).body.id;
-}
 
 const directTo = ({ page }) => page.evaluate(() => volley.state().direct);
 

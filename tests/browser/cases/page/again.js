@@ -1,7 +1,7 @@
 // What people switch off they switch on again: in a direct call, an encrypted one, and by Firefox.
 import { Checks } from '../../harness/checks.js';
 import { choose, count, has, press, state, textOf } from '../../harness/pages.js';
-import { api, join, leave } from '../../harness/room.js';
+import { join, leave, makeRoom } from '../../harness/room.js';
 import { until } from '../../harness/shell.js';
 import { sharedAgain } from './call.js';
 
@@ -16,7 +16,7 @@ const CALLS = [
 export async function again(context) {
   const checks = new Checks();
   for (const { what, mode, kind, secret, hasSound = false } of CALLS) {
-    const room = await makeRoom(mode, secret !== undefined);
+    const room = await makeRoom({ mode, e2ee: secret !== undefined });
     const one = await join(context, 'chromium', 1, room, { secret });
     const two = await join(context, kind, 2, room, { secret });
     for (const { page } of [one, two]) {
@@ -27,7 +27,7 @@ export async function again(context) {
     if (mode === 'auto') await looksInside(checks, one.page);
     for (let round = 0; round < ROUNDS; round += 1) {
       for (const [viewer, other] of [[one.page, two.page], [two.page, one.page]]) {
-        await sharedAgain(checks, viewer, other, hasSound ? 1 : 1280);
+        await sharedAgain(checks, viewer, other, hasSound ? 640 : 1280);
         await offAndOn(checks, viewer, other);
       }
     }
@@ -60,9 +60,4 @@ async function offAndOn(checks, viewer, other) {
   await checks.soon('who has switched off both is neither seen nor heard', async () => (await has(viewer, `${OTHER}.muted`)) && !(await has(viewer, `${OTHER}.live`)), { timeoutMs: 15_000 });
   for (const device of ['camera', 'microphone']) await turn(device);
   await checks.soon('and is again', () => has(viewer, `${OTHER}.live.speaking:not(.muted)`), { timeoutMs: 15_000 });
-}
-
-async function makeRoom(mode, e2ee) {
-  const options = { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ name: mode, mode, e2ee }) };
-  return (await api('/api/rooms', options)).body.id;
 }
