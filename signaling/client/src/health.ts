@@ -10,7 +10,7 @@ export interface HealthHooks {
   onWeak: () => void;
   /** Asks for an ICE restart. */
   restart: () => void;
-  /** A restart did not help, or there never was a way. */
+  /** A restart did not help in time, or there was no way yet. One that comes later is told as any other. */
   onLost: () => void;
   /** Whether the server would hear of a restart. */
   canSignal: () => boolean;
@@ -27,8 +27,8 @@ export const LOST_AFTER_MS = 10_000;
 export class Health {
   #pc;
   #hooks;
-  /** A restart is on its way; until it helps or not, nothing else is tried. */
-  #restarting = false;
+  /** What helps is on its way, or has come to nothing; until there is a way nothing else is tried. */
+  #tried = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(pc: RTCPeerConnection, hooks: HealthHooks) {
@@ -41,7 +41,7 @@ export class Health {
 
   /** The network has just come back, or is another one. */
   hurry(): void {
-    if (this.#pc.iceConnectionState === "disconnected" && !this.#restarting) this.#restart();
+    if (this.#pc.iceConnectionState === "disconnected" && !this.#tried) this.#restart();
   }
 
   close(): void {
@@ -52,13 +52,13 @@ export class Health {
   #look(): void {
     const ice = this.#pc.iceConnectionState;
     if (ice === "failed" || ice === "disconnected") {
-      if (this.#restarting) return;
+      if (this.#tried) return;
       if (ice === "failed") return this.#restart();
       this.#hooks.onWeak();
       this.#after(RESTART_AFTER_MS, () => this.#restart());
     } else if (this.#pc.connectionState === "connected") {
       clearTimeout(this.#timer);
-      this.#restarting = false;
+      this.#tried = false;
       this.#hooks.onWell();
     } else if (this.#pc.connectionState === "failed") {
       // ICE is fine and DTLS is not: no restart mends that.
@@ -70,13 +70,19 @@ export class Health {
     this.#hooks.onWeak();
     // Without the server nothing can be mended; it may come back any moment.
     if (!this.#hooks.canSignal()) return this.#after(RESTART_AFTER_MS, () => this.#restart());
-    this.#restarting = true;
+    this.#tried = true;
     this.#hooks.restart();
     this.#expect();
   }
 
   #expect(): void {
-    this.#after(LOST_AFTER_MS, () => (this.#isAnswered() ? this.#lost() : this.#expect()));
+    this.#after(LOST_AFTER_MS, () => (this.#isAnswered() ? this.#late() : this.#expect()));
+  }
+
+  /** It may come all the same, over a slow relay say, and is watched from then on. */
+  #late(): void {
+    this.#tried = true;
+    this.#hooks.onLost();
   }
 
   /** Before the server has answered, packets cannot have a way: signaling's trouble, not ours. */

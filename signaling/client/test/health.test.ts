@@ -69,6 +69,24 @@ test("a way that never comes is told", () => {
   expect(told).toEqual(["lost"]);
 });
 
+test("a way that comes late is watched like any other", () => {
+  const { becomes, told } = start();
+  vi.advanceTimersByTime(LOST_AFTER_MS);
+  becomes("connected");
+  becomes("disconnected");
+  vi.advanceTimersByTime(RESTART_AFTER_MS);
+  expect(told).toEqual(["lost", "well", "weak", "weak", "restart"]);
+});
+
+test("a way that never was is lost once, whatever its browser says of it later", () => {
+  const { becomes, told } = start();
+  vi.advanceTimersByTime(LOST_AFTER_MS);
+  becomes("disconnected");
+  becomes("failed");
+  vi.advanceTimersByTime(LOST_AFTER_MS * 2);
+  expect(told).toEqual(["lost"]);
+});
+
 test("an offer not answered yet says nothing about the way", () => {
   const { pc, told } = start();
   pc.signalingState = "have-local-offer";

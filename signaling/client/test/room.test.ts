@@ -153,6 +153,15 @@ test("a way that never was is told once, and again after another try", async () 
   expect(heard("media")).toEqual(["failed", "new", "failed"]);
 });
 
+test("a first way that takes longer than people wait is healed like any other", async () => {
+  const { room, heard } = await inRoom();
+  await answered(room, { type: "answer", sdp: "answer", tracks: [] });
+  vi.advanceTimersByTime(11_000);
+  FakePeer.last.becomes("connected");
+  FakePeer.last.becomes("failed");
+  expect(heard("media")).toEqual(["failed", "well", "weak"]);
+});
+
 test("what fails at once is started again after a pause", async () => {
   const { room, heard, says } = await inRoom();
   for (let time = 0; time < 5; time += 1) {
