@@ -198,7 +198,7 @@ export class Media extends Emitter<MediaEvents> {
     const pc = new RTCPeerConnection({ ...this.#encryption()?.configuration, iceServers: this.#iceServers, bundlePolicy: BUNDLE });
     this.pc = pc;
     this.#offers = new Offers(pc, {
-      send: (sdp) => this.#offer(sdp),
+      made: (sdp) => this.#made(sdp),
       onSilence: () => this.#signaling.reconnect(),
       onBroken: (error) => this.emit("broken", error),
     });
@@ -306,19 +306,22 @@ export class Media extends Emitter<MediaEvents> {
     ).length;
   }
 
-  #offer(sdp: string): void {
+  /**
+   * What tells of an offer. Which m-line shows what is of the moment when it was made: a screen that has ended since
+   * would be taken for a camera, were it not named. Only what is muted may be told as it is by then.
+   */
+  #made(sdp: string): () => void {
+    const type = this.#announcing ? "start-screen-share" : "offer";
     const lines = [...this.#senders].flatMap(([source, { mid, direction }]) =>
       mid !== null && direction.startsWith("send") ? [{ source, mid }] : [],
     );
-    const sent = this.#signaling.send({
-      type: this.#announcing ? "start-screen-share" : "offer",
-      ...(this.#signaling.roomId !== null && { roomId: this.#signaling.roomId }),
-      sdp,
-      sources: Object.fromEntries(lines.map(({ source, mid }) => [mid, source])),
-      muted: lines.filter(({ source }) => this.#publications.isMuted(source)).map(({ mid }) => mid),
-    });
-    if (!sent) return;
-    for (const { source } of lines) this.#believed.set(source, this.#publications.isMuted(source));
+    const sources = Object.fromEntries(lines.map(({ source, mid }) => [mid, source]));
+    return () => {
+      const { roomId } = this.#signaling;
+      const muted = lines.filter(({ source }) => this.#publications.isMuted(source)).map(({ mid }) => mid);
+      if (!this.#signaling.send({ type, ...(roomId !== null && { roomId }), sdp, sources, muted })) return;
+      for (const { source } of lines) this.#believed.set(source, this.#publications.isMuted(source));
+    };
   }
 
   /** Lets each m-line send what the person has switched on. */

@@ -5,8 +5,8 @@
  */
 
 export interface OfferHooks {
-  /** Sends the offer, if the server can hear it. */
-  send: (sdp: string) => void;
+  /** An offer was made. What is returned tells the server of it, if it can hear, whatever has changed meanwhile. */
+  made: (sdp: string) => () => void;
   /** The offer was not answered in time. */
   onSilence: () => void;
   /** This RTCPeerConnection is of no more use. */
@@ -21,6 +21,8 @@ const TOLD_AT_MOST = 3;
 export class Offers {
   #pc;
   #hooks;
+  /** Tells of the offer in flight. */
+  #send: (() => void) | null = null;
   #busy = false;
   #again = false;
   #silences = 0;
@@ -41,8 +43,11 @@ export class Offers {
     this.#again = this.#busy;
     if (this.#busy) return;
     this.#busy = true;
+    this.#send = null;
     try {
       await this.#pc.setLocalDescription();
+      const sdp = this.#pc.localDescription?.sdp;
+      this.#send = sdp ? this.#hooks.made(sdp) : null;
       this.#tell();
     } catch (error) {
       this.#broken(error);
@@ -75,9 +80,8 @@ export class Offers {
 
   #tell(): void {
     clearTimeout(this.#timer);
-    const sdp = this.#pc.localDescription?.sdp;
-    if (!sdp || this.#pc.signalingState === "closed") return;
-    this.#hooks.send(sdp);
+    if (!this.#send || this.#pc.signalingState === "closed") return;
+    this.#send();
     this.#timer = setTimeout(() => this.#unanswered(), ANSWER_WITHIN_MS);
   }
 

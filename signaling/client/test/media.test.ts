@@ -129,6 +129,23 @@ test("coming back tells an unanswered offer again and keeps the connection", asy
   expect(FakePeer.made.length).toBe(1);
 });
 
+test("an offer that is told again names what it showed when it was made, and mutes what is muted now", async () => {
+  const { media, publications, offers } = await start();
+  media.hear({ type: "answer", sdp: "answer", tracks: [] });
+  await settle();
+  publications.share(stream(track("video")));
+  await settle();
+  const made = { type: "start-screen-share", sdp: "offer 2", sources: { 0: "microphone", 1: "camera", 2: "screen" } };
+  expect(offers().at(-1)).toMatchObject({ ...made, muted: ["0", "1"] });
+  publications.share(null);
+  publications.publish("microphone", track("audio"));
+  media.hear(joined({ resumed: true }));
+  expect(offers().at(-1)).toMatchObject({ ...made, muted: ["1"] });
+  media.hear({ type: "answer", sdp: "answer", tracks: [] });
+  await settle();
+  expect(offers().at(-1)).toEqual({ ...made, type: "offer", roomId: "room", sdp: "offer 3", sources: { 0: "microphone", 1: "camera" }, muted: ["1"] });
+});
+
 test("whoever comes back reaches relays with the credentials of now, and keeps the connection", async () => {
   const { media } = await start();
   const peer = FakePeer.last;

@@ -22,8 +22,10 @@ test("one offer is in flight at a time; what is wanted meanwhile follows the ans
 });
 
 test("an offer the socket dropped is told again word for word", async () => {
-  const { sent, offers } = start();
+  const heard = start();
+  const { sent, offers } = heard;
   await offers.request();
+  heard.beside = " and what has changed since";
   offers.resend();
   expect(sent).toEqual(["offer 1", "offer 1"]);
   await offers.accept("answer");
@@ -70,9 +72,12 @@ test("an answer the browser refuses means starting again", async () => {
 
 function start() {
   const pc = new FakePeer();
-  const heard = { silences: 0, sent: [] as string[], broken: [] as unknown[] };
+  const heard = { silences: 0, beside: "", sent: [] as string[], broken: [] as unknown[] };
   const offers = new Offers(pc as never, {
-    send: (sdp) => heard.sent.push(sdp),
+    made: (sdp) => {
+      const told = `${sdp}${heard.beside}`;
+      return () => void heard.sent.push(told);
+    },
     onSilence: () => (heard.silences += 1),
     onBroken: (error) => heard.broken.push(error),
   });
