@@ -6,10 +6,11 @@ import { type Encryption, restrict } from "./e2ee/encryption.ts";
 import { Emitter } from "./emitter.ts";
 import { Health } from "./health.ts";
 import { type Boxes, encodingsOf, Layers, offerDescriptor } from "./layers.ts";
-import type { FromServer, ServerMessage, TrackSource, TrackView } from "./messages.ts";
+import type { FromServer, ServerMessage, TrackSource } from "./messages.ts";
+import { Mutes } from "./mutes.ts";
 import { Offers } from "./offers.ts";
 import { picturesOf } from "./pictures.ts";
-import { isInput, kindOf, type Publications } from "./publications.ts";
+import { kindOf, type Publications } from "./publications.ts";
 import type { Signaling } from "./signaling.ts";
 import { slim } from "./slim.ts";
 
@@ -62,10 +63,7 @@ export class Media extends Emitter<MediaEvents> {
   #senders = new Map<TrackSource, RTCRtpTransceiver>();
   /** Of those that send pictures. */
   #layers = new Map<TrackSource, Layers>();
-  /** What the server calls our tracks. */
-  #trackIds = new Map<TrackSource, string>();
-  /** Whether the server believes them muted. */
-  #believed = new Map<TrackSource, boolean>();
+  #mutes: Mutes;
   #sharing = false;
   /** What we send takes another way. */
   #resting = false;
@@ -82,6 +80,12 @@ export class Media extends Emitter<MediaEvents> {
     this.#codec = codec;
     this.#mode = mode;
     this.#encryption = encryption;
+    this.#mutes = new Mutes({
+      publications,
+      send: (message) => signaling.send(message),
+      offer: () => void this.#offers?.request(),
+      onSilenced: (source) => this.emit("silenced", source),
+    });
     publications.on("change", () => this.#sync());
   }
 
@@ -95,16 +99,16 @@ export class Media extends Emitter<MediaEvents> {
         return this.#grow(message.receive);
       case "answer":
         this.#announcing = this.#isUnknown = false;
-        this.#learn(message.tracks);
+        this.#mutes.learn(message.tracks);
         void this.#accept(message.sdp);
         return;
       case "publish-layers":
         return this.#wantLayers(message);
       case "track-published":
-        if (message.participantId === this.#signaling.participantId) this.#learn([message.track]);
+        if (message.participantId === this.#signaling.participantId) this.#mutes.learn([message.track]);
         return;
       case "track-muted":
-        if (message.participantId === this.#signaling.participantId) this.#obey(message);
+        if (message.participantId === this.#signaling.participantId) this.#mutes.obey(message);
         return;
       case "error":
         // Telling the same offer again would be refused again.
@@ -170,8 +174,7 @@ export class Media extends Emitter<MediaEvents> {
     this.pc = this.#offers = this.#health = null;
     this.#senders.clear();
     this.#layers.clear();
-    this.#trackIds.clear();
-    this.#believed.clear();
+    this.#mutes.clear();
     this.#sharing = this.#announcing = false;
   }
 
@@ -179,9 +182,9 @@ export class Media extends Emitter<MediaEvents> {
     this.#reach(joined.iceServers as RTCIceServer[]);
     if (!joined.resumed) this.#receive = { audio: 1, video: 1 };
     if (!joined.resumed || !this.pc) this.renew();
-    this.#learn(joined.tracks);
+    this.#mutes.joined(joined.tracks, joined.silenced);
     this.#offers?.resend();
-    this.#tellMuted();
+    this.#mutes.tell();
   }
 
   /**
@@ -263,9 +266,8 @@ export class Media extends Emitter<MediaEvents> {
   }
 
   #wantLayers({ trackId, layers }: FromServer<"publish-layers">): void {
-    for (const [source, known] of this.#trackIds) {
-      if (known === trackId) void this.#layers.get(source)?.want(layers);
-    }
+    const source = this.#mutes.sourceOf(trackId);
+    if (source !== undefined) void this.#layers.get(source)?.want(layers);
   }
 
   #add(pc: RTCPeerConnection, kind: "audio" | "video", init: RTCRtpTransceiverInit): RTCRtpTransceiver {
@@ -319,8 +321,8 @@ export class Media extends Emitter<MediaEvents> {
     return () => {
       const { roomId } = this.#signaling;
       const muted = lines.filter(({ source }) => this.#publications.isMuted(source)).map(({ mid }) => mid);
-      if (!this.#signaling.send({ type, ...(roomId !== null && { roomId }), sdp, sources, muted })) return;
-      for (const { source } of lines) this.#believed.set(source, this.#publications.isMuted(source));
+      const sent = this.#signaling.send({ type, ...(roomId !== null && { roomId }), sdp, sources, muted });
+      if (sent) this.#mutes.offered(lines.map(({ source }) => source));
     };
   }
 
@@ -330,7 +332,7 @@ export class Media extends Emitter<MediaEvents> {
     this.#replace("microphone");
     this.#replace("camera");
     this.#syncScreen(this.pc, this.#publications.screen);
-    this.#tellMuted();
+    this.#mutes.tell();
   }
 
   #syncScreen(pc: RTCPeerConnection, screen: MediaStream | null): void {
@@ -351,38 +353,6 @@ export class Media extends Emitter<MediaEvents> {
     const replaced = this.#senders.get(source)?.sender.replaceTrack(track);
     // Only now is it known how large the picture is.
     if (track) replaced?.then(() => this.#layers.get(source)?.update()).catch(() => {});
-  }
-
-  #learn(tracks: TrackView[] = []): void {
-    for (const { source, trackId, muted } of tracks) {
-      this.#trackIds.set(source, trackId);
-      this.#believed.set(source, muted);
-    }
-    this.#tellMuted();
-  }
-
-  /** Somebody with a right to it muted one of our tracks, or gave it back: what is off here stays off. */
-  #obey({ trackId, muted }: { trackId: string; muted: boolean }): void {
-    for (const [source, known] of this.#trackIds) {
-      if (known !== trackId) continue;
-      this.#believed.set(source, muted);
-      // Before anybody hears of it: else it would be taken back at once, as something that is not muted here.
-      if (muted && isInput(source)) this.#publications.mute(source, true);
-      if (muted) this.emit("silenced", source);
-    }
-    this.#tellMuted();
-  }
-
-  /** Tells the server what it does not believe yet; by an offer where it has not named the track. */
-  #tellMuted(): void {
-    for (const [source, believed] of this.#believed) {
-      const muted = this.#publications.isMuted(source);
-      // A screen is shared or not; nobody here mutes it.
-      if (muted === believed || !isInput(source)) continue;
-      const trackId = this.#trackIds.get(source);
-      if (!trackId) void this.#offers?.request();
-      else if (this.#signaling.send({ type: muted ? "mute" : "unmute", trackId })) this.#believed.set(source, muted);
-    }
   }
 
   #receiverOf(mid: string): RTCRtpReceiver | undefined {

@@ -163,6 +163,8 @@ export type ServerMessage =
       resumed: boolean;
       /** The room. */
       roomId: string;
+      /** Those of your tracks that were muted over REST and that you have not unmuted since: it may have been while you were away. */
+      silenced?: string[];
       /** What you publish, after coming back. */
       tracks: TrackView[];
     }

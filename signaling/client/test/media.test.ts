@@ -1,7 +1,7 @@
 import { beforeEach, expect, test, vi } from "vitest";
 import { boxesFor, DEFAULT_PICTURES } from "../src/layers.ts";
 import { Media } from "../src/media.ts";
-import type { ClientMessage, FromClient, TrackView } from "../src/messages.ts";
+import type { ClientMessage, FromClient, FromServer, TrackView } from "../src/messages.ts";
 import { Publications } from "../src/publications.ts";
 import { FakePeer, joined, settle, stream, track } from "./fakes.ts";
 
@@ -201,27 +201,71 @@ test("what a moderator mutes is not taken back, even where the page does nothing
   expect(said.at(-1)).toEqual({ type: "unmute", trackId: "17" });
 });
 
+test("what a moderator muted while the socket was away stays muted, and is told", async () => {
+  const { media, publications, said } = await start();
+  publications.publish("microphone", track("audio"));
+  publications.publish("camera", track("video"));
+  const microphone: TrackView = { trackId: "17", kind: "audio", source: "microphone", muted: false };
+  const camera: TrackView = { trackId: "18", kind: "video", source: "camera", muted: false };
+  media.hear({ type: "answer", sdp: "answer", tracks: [microphone, camera] });
+  await settle();
+  const silenced = vi.fn();
+  media.on("silenced", silenced);
+  const { length } = said;
+  const back = joined({ resumed: true, tracks: [{ ...microphone, muted: true }, camera], silenced: ["17"] });
+  media.hear(back);
+  const isMuted = () => [publications.isMuted("microphone"), publications.isMuted("camera")];
+  expect([silenced.mock.calls, isMuted()]).toEqual([[["microphone"]], [true, false]]);
+  const word = (type: string) => said.slice(length).filter((one) => one.type === type);
+  expect([word("mute"), word("unmute")]).toEqual([[], []]);
+
+  publications.mute("microphone", false);
+  expect(word("unmute")).toEqual([{ type: "unmute", trackId: "17" }]);
+});
+
+test("whoever knew of it and unmuted while the socket was away is unmuted", async () => {
+  const { media, publications, said, server } = await start();
+  publications.publish("microphone", track("audio"));
+  media.hear({ type: "answer", sdp: "answer", tracks: [{ ...VOICE, muted: false }] });
+  await settle();
+  media.hear({ type: "track-muted", participantId: "p1", trackId: "17", muted: true });
+  server.hears = false;
+  publications.mute("microphone", false);
+  server.hears = true;
+  media.hear(joined({ resumed: true, tracks: [VOICE], silenced: ["17"] }));
+  expect(publications.isMuted("microphone")).toBe(false);
+  expect(said).toContainEqual({ type: "unmute", trackId: "17" });
+});
+
+test("a page that was loaded anew is muted as it was", async () => {
+  const { media, publications, offers } = await start({ resumed: true, tracks: [VOICE], silenced: ["17"] });
+  publications.publish("microphone", track("audio"));
+  expect([publications.isMuted("microphone"), offers().at(-1)?.muted]).toEqual([true, ["0", "1"]]);
+  media.close();
+});
+
 /** A server with these credentials. */
 function relay(username: string) {
   return { urls: ["turn:turn.example.org"], username, credential: "secret" };
 }
 
 /** In the room, the first offer told. */
-async function start() {
+async function start(entered: Partial<FromServer<"joined">> = {}) {
   const said: ClientMessage[] = [];
+  const server = { hears: true };
   const signaling = {
     participantId: "p1",
     roomId: "room",
     state: "joined",
     reconnect: () => {},
-    send: (message: ClientMessage) => said.push(message) > 0,
+    send: (message: ClientMessage) => server.hears && said.push(message) > 0,
   };
   const publications = new Publications();
   const boxes = boxesFor(DEFAULT_PICTURES);
   const media = new Media({ signaling: signaling as never, publications, boxes, codec: null, mode: null });
-  media.hear(joined());
+  media.hear(joined(entered));
   await settle();
   const offers = () =>
     said.filter((message): message is FromClient<"offer" | "start-screen-share"> => "sdp" in message);
-  return { media, publications, said, offers };
+  return { media, publications, said, offers, server };
 }

@@ -44,6 +44,10 @@ pub enum ServerMessage {
         recordable: Recordable,
         /// What you publish, after coming back.
         tracks: Vec<TrackView>,
+        /// Those of your tracks that were muted over REST and that you have not unmuted since: it may have
+        /// been while you were away.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        silenced: Vec<String>,
         /// The others in the room.
         participants: Vec<ParticipantView>,
     },

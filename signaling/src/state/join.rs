@@ -252,6 +252,7 @@ impl State {
             recording: self.rooms[&participant.room].recording.as_ref().map(|recording| recording.id.clone()),
             recordable: self.recordable(participant),
             tracks: participant.track_views(),
+            silenced: participant.silenced(),
             participants: others
                 .filter_map(|other| self.participants.get(other))
                 .map(Participant::view)

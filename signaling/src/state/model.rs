@@ -310,6 +310,12 @@ impl Participant {
     pub(crate) fn track_views(&self) -> Vec<TrackView> {
         self.tracks().map(|(line, track)| track.view(line.kind)).collect()
     }
+
+    /// Which of its tracks somebody else has muted, as pages call them.
+    pub(crate) fn silenced(&self) -> Vec<String> {
+        let silenced = self.tracks().filter(|(_, track)| track.silenced);
+        silenced.map(|(_, track)| track.id.0.0.to_string()).collect()
+    }
 }
 
 impl Track {

@@ -14,6 +14,7 @@ mod encrypted;
 mod foreign_peer;
 mod journeys;
 mod layers;
+mod moderation;
 mod negotiation;
 mod reach;
 mod recording;

@@ -55,6 +55,7 @@ pub(super) fn from_server() -> Vec<ServerMessage> {
             recording: Some(text("1767225600000-42")),
             recordable: Recordable::NotGranted,
             tracks: vec![],
+            silenced: vec![],
             participants: vec![jane],
         },
         ServerMessage::RequestOffer { room_id: text("room-123"), receive: Receive { audio: 3, video: 3 } },
