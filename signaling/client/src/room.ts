@@ -189,15 +189,12 @@ export class Room extends Emitter<RoomEvents> {
     this.#course.media.wantSeats(pairs);
   }
 
-  /** Says how good a picture is of use. False: the server cannot hear it now. */
-  setQuality(quality: Quality, { trackId, seat, maxHeight }: QualityOf = {}): boolean {
-    return this.signaling.send({
-      type: "update-quality",
-      quality,
-      ...(trackId !== undefined && { trackId }),
-      ...(seat !== undefined && { slot: seat }),
-      ...(maxHeight !== undefined && { maxHeight }),
-    });
+  /**
+   * Says how good a picture is of use. False: the server cannot hear it now; what was said of all pictures it is told as
+   * soon as it can, and whenever it has forgotten us.
+   */
+  setQuality(quality: Quality, of: QualityOf = {}): boolean {
+    return this.#course.standing.wish(quality, of);
   }
 
   /** How many lines of each seat's picture are shown now. May be told at every change of a window. */

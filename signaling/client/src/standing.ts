@@ -2,8 +2,8 @@
  * What we said of ourselves and it holds for as long as we are here: said again to a server that does
  * not know it any more. Pure state; it knows neither sockets nor media.
  */
-import type { ClientMessage, FromServer, ServerMessage } from "./messages.ts";
-import type { SubscriptionOf } from "./options.ts";
+import type { ClientMessage, FromClient, FromServer, Quality, ServerMessage } from "./messages.ts";
+import type { QualityOf, SubscriptionOf } from "./options.ts";
 import type { Participant } from "./people.ts";
 
 type Subscriptions = Pick<FromServer<"subscriptions">, "everybodyElse" | "participants" | "tracks">;
@@ -12,6 +12,8 @@ export class Standing {
   #send;
   #pinned: string | null = null;
   #handRaised = false;
+  /** What is wished of all pictures; of one it ends with its seat or track. */
+  #quality: FromClient<"update-quality"> | null = null;
   /** As the server understood it last. */
   #subscriptions: Subscriptions | null = null;
 
@@ -37,6 +39,19 @@ export class Standing {
     this.#send({ type: "pin", participantId });
   }
 
+  /** How good a picture is of use, or all of them. */
+  wish(quality: Quality, { trackId, seat, maxHeight }: QualityOf): boolean {
+    const message: FromClient<"update-quality"> = {
+      type: "update-quality",
+      quality,
+      ...(trackId !== undefined && { trackId }),
+      ...(seat !== undefined && { slot: seat }),
+      ...(maxHeight !== undefined && { maxHeight }),
+    };
+    if (trackId === undefined && seat === undefined) this.#quality = message;
+    return this.#send(message);
+  }
+
   subscribe(type: "subscribe" | "unsubscribe", { participantIds, trackIds }: SubscriptionOf): boolean {
     return this.#send({ type, ...(participantIds && { participantIds: [...participantIds] }), ...(trackIds && { trackIds: [...trackIds] }) });
   }
@@ -48,12 +63,13 @@ export class Standing {
   }
 
   clear(): void {
-    this.#pinned = this.#subscriptions = null;
+    this.#pinned = this.#quality = this.#subscriptions = null;
     this.#handRaised = false;
   }
 
   #again(resumed: boolean, people: ReadonlyMap<string, Participant>): void {
     if (this.#handRaised) this.#send({ type: "raise-hand", raised: true });
+    if (this.#quality) this.#send(this.#quality);
     if (this.#pinned !== null && people.has(this.#pinned)) this.pin(this.#pinned);
     // Who came back is known with all they want; who came anew is not.
     if (!resumed && this.#subscriptions) this.#resubscribe(this.#subscriptions, people);

@@ -110,6 +110,15 @@ test("a dropped socket comes back as the same person, with the same connection, 
   expect(FakePeer.made.length).toBe(1);
 });
 
+test("a server that has forgotten us is told again how good pictures are wished", async () => {
+  const { room, sockets, says } = await inRoom();
+  room.setQuality("low");
+  says({ type: "error", code: "not-joined", message: "send join first" });
+  sockets.last.opens();
+  says(joined({ participantId: "p2" }));
+  expect(sockets.last.sent).toContainEqual({ type: "update-quality", quality: "low" });
+});
+
 test("whoever is taken out has left, and is told why", async () => {
   const { room, heard, says } = await inRoom();
   says({ type: "error", code: "removed", message: "you were removed" });

@@ -48,6 +48,24 @@ test("a hand that is up and who is pinned are said again in any case", () => {
   expect(sent).toEqual([{ type: "raise-hand", raised: true }]);
 });
 
+test("how good all pictures are wished is said again, in a new room is not, and of one picture ends with it", () => {
+  const { standing, sent } = start();
+  standing.wish("medium", { maxHeight: 300 });
+  standing.wish("low", { seat: "1" });
+  standing.wish("high", { trackId: "c" });
+  const all = { type: "update-quality", quality: "medium", maxHeight: 300 };
+  expect(sent).toEqual([all, { type: "update-quality", quality: "low", slot: "1" }, { type: "update-quality", quality: "high", trackId: "c" }]);
+  for (const resumed of [false, true]) {
+    sent.length = 0;
+    standing.hear(joined({ resumed }), HERE);
+    expect(sent).toEqual([all]);
+  }
+  sent.length = 0;
+  standing.clear();
+  standing.hear(joined(), HERE);
+  expect(sent).toEqual([]);
+});
+
 function start() {
   const sent: ClientMessage[] = [];
   const standing = new Standing((message) => sent.push(message) > 0);
