@@ -50,8 +50,8 @@ export class Call extends Changes {
   #parts;
   /** Whether the server said that it stops now. */
   #isServerGone = false;
-  /** What was on before there was to be sound only. */
-  #cameraBefore = false;
+  /** Whether the camera was on before there was to be sound only; null: there is more. */
+  #cameraBefore: boolean | null = null;
   #received;
 
   constructor(parts: CallParts) {
@@ -172,8 +172,8 @@ export class Call extends Changes {
     this.#note(resumed ? "resumed" : "joined");
     notices.hide("goodbye");
     this.self = { id: participantId, name: participantName };
-    // A server that does not know us yet, or a page that was loaded anew, begins with everything.
-    if (!resumed || this.phase !== "call") this.#received = "auto";
+    // A call begins with everything; whoever comes in again has it said again by the room.
+    if (this.phase !== "call") this.#received = "auto";
     this.#wish();
     if (this.phase !== "call") {
       this.since = performance.now();
@@ -251,21 +251,25 @@ export class Call extends Changes {
 
   /** Tells the server how good pictures are wanted, when that has changed. */
   #wish(): void {
-    const { room, devices, notices, preferences } = this.#parts;
+    const { room, notices, preferences } = this.#parts;
     const { received } = preferences.all;
     if (received === this.#received) return;
-    const before = this.#received;
     this.#received = received;
-    room.setQuality(received === "sound" ? "low" : received);
-    if (received === "sound") {
-      this.#cameraBefore = devices.isOn("camera");
-      notices.show("sound-only", errors.soundOnly());
-      if (this.#cameraBefore) void devices.set("camera", false);
-    } else if (before === "sound") {
-      notices.hide("sound-only");
-      if (this.#cameraBefore) void devices.set("camera", true);
-    }
+    const isSoundOnly = received === "sound";
+    room.setQuality(isSoundOnly ? "low" : received);
+    if (isSoundOnly) notices.show("sound-only", errors.soundOnly());
+    else notices.hide("sound-only");
+    this.#spareCamera(isSoundOnly);
     this.changed();
+  }
+
+  /** A call that begins with sound only, again, finds a camera that is off already. */
+  #spareCamera(spared: boolean): void {
+    if (spared === (this.#cameraBefore !== null)) return;
+    const { devices } = this.#parts;
+    const wasOn = this.#cameraBefore ?? devices.isOn("camera");
+    this.#cameraBefore = spared ? wasOn : null;
+    if (wasOn) void devices.set("camera", !spared);
   }
 
   #enter(phase: Phase): void {
