@@ -4,6 +4,7 @@ import { Call, type CallParts } from "../src/state/call.ts";
 import { Chat } from "../src/state/chat.ts";
 import { Notices } from "../src/state/notices.ts";
 import { Preferences, type Received } from "../src/state/preferences.ts";
+import { t } from "../src/words.ts";
 
 vi.mock("../src/media/wake.ts", () => ({ keepAwake: async () => {} }));
 
@@ -39,6 +40,16 @@ test("a camera that was off stays off", async () => {
   joined();
   await wants("auto");
   expect(camera.on).toBe(false);
+});
+
+test("whoever leaves a server that is gone and joins another call is told when its server is away", () => {
+  const { call: ada, notices, tells, enters } = call();
+  enters();
+  tells("goodbye", { inSeconds: 0 });
+  ada.leave();
+  ada.join({ name: "Ada", roomId: "another" });
+  tells("state", "waiting");
+  expect(notices.texts).toEqual([t("server-away")]);
 });
 
 /** In the lobby of a page that wants this much of others' pictures. */

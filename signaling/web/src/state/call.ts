@@ -80,6 +80,7 @@ export class Call extends Changes {
     const { room, devices, notices, chat, watch } = this.#parts;
     this.#enter("lobby");
     this.refusal = refusal;
+    this.#isServerGone = false;
     room.leave();
     devices.stopScreen();
     notices.clear();
