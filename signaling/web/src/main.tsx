@@ -13,6 +13,7 @@ import { settings } from "volley:settings";
 import { exposeToTests } from "./debug.ts";
 import { Watch } from "./inside/watch.ts";
 import { Devices } from "./media/devices.ts";
+import { Sight } from "./media/sight.ts";
 import { watchSleep } from "./media/sleep.ts";
 import { Speakers } from "./media/speakers.ts";
 import { goFullScreen } from "./media/windows.ts";
@@ -69,6 +70,7 @@ const stage = new Stage({
   call,
   preferences,
   speakers,
+  sight: new Sight(),
   ownTiles: () => ownTilesOf({ ...call.self, muted: !devices.isOn("microphone"), hand: room.handRaised, shares: devices.screen !== null }),
   saves: query.get("lines") !== "all",
 });

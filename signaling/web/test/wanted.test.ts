@@ -4,7 +4,7 @@ import type { Call } from "../src/state/call.ts";
 import { Changes } from "../src/state/changes.ts";
 import { Preferences } from "../src/state/preferences.ts";
 import { sceneOf } from "../src/state/scene.ts";
-import { Stage } from "../src/state/stage.ts";
+import { Stage, type StageParts } from "../src/state/stage.ts";
 
 const WINDOW = { width: 1600, height: 900 };
 const MANY = 60;
@@ -197,7 +197,8 @@ async function meeting(people: number, most = 49) {
   const preferences = new Preferences({ getItem: () => null, setItem: () => {} });
   const own = { key: "me", participantId: "me", name: "Ada", screen: false, self: true, seat: null, muted: true, hidden: false, hand: false };
   const speakers = { keep: () => {}, play: () => {}, close: () => {} };
-  const stage = new Stage({ room: room as unknown as Room, call: call as unknown as Call, preferences, speakers: speakers as never, ownTiles: () => [own], saves: true });
+  const others = { speakers, sight: Object.assign(new Changes(), { isSeen: true }) } as never as Pick<StageParts, "speakers" | "sight">;
+  const stage = new Stage({ room: room as unknown as Room, call: call as unknown as Call, preferences, ...others, ownTiles: () => [own], saves: true });
   /** Opens a page as the view does, and tells who is on it. */
   const turn = async (page: number, ms = 1000) => {
     call.changed();

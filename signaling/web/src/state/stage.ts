@@ -1,9 +1,10 @@
 /**
  * Who is where on the stage: the order of people, who is pinned, who speaks, which page is open; and what
- * of it is received. Tiles out of sight are not, and where there are more people than seats, those on the open
- * page have them.
+ * of it is received. Tiles out of sight are not, nor is any picture while nobody can see the page; and where there
+ * are more people than seats, those on the open page have them.
  */
 import { linesOf, type Room } from "volley-client";
+import type { Sight } from "../media/sight.ts";
 import type { Speakers } from "../media/speakers.ts";
 import type { Call } from "./call.ts";
 import { Changes } from "./changes.ts";
@@ -24,6 +25,7 @@ export interface StageParts {
   call: Call;
   preferences: Preferences;
   speakers: Speakers;
+  sight: Sight;
   ownTiles: () => TileModel[];
   /** Without, every picture is sent at its best, and nobody asks for further seats. */
   saves: boolean;
@@ -52,6 +54,7 @@ export class Stage extends Changes {
     this.#parts = parts;
     this.#unwanted = new Unwanted(parts.room);
     parts.call.onChange(() => this.#update());
+    parts.sight.onChange(() => this.changed());
   }
 
   /** All there are: screens of others, this person with their own, the others. */
@@ -78,7 +81,7 @@ export class Stage extends Changes {
 
   /** This is on the stage now, and so large. Asks for as much of each picture, and for nothing else. */
   shows({ placed, page, pages }: Scene): void {
-    const { room, preferences, saves } = this.#parts;
+    const { room, preferences, sight, saves } = this.#parts;
     const isNews = page !== this.page || pages !== this.pages;
     [this.page, this.pages] = [page, pages];
     if (isNews) this.changed();
@@ -87,7 +90,7 @@ export class Stage extends Changes {
     const isSilentFilm = preferences.all.received === "sound";
     const lines = new Map(pictures(room.seats).map((seat) => [seat, 0]));
     for (const { tile, rect } of placed) {
-      if (tile.seat !== null && !isSilentFilm) lines.set(tile.seat, linesOf(rect, window.devicePixelRatio));
+      if (tile.seat !== null && !isSilentFilm && sight.isSeen) lines.set(tile.seat, linesOf(rect, window.devicePixelRatio));
     }
     room.setLines(lines);
     const others = placed.filter(({ tile }) => !tile.self).length;
