@@ -1,6 +1,7 @@
 //! The process from its handover to its end.
 
 use crate::accepting::Crowd;
+use crate::access::unix_now_ms;
 use crate::acme::{self, Challenges};
 use crate::clock::Clock;
 use crate::http;
@@ -106,6 +107,7 @@ async fn serve_handover(handover: SignalingHandover, updates: Updates) -> anyhow
         candidates,
         tcp_candidates: handover.tcp_candidates,
         media_start: handover.media_start,
+        started_ms: unix_now_ms(),
         settings: Settings::from_bytes(&handover.settings).context("the settings")?,
     };
     let records = Records::attach(handover.records).context("the records")?;

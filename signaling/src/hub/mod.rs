@@ -412,6 +412,7 @@ mod tests {
             candidates: vec![vec![]],
             tcp_candidates: vec![],
             media_start: 1,
+            started_ms: 1,
             settings: Settings { max_rooms: 1, max_participants: 2, ..Settings::default() },
         };
         let clock = Clock::start();

@@ -15,7 +15,8 @@ pub(crate) struct Ids {
 }
 
 impl Ids {
-    /// Goes on after what a process before has reserved; 0 in the first one.
+    /// Goes on after what a process before has reserved. The first one begins at the millisecond of its
+    /// start: who comes back to a server that forgot everything names nobody else by a number of before.
     pub(crate) fn after(reserved: u64) -> Ids {
         // Zero is never given out, so that it can stand for "no such thing".
         let next = reserved.max(1);

@@ -87,6 +87,8 @@ pub struct Config {
     pub tcp_candidates: Vec<SocketAddr>,
     /// Counts the starts of the media process.
     pub media_start: u64,
+    /// When this process began, in milliseconds since 1970: where there are no records, numbers begin here.
+    pub started_ms: u64,
     /// What is configured.
     pub settings: Settings,
 }

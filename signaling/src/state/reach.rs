@@ -5,6 +5,7 @@ use crate::state::State;
 use crate::state::model::Transport;
 use crate::state::offers::{UFRAG_DIGITS, UFRAG_PLACES};
 use std::net::SocketAddr;
+use std::ops::Range;
 use volley::base::ParticipantId;
 use volley::base::worker_name::NAME_LETTERS;
 use volley::wire::stun::{BINDING, Class, StunView};
@@ -36,14 +37,21 @@ impl State {
 
     /// Whose user fragment this is.
     fn transport_of(&self, ufrag: &str) -> Option<(ParticipantId, &Transport)> {
-        // The places of a fragment hold less than all numbers.
-        let mut numbers = (number_in(ufrag)?..self.ids.next()).step_by(1 << (6 * UFRAG_PLACES));
+        let mut numbers = numbers_like(number_in(ufrag)?, self.born..self.ids.next());
         numbers.find_map(|number| {
             let id = *self.owners.get(&number)?;
             let transport = self.participants.get(&id)?.transport.as_ref()?;
             (transport.local.ufrag == ufrag).then_some((id, transport))
         })
     }
+}
+
+/// The numbers in `given` that end like this: the places of a fragment hold less than all numbers.
+fn numbers_like(end: u64, given: Range<u64>) -> impl Iterator<Item = u64> {
+    const ENDS: u64 = 1 << (6 * UFRAG_PLACES);
+    let first = given.start - given.start % ENDS + end;
+    let first = if first < given.start { first + ENDS } else { first };
+    (first..given.end).step_by(ENDS as usize)
 }
 
 /// The lower digits of a transport's number, which stand behind its worker's name.
@@ -53,4 +61,21 @@ fn number_in(ufrag: &str) -> Option<u64> {
         let value = UFRAG_DIGITS.iter().position(|one| one == digit)?;
         Some(number << 6 | value as u64)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fragment_leads_to_the_numbers_that_were_given_out_and_end_like_it() {
+        const ENDS: u64 = 1 << 30;
+        let like = |end, given| numbers_like(end, given).collect::<Vec<_>>();
+        assert_eq!(like(7, 1..20), [7]);
+        assert_eq!(like(7, 8..20), [] as [u64; 0], "before the first");
+        assert_eq!(like(7, 8..ENDS + 8), [ENDS + 7]);
+        let born = 1_795_000_000_000;
+        assert_eq!(like(born % ENDS, born..born + 1), [born]);
+        assert_eq!(like((born + 5) % ENDS, born..born + ENDS), [born + 5]);
+    }
 }

@@ -1,6 +1,5 @@
 //! What survives the death of this process, and the state made from it again.
 
-use crate::access::unix_now_ms;
 use crate::state::admission::Arrivals;
 use crate::state::ids::Ids;
 use crate::state::model::{Participant, Room};
@@ -46,9 +45,10 @@ pub struct Loaded {
 impl State {
     /// The state a process before has left, and what must be said to make it true again.
     pub fn load(config: Config, records: &[Loaded], now: Time) -> State {
+        let born = number(records, BORN).unwrap_or(config.started_ms);
         let mut state = State {
-            ids: Ids::after(number(records, RESERVED_IDS).unwrap_or(0)),
-            born: number(records, BORN).unwrap_or_else(unix_now_ms),
+            ids: Ids::after(number(records, RESERVED_IDS).unwrap_or(born)),
+            born,
             rooms: HashMap::new(),
             participants: HashMap::new(),
             owners: HashMap::new(),

@@ -42,6 +42,7 @@ pub(crate) fn config() -> Config {
         ],
         tcp_candidates: vec![],
         media_start: 1,
+        started_ms: 1,
         settings: Settings { max_rooms: 3, max_participants: 5, spread_rooms_over: 5, ..Settings::default() },
     }
 }

@@ -7,6 +7,7 @@ use volley::base::{TrackId, TransportId};
 use volley::control::types::{Reason, TransportState};
 use volley::control::{Command, Event};
 use volley_signaling::protocol::ServerMessage;
+use volley_signaling::store::MemoryStore;
 
 #[test]
 fn whoever_lost_the_socket_comes_back_with_the_token_and_nobody_else_does() {
@@ -161,6 +162,19 @@ fn after_the_media_process_died_rooms_and_people_are_as_before() {
     assert!(heard.iter().filter_map(error_code).eq(["media-ended"]));
     lab.offer(&page, &fixture("firefox-example-client"));
     assert_eq!(lab.state.counts(), (1, 1));
+}
+
+#[test]
+fn a_server_that_forgot_everything_gives_no_number_a_second_time() {
+    let id_of = |started_ms| {
+        let config = volley_signaling::state::Config { started_ms, ..config() };
+        let mut lab = Lab::after(MemoryStore::default(), config);
+        lab.call(1, "chromium-example-client");
+        lab.transport().0
+    };
+    let before = id_of(1_795_000_000_000);
+    assert!((1_795_000_000_000..1_795_000_001_000).contains(&before), "{before}");
+    assert!(id_of(1_795_000_001_000) > before);
 }
 
 #[test]
