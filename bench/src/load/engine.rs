@@ -180,9 +180,13 @@ impl Engine {
     }
 
     fn population(&self) -> Population {
+        let now = self.clock.now();
         let mut population = Population { participants: self.people.len(), ..Population::default() };
         for transport in self.transports.iter().flatten() {
-            population.streams += transport.streams();
+            let live = transport.live(now);
+            population.streams += live.sounds + live.pictures;
+            population.sounds += live.sounds;
+            population.open_gap = population.open_gap.max(live.open_gap);
             match transport.state() {
                 State::Connecting => population.connecting += 1,
                 State::Failed => population.failed += 1,

@@ -9,6 +9,7 @@ use super::source::{Request, Source, Step};
 use super::stamp::Stamp;
 use super::stream::{Arrival, Seat, Stream, micros};
 use crate::signal::{Kind, Person, Receiving};
+use std::time::Duration;
 use volley::base::id::Ssrc;
 use volley::base::{NtpTime, Time};
 use volley::wire::extension::read_transport_sequence;
@@ -29,13 +30,20 @@ pub(super) struct Incoming {
     ssrcs: Vec<u32>,
     sources: Vec<Source>,
     streams: Vec<Stream>,
-    /// How many of them there are, all layers of a picture being one.
-    published: usize,
     has_frame: bool,
     /// When something is to be asked for.
     feedback_due: Time,
     /// Transport-wide numbers and their times since the last feedback.
     arrivals: Vec<(u16, Option<Time>)>,
+}
+
+/// What of the others' streams is coming in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) struct Live {
+    pub(super) sounds: usize,
+    pub(super) pictures: usize,
+    /// The longest that nothing has come of one that should go on, those that have stopped for good included.
+    pub(super) open_gap: Duration,
 }
 
 impl Incoming {
@@ -47,16 +55,21 @@ impl Incoming {
             ssrcs: Vec::new(),
             sources: Vec::new(),
             streams: Vec::new(),
-            published: 0,
             has_frame: false,
             feedback_due: Time::NEVER,
             arrivals: Vec::new(),
         }
     }
 
-    /// How many streams of others have come, all layers of a picture being one.
-    pub(super) fn streams(&self) -> usize {
-        self.published
+    /// Streams of others that are coming in, all layers of a picture being one.
+    pub(super) fn live(&self, now: Time) -> Live {
+        let live = self.streams.iter().filter(|stream| stream.is_live(now));
+        let mut sources: Vec<(u32, Kind)> = live.map(Stream::source).collect();
+        sources.sort_unstable_by_key(|&(publisher, kind)| (publisher, kind as u8));
+        sources.dedup();
+        let sounds = sources.iter().filter(|(_, kind)| *kind == Kind::Audio).count();
+        let open_gap = self.streams.iter().map(|stream| stream.open_gap(now)).max().unwrap_or_default();
+        Live { sounds, pictures: sources.len() - sounds, open_gap }
     }
 
     /// When [`requests`](Self::requests) has something.
@@ -172,11 +185,16 @@ impl Incoming {
 
     /// The place of the stream a stamp belongs to.
     fn stream_of(&mut self, stamp: &Stamp, hole: u64, now: Time) -> usize {
-        self.streams.iter().position(|stream| stream.is_of(stamp)).unwrap_or_else(|| {
-            self.published += usize::from(!self.streams.iter().any(|stream| stream.is_beside(stamp)));
-            self.streams.push(Stream::new(stamp, hole, now));
-            self.streams.len() - 1
-        })
+        if let Some(place) = self.streams.iter().position(|stream| stream.is_of(stamp)) {
+            return place;
+        }
+        let stream = Stream::new(stamp, hole, now);
+        if let Some(place) = self.streams.iter().position(|former| former.is_followed_by(stamp)) {
+            self.streams[place] = stream;
+            return place;
+        }
+        self.streams.push(stream);
+        self.streams.len() - 1
     }
 
     /// A server must forward neither what is of another room nor what is one's own.

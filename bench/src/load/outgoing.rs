@@ -52,6 +52,8 @@ pub(super) struct Outgoing {
     /// RTP time stamp at [`Time::ZERO`].
     timestamp: u32,
     /// Stamp number of the next packet.
+    /// Which of the person's joins this is, by chance.
+    life: u16,
     sequence: u32,
     packets: u32,
     octets: u32,
@@ -96,6 +98,8 @@ impl Outgoing {
             index: random.below(1 << 15),
             rtx_index: random.below(1 << 15),
             timestamp: clock.next_u32(),
+            // Layers of one camera are of one join.
+            life: (seeds.camera >> 48) as u16,
             sequence: 0,
             packets: 0,
             octets: 0,
@@ -195,6 +199,7 @@ impl Outgoing {
         Stamp {
             person: self.person,
             kind: self.sending.publish.kind,
+            life: self.life,
             layer: self.sending.publish.layer,
             key_frame: outline.key_frame,
             silence_follows: outline.silence_follows,

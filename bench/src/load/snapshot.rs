@@ -38,8 +38,13 @@ pub(crate) struct Population {
     /// Connected transports by SRTP profile.
     pub(crate) profiles: Vec<(SrtpProfile, usize)>,
     /// Streams of others that are coming in: pairs of receiver and published stream, all layers of a
-    /// picture being one.
+    /// picture being one. One of which nothing has come for two seconds is not.
     pub(crate) streams: usize,
+    /// Those of them that are sound.
+    pub(crate) sounds: usize,
+    /// The longest that nothing has come of a stream since: a gap that has not ended is in no histogram.
+    /// Streams of who has left have one as well.
+    pub(crate) open_gap: Duration,
 }
 
 /// What happened in a span of time. Times in histograms are microseconds.

@@ -21,6 +21,8 @@ pub(super) struct Stamp {
     pub(super) person: Person,
     /// Sound or picture.
     pub(super) kind: Kind,
+    /// Which of the publisher's joins it is of, by chance: who comes again begins all numbers anew.
+    pub(super) life: u16,
     /// Which layer of it; `None` where there is one encoding.
     pub(super) layer: Option<Layer>,
     /// Whether its frame is a key frame.
@@ -50,7 +52,7 @@ impl Stamp {
         out[16..20].copy_from_slice(&self.sequence.to_be_bytes());
         out[20..24].copy_from_slice(&self.frame.to_be_bytes());
         out[24..26].copy_from_slice(&self.packets_in_frame.to_be_bytes());
-        out[26..28].fill(0);
+        out[26..28].copy_from_slice(&self.life.to_be_bytes());
         out[28..STAMP_LEN].copy_from_slice(&self.sent.as_nanos().to_be_bytes());
     }
 
@@ -78,6 +80,7 @@ impl Stamp {
             sequence: word(16),
             frame: word(20),
             packets_in_frame: u16::from_be_bytes([bytes[24], bytes[25]]),
+            life: u16::from_be_bytes([bytes[26], bytes[27]]),
             sent: Time::from_nanos(u64::from(word(28)) << 32 | u64::from(word(32))),
         })
     }
@@ -91,6 +94,7 @@ mod tests {
         Stamp {
             person: Person { room: 0xdead_beef, number: 7 },
             kind: Kind::Video,
+            life: 0xbeef,
             layer: Layer::at(2),
             key_frame: true,
             silence_follows: false,

@@ -9,6 +9,9 @@ use crate::signal::{Kind, Layer};
 use std::time::Duration;
 use volley::base::Time;
 
+/// A stream of which nothing has come for so long has stopped.
+const STOPPED: Duration = Duration::from_secs(2);
+
 /// What a packet is, beside its stamp.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Arrival {
@@ -36,6 +39,7 @@ pub(super) enum Seat {
 pub(super) struct Stream {
     publisher: u32,
     kind: Kind,
+    life: u16,
     layer: Option<Layer>,
     window: Window,
     last_arrival: Time,
@@ -54,6 +58,7 @@ impl Stream {
         Stream {
             publisher: stamp.person.number,
             kind: stamp.kind,
+            life: stamp.life,
             layer: stamp.layer,
             window: Window::after_hole(hole as u32),
             last_arrival: now,
@@ -66,12 +71,36 @@ impl Stream {
 
     /// Whether `stamp` is one of this stream.
     pub(super) fn is_of(&self, stamp: &Stamp) -> bool {
-        (self.publisher, self.kind, self.layer) == (stamp.person.number, stamp.kind, stamp.layer)
+        self.life == stamp.life && self.layer == stamp.layer && self.is_same_source(stamp)
+    }
+
+    /// Whether `stamp` is of what the publisher sends since they came again, in this stream's place.
+    pub(super) fn is_followed_by(&self, stamp: &Stamp) -> bool {
+        self.life != stamp.life && self.layer == stamp.layer && self.is_same_source(stamp)
     }
 
     /// Whether `stamp` is one of another layer of the same picture.
     pub(super) fn is_beside(&self, stamp: &Stamp) -> bool {
-        self.layer != stamp.layer && (self.publisher, self.kind) == (stamp.person.number, stamp.kind)
+        self.life == stamp.life && self.layer != stamp.layer && self.is_same_source(stamp)
+    }
+
+    fn is_same_source(&self, stamp: &Stamp) -> bool {
+        (self.publisher, self.kind) == (stamp.person.number, stamp.kind)
+    }
+
+    /// The microphone or camera that it is of, all layers and joins being one.
+    pub(super) fn source(&self) -> (u32, Kind) {
+        (self.publisher, self.kind)
+    }
+
+    /// Whether it comes: also who is silent sends something twice a second.
+    pub(super) fn is_live(&self, now: Time) -> bool {
+        self.silent_for(now) < STOPPED
+    }
+
+    /// How long nothing of it has come that should have.
+    pub(super) fn open_gap(&self, now: Time) -> Duration {
+        if self.silent { Duration::ZERO } else { self.silent_for(now) }
     }
 
     /// How long ago its newest packet came.
@@ -146,6 +175,7 @@ mod tests {
         Stamp {
             person: Person { room: 0, number: 1 },
             kind: Kind::Video,
+            life: 1,
             layer: None,
             key_frame: false,
             silence_follows: false,

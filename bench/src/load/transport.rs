@@ -4,7 +4,7 @@
 
 use super::Joining;
 use super::ice::{IceAgent, IceEvent, MAX_MESSAGE};
-use super::incoming::Incoming;
+use super::incoming::{Incoming, Live};
 use super::media::{MediaModel, Seeds};
 use super::meter::Meter;
 use super::outgoing::Outgoing;
@@ -119,9 +119,9 @@ impl Transport {
         self.state
     }
 
-    /// How many streams of others have come.
-    pub(super) fn streams(&self) -> usize {
-        self.incoming.as_ref().map_or(0, Incoming::streams)
+    /// What of the others' streams is coming in.
+    pub(super) fn live(&self, now: Time) -> Live {
+        self.incoming.as_ref().map_or_else(Live::default, |incoming| incoming.live(now))
     }
 
     /// The server says which layers are to be sent.

@@ -125,6 +125,11 @@ impl Drop for Process {
         }
         self.signal(Signal::KILL);
         let _ = self.child.wait();
+        let deadline = Instant::now() + STOP_WITHIN;
+        // A killed process ends when it next has a core.
+        while !members(self.group()).is_empty() && Instant::now() < deadline {
+            std::thread::sleep(POLL);
+        }
         self.bury();
     }
 }

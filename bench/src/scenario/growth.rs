@@ -1,7 +1,9 @@
 //! `growth`: whether a packet stays as cheap, and a subscriber as small, when there are many.
 
 use super::contender::{Contender, Name, VolleyChoice};
+use super::marks::Marks;
 use super::measure::Measured;
+use super::probe::Bounds;
 use super::shape::Shape;
 use super::strays::Strays;
 use super::trial::Trial;
@@ -15,6 +17,9 @@ use crate::report::table::Table;
 use crate::report::{Report, Section};
 use serde::Serialize;
 use serde_json::{Value, json};
+
+/// A step that loses more is not carried, and in no figure; turns are as long as they are told to be.
+const BOUNDS: Bounds = Bounds { loss: 0.001, delay: f64::INFINITY };
 
 /// All runs with one number of subscribers.
 struct Step {
@@ -70,6 +75,10 @@ pub(crate) async fn run(
 }
 
 impl Step {
+    fn marks(&self) -> Marks {
+        Marks::of(&self.run, &BOUNDS)
+    }
+
     fn nanos_per_packet(&self) -> f64 {
         self.run.seconds_per_packet() * 1e9
     }
@@ -77,19 +86,27 @@ impl Step {
     fn figures(&self) -> anyhow::Result<Value> {
         let mut value = serde_json::to_value(self.run.record())?;
         value["subscribers"] = self.subscribers.into();
+        value["withinBounds"] = self.marks().is_within().into();
         Ok(value)
     }
 }
 
+/// The steps of fewest and of most subscribers that were carried.
+fn ends(steps: &[Step]) -> Option<(&Step, &Step)> {
+    let mut carried = steps.iter().filter(|step| step.marks().is_within());
+    let few = carried.next()?;
+    Some((few, carried.next_back().unwrap_or(few)))
+}
+
 /// Cost at the most subscribers against that at the fewest.
 fn cost_growth(steps: &[Step]) -> Option<f64> {
-    let (few, many) = (steps.first()?, steps.last()?);
+    let (few, many) = ends(steps)?;
     Some(many.nanos_per_packet() / few.nanos_per_packet())
 }
 
 /// Bytes that each subscriber more took.
 fn memory_per_subscriber(steps: &[Step]) -> Option<f64> {
-    let (few, many) = (steps.first()?, steps.last()?);
+    let (few, many) = ends(steps)?;
     let more = many.subscribers.checked_sub(few.subscribers).filter(|&more| more > 0)?;
     Some((many.run.usage.resident as f64 - few.run.usage.resident as f64) / f64::from(more))
 }
@@ -111,7 +128,7 @@ fn report(
             "videoBitsPerSecond": flags.bitrate,
             "costGrowth": cost_growth(steps),
             "memoryPerSubscriber": memory_per_subscriber(steps),
-            "mostSubscribers": steps.last().map(|step| step.subscribers),
+            "mostSubscribers": ends(steps).map(|(_, most)| most.subscribers),
             "notCarried": not_carried,
             "steps": steps.iter().map(Step::figures).collect::<Result<Vec<_>, _>>()?,
         }),
@@ -144,7 +161,7 @@ fn section(flags: &cli::Growth, steps: &[Step], not_carried: &[NotCarried]) -> S
     for step in steps {
         let run = &step.run;
         table.row([
-            step.subscribers.to_string(),
+            format!("{}{}", step.subscribers, step.marks().signs()),
             count(run.figures.packets_per_second()),
             count(run.per_cpu_second()),
             count(step.nanos_per_packet()),
@@ -161,8 +178,8 @@ fn section(flags: &cli::Growth, steps: &[Step], not_carried: &[NotCarried]) -> S
         .iter()
         .map(|gone| format!("{} subscribers were not carried: {}", gone.subscribers, gone.reason))
         .collect();
-    notes.extend(steps.iter().filter_map(|step| {
-        step.run.disturbance().map(|why| format!("{} subscribers: disturbed: {why}.", step.subscribers))
+    notes.extend(steps.iter().flat_map(|step| {
+        step.marks().notes(&format!("{} subscribers", step.subscribers)).collect::<Vec<_>>()
     }));
     if let Some(growth) = cost_growth(steps) {
         notes.push(format!(
@@ -192,5 +209,25 @@ mod tests {
         assert_eq!(cost_growth(&steps), Some(1.25));
         assert_eq!(memory_per_subscriber(&steps), Some(52428.8));
         assert_eq!(memory_per_subscriber(&steps[..1]), None);
+    }
+
+    #[test]
+    fn what_lost_too_much_was_not_carried_and_is_in_no_figure() {
+        let step = |subscribers, lost| Step { subscribers, run: measured(1_000_000, lost, 5.0) };
+        let steps = [step(50, 0), step(1000, 10), step(2000, 100_000)];
+        assert_eq!(ends(&steps).map(|(few, many)| (few.subscribers, many.subscribers)), Some((50, 1000)));
+        let flags = cli::Growth {
+            subscribers: vec![50, 1000, 2000],
+            bitrate: 400_000,
+            gathering: String::from("10"),
+            seconds: std::time::Duration::from_secs(20),
+            rounds: 1,
+        };
+        let section = section(&flags, &steps, &[]);
+        assert!(
+            section.notes.iter().any(|note| note.starts_with("† 2000 subscribers: outside")),
+            "{:?}",
+            section.notes
+        );
     }
 }

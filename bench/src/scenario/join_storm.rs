@@ -31,6 +31,8 @@ const AFTERWARDS: Duration = Duration::from_secs(2);
 struct Outcome {
     arrival: Arrival,
     before: Snapshot,
+    /// Pairs of receiver and published stream in the calls before.
+    expected: u64,
     /// Of both loads, up to the end.
     strays: Strays,
 }
@@ -72,12 +74,26 @@ async fn storm(
     sleep(AFTERWARDS).await;
     let before = before.load().snapshot()?;
     let strays = Strays::of(&before.total) + Strays::of(&crowd.load().snapshot()?.total);
-    Ok(Outcome { arrival, before, strays })
+    Ok(Outcome { arrival, before, expected: calls.size(flags.before).streams, strays })
+}
+
+impl Outcome {
+    /// What the calls before lost: packets, and streams that have stopped.
+    fn loss_before(&self) -> f64 {
+        let live = self.before.population.streams as f64 / self.expected.max(1) as f64;
+        1.0 - (1.0 - self.before.total.loss()) * live.min(1.0)
+    }
+
+    /// The longest gap in them, one that has not ended included.
+    fn longest_gap_before(&self) -> f64 {
+        self.before.total.longest_gap().max(self.before.population.open_gap).as_secs_f64()
+    }
 }
 
 fn report(flags: &cli::JoinStorm, outcome: &Outcome, place: &Place) -> Report {
-    let Outcome { arrival, before, strays } = outcome;
+    let Outcome { arrival, before, strays, .. } = outcome;
     let (storm, before) = (&arrival.snapshot.total, &before.total);
+    let (gap_before, loss_before) = (outcome.longest_gap_before(), outcome.loss_before());
     let (connect, first_frame) = (Times::of(&storm.connect), Times::of(&storm.first_frame));
     let mut table = Table::new(&[
         "joins",
@@ -98,8 +114,8 @@ fn report(flags: &cli::JoinStorm, outcome: &Outcome, place: &Place) -> Report {
         milliseconds(connect.p95),
         milliseconds(connect.max),
         milliseconds(first_frame.p95),
-        milliseconds(before.longest_gap().as_secs_f64()),
-        percent(before.loss()),
+        milliseconds(gap_before),
+        percent(loss_before),
     ]);
     let mut notes = vec![format!(
         "{} people in calls of {PEOPLE} went on meanwhile, at {} packets/s; of {PEOPLE} newcomers {} published; \
@@ -131,8 +147,8 @@ fn report(flags: &cli::JoinStorm, outcome: &Outcome, place: &Place) -> Report {
             "connect": connect,
             "signaling": arrival.signaling,
             "firstFrame": first_frame,
-            "longestGapOfCallsBefore": before.longest_gap().as_secs_f64(),
-            "lossOfCallsBefore": before.loss(),
+            "longestGapOfCallsBefore": gap_before,
+            "lossOfCallsBefore": loss_before,
             "before": flags.before,
             "generatorLatenessWithCallsBefore": lateness,
             "cores": arrival.cores,

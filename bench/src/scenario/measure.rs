@@ -183,6 +183,11 @@ impl Measured {
         self.generator.busy_share() > GENERATOR_FULL
     }
 
+    /// Whether the server may do better than this says: time was taken from it, or the generator was full.
+    pub(crate) fn is_understated(&self) -> bool {
+        self.generator_limited() || self.disturbance().is_some()
+    }
+
     /// Packets that the generator's side dropped, not the server.
     pub(crate) fn generator_drops(&self) -> u64 {
         self.generator_backlog_drops + self.generator_udp.receive_drops + self.figures.io_losses

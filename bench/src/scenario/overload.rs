@@ -49,6 +49,8 @@ struct Outcome {
 struct Stretch {
     measured: Measured,
     copies: f64,
+    /// Pairs of who hears and who is heard.
+    pairs: f64,
 }
 
 /// Overloads a server and looks what becomes of those who are admitted.
@@ -133,7 +135,8 @@ async fn stretch(
 ) -> anyhow::Result<Stretch> {
     let size = shape.size(people.len() as u32);
     let measured = measure(place, running, crowd, size, time, |_, _| ()).await?;
-    Ok(Stretch { measured, copies: copies(people) })
+    let copies = copies(people);
+    Ok(Stretch { measured, copies, pairs: copies * people.len() as f64 })
 }
 
 /// Who is to see what somebody publishes, on average: rooms are not full where some were refused, or left.
@@ -172,6 +175,12 @@ fn loss(received: &Received) -> f64 {
 }
 
 impl Stretch {
+    /// What is missing of the sound: packets, and whole streams of it that have stopped.
+    fn sound_lost(&self) -> f64 {
+        let live = self.measured.population.sounds as f64 / self.pairs.max(1.0);
+        1.0 - (1.0 - loss(&self.figures().audio)) * live.min(1.0)
+    }
+
     fn figures(&self) -> &Figures {
         &self.measured.figures
     }
@@ -188,7 +197,7 @@ impl Stretch {
         [
             when.to_owned(),
             count(figures.packets_per_second()),
-            percent(loss(&figures.audio)),
+            percent(self.sound_lost()),
             percent(self.shown()),
             percent(loss(&figures.video)),
             milliseconds(self.measured.delay(0.95)),
@@ -250,9 +259,9 @@ fn report(outcome: &Outcome, place: &Place) -> anyhow::Result<Report> {
             "refused": outcome.refusals.len(),
             "lateRefused": outcome.late_refusals,
             "slowestRefusal": slowest,
-            "audioLoss": loss(&outcome.during.figures().audio),
+            "audioLoss": outcome.during.sound_lost(),
             "videoLoss": loss(&outcome.during.figures().video),
-            "audioLossAfter": loss(&outcome.after.figures().audio),
+            "audioLossAfter": outcome.after.sound_lost(),
             "videoLossAfter": loss(&outcome.after.figures().video),
             "videoShown": outcome.during.shown(),
             "videoShownAfter": outcome.after.shown(),

@@ -124,7 +124,8 @@ impl Rooms<'_> {
         let volley = outcomes.iter().find(|outcome| outcome.contender.name == Name::Volley);
         let others = outcomes.iter().filter(|outcome| outcome.contender.name != Name::Volley);
         let carried = others.filter(|outcome| self.marks(outcome).is_within());
-        let best_other = carried.map(|outcome| outcome.rooms).max().filter(|&rooms| rooms > 0);
+        let best = carried.max_by_key(|outcome| outcome.rooms).filter(|outcome| outcome.rooms > 0);
+        let best_other = best.map(|outcome| outcome.rooms);
         let is_within = volley.map(|volley| self.marks(volley).is_within());
         let ratio = volley.zip(best_other).map(|(volley, other)| f64::from(volley.rooms) / f64::from(other));
         let servers = outcomes.iter().map(|outcome| self.figures(outcome)).collect::<Result<Vec<_>, _>>()?;
@@ -138,6 +139,7 @@ impl Rooms<'_> {
                 "withinBounds": is_within,
                 "ratioToBestOther": ratio.filter(|_| is_within == Some(true)),
                 "outsideBounds": (is_within == Some(false)).then(|| json!({ "ratioToBestOther": ratio })),
+                "bestOtherUnderstated": best.map(Outcome::is_understated),
                 "generatorLimited": limited,
                 "generatorBusy": volley.and_then(|volley| Some(volley.run.as_ref()?.generator.busy_share())),
                 "maxLoss": self.bounds().loss,
@@ -229,6 +231,11 @@ impl Rooms<'_> {
 }
 
 impl Outcome {
+    /// Whether the server may carry more than this says.
+    fn is_understated(&self) -> bool {
+        self.generator_limited() || self.run.as_ref().is_some_and(Measured::is_understated)
+    }
+
     fn generator_limited(&self) -> bool {
         self.bound == Verdict::GeneratorIsFull || self.run.as_ref().is_some_and(Measured::generator_limited)
     }

@@ -25,7 +25,8 @@ struct Target {
     held_back: &'static str,
 }
 
-/// A figure, and whether it counts: not that of a run that was outside the bounds of its load.
+/// A figure, and whether it counts: not that of a run that was outside the bounds of its load, nor a ratio to
+/// a server from whose run time was taken, or that the generator could not feed.
 #[derive(Clone, Copy, PartialEq, Debug)]
 struct Figure {
     value: f64,
@@ -36,7 +37,8 @@ struct Figure {
 const EVERY: &str = "*";
 
 /// Said of a figure that does not count.
-const OUTSIDE: &str = "the run was outside the bounds of its load, so the figure does not count";
+const OUTSIDE: &str = "the run was outside the bounds of its load, or that of the best other server was disturbed or \
+                       limited by the generator, so the figure does not count";
 
 #[derive(Clone, Copy)]
 enum Bound {

@@ -65,9 +65,14 @@ fn of_layer(place: usize, sequence: u32, key_frame: bool) -> Vec<u8> {
 }
 
 fn layer(layer: Option<Layer>, person: Person, sequence: u32, key_frame: bool) -> Vec<u8> {
+    of_life(1, layer, person, sequence, key_frame)
+}
+
+fn of_life(life: u16, layer: Option<Layer>, person: Person, sequence: u32, key_frame: bool) -> Vec<u8> {
     let stamp = Stamp {
         person,
         kind: Kind::Video,
+        life,
         layer,
         key_frame,
         silence_follows: false,
@@ -159,7 +164,30 @@ fn a_seat_that_shows_somebody_else_loses_nothing() {
     rig.take(9, &packet(96, 7, 3, &picture(OTHER, 90, true)));
     let video = rig.meter.now.video;
     assert_eq!((video.lost(), video.skipped, video.packets), (0, 89, 3));
-    assert_eq!(rig.incoming.streams(), 2);
+    assert_eq!(rig.incoming.live(Time::from_millis(10)).pictures, 2);
+}
+
+#[test]
+fn who_leaves_and_comes_again_is_received_at_once() {
+    let mut rig = Rig::new();
+    for sequence in 0..400 {
+        rig.take(5, &packet(96, 7, sequence as u16, &picture(OTHER, sequence, true)));
+    }
+    rig.take(9, &packet(96, 8, 1, &of_life(2, None, OTHER, 0, true)));
+    rig.take(10, &packet(96, 8, 2, &of_life(2, None, OTHER, 1, false)));
+    let video = rig.meter.now.video;
+    assert_eq!((video.packets, video.too_old, video.lost()), (402, 0, 0));
+    assert_eq!(rig.incoming.live(Time::from_millis(10)).pictures, 1, "it is one camera");
+}
+
+#[test]
+fn a_stream_that_stops_is_not_live_and_its_gap_is_open() {
+    let mut rig = Rig::new();
+    rig.take(1_000, &packet(96, 7, 1, &picture(OTHER, 0, true)));
+    rig.take(1_033, &packet(96, 7, 2, &picture(OTHER, 1, false)));
+    let live = |rig: &Rig, at_ms| rig.incoming.live(Time::from_millis(at_ms));
+    assert_eq!((live(&rig, 1_500).pictures, live(&rig, 1_500).open_gap.as_millis()), (1, 467));
+    assert_eq!((live(&rig, 3_100).pictures, live(&rig, 3_100).open_gap.as_millis()), (0, 2_067));
 }
 
 #[test]
@@ -200,7 +228,7 @@ fn a_seat_that_goes_over_to_another_layer_loses_nothing() {
     assert_eq!(layers.each.map(|layer| layer.received), [3, 0, 2]);
     assert_eq!(layers.each.map(|layer| layer.shown.as_millis()), [95, 0, 60]);
     assert_eq!(layers.shown(), Some(Duration::from_millis(155)));
-    assert_eq!(rig.incoming.streams(), 1, "they are one picture");
+    assert_eq!(rig.incoming.live(Time::from_millis(160)).pictures, 1, "they are one picture");
     assert_eq!(rig.meter.now.longest_gap().as_millis(), 70, "gaps go across layers");
 }
 

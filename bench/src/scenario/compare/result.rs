@@ -64,9 +64,19 @@ impl Comparison {
 
     /// The best of the other servers.
     fn best_other(&self) -> Option<f64> {
+        self.best_of_others().map(|(_, point)| point.run.per_cpu_second())
+    }
+
+    fn best_of_others(&self) -> Option<(&Entry, &Point)> {
         let others = self.entries.iter().filter(|entry| entry.contender.name != Name::Volley);
-        let others = others.filter_map(|entry| self.carried(entry));
-        others.map(|point| point.run.per_cpu_second()).filter(|&value| value > 0.0).max_by(f64::total_cmp)
+        let others = others.filter_map(|entry| Some((entry, self.carried(entry)?)));
+        let others = others.filter(|(_, point)| point.run.per_cpu_second() > 0.0);
+        others.max_by(|(_, a), (_, b)| a.run.per_cpu_second().total_cmp(&b.run.per_cpu_second()))
+    }
+
+    /// Whether a server may do better than a run of it says.
+    fn is_understated(entry: &Entry, point: &Point) -> bool {
+        entry.found.bound == Verdict::GeneratorIsFull || point.run.is_understated()
     }
 
     /// The floor with trains as long as a run's.
@@ -131,6 +141,7 @@ impl Comparison {
             "withinBounds": is_within,
             "ratioToBestOther": ratio.filter(|_| is_within == Some(true)),
             "ofLimit": of_limit.filter(|_| is_within == Some(true)),
+            "bestOtherUnderstated": self.best_of_others().map(|(entry, point)| Comparison::is_understated(entry, point)),
             "costOfAdaptation": adaptation.map(|(cost, _)| cost),
             "adaptationWithinBounds": adaptation.map(|(_, is_within)| is_within),
             "outsideBounds": (is_within == Some(false)).then_some(ratios),
@@ -152,6 +163,7 @@ impl Comparison {
                 value["loadPercent"] = point.load.into();
                 let is_within = self.is_within(entry, point);
                 value["withinBounds"] = is_within.into();
+                value["understated"] = Comparison::is_understated(entry, point).into();
                 value["ofLimit"] = json!(self.of_limit(&point.run).filter(|_| is_within));
                 value["delayHistogram"] = json!(quantiles(&point.run));
                 anyhow::Ok(value)

@@ -268,8 +268,10 @@ fn ratio_called(name: &str, figures: &Value) -> Option<Figure> {
     number(&figures[name]).or(outside)
 }
 
+/// Against a server that may do better than its run says, no ratio counts.
 fn ratio(figures: &Value) -> Option<Figure> {
-    ratio_called("ratioToBestOther", figures)
+    let figure = ratio_called("ratioToBestOther", figures)?;
+    Some(Figure { counts: figure.counts && figures["bestOtherUnderstated"] != true, ..figure })
 }
 
 fn of_limit(figures: &Value) -> Option<Figure> {
@@ -294,15 +296,15 @@ pub(super) fn ratio_within_five_milliseconds(figures: &Value) -> Option<Figure> 
             .iter()
             .filter(|server| (server["server"] == "volley") == volley && server["adapts"] != false)
             .filter_map(|server| highest_load(server).filter(|load| counts(server, load)))
-            .filter_map(|load| load["perCpuSecond"].as_f64())
-            .max_by(f64::total_cmp)
+            .filter_map(|load| Some((load["perCpuSecond"].as_f64()?, load["understated"] == true)))
+            .max_by(|(a, _), (b, _)| a.total_cmp(b))
     };
-    let other = cheapest(false, |_, load| load["withinBounds"] != false)?;
+    let (other, is_understated) = cheapest(false, |_, load| load["withinBounds"] != false)?;
     let kept =
         cheapest(true, |_, load| load["withinBounds"] != false && is_within_five(&load["delay"]["p95"]));
     let asked = cheapest(true, |server, _| is_within_five(&server["maxDelay"]));
     let figure = kept.map(|kept| (kept, true)).or(asked.map(|asked| (asked, false)));
-    figure.map(|(value, counts)| Figure { value: value / other, counts })
+    figure.map(|((value, _), counts)| Figure { value: value / other, counts: counts && !is_understated })
 }
 
 /// Of seconds, in milliseconds.
