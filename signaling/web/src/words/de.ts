@@ -219,6 +219,7 @@ export const DE: Record<Word, string> = {
   "sound-on": "Ton einschalten",
   "sound-only.short": "Nur Ton",
   "sound-only": "Nur Ton: Kein Bild wird empfangen, und Ihres wird nicht gesendet.",
+  "sound-only.seen": "Nur Ton: Kein Bild wird empfangen. Ihres wird gesendet.",
   "pictures-again": "Bilder zeigen",
   "no-webrtc": "Dieser Browser kann keine Anrufe: Ihm fehlt WebRTC. Öffnen Sie diese Seite in einem aktuellen Firefox, Chrome, Edge oder Safari.",
 

@@ -218,6 +218,7 @@ export const EN = {
   "sound-on": "Turn sound on",
   "sound-only.short": "Sound only",
   "sound-only": "Sound only: nobody’s picture is received, and yours is not sent.",
+  "sound-only.seen": "Sound only: nobody’s picture is received. Yours is sent.",
   "pictures-again": "Show pictures",
   "no-webrtc": "This browser cannot hold calls: it has no WebRTC. Open this page in a current Firefox, Chrome, Edge or Safari.",
 
