@@ -115,6 +115,41 @@ test("a headset that is plugged in again is on only for whoever had it on", asyn
   }
 });
 
+test("a second press while the browser asks which screen shares no second one", async () => {
+  const screens: FakeTrack[] = [];
+  const choose: (() => void)[] = [];
+  const getDisplayMedia = () =>
+    new Promise((done) => {
+      choose.push(() => {
+        const track = new FakeTrack("video");
+        screens.push(track);
+        done({ getTracks: () => [track], getVideoTracks: () => [track] });
+      });
+    });
+  Object.assign(navigator.mediaDevices, { getDisplayMedia });
+  const { devices } = start();
+  const presses = [devices.shareScreen(), devices.shareScreen()];
+  choose.forEach((one) => one());
+  expect(await Promise.all(presses)).toEqual([true, false]);
+  // Whoever chooses another one shares that alone.
+  const another = devices.shareScreen();
+  choose.at(-1)?.();
+  await another;
+  devices.stopScreen();
+  expect(screens.map(({ stopped }) => stopped)).toEqual([true, true]);
+});
+
+test("whoever closes the browser's question is asked again at the next press", async () => {
+  let asked = 0;
+  const getDisplayMedia = async () => {
+    asked += 1;
+    throw new DOMException("", "NotAllowedError");
+  };
+  Object.assign(navigator.mediaDevices, { getDisplayMedia });
+  const { devices } = start();
+  expect([await devices.shareScreen(), await devices.shareScreen(), asked]).toEqual([false, false, 2]);
+});
+
 function broken(): CameraFilter {
   return { start: () => Promise.reject(new Error("no model")), stop: () => {} };
 }

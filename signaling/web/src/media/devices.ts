@@ -59,6 +59,8 @@ export class Devices extends Changes {
   isOpening = false;
   #settings;
   #hooks;
+  /** The browser asks which screen. */
+  #isChoosing = false;
   #filter: CameraFilter | null = null;
   /** The camera itself, where a filter makes another picture of it. */
   #camera: MediaStreamTrack | null = null;
@@ -163,14 +165,20 @@ export class Devices extends Changes {
     await this.change("camera");
   }
 
-  /** Whether a screen is now shared. */
+  /** Whether a screen is now shared. While the browser asks which one, it is not asked again. */
   async shareScreen(): Promise<boolean> {
+    if (this.#isChoosing) return false;
+    this.#isChoosing = true;
     try {
-      this.screen = await navigator.mediaDevices.getDisplayMedia({ video: true, audio: true });
+      const screen = await navigator.mediaDevices.getDisplayMedia({ video: true, audio: true });
+      stop(this.screen?.getTracks() ?? []);
+      this.screen = screen;
     } catch (error) {
       // NotAllowedError is also what closing the browser's chooser gives: no problem at all.
       if (nameOf(error) !== "NotAllowedError") this.#hooks.onProblem({ devices: ["screen"], error });
       return false;
+    } finally {
+      this.#isChoosing = false;
     }
     for (const picture of this.screen.getVideoTracks()) {
       picture.contentHint = "detail";
