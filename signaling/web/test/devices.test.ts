@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { type CameraFilter, Devices, type Problem } from "../src/media/devices.ts";
+import { type CameraFilter, Devices, FILTER_FAILED, type Problem } from "../src/media/devices.ts";
 import { deviceProblem } from "../src/state/errors.ts";
 import { t } from "../src/words.ts";
 
@@ -53,6 +53,21 @@ test("a background that fails in the middle of a call never shows the room behin
   await devices.setFilter(broken());
   expect(devices.tracks.camera).toBe(null);
   expect(cameras.every(({ stopped }) => stopped)).toBe(true);
+});
+
+test("so does one that ends while it is seen, and that is said", async () => {
+  const { devices, problems } = start();
+  const ends: (() => void)[] = [];
+  const filter = { start: async (_: MediaStreamTrack, onFailed: () => void) => (ends.push(onFailed), new FakeTrack("video") as never), stop: () => {} };
+  await devices.setFilter(filter);
+  await devices.open();
+  expect(devices.isOn("camera")).toBe(true);
+  ends[0]?.();
+  expect([devices.isOn("camera"), devices.tracks.camera, cameras[0]?.stopped]).toEqual([false, null, true]);
+  expect(problems.map(({ error }) => (error as DOMException).name)).toEqual([FILTER_FAILED]);
+  await devices.retry();
+  ends[0]?.();
+  expect([devices.isOn("camera"), problems.length], "that was the one before").toEqual([true, 1]);
 });
 
 test("it is tried again when somebody wants that, and then it is the replaced picture", async () => {
