@@ -66,6 +66,16 @@ test("with sound only the choice is the server's, among everybody", async () => 
   expect(room.sent.size).toBe(MANY);
 });
 
+test("with sound only no last picture stands in a tile", async () => {
+  const { room, stage, preferences } = await meeting(1);
+  room.seats = [seatOf("p0")];
+  room.track = {} as MediaStreamTrack;
+  const shown = () => stage.tiles.filter(({ self }) => !self).map((tile) => stage.pictureOf(tile));
+  expect(shown()).toEqual([room.track]);
+  preferences.set({ received: "sound" });
+  expect(shown()).toEqual([null]);
+});
+
 test("what the server did not hear is said again, and what it knows is not", async () => {
   const { room, turn } = await meeting(MANY);
   room.hears = false;
@@ -133,6 +143,7 @@ class FakeRoom {
   sent = new Set<string>();
   said: string[][] = [];
   hears = true;
+  track: MediaStreamTrack | null = null;
   #listeners: ((message: FromServer<"subscriptions"> | FromServer<"joined">) => void)[] = [];
 
   constructor(people: number) {
@@ -179,8 +190,8 @@ class FakeRoom {
 
   wantSeats(): void {}
   setLines(): void {}
-  trackOf(): null {
-    return null;
+  trackOf(): MediaStreamTrack | null {
+    return this.track;
   }
 
   #say(ids: string[], note: (id: string) => void): boolean {
@@ -208,7 +219,7 @@ async function meeting(people: number, most = 49) {
     await vi.advanceTimersByTimeAsync(ms);
     return scene.placed.filter(({ tile }) => !tile.self).map(({ tile }) => tile.participantId);
   };
-  return { room, turn, preferences };
+  return { room, turn, stage, preferences };
 }
 
 function seatOf(id: string): Seat {

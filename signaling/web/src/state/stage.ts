@@ -65,6 +65,12 @@ export class Stage extends Changes {
     return others;
   }
 
+  /** What somebody else's tile shows. With sound only nothing comes, and the last picture would stand there as if it did. */
+  pictureOf({ seat }: TileModel): MediaStreamTrack | null {
+    const { room, preferences } = this.#parts;
+    return seat === null || preferences.all.received === "sound" ? null : room.trackOf(seat);
+  }
+
   /** Pins a tile, or frees it. */
   pin(key: string | null): void {
     const { room } = this.#parts;

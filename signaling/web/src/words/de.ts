@@ -88,6 +88,7 @@ export const DE: Record<Word, string> = {
   "tile.you": "Sie",
   "tile.muted": "Mikrofon aus",
   "tile.no-picture": "Kamera aus",
+  "tile.waiting": "wartet auf das Bild",
   "tile.lost": "Verbindung verloren",
   "tile.hand": "Hand gehoben",
   "tile.pinned": "angeheftet",

@@ -87,6 +87,7 @@ export const EN = {
   "tile.you": "you",
   "tile.muted": "microphone off",
   "tile.no-picture": "camera off",
+  "tile.waiting": "waiting for the picture",
   "tile.lost": "connection lost",
   "tile.hand": "hand raised",
   "tile.pinned": "pinned",
