@@ -157,6 +157,7 @@ export class Call extends Changes {
     room.on("ended", (refusal) => this.#ended(refusal));
     room.on("change", () => this.changed());
     room.on("seats", () => this.changed());
+    room.on("mode", () => this.changed());
     room.on("state", (state) => this.#connectionTo(state));
     room.on("goodbye", (goodbye) => this.#leaveTaking(goodbye));
     room.on("media", (state) => this.#mediaIs(state));
