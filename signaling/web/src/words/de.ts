@@ -173,6 +173,7 @@ export const DE: Record<Word, string> = {
   "inside.tracks-out": "Was gesendet wird",
   "inside.track": "Spur",
   "inside.layer": "Lage",
+  "inside.over-time": "{track}: jetzt {now} kbit/s, höchstens {most} kbit/s in zwei Minuten",
   "inside.save": "Bericht speichern",
   "inside.save-hint": "Eine Datei für eine Fehlermeldung: Statistik ohne Namen, Adressen und Worte.",
 

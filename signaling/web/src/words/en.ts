@@ -172,6 +172,7 @@ export const EN = {
   "inside.tracks-out": "What is sent",
   "inside.track": "Track",
   "inside.layer": "Layer",
+  "inside.over-time": "{track}: {now} kbit/s now, {most} kbit/s at most within two minutes",
   "inside.save": "Save a report",
   "inside.save-hint": "A file for an issue: statistics without names, addresses or words.",
 
