@@ -197,7 +197,10 @@ export class Room extends Emitter<RoomEvents> {
     return this.#course.standing.wish(quality, of);
   }
 
-  /** How many lines of each seat's picture are shown now. May be told at every change of a window. */
+  /**
+   * How many lines of each seat's picture are shown now. May be told at every change of a window. What comes directly
+   * (`direct`) comes whole all the same: whoever wants none of it calls {@link unsubscribe}, and the room goes by the server.
+   */
   setLines(lines: ReadonlyMap<string, number>): void {
     this.#course.wishes.want(new Map([...lines].filter(([seat]) => !this.#course.arrivals.isDirect(seat))));
   }

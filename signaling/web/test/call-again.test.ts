@@ -66,6 +66,9 @@ function call(received: Received = "auto", on = true) {
   const devices = {
     ...{ onChange: nothing, stopScreen: nothing },
     isOn: () => camera.on,
+    get wanted() {
+      return { camera: camera.on };
+    },
     set: async (_: string, on: boolean) => void (camera.on = on),
   };
   const notices = new Notices();

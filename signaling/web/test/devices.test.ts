@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { type CameraFilter, Devices, type Problem } from "../src/media/devices.ts";
+import { type CameraFilter, Devices, FILTER_FAILED, type Problem } from "../src/media/devices.ts";
 import { deviceProblem } from "../src/state/errors.ts";
 import { t } from "../src/words.ts";
 
@@ -53,6 +53,21 @@ test("a background that fails in the middle of a call never shows the room behin
   await devices.setFilter(broken());
   expect(devices.tracks.camera).toBe(null);
   expect(cameras.every(({ stopped }) => stopped)).toBe(true);
+});
+
+test("so does one that ends while it is seen, and that is said", async () => {
+  const { devices, problems } = start();
+  const ends: (() => void)[] = [];
+  const filter = { start: async (_: MediaStreamTrack, onFailed: () => void) => (ends.push(onFailed), new FakeTrack("video") as never), stop: () => {} };
+  await devices.setFilter(filter);
+  await devices.open();
+  expect(devices.isOn("camera")).toBe(true);
+  ends[0]?.();
+  expect([devices.isOn("camera"), devices.tracks.camera, cameras[0]?.stopped]).toEqual([false, null, true]);
+  expect(problems.map(({ error }) => (error as DOMException).name)).toEqual([FILTER_FAILED]);
+  await devices.retry();
+  ends[0]?.();
+  expect([devices.isOn("camera"), problems.length], "that was the one before").toEqual([true, 1]);
 });
 
 test("it is tried again when somebody wants that, and then it is the replaced picture", async () => {
@@ -113,6 +128,41 @@ test("a headset that is plugged in again is on only for whoever had it on", asyn
     await devices.set("microphone", true);
     expect(devices.isOn("microphone"), "and for whoever switches it on").toBe(true);
   }
+});
+
+test("a second press while the browser asks which screen shares no second one", async () => {
+  const screens: FakeTrack[] = [];
+  const choose: (() => void)[] = [];
+  const getDisplayMedia = () =>
+    new Promise((done) => {
+      choose.push(() => {
+        const track = new FakeTrack("video");
+        screens.push(track);
+        done({ getTracks: () => [track], getVideoTracks: () => [track] });
+      });
+    });
+  Object.assign(navigator.mediaDevices, { getDisplayMedia });
+  const { devices } = start();
+  const presses = [devices.shareScreen(), devices.shareScreen()];
+  choose.forEach((one) => one());
+  expect(await Promise.all(presses)).toEqual([true, false]);
+  // Whoever chooses another one shares that alone.
+  const another = devices.shareScreen();
+  choose.at(-1)?.();
+  await another;
+  devices.stopScreen();
+  expect(screens.map(({ stopped }) => stopped)).toEqual([true, true]);
+});
+
+test("whoever closes the browser's question is asked again at the next press", async () => {
+  let asked = 0;
+  const getDisplayMedia = async () => {
+    asked += 1;
+    throw new DOMException("", "NotAllowedError");
+  };
+  Object.assign(navigator.mediaDevices, { getDisplayMedia });
+  const { devices } = start();
+  expect([await devices.shareScreen(), await devices.shareScreen(), asked]).toEqual([false, false, 2]);
 });
 
 function broken(): CameraFilter {

@@ -2,7 +2,8 @@ import { expect, test } from "vitest";
 import { gather } from "../src/inside/gather.ts";
 import { marksOf, ownMark } from "../src/inside/marks.ts";
 import { largest, pathOf, roundedUp } from "../src/inside/plot.ts";
-import { type Reading, readingOf, type Report, type Stat } from "../src/inside/readings.ts";
+import { type Flow, type Reading, readingOf, type Report, type Stat } from "../src/inside/readings.ts";
+import { frozenPerMinute, layerOf, ratesOf } from "../src/inside/series.ts";
 import { reportOf } from "../src/inside/report.ts";
 
 const INBOUND = { id: "in1", type: "inbound-rtp", kind: "video", mid: "2", codecId: "c1" };
@@ -11,7 +12,7 @@ test("a rate is what came between two looks, and nothing is known at the first",
   const [before, now] = [report(0, 10_000, 100, 0), report(2000, 135_000, 195, 5)];
   expect(readingOf(null, before, 0).receivedBitrate).toBe(0);
   const reading = readingOf(before, now, 2000);
-  expect(reading.received[0]).toMatchObject({ mid: "2", bitrate: 500_000, lossPercent: 5, height: 360, codec: "VP8", newFreezes: 1, freezes: 3 });
+  expect(reading.received[0]).toMatchObject({ mid: "2", bitrate: 500_000, lossPercent: 5, height: 360, width: 640, codec: "VP8", newFreezes: 1, freezes: 3 });
   expect(reading).toMatchObject({ receivedBitrate: 500_000, lossPercent: 5, jitterMs: 12, roundTripMs: 40, outgoing: 900_000, way: "udp" });
 });
 
@@ -85,6 +86,36 @@ test("a line goes from left to right, has gaps where nothing was known, and stay
   expect(pathOf([], frame)).toBe("");
 });
 
+test("each track has a line of its own, with a gap wherever it was not there", () => {
+  const flow = (key: string, bitrate: number) => ({ key, bitrate }) as Flow;
+  const readings = [
+    { at: 0, received: [flow("a", 100)], sent: [] },
+    { at: 1, received: [flow("b", 7)], sent: [flow("l", 1)] },
+    { at: 2, received: [flow("a", 300), flow("b", 8)], sent: [] },
+  ] as unknown as Reading[];
+  const values = (side: "received" | "sent") => [...ratesOf(readings, side)].map(([key, points]) => [key, points.map(({ value }) => value)]);
+  expect(values("received")).toEqual([["a", [100, null, 300]], ["b", [null, 7, 8]]]);
+  expect(values("sent")).toEqual([["l", [null, 1, null]]]);
+});
+
+test("freezes are the seconds of the last minute in which the worst picture stood still", () => {
+  const reading = (at: number, ...frozen: (number | null)[]) =>
+    ({ at, received: frozen.map((frozenMs, place) => ({ key: String(place), frozenMs })) }) as unknown as Reading;
+  const readings = [reading(0, 500, null), reading(20_000, 1500, 3000), reading(50_000, 1000, 0), reading(61_000, 0, 0), reading(90_000, 0, 0)];
+  expect(frozenPerMinute(readings).map(({ value }) => value)).toEqual([0.5, 3, 3, 3, 1]);
+  expect(frozenPerMinute([reading(0, null)])[0]?.value, "a browser that does not tell").toBe(null);
+  const stat = (at: number, seconds: number) => asReport([{ ...INBOUND, timestamp: at, totalFreezesDuration: seconds }]);
+  expect(readingOf(stat(0, 1), stat(1000, 1.25), 1000).received[0]?.frozenMs).toBe(250);
+  expect(readingOf(null, stat(0, 1), 0).received[0]?.frozenMs, "before the first look").toBe(0);
+});
+
+test("a layer is told by its name and size, as far as they are known", () => {
+  const flow = { rid: "h", width: 1280, height: 720, framesPerSecond: 29.7, limitedBy: "cpu" } as Flow;
+  expect(layerOf(flow)).toBe("h 1280×720 30/s cpu");
+  expect(layerOf({ ...flow, rid: null, width: null, framesPerSecond: null, limitedBy: null })).toBe("720p");
+  expect(layerOf({ ...flow, rid: "l", height: null, limitedBy: null })).toBe("l");
+});
+
 test("the upper edge is a round number", () => {
   expect([0, 3, 7, 20, 21, 140, 0.3].map((value) => roundedUp(value, 0.5))).toEqual([0.5, 5, 10, 20, 50, 200, 0.5]);
   expect(largest([{ at: 0, value: 3 }], [{ at: 0, value: null }, { at: 1, value: 7 }])).toBe(7);
@@ -99,7 +130,7 @@ test("a report tells how it went, and neither addresses nor keys", () => {
 
 function report(at: number, bytes: number, packets: number, lost: number): Report {
   return asReport([
-    { ...INBOUND, timestamp: at, bytesReceived: bytes, packetsReceived: packets, packetsLost: lost, jitter: 0.012, frameHeight: 360, framesPerSecond: 30, freezeCount: at > 0 ? 3 : 2 },
+    { ...INBOUND, timestamp: at, bytesReceived: bytes, packetsReceived: packets, packetsLost: lost, jitter: 0.012, frameWidth: 640, frameHeight: 360, framesPerSecond: 30, freezeCount: at > 0 ? 3 : 2 },
     { id: "c1", type: "codec", timestamp: at, mimeType: "video/VP8" },
     { id: "p1", type: "candidate-pair", timestamp: at, nominated: true, state: "succeeded", currentRoundTripTime: 0.04, availableOutgoingBitrate: 900_000, localCandidateId: "l1" },
     { id: "l1", type: "local-candidate", timestamp: at, protocol: "udp", candidateType: "host" },

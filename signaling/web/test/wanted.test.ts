@@ -66,6 +66,16 @@ test("with sound only the choice is the server's, among everybody", async () => 
   expect(room.sent.size).toBe(MANY);
 });
 
+test("with sound only no last picture stands in a tile", async () => {
+  const { room, stage, preferences } = await meeting(1);
+  room.seats = [seatOf("p0")];
+  room.track = {} as MediaStreamTrack;
+  const shown = () => stage.tiles.filter(({ self }) => !self).map((tile) => stage.pictureOf(tile));
+  expect(shown()).toEqual([room.track]);
+  preferences.set({ received: "sound" });
+  expect(shown()).toEqual([null]);
+});
+
 test("what the server did not hear is said again, and what it knows is not", async () => {
   const { room, turn } = await meeting(MANY);
   room.hears = false;
@@ -117,6 +127,66 @@ test("a server that knows nobody of us any more is told again", async () => {
   expect(room.sent.size).toBeLessThanOrEqual(49);
 });
 
+test("with sound only a call that goes directly is taken to the server, and back when there is more", async () => {
+  const { room, turn, preferences } = await meeting(2);
+  room.mode = "mesh";
+  await turn(0);
+  expect(room.refused.size, "pictures are wanted").toBe(0);
+  preferences.set({ received: "sound" });
+  await turn(0);
+  expect([...room.refused]).toEqual(["c0", "c1"]);
+  room.mode = "sfu";
+  await turn(0);
+  expect(room.refused.size, "it stays there").toBe(2);
+  preferences.set({ received: "auto" });
+  await turn(0);
+  expect([room.refused.size, room.sent.size]).toEqual([0, 2]);
+});
+
+test("so it is by a picture that comes later, and by way of the server lines are enough", async () => {
+  const { room, turn, preferences } = await meeting(1);
+  preferences.set({ received: "sound" });
+  await turn(0);
+  expect(room.refused.size).toBe(0);
+  room.mode = "mesh";
+  room.participants.get("p0")?.tracks.set("s", { trackId: "s", kind: "video", source: "screen", muted: false });
+  room.participants.get("p0")?.tracks.set("m", { trackId: "m", kind: "audio", source: "microphone", muted: false });
+  await turn(0);
+  expect([...room.refused]).toEqual(["c0", "s"]);
+});
+
+test("a picture that a script refused before is not given back with the others", async () => {
+  const { room, turn, preferences } = await meeting(2);
+  room.mode = "mesh";
+  room.unsubscribe({ trackIds: ["c1"] });
+  room.says({}, { c1: false });
+  preferences.set({ received: "sound" });
+  await turn(0);
+  preferences.set({ received: "auto" });
+  await turn(0);
+  expect([...room.refused]).toEqual(["c1"]);
+});
+
+test("pictures that sound only refused are back, also in a page that was loaded anew or forgotten meanwhile", async () => {
+  const { room, turn } = await meeting(2);
+  room.unsubscribe({ trackIds: ["c0", "c1"] });
+  room.tells({}, { c0: false, c1: false });
+  await turn(0);
+  expect(room.refused.size).toBe(0);
+
+  const { room: other, turn: turnIt, preferences } = await meeting(2);
+  other.mode = "mesh";
+  preferences.set({ received: "sound" });
+  await turnIt(0);
+  other.mode = "sfu";
+  // The library says to a server that has forgotten us what it knew.
+  other.enters();
+  await turnIt(0);
+  preferences.set({ received: "auto" });
+  await turnIt(0);
+  expect(other.refused.size).toBe(0);
+});
+
 test("whoever drags a window does not flood the server", async () => {
   const { room, turn } = await meeting(MANY);
   for (let step = 0; step < 40; step += 1) await turn(step % 2, 25);
@@ -131,8 +201,11 @@ class FakeRoom {
   speakers: string[] = [];
   mode = "sfu";
   sent = new Set<string>();
+  /** Tracks that it does not send. */
+  refused = new Set<string>();
   said: string[][] = [];
   hears = true;
+  track: MediaStreamTrack | null = null;
   #listeners: ((message: FromServer<"subscriptions"> | FromServer<"joined">) => void)[] = [];
 
   constructor(people: number) {
@@ -154,14 +227,14 @@ class FakeRoom {
   }
 
   /** To a page that was loaded anew, or had no socket for a while. */
-  tells(participants: Record<string, boolean>): void {
+  tells(participants: Record<string, boolean>, tracks: Record<string, boolean> = {}): void {
     for (const listener of this.#listeners) listener({ type: "joined", resumed: true } as FromServer<"joined">);
-    this.says(participants);
+    this.says(participants, tracks);
   }
 
-  says(participants: Record<string, boolean>): void {
+  says(participants: Record<string, boolean>, tracks: Record<string, boolean> = {}): void {
     for (const [id, wanted] of Object.entries(participants)) if (!wanted) this.sent.delete(id);
-    for (const listener of this.#listeners) listener({ type: "subscriptions", everybodyElse: true, participants, tracks: {} });
+    for (const listener of this.#listeners) listener({ type: "subscriptions", everybodyElse: true, participants, tracks });
   }
 
   leaves(id: string): void {
@@ -169,23 +242,23 @@ class FakeRoom {
     this.sent.delete(id);
   }
 
-  subscribe({ participantIds }: { participantIds: string[] }): boolean {
-    return this.#say(participantIds, (id) => this.sent.add(id));
+  subscribe({ participantIds = [], trackIds = [] }: { participantIds?: string[]; trackIds?: string[] }): boolean {
+    return this.#say(participantIds, (id) => this.sent.add(id)) && this.#say(trackIds, (id) => this.refused.delete(id));
   }
 
-  unsubscribe({ participantIds }: { participantIds: string[] }): boolean {
-    return this.#say(participantIds, (id) => this.sent.delete(id));
+  unsubscribe({ participantIds = [], trackIds = [] }: { participantIds?: string[]; trackIds?: string[] }): boolean {
+    return this.#say(participantIds, (id) => this.sent.delete(id)) && this.#say(trackIds, (id) => this.refused.add(id));
   }
 
   wantSeats(): void {}
   setLines(): void {}
-  trackOf(): null {
-    return null;
+  trackOf(): MediaStreamTrack | null {
+    return this.track;
   }
 
   #say(ids: string[], note: (id: string) => void): boolean {
     if (!this.hears) return false;
-    this.said.push(ids);
+    if (ids.length > 0) this.said.push(ids);
     ids.forEach(note);
     return true;
   }
@@ -208,7 +281,7 @@ async function meeting(people: number, most = 49) {
     await vi.advanceTimersByTimeAsync(ms);
     return scene.placed.filter(({ tile }) => !tile.self).map(({ tile }) => tile.participantId);
   };
-  return { room, turn, preferences };
+  return { room, turn, stage, preferences };
 }
 
 function seatOf(id: string): Seat {

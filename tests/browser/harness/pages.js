@@ -53,10 +53,15 @@ export async function enter(page, name) {
   await until(`${name} is in the call`, async () => (await state(page)).phase === 'call');
 }
 
-// Of its own connection: which videos bring packets in so many milliseconds.
+// By way of the server or directly: which videos bring packets in so many milliseconds.
 export function videosReceived(page, ms = 3000) {
   return page.evaluate(async (ms) => {
-    const look = async () => new Map([...(await volley.pc.getStats()).values()].filter(({ type, kind }) => type === 'inbound-rtp' && kind === 'video').map(({ mid, packetsReceived }) => [mid, packetsReceived]));
+    const look = async () => {
+      const all = [volley.pc, ...volley.room.directConnections.map(({ pc }) => pc)].filter(Boolean);
+      const reports = await Promise.all(all.map(async (pc) => [...(await pc.getStats()).values()]));
+      const videos = reports.flatMap((stats, place) => stats.filter(({ type, kind }) => type === 'inbound-rtp' && kind === 'video').map(({ mid, packetsReceived }) => [`${place}/${mid}`, packetsReceived]));
+      return new Map(videos);
+    };
     const before = await look();
     await new Promise((done) => setTimeout(done, ms));
     const after = await look();

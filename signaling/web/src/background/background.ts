@@ -3,7 +3,8 @@
  * always loads; all the rest comes when somebody switches it on.
  */
 import type { CameraFilter } from "../media/devices.ts";
-import type { Counted, Effect, ToPainter } from "./messages.ts";
+import type { Counted, Effect, FromPainter, ToPainter } from "./messages.ts";
+import type { Studio } from "./studio.ts";
 
 export type Choice = { kind: "blur" } | { kind: "picture"; file: Blob };
 
@@ -21,51 +22,83 @@ export function canReplaceBackground(): boolean {
 }
 
 export class Background implements CameraFilter {
-  /** The worker that paints: started once, and without pictures it does nothing. */
-  #painter: Promise<Worker> | null = null;
+  /** The workers: started once, and without pictures they do nothing. */
+  #studio: Promise<Studio> | null = null;
+  /** What those are told that take the place of broken ones. */
+  #effect: Effect | null = null;
   #painted: MediaStreamTrack | null = null;
+  /** What is painted now, of all that was so far. */
+  #turn = 0;
+  #onFailed: (() => void) | null = null;
+  #onCounted: ((counted: Counted) => void) | null = null;
 
   /** From the next picture on. Rejects when a picture cannot be read, or what it takes cannot be loaded. */
   async show(choice: Choice): Promise<void> {
     const effect: Effect = choice.kind === "picture" ? { kind: "picture", picture: await createImageBitmap(choice.file) } : choice;
-    (await this.#load()).postMessage({ type: "effect", effect } satisfies ToPainter);
+    const { painter } = await this.#load();
+    this.#effect = effect;
+    painter.postMessage({ type: "effect", effect } satisfies ToPainter);
   }
 
-  async start(camera: MediaStreamTrack): Promise<MediaStreamTrack> {
+  async start(camera: MediaStreamTrack, onFailed: () => void): Promise<MediaStreamTrack> {
     this.stop();
     const { MediaStreamTrackProcessor: Processor, MediaStreamTrackGenerator: Generator } = globals;
     if (!Processor || !Generator) throw new Error("this browser cannot replace a background");
-    const painter = await this.#load();
+    const { painter } = await this.#load();
     const { readable } = new Processor({ track: camera });
     const painted = new Generator({ kind: "video" });
     this.#painted = painted;
-    const message: ToPainter = { type: "start", readable, writable: painted.writable };
+    this.#onFailed = onFailed;
+    const message: ToPainter = { type: "start", turn: this.#turn, readable, writable: painted.writable };
     painter.postMessage(message, [readable, painted.writable] as Transferable[]);
     return painted;
   }
 
   stop(): void {
+    this.#turn += 1;
+    this.#onFailed = null;
     this.#painted?.stop();
     this.#painted = null;
   }
 
   /** What the workers have done; null: there are none. */
   async count(): Promise<Counted | null> {
-    const painter = await this.#painter;
-    if (!painter) return null;
+    const studio = await this.#studio;
+    if (!studio) return null;
     return new Promise((answer) => {
-      painter.onmessage = ({ data }: MessageEvent<Counted>) => answer(data);
-      painter.postMessage({ type: "count" } satisfies ToPainter);
+      this.#onCounted = answer;
+      studio.painter.postMessage({ type: "count" } satisfies ToPainter);
     });
   }
 
-  async #load(): Promise<Worker> {
-    this.#painter ??= import("./studio.ts").then(({ startPainter }) => startPainter());
+  async #load(): Promise<Studio> {
+    this.#studio ??= this.#begin();
     try {
-      return await this.#painter;
+      return await this.#studio;
     } catch (error) {
-      this.#painter = null;
+      this.#studio = null;
       throw error;
     }
+  }
+
+  async #begin(): Promise<Studio> {
+    const { startStudio } = await import("./studio.ts");
+    const studio = await startStudio(() => this.#fail());
+    studio.painter.onmessage = ({ data }: MessageEvent<FromPainter>) => {
+      if (data.type === "counted") this.#onCounted?.(data.counted);
+      // What ended with its camera is no news.
+      else if (data.turn === this.#turn) this.#fail();
+    };
+    if (this.#effect) studio.painter.postMessage({ type: "effect", effect: this.#effect } satisfies ToPainter);
+    return studio;
+  }
+
+  /** Others would see a picture that stands still. The next try has new workers. */
+  #fail(): void {
+    const tell = this.#onFailed;
+    this.stop();
+    void this.#studio?.then(({ close }) => close());
+    this.#studio = null;
+    tell?.();
   }
 }

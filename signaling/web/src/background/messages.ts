@@ -8,9 +8,14 @@ export type Effect =
 
 export type ToPainter =
   | { type: "finder"; port: MessagePort }
-  | { type: "start"; readable: ReadableStream<VideoFrame>; writable: WritableStream<VideoFrame> }
+  | { type: "start"; turn: number; readable: ReadableStream<VideoFrame>; writable: WritableStream<VideoFrame> }
   | { type: "effect"; effect: Effect }
   | { type: "count" };
+
+export type FromPainter =
+  | { type: "counted"; counted: Counted }
+  /** No more pictures come of what was started as this turn. */
+  | { type: "failed"; turn: number };
 
 export interface Counted {
   /** Pictures painted so far. */

@@ -1,5 +1,6 @@
 /** The worker that paints every picture of a camera anew, and asks another one where people are. */
-import type { Counted, Found, Look, ToPainter } from "./messages.ts";
+import { flow } from "./flow.ts";
+import type { Counted, Found, FromPainter, Look, ToPainter } from "./messages.ts";
 import { Painter } from "./painter.ts";
 
 const painter = new Painter();
@@ -13,31 +14,25 @@ globalThis.onmessage = ({ data }: MessageEvent<ToPainter>) => {
       painter.effect = data.effect;
       return;
     case "count":
-      return globalThis.postMessage(counted);
+      return tell({ type: "counted", counted });
     case "finder":
       finder = data.port;
       finder.onmessage = ({ data }: MessageEvent<Found>) => take(data);
       return;
     case "start":
-      void flow(data.readable, data.writable);
+      flow(data.readable, data.writable, paint).catch(() => tell({ type: "failed", turn: data.turn }));
   }
 };
+
+function tell(message: FromPainter): void {
+  globalThis.postMessage(message);
+}
 
 function take({ mask, tookMs }: Found): void {
   isLooking = false;
   counted.found += 1;
   counted.finderMs = tookMs;
   painter.take(mask);
-}
-
-async function flow(readable: ReadableStream<VideoFrame>, writable: WritableStream<VideoFrame>): Promise<void> {
-  const painting = new TransformStream<VideoFrame, VideoFrame>({
-    transform(frame, controller) {
-      controller.enqueue(paint(frame));
-    },
-  });
-  // It ends with the camera.
-  await readable.pipeThrough(painting).pipeTo(writable).catch(() => {});
 }
 
 function paint(frame: VideoFrame): VideoFrame {
@@ -47,7 +42,6 @@ function paint(frame: VideoFrame): VideoFrame {
   ask(look);
   const painted = painter.paint(frame, displayWidth, displayHeight, look);
   const out = new VideoFrame(painted, { timestamp, alpha: "discard" });
-  frame.close();
   counted.painted += 1;
   counted.painterMs = performance.now() - began;
   return out;

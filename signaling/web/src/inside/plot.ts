@@ -44,6 +44,12 @@ export function largest(...lines: readonly (readonly Point[])[]): number {
   return Math.max(0, ...lines.flatMap((line) => line.map(({ value }) => value ?? 0)));
 }
 
+/** As many digits as are read at a glance. */
+export function figure(value: number | null): string {
+  if (value === null) return "–";
+  return value >= 100 || Number.isInteger(value) ? String(Math.round(value)) : value.toFixed(value >= 10 ? 0 : 1);
+}
+
 function round(value: number): number {
   return Math.round(value * 10) / 10;
 }

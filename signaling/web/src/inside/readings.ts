@@ -21,10 +21,13 @@ export interface Flow {
   lossPercent: number | null;
   jitterMs: number | null;
   framesPerSecond: number | null;
+  width: number | null;
   height: number | null;
   /** Pictures that stood still, since the beginning, and in this time. */
   freezes: number | null;
   newFreezes: number;
+  /** For how long the picture stood still in this time; null where the browser does not tell. */
+  frozenMs: number | null;
   codec: string | null;
   /** Why less is sent than could be: `bandwidth`, `cpu` or nothing. */
   limitedBy: string | null;
@@ -98,6 +101,7 @@ function inbound(stat: Stat, before: Report | null, now: Report): Flow {
     jitterMs: times(number(stat, "jitter"), 1000),
     freezes,
     newFreezes: Math.max(0, grown(old, stat, "freezeCount")),
+    frozenMs: "totalFreezesDuration" in stat ? (old ? Math.max(0, grown(old, stat, "totalFreezesDuration")) * 1000 : 0) : null,
     limitedBy: null,
   };
 }
@@ -113,17 +117,19 @@ function outbound(stat: Stat, before: Report | null, now: Report): Flow {
     jitterMs: times(number(told, "jitter"), 1000),
     freezes: null,
     newFreezes: 0,
+    frozenMs: null,
     limitedBy: typeof reason === "string" && reason !== "none" ? reason : null,
   };
 }
 
-function common(stat: Stat, now: Report): Pick<Flow, "key" | "mid" | "kind" | "framesPerSecond" | "height" | "codec"> {
+function common(stat: Stat, now: Report): Pick<Flow, "key" | "mid" | "kind" | "framesPerSecond" | "width" | "height" | "codec"> {
   const codec = now.get(String(stat["codecId"]))?.["mimeType"];
   return {
     key: stat.id,
     mid: String(stat["mid"] ?? ""),
     kind: stat["kind"] === "audio" ? "audio" : "video",
     framesPerSecond: number(stat, "framesPerSecond"),
+    width: number(stat, "frameWidth"),
     height: number(stat, "frameHeight"),
     codec: typeof codec === "string" ? (codec.split("/")[1] ?? null) : null,
   };

@@ -22,8 +22,11 @@ export interface Problem {
 
 /** What makes another picture of the camera's, such as one with a blurred background. */
 export interface CameraFilter {
-  /** The picture to be sent and seen in place of `camera`. Rejects where that cannot be made: then none is. */
-  start(camera: MediaStreamTrack): Promise<MediaStreamTrack>;
+  /**
+   * The picture to be sent and seen in place of `camera`. Rejects where that cannot be made: then none is.
+   * `onFailed`: nor can it any more, in the middle of it.
+   */
+  start(camera: MediaStreamTrack, onFailed: () => void): Promise<MediaStreamTrack>;
   /** The camera is off, or another one. */
   stop(): void;
 }
@@ -59,6 +62,8 @@ export class Devices extends Changes {
   isOpening = false;
   #settings;
   #hooks;
+  /** The browser asks which screen. */
+  #isChoosing = false;
   #filter: CameraFilter | null = null;
   /** The camera itself, where a filter makes another picture of it. */
   #camera: MediaStreamTrack | null = null;
@@ -163,14 +168,20 @@ export class Devices extends Changes {
     await this.change("camera");
   }
 
-  /** Whether a screen is now shared. */
+  /** Whether a screen is now shared. While the browser asks which one, it is not asked again. */
   async shareScreen(): Promise<boolean> {
+    if (this.#isChoosing) return false;
+    this.#isChoosing = true;
     try {
-      this.screen = await navigator.mediaDevices.getDisplayMedia({ video: true, audio: true });
+      const screen = await navigator.mediaDevices.getDisplayMedia({ video: true, audio: true });
+      stop(this.screen?.getTracks() ?? []);
+      this.screen = screen;
     } catch (error) {
       // NotAllowedError is also what closing the browser's chooser gives: no problem at all.
       if (nameOf(error) !== "NotAllowedError") this.#hooks.onProblem({ devices: ["screen"], error });
       return false;
+    } finally {
+      this.#isChoosing = false;
     }
     for (const picture of this.screen.getVideoTracks()) {
       picture.contentHint = "detail";
@@ -244,7 +255,7 @@ export class Devices extends Changes {
   async #takePicture(camera: MediaStreamTrack): Promise<boolean> {
     this.#camera = camera;
     try {
-      const picture = (await this.#filter?.start(camera)) ?? camera;
+      const picture = (await this.#filter?.start(camera, () => this.#withhold(camera))) ?? camera;
       // It may have been switched off meanwhile.
       if (this.wanted.camera) this.tracks.camera = picture;
       else this.#release("camera");
@@ -253,6 +264,13 @@ export class Devices extends Changes {
       this.#release("camera");
       return false;
     }
+  }
+
+  /** What is made of the camera's picture has ended: nothing is seen until the person wants something else. */
+  #withhold(camera: MediaStreamTrack): void {
+    if (this.#camera !== camera) return;
+    this.#release("camera");
+    this.#failed(["camera"], new DOMException("", FILTER_FAILED));
   }
 
   /** Another device of the kind takes over, where there is one. */

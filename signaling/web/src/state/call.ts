@@ -2,7 +2,7 @@
  * The call as this page sees it: from the lobby into a room and back, what the room tells, and what goes
  * wrong. It shows nothing; views watch it.
  */
-import type { FromServer, MediaState, Participant, Refusal, Room, SignalingState, TrackSource } from "volley-client";
+import type { FromServer, Input, MediaState, Participant, Refusal, Room, SignalingState, TrackSource } from "volley-client";
 import type { Watch } from "../inside/watch.ts";
 import type { Device, Devices, Problem } from "../media/devices.ts";
 import { keepAwake } from "../media/wake.ts";
@@ -50,8 +50,8 @@ export class Call extends Changes {
   #parts;
   /** Whether the server said that it stops now. */
   #isServerGone = false;
-  /** Whether the camera was on before there was to be sound only; null: there is more. */
-  #cameraBefore: boolean | null = null;
+  /** Whether the camera was wanted before there was to be sound only. */
+  #cameraBefore = false;
   #received;
 
   constructor(parts: CallParts) {
@@ -140,8 +140,15 @@ export class Call extends Changes {
   }
 
   solved(device: Device): void {
-    const { notices } = this.#parts;
-    for (const subject of notices.subjects) if (subject.split(" ").includes(device)) notices.hide(subject);
+    const { notices, devices } = this.#parts;
+    for (const subject of notices.subjects) {
+      const all = subject.split(" ") as Device[];
+      if (!all.includes(device)) continue;
+      notices.hide(subject);
+      const others = all.filter((other): other is Input => other !== device && other !== "screen" && devices.whyMissing(other) !== undefined);
+      const [why] = others.map((other) => devices.whyMissing(other));
+      if (why !== undefined) notices.show(others.join(" "), errors.deviceProblem(others, new DOMException("", why)));
+    }
   }
 
   #listen(): void {
@@ -150,6 +157,7 @@ export class Call extends Changes {
     room.on("ended", (refusal) => this.#ended(refusal));
     room.on("change", () => this.changed());
     room.on("seats", () => this.changed());
+    room.on("mode", () => this.changed());
     room.on("state", (state) => this.#connectionTo(state));
     room.on("goodbye", (goodbye) => this.#leaveTaking(goodbye));
     room.on("media", (state) => this.#mediaIs(state));
@@ -247,30 +255,32 @@ export class Call extends Changes {
     room.shareScreen(devices.screen);
     if (devices.screen) notices.show("sharing", errors.sharing());
     else notices.hide("sharing");
+    // Whoever switches their camera on all the same is seen.
+    if (notices.subjects.includes("sound-only")) notices.show("sound-only", errors.soundOnly(devices.isOn("camera")));
     this.changed();
   }
 
   /** Tells the server how good pictures are wanted, when that has changed. */
   #wish(): void {
-    const { room, notices, preferences } = this.#parts;
+    const { room, devices, notices, preferences } = this.#parts;
     const { received } = preferences.all;
     if (received === this.#received) return;
     this.#received = received;
     const isSoundOnly = received === "sound";
     room.setQuality(isSoundOnly ? "low" : received);
-    if (isSoundOnly) notices.show("sound-only", errors.soundOnly());
-    else notices.hide("sound-only");
     this.#spareCamera(isSoundOnly);
+    if (isSoundOnly) notices.show("sound-only", errors.soundOnly(devices.isOn("camera")));
+    else notices.hide("sound-only");
     this.changed();
   }
 
-  /** A call that begins with sound only, again, finds a camera that is off already. */
+  /** Off is also a camera that is still asked for: it would open later. One that is off already was wanted before. */
   #spareCamera(spared: boolean): void {
-    if (spared === (this.#cameraBefore !== null)) return;
     const { devices } = this.#parts;
-    const wasOn = this.#cameraBefore ?? devices.isOn("camera");
-    this.#cameraBefore = spared ? wasOn : null;
-    if (wasOn) void devices.set("camera", !spared);
+    const wasWanted = this.#cameraBefore;
+    this.#cameraBefore = spared && (wasWanted || devices.wanted.camera);
+    if (spared) void devices.set("camera", false);
+    else if (wasWanted) void devices.set("camera", true);
   }
 
   #enter(phase: Phase): void {

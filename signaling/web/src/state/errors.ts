@@ -83,7 +83,8 @@ export const sharing = (): Notice => ({
   action: { label: t("share.off"), does: "stop-screen" },
 });
 
-export const soundOnly = (): Notice => ({
-  text: t("sound-only"),
+/** `isSeen`: the own camera is on. */
+export const soundOnly = (isSeen: boolean): Notice => ({
+  text: t(isSeen ? "sound-only.seen" : "sound-only"),
   action: { label: t("pictures-again"), does: "want-pictures" },
 });

@@ -47,12 +47,15 @@ export class Stage extends Changes {
   /** How many pairs of seats were asked for: they stay. */
   #pairs = 0;
   #unwanted: Unwanted;
+  /** Pictures, where nobody's is wanted and asking for no lines of them does not help. */
+  #refused: Unwanted;
   #listening: ReturnType<typeof setInterval> | null = null;
 
   constructor(parts: StageParts) {
     super();
     this.#parts = parts;
-    this.#unwanted = new Unwanted(parts.room);
+    this.#unwanted = new Unwanted(parts.room, "participants");
+    this.#refused = new Unwanted(parts.room, "tracks");
     parts.call.onChange(() => this.#update());
     parts.sight.onChange(() => this.changed());
   }
@@ -63,6 +66,12 @@ export class Stage extends Changes {
     const people = others.findIndex(({ screen }) => !screen);
     others.splice(people < 0 ? others.length : people, 0, ...this.#parts.ownTiles());
     return others;
+  }
+
+  /** What somebody else's tile shows. With sound only nothing comes, and the last picture would stand there as if it did. */
+  pictureOf({ seat }: TileModel): MediaStreamTrack | null {
+    const { room, preferences } = this.#parts;
+    return seat === null || preferences.all.received === "sound" ? null : room.trackOf(seat);
   }
 
   /** Pins a tile, or frees it. */
@@ -93,6 +102,7 @@ export class Stage extends Changes {
       if (tile.seat !== null && !isSilentFilm && sight.isSeen) lines.set(tile.seat, linesOf(rect, window.devicePixelRatio));
     }
     room.setLines(lines);
+    this.#refused.wish(isSilentFilm ? this.#direct() : new Set());
     const others = placed.filter(({ tile }) => !tile.self).length;
     // On other pages are people, too, and a picture needs a seat to come back to.
     const useful = page > 0 ? room.participants.size : others;
@@ -103,6 +113,14 @@ export class Stage extends Changes {
       room.wantSeats(step);
     }
     this.#unwanted.wish(isSilentFilm ? new Set() : this.#useless(placed));
+  }
+
+  /** Pictures that come whole, whatever is asked for, unless the call goes by the server: where one is refused it does. */
+  #direct(): ReadonlySet<string> {
+    const { mode, participants } = this.#parts.room;
+    if (mode === "sfu") return this.#refused.told;
+    const tracks = [...participants.values()].flatMap(({ tracks }) => [...tracks.values()]);
+    return new Set(tracks.filter(({ kind }) => kind === "video").map(({ trackId }) => trackId));
   }
 
   /** Who is neither to be seen nor heard now, where not everybody can have a seat. */
@@ -145,6 +163,7 @@ export class Stage extends Changes {
     this.#places = Infinity;
     this.#pairs = 0;
     this.#unwanted.clear();
+    this.#refused.clear();
     this.pinned = this.speaker = null;
     this.page = 0;
     this.pages = 1;

@@ -35,10 +35,19 @@ export function unwantedOf({ order, needed, seated, before, seats }: Demand): Se
   return new Set(others.slice(spare, spare + MOST_NAMED));
 }
 
-/** What the server was told of it, and is told next. */
+type Kind = "participants" | "tracks";
+
+/** What the server was told of people, or of tracks, that need not be sent, and is told next. */
 export class Unwanted {
   #room;
+  #kind: Kind;
   #told: ReadonlySet<string> = new Set();
+  /** All that we have ever named in this call; the server's answer to an earlier word may come late. */
+  #ours = new Set<string>();
+  /** Somebody else's word, which is not to be taken back with ours. */
+  #theirs: ReadonlySet<string> = new Set();
+  /** The server has forgotten us: what it was told it may know again from the library, or not. */
+  #isUnsure = false;
   #wished: ReadonlySet<string> = new Set();
   #timer: ReturnType<typeof setTimeout> | null = null;
   /** Nothing is known of what this page said before it was loaded, if it did. */
@@ -46,8 +55,9 @@ export class Unwanted {
   /** On the page's clock: until then it may be told all that the server knows. */
   #learnsUntil = 0;
 
-  constructor(room: Pick<Room, "participants" | "subscribe" | "unsubscribe" | "on">) {
+  constructor(room: Pick<Room, "participants" | "subscribe" | "unsubscribe" | "on">, kind: Kind) {
     this.#room = room;
+    this.#kind = kind;
     room.on("message", (message) => {
       if (message.type === "joined") this.#joined(message.resumed);
       if (message.type === "subscriptions") this.#learn(message);
@@ -69,38 +79,55 @@ export class Unwanted {
   clear(): void {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
-    this.#told = this.#wished = new Set();
+    this.#told = this.#wished = this.#theirs = new Set();
+    this.#ours.clear();
+    this.#isUnsure = false;
     this.#learnsUntil = 0;
   }
 
   #joined(resumed: boolean): void {
     this.#learnsUntil = resumed ? performance.now() + TOLD_WITHIN_MS : 0;
-    if (!resumed) this.#told = new Set();
+    if (!resumed) this.#isUnsure = true;
   }
 
-  /** What somebody else says who has this room, a script beside the page, is theirs and is not taken back. */
-  #learn({ participants }: FromServer<"subscriptions">): void {
-    if (performance.now() >= this.#learnsUntil) return;
-    this.#learnsUntil = 0;
-    const known = Object.keys(participants).filter((id) => !participants[id]);
-    // A word that was lost with the socket is said again.
-    this.#told = new Set(this.#isNew ? known : known.filter((id) => this.#told.has(id)));
-    this.#isNew = false;
+  /** What somebody else says who has this room, a script beside the page, is not taken back. */
+  #learn(message: FromServer<"subscriptions">): void {
+    const words = message[this.#kind];
+    const known = Object.keys(words).filter((id) => !words[id]);
+    if (performance.now() < this.#learnsUntil) {
+      this.#learnsUntil = 0;
+      // A word that was lost with the socket is said again.
+      this.#told = new Set(this.#isNew ? known : known.filter((id) => this.#told.has(id)));
+      this.#isNew = false;
+    }
+    for (const id of this.#told) this.#ours.add(id);
+    this.#theirs = new Set(known.filter((id) => !this.#ours.has(id)));
   }
 
   #tell(): void {
-    const here = (id: string) => this.#room.participants.has(id);
-    const wanted = [...this.#told].filter((id) => !this.#wished.has(id) && here(id));
-    const unwanted = [...this.#wished].filter((id) => !this.#told.has(id) && here(id));
+    const here = new Set(this.#all());
+    const wanted = [...this.#told].filter((id) => !this.#wished.has(id) && here.has(id));
+    const isTold = (id: string) => this.#theirs.has(id) || (this.#told.has(id) && !this.#isUnsure);
+    const unwanted = [...this.#wished].filter((id) => !isTold(id) && here.has(id));
     if (wanted.length === 0 && unwanted.length === 0) return;
     this.#isNew = false;
+    const room = this.#room;
+    const name = this.#kind === "tracks" ? "trackIds" : "participantIds";
     // Seats are free before somebody is to have them. Unheard it is said again with the next change of the stage.
-    if (unwanted.length > 0 && !this.#room.unsubscribe({ participantIds: unwanted })) return;
-    if (wanted.length > 0 && !this.#room.subscribe({ participantIds: wanted })) return;
-    this.#told = new Set([...this.#wished].filter(here));
+    if (unwanted.length > 0 && !room.unsubscribe({ [name]: unwanted })) return;
+    if (wanted.length > 0 && !room.subscribe({ [name]: wanted })) return;
+    for (const id of unwanted) this.#ours.add(id);
+    this.#isUnsure = false;
+    this.#told = new Set([...this.#wished].filter((id) => here.has(id) && !this.#theirs.has(id)));
     this.#timer = setTimeout(() => {
       this.#timer = null;
       this.#tell();
     }, SETTLES_WITHIN_MS);
+  }
+
+  /** All there are now. */
+  #all(): string[] {
+    const people = [...this.#room.participants];
+    return this.#kind === "tracks" ? people.flatMap(([, { tracks }]) => [...tracks.keys()]) : people.map(([id]) => id);
   }
 }

@@ -1,13 +1,15 @@
 /** A look inside the call: how it goes over time, track by track, and a report to take away. */
 import { useEffect } from "preact/hooks";
-import { largest, pathOf, type Point, roundedUp } from "../inside/plot.ts";
-import type { Flow, Reading } from "../inside/readings.ts";
+import { figure, largest, pathOf, type Point, roundedUp } from "../inside/plot.ts";
+import type { Reading } from "../inside/readings.ts";
 import { reportOf, save } from "../inside/report.ts";
+import { frozenPerMinute } from "../inside/series.ts";
 import { SPAN_MS } from "../inside/watch.ts";
 import { t } from "../words.ts";
 import { useApp, useChanges } from "./app.ts";
 import { PanelHead } from "./call.tsx";
 import { EXTRAS } from "./extras.ts";
+import { Flows } from "./flows.tsx";
 import { Icon } from "./icon.tsx";
 
 const [WIDTH, HEIGHT] = [300, 64];
@@ -31,8 +33,8 @@ export function InsidePanel() {
               {t("inside.way")}: {room.direct.length > 0 ? t("inside.direct") : t("inside.server")}
               {last.way && `, ${last.way}`}
             </p>
-            <Flows title={t("inside.tracks-in")} flows={last.received} />
-            <Flows title={t("inside.tracks-out")} flows={last.sent} />
+            <Flows title={t("inside.tracks-in")} side="received" readings={readings} last={last} />
+            <Flows title={t("inside.tracks-out")} side="sent" readings={readings} last={last} />
             {EXTRAS.inside.map((Extra, index) => <Extra key={index} />)}
           </>
         ) : (
@@ -62,7 +64,7 @@ function Plots({ readings, last }: { readings: readonly Reading[]; last: Reading
       <Plot title={t("inside.round-trip")} unit="ms" least={50} until={last.at} lines={[{ name: "", points: line(({ roundTripMs }) => roundTripMs) }]} />
       <Plot title={t("inside.loss")} unit="%" least={2} until={last.at} lines={[{ name: "", points: line(({ lossPercent }) => lossPercent) }]} />
       <Plot title={t("inside.jitter")} unit="ms" least={20} until={last.at} lines={[{ name: "", points: line(({ jitterMs }) => jitterMs) }]} />
-      <Plot title={t("inside.freezes")} unit="" least={2} until={last.at} lines={[{ name: "", points: line(({ freezes }) => freezes) }]} />
+      <Plot title={t("inside.freezes")} unit="s/min" least={2} until={last.at} lines={[{ name: "", points: frozenPerMinute(readings) }]} />
     </>
   );
 }
@@ -105,44 +107,6 @@ function Plot({ title, unit, least, until, lines }: PlotProps) {
   );
 }
 
-function Flows({ title, flows }: { title: string; flows: readonly Flow[] }) {
-  const active = flows.filter(({ bitrate, kind }) => bitrate > 0 || kind === "video").filter(({ bitrate, height }) => bitrate > 0 || height !== null);
-  if (active.length === 0) return null;
-  return (
-    <table>
-      <caption>{title}</caption>
-      <thead>
-        <tr>
-          <th scope="col">{t("inside.track")}</th>
-          <th scope="col">{t("inside.layer")}</th>
-          <th scope="col">kbit/s</th>
-          <th scope="col">{t("inside.loss")}</th>
-        </tr>
-      </thead>
-      <tbody>
-        {active.map((flow) => (
-          <FlowRow flow={flow} key={flow.key} />
-        ))}
-      </tbody>
-    </table>
-  );
-}
-
-function FlowRow({ flow: { mid, kind, codec, height, framesPerSecond, rid, bitrate, lossPercent, limitedBy } }: { flow: Flow }) {
-  const { room } = useApp();
-  const seat = room.seats.find(({ id }) => id === mid);
-  const owner = seat?.participantId ? room.participants.get(seat.participantId)?.name : undefined;
-  const layer = [rid, height !== null && `${height}p${framesPerSecond === null ? "" : Math.round(framesPerSecond)}`, limitedBy].filter(Boolean).join(" ");
-  return (
-    <tr>
-      <th scope="row">{[owner, codec ?? t(kind === "audio" ? "device.microphone" : "device.camera")].filter(Boolean).join(" · ")}</th>
-      <td>{layer || "–"}</td>
-      <td>{Math.round(bitrate / 1000)}</td>
-      <td>{lossPercent === null ? "–" : `${figure(lossPercent)} %`}</td>
-    </tr>
-  );
-}
-
 function SaveReport() {
   const { watch, call, room } = useApp();
   const press = async () => {
@@ -166,9 +130,4 @@ function SaveReport() {
 /** The page's script has a name of its own for each content. */
 function builtAs(): string {
   return document.querySelector<HTMLScriptElement>("script[type=module]")?.src.split("/").at(-1) ?? "";
-}
-
-function figure(value: number | null): string {
-  if (value === null) return "–";
-  return value >= 100 || Number.isInteger(value) ? String(Math.round(value)) : value.toFixed(value >= 10 ? 0 : 1);
 }

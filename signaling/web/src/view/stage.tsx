@@ -31,7 +31,7 @@ export function StageView({ most }: { most: number | null }) {
     if (area.width > 0) stage.shows(scene);
   });
   const ownTrack = (isScreen: boolean) => (isScreen ? (devices.screen?.getVideoTracks()[0] ?? null) : devices.tracks.camera);
-  const trackOf = ({ self, screen, seat }: TileModel) => (self ? ownTrack(screen) : seat === null ? null : room.trackOf(seat));
+  const trackOf = (tile: TileModel) => (tile.self ? ownTrack(tile.screen) : stage.pictureOf(tile));
   return (
     <div class="stage-home">
       <ul id="stage" ref={home} aria-label={t("people-in-room")}>

@@ -1,25 +1,32 @@
 /** A moving picture, silent: sound has elements of its own. */
 import { useLayoutEffect, useRef } from "preact/hooks";
+import { type Picture, watchFrames } from "../media/frames.ts";
 
-export function Video({ track, onSeen }: { track: MediaStreamTrack | null; onSeen?: (seen: boolean) => void }) {
+interface VideoProps {
+  track: MediaStreamTrack | null;
+  /** It is told when it stands still. */
+  expectsMore?: boolean;
+  onPicture?: (picture: Picture) => void;
+  /** With the first frame of each track. */
+  onFirst?: () => void;
+}
+
+export function Video({ track, expectsMore = false, onPicture, onFirst }: VideoProps) {
   const element = useRef<HTMLVideoElement>(null);
   useLayoutEffect(() => {
     const video = element.current;
     if (!video) return;
-    onSeen?.(false);
+    onPicture?.("none");
     video.srcObject = track && new MediaStream([track]);
     if (!track) return;
-    let isCurrent = true;
-    onFirstFrame(video, () => isCurrent && onSeen?.(true));
+    let isFirst = true;
+    const end = watchFrames(video, expectsMore, (picture) => {
+      onPicture?.(picture);
+      if (isFirst) onFirst?.();
+      isFirst = false;
+    });
     video.play().catch(() => {}); // Taken up again by `autoplay` once the page may.
-    return () => {
-      isCurrent = false;
-    };
+    return end;
   }, [track]);
   return <video ref={element} autoplay playsInline muted />;
-}
-
-function onFirstFrame(video: HTMLVideoElement, act: () => void): void {
-  if ("requestVideoFrameCallback" in video) video.requestVideoFrameCallback(act);
-  else (video as HTMLVideoElement).addEventListener("loadeddata", act, { once: true });
 }

@@ -88,6 +88,7 @@ export const DE: Record<Word, string> = {
   "tile.you": "Sie",
   "tile.muted": "Mikrofon aus",
   "tile.no-picture": "Kamera aus",
+  "tile.waiting": "wartet auf das Bild",
   "tile.lost": "Verbindung verloren",
   "tile.hand": "Hand gehoben",
   "tile.pinned": "angeheftet",
@@ -172,6 +173,7 @@ export const DE: Record<Word, string> = {
   "inside.tracks-out": "Was gesendet wird",
   "inside.track": "Spur",
   "inside.layer": "Lage",
+  "inside.over-time": "{track}: jetzt {now} kbit/s, höchstens {most} kbit/s in zwei Minuten",
   "inside.save": "Bericht speichern",
   "inside.save-hint": "Eine Datei für eine Fehlermeldung: Statistik ohne Namen, Adressen und Worte.",
 
@@ -219,6 +221,7 @@ export const DE: Record<Word, string> = {
   "sound-on": "Ton einschalten",
   "sound-only.short": "Nur Ton",
   "sound-only": "Nur Ton: Kein Bild wird empfangen, und Ihres wird nicht gesendet.",
+  "sound-only.seen": "Nur Ton: Kein Bild wird empfangen. Ihres wird gesendet.",
   "pictures-again": "Bilder zeigen",
   "no-webrtc": "Dieser Browser kann keine Anrufe: Ihm fehlt WebRTC. Öffnen Sie diese Seite in einem aktuellen Firefox, Chrome, Edge oder Safari.",
 

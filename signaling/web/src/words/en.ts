@@ -87,6 +87,7 @@ export const EN = {
   "tile.you": "you",
   "tile.muted": "microphone off",
   "tile.no-picture": "camera off",
+  "tile.waiting": "waiting for the picture",
   "tile.lost": "connection lost",
   "tile.hand": "hand raised",
   "tile.pinned": "pinned",
@@ -171,6 +172,7 @@ export const EN = {
   "inside.tracks-out": "What is sent",
   "inside.track": "Track",
   "inside.layer": "Layer",
+  "inside.over-time": "{track}: {now} kbit/s now, {most} kbit/s at most within two minutes",
   "inside.save": "Save a report",
   "inside.save-hint": "A file for an issue: statistics without names, addresses or words.",
 
@@ -218,6 +220,7 @@ export const EN = {
   "sound-on": "Turn sound on",
   "sound-only.short": "Sound only",
   "sound-only": "Sound only: nobody’s picture is received, and yours is not sent.",
+  "sound-only.seen": "Sound only: nobody’s picture is received. Yours is sent.",
   "pictures-again": "Show pictures",
   "no-webrtc": "This browser cannot hold calls: it has no WebRTC. Open this page in a current Firefox, Chrome, Edge or Safari.",
 
