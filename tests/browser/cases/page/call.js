@@ -190,7 +190,11 @@ async function turnAround(checks, ada) {
 
 async function inside(checks, ada) {
   await choose(ada, 'Look inside');
-  await checks.soon('the inside has moving plots', () => ada.evaluate(() => [...document.querySelectorAll('.plot')].length === 5 && document.querySelector('.plot .line').getAttribute('d').includes('L')));
+  await checks.soon('the inside has moving plots', () => ada.evaluate(() => [...document.querySelectorAll('figure.plot')].length === 5 && document.querySelector('.plot .line').getAttribute('d').includes('L')));
+  await checks.soon('and one of each track', () => ada.evaluate(() => {
+    const tracks = [...document.querySelectorAll('.inside .over-time')];
+    return tracks.length >= 3 && tracks.every((track) => track.querySelector('.line').getAttribute('d').includes('L'));
+  }));
   await checks.soon('what arrives and what is sent is told track by track', async () => (await textOf(ada, '.inside')).includes('Ben') && (await count(ada, '.inside table')) === 2);
   await assertAccessible(checks, ada, 'inside');
   await ada.evaluate(() => {
