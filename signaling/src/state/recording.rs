@@ -163,6 +163,11 @@ impl State {
         }
     }
 
+    /// Whether anything may be recorded here.
+    pub fn check_recording(&self) -> Result<(), RecordingRefusal> {
+        self.config.recording.as_ref().map(drop).ok_or(RecordingRefusal::Off)
+    }
+
     /// Whether a recording goes on.
     pub fn is_recording(&self, recording_id: &str) -> bool {
         self.room_recorded_as(recording_id).is_some()
