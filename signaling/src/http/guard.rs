@@ -29,8 +29,7 @@ pub(crate) async fn guard(State(hub): State<Hub>, mut request: Request, next: Ne
     request.extensions_mut().insert(Client(client));
     let need = need_of(request.method(), request.uri().path());
     let path = told(request.uri().path());
-    let is_whip = matches!(need, Need::Grant(..)) && !path.starts_with("/api/");
-    let is_join = is_whip && request.method() == Method::POST;
+    let is_join = matches!(need, Need::Entry(..)) && request.method() == Method::POST;
     let (code, refusal) = match origins::check_request(&access, &request) {
         Err(problem) => (origins::NOT_ALLOWED, problem.into_response()),
         Ok(()) => match authorize(&hub, &access, Shown::by(&request, &access), need).await {
@@ -93,8 +92,10 @@ enum Need {
     Nothing,
     /// An API key.
     Key,
-    /// Or a token of this room with this grant.
+    /// Or a token of this room with this grant; one that has ended, of whoever came in with it.
     Grant(String, Grant),
+    /// A token that has not ended: a call begins over HTTP.
+    Entry(String, Grant),
     /// The same of a call that goes on over HTTP: the token may have ended since it began.
     Session(String, Grant),
 }
@@ -119,8 +120,8 @@ fn need_of(method: &Method, path: &str) -> Need {
             Need::Grant(room.to_owned(), Grant::Record)
         }
         ["rooms", room, ..] if is_plain(room) => Need::Grant(room.to_owned(), Grant::Administer),
-        ["whip", room] if is_plain(room) => Need::Grant(room.to_owned(), Grant::Publish),
-        ["whep", room] if is_plain(room) => Need::Grant(room.to_owned(), Grant::Subscribe),
+        ["whip", room] if is_plain(room) => Need::Entry(room.to_owned(), Grant::Publish),
+        ["whep", room] if is_plain(room) => Need::Entry(room.to_owned(), Grant::Subscribe),
         ["whip", room, ..] if is_plain(room) => Need::Session(room.to_owned(), Grant::Publish),
         ["whep", room, ..] if is_plain(room) => Need::Session(room.to_owned(), Grant::Subscribe),
         _ => Need::Key,
@@ -151,7 +152,10 @@ async fn check(hub: &Hub, shown: Option<String>, need: Need) -> Result<(), Token
     let token = shown.ok_or(TokenError::Missing)?;
     let stopped = || TokenError::Invalid(String::from("the server is stopping"));
     let (pass, grant) = match need {
-        Need::Grant(room, grant) => (hub.call(move |state, _| state.pass(Some(&token), &room)).await, grant),
+        Need::Grant(room, grant) => {
+            (hub.call(move |state, _| state.pass_over_rest(&token, &room)).await, grant)
+        }
+        Need::Entry(room, grant) => (hub.call(move |state, _| state.pass(Some(&token), &room)).await, grant),
         Need::Session(room, grant) => {
             (hub.call(move |state, _| state.pass_of_session(&token, &room)).await, grant)
         }
@@ -203,7 +207,10 @@ mod tests {
         assert_eq!(need_of("/api/rooms/a/recordings/1/files/2"), grant(Grant::Record));
         assert_eq!(
             (need_of("/whip/a"), need_of("/whep/a/7")),
-            (grant(Grant::Publish), Need::Session(String::from("a"), Grant::Subscribe))
+            (
+                Need::Entry(String::from("a"), Grant::Publish),
+                Need::Session(String::from("a"), Grant::Subscribe)
+            )
         );
         assert_eq!((need_of("/whip/"), need_of("/")), (Need::Key, Need::Nothing));
     }
