@@ -7,7 +7,7 @@
 //! - [`access`]: who may do what.
 //! - [`settings`]: what is configured.
 //! - [`mod@tls`]: HTTPS and WSS; `plain`: HTTP; `media_tcp`: media that comes over TCP, also to their ports;
-//!   `accepting`: what they have in common.
+//!   `accepting`: what they have in common; `serving`: requests on what they have taken.
 //! - [`acme`]: certificates that are fetched and renewed.
 //! - [`webhooks`]: what others are told of rooms.
 //! - `traces`: what a collector is told of joins.
@@ -31,6 +31,7 @@ pub mod protocol;
 mod recorder_link;
 pub mod sdp;
 mod serve;
+mod serving;
 pub mod settings;
 pub mod sockets;
 pub mod state;

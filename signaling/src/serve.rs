@@ -11,13 +11,13 @@ use crate::media_tcp::MediaDoor;
 use crate::memory;
 use crate::metrics::MetricsPort;
 use crate::plain;
+use crate::serving::{self, HEAD_WITHIN, stopped};
 use crate::settings::Settings;
 use crate::state::{Config, Loaded, State};
 use crate::store::{self, Store};
 use crate::tls::{self, Certificates};
 use crate::webhooks::Spool;
 use anyhow::Context as _;
-use axum::serve::ListenerExt as _;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -210,26 +210,28 @@ pub async fn serve(
     });
     let access = hub.watch_access();
     let crowd = Crowd::new(move |peer| access.borrow().limits_of_peer(peer));
-    // `tap_io` makes them listeners whose connections tell their address.
-    let http = plain::listen(http, crowd.clone(), door.clone())?.tap_io(|_| {});
+    let http = plain::listen(http, crowd.clone(), door.clone())?;
     if let Some((settings, certificates)) = acme {
         tokio::spawn(acme::run(settings, certificates, Arc::clone(&challenges)));
     }
-    let pages = http::router(hub, challenges).into_make_service_with_connect_info::<SocketAddr>();
-    let plain = axum::serve(http, pages.clone()).with_graceful_shutdown(stopped(stopping.clone()));
+    let https = https.zip(certificates);
+    let https =
+        https.map(|(https, certificates)| tls::listen(https, certificates, crowd, door)).transpose()?;
+    let pages = http::router(hub, challenges);
+    let plain = serving::serve(http, pages.clone(), HEAD_WITHIN, stopping.clone());
     let secure = async {
-        let Some((https, certificates)) = https.zip(certificates) else { return Ok(()) };
-        let https = tls::listen(https, certificates, crowd, door)?.tap_io(|_| {});
-        let server = axum::serve(https, pages).with_graceful_shutdown(stopped(stopping.clone()));
-        server.await.context("the HTTPS server")
+        if let Some(https) = https {
+            serving::serve(https, pages, HEAD_WITHIN, stopping.clone()).await;
+        }
     };
     tokio::select! {
-        result = async { tokio::try_join!(async { plain.await.context("the HTTP server") }, secure) } => result.map(drop),
+        _ = async { tokio::join!(plain, secure) } => {}
         () = async {
             stopped(stopping.clone()).await;
             tokio::time::sleep(LAST_REQUESTS).await;
-        } => Ok(()),
+        } => {}
     }
+    Ok(())
 }
 
 /// What webhooks could not tell any more is told after the next start, where there is a file for it.
@@ -241,9 +243,4 @@ async fn keep_letters(hub: &Hub) {
     if let Some((spool, letters)) = hub.call(left).await.flatten() {
         spool.write(&letters);
     }
-}
-
-async fn stopped(mut stopping: tokio::sync::watch::Receiver<()>) {
-    // Nothing is ever sent; the end of the sender is what is waited for.
-    let _ = stopping.changed().await;
 }

@@ -187,7 +187,7 @@ pub(crate) const KEYS: &[Key] = &[
     key("security.auth_token_header", Kind::Header, "X-Auth-Token", AtOnce, "The header that carries either over REST"),
     key("security.api_keys", Kind::Secrets { least: 16 }, "[]", AtOnce, "Who shows one of them may do everything over REST"),
     key("security.token_secrets", Kind::Secrets { least: 32 }, "[]", AtOnce, "Room tokens are signed with the first; all are taken"),
-    key("security.allowed_origins", Kind::Origins, "[\"*\"]", AtOnce, "Pages of which origins may open a WebSocket; * for all"),
+    key("security.allowed_origins", Kind::Origins, "[\"*\"]", AtOnce, "Pages of which origins may open a WebSocket and change anything over HTTP; * for all"),
     key("security.trusted_proxies", Kind::Networks, "[]", AtOnce, "Whose X-Forwarded-For is believed"),
     key("security.rate_limit.enabled", Kind::Bool, "true", AtOnce, "Whether one address may take only so much"),
     key("security.rate_limit.max_rooms_per_ip", COUNT, "10", AtOnce, "Rooms made from one address that are still there"),

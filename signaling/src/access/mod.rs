@@ -32,7 +32,8 @@ pub struct AccessSettings {
     pub api_keys: Vec<String>,
     /// Tokens are signed with the first; all are taken, so that one may follow another.
     pub token_secrets: Vec<String>,
-    /// Pages of which origins may open a WebSocket; `*` for all. Our own always may.
+    /// Pages of which origins may open a WebSocket and change anything over HTTP; `*` for all. Our own always
+    /// may.
     pub allowed_origins: Vec<String>,
     /// Who may say for whom it speaks (`X-Forwarded-For`).
     pub trusted_proxies: Vec<IpNet>,
@@ -116,13 +117,24 @@ impl AccessSettings {
         if is_proxy { None } else { self.limits_of(peer) }
     }
 
-    /// Whether a page of `origin` may open a WebSocket at `host`. Without an origin it is no page.
+    /// Whether a page of `origin` may talk to us at `host`. Without an origin it is no page.
     pub fn allows_origin(&self, origin: Option<&str>, host: Option<&str>) -> bool {
         let Some(origin) = origin else { return true };
+        self.allowed_origins.iter().any(|one| one == "*") || self.names_origin(origin, host)
+    }
+
+    /// Whether a page of `origin` may read what REST answers at `host`, and ask it for more than a form can. Where
+    /// no token is asked for, whoever reaches this server may delete all it has, and pages of everywhere reach it
+    /// through the browsers of its network: there `*` does not do, an origin must be named.
+    pub fn shares_rest_with(&self, origin: &str, host: Option<&str>) -> bool {
+        self.names_origin(origin, host) || self.require_auth && self.allows_origin(Some(origin), host)
+    }
+
+    /// Whether it is our own, or listed by its name.
+    fn names_origin(&self, origin: &str, host: Option<&str>) -> bool {
         let own = origin.split_once("://").map(|(_, rest)| rest);
-        let listed = |allowed: &String| allowed == "*" || allowed.eq_ignore_ascii_case(origin);
         own.is_some_and(|own| host.is_some_and(|host| host.eq_ignore_ascii_case(own)))
-            || self.allowed_origins.iter().any(listed)
+            || self.allowed_origins.iter().any(|one| one.eq_ignore_ascii_case(origin))
     }
 }
 
@@ -155,6 +167,20 @@ mod tests {
         assert!(allows(&[], Some("https://sfu.example"), host), "our own page");
         assert!(!allows(&[], Some("null"), host));
         assert!(allows(&[], None, host), "no page at all");
+    }
+
+    #[test]
+    fn rest_is_shared_with_whom_is_named_and_with_all_where_a_token_is_asked_for() {
+        let shares = |allowed: &str, require_auth, origin| {
+            let allowed_origins = vec![allowed.to_owned()];
+            let access = AccessSettings { allowed_origins, require_auth, ..AccessSettings::default() };
+            access.shares_rest_with(origin, Some("sfu.example"))
+        };
+        assert!(shares("https://app.example", false, "https://app.example"));
+        assert!(!shares("https://app.example", true, "https://other.example"));
+        assert!(shares("https://app.example", false, "https://sfu.example"), "our own page");
+        assert!(shares("*", true, "https://other.example"));
+        assert!(!shares("*", false, "https://other.example"), "whoever it reaches could delete everything");
     }
 
     #[test]

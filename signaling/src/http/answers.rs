@@ -25,7 +25,11 @@ impl IntoResponses for Guarded {
                 "401",
                 "Where security.require_auth is set: there is no API key and no token, or it is worth nothing",
             ),
-            ("403", "The token is for another room, or does not grant this"),
+            (
+                "403",
+                "The token is for another room, or does not grant this; or a page of an origin that \
+                 security.allowed_origins does not list wants to change something",
+            ),
             ("503", "The server is stopping, or recordings are made on another machine that cannot be asked"),
         ])
     }

@@ -1,6 +1,7 @@
 //! Who may use REST: with an API key everything, with a room's token what it grants there.
 
-use crate::access::{Grant, TokenError, client_address};
+use crate::access::{AccessSettings, Grant, TokenError, client_address};
+use crate::http::origins;
 use crate::http::problem::Problem;
 use crate::hub::Hub;
 use crate::state::RefusedRequest;
@@ -24,31 +25,51 @@ impl Client {
 /// Notes whose the request is, and lets in who may.
 pub(crate) async fn guard(State(hub): State<Hub>, mut request: Request, next: Next) -> Response {
     let access = hub.access();
-    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
-    let forwarded = request.headers().get_all("x-forwarded-for").iter().filter_map(|line| line.to_str().ok());
-    let forwarded: Vec<&str> = forwarded.collect();
-    let client = peer.map(|peer| client_address(peer, forwarded.into_iter(), &access.trusted_proxies));
+    let client = client_of(&request, &access);
     request.extensions_mut().insert(Client(client));
     let need = need_of(request.method(), request.uri().path());
-    if !access.require_auth || need == Need::Nothing {
-        return next.run(request).await;
-    }
-    let shown = shown(request.headers(), &access.auth_token_header);
-    if shown.as_deref().is_some_and(|shown| access.is_api_key(shown)) {
-        return next.run(request).await;
-    }
-    let shown = shown.or_else(|| in_address(&request));
     let path = told(request.uri().path());
-    let is_whip = matches!(need, Need::Grant(..)) && !path.starts_with("/api/");
-    let is_join = is_whip && request.method() == Method::POST;
-    match check(&hub, shown, need).await {
-        Ok(()) => next.run(request).await,
-        Err(error) => {
-            let code = error.code();
-            note(&hub, RefusedRequest { path, from: client, code, is_join }).await;
-            refuse(&error, &access.auth_token_header)
-        }
+    let is_join = matches!(need, Need::Entry(..)) && request.method() == Method::POST;
+    let (code, refusal) = match origins::check_request(&access, &request) {
+        Err(problem) => (origins::NOT_ALLOWED, problem.into_response()),
+        Ok(()) => match authorize(&hub, &access, Shown::by(&request, &access), need).await {
+            Err(error) => (error.code(), refuse(&error, &access.auth_token_header)),
+            Ok(()) => return next.run(request).await,
+        },
+    };
+    note(&hub, RefusedRequest { path, from: client, code, is_join }).await;
+    refusal
+}
+
+fn client_of(request: &Request, access: &AccessSettings) -> Option<IpAddr> {
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
+    let forwarded = request.headers().get_all("x-forwarded-for").iter().filter_map(|line| line.to_str().ok());
+    peer.map(|peer| client_address(peer, forwarded, &access.trusted_proxies))
+}
+
+/// What somebody shows, and where.
+struct Shown {
+    in_header: Option<String>,
+    in_address: Option<String>,
+}
+
+impl Shown {
+    fn by(request: &Request, access: &AccessSettings) -> Shown {
+        let in_header = shown(request.headers(), &access.auth_token_header);
+        Shown { in_header, in_address: in_address(request) }
     }
+}
+
+/// Whether what they show is enough, where anything is asked for.
+async fn authorize(hub: &Hub, access: &AccessSettings, shown: Shown, need: Need) -> Result<(), TokenError> {
+    if !access.require_auth || need == Need::Nothing {
+        return Ok(());
+    }
+    let Shown { in_header, in_address } = shown;
+    if in_header.as_deref().is_some_and(|shown| access.is_api_key(shown)) {
+        return Ok(());
+    }
+    check(hub, in_header.or(in_address), need).await
 }
 
 /// Tells it in the log, as far as that is not flooded.
@@ -71,8 +92,10 @@ enum Need {
     Nothing,
     /// An API key.
     Key,
-    /// Or a token of this room with this grant.
+    /// Or a token of this room with this grant; one that has ended, of whoever came in with it.
     Grant(String, Grant),
+    /// A token that has not ended: a call begins over HTTP.
+    Entry(String, Grant),
     /// The same of a call that goes on over HTTP: the token may have ended since it began.
     Session(String, Grant),
 }
@@ -97,8 +120,8 @@ fn need_of(method: &Method, path: &str) -> Need {
             Need::Grant(room.to_owned(), Grant::Record)
         }
         ["rooms", room, ..] if is_plain(room) => Need::Grant(room.to_owned(), Grant::Administer),
-        ["whip", room] if is_plain(room) => Need::Grant(room.to_owned(), Grant::Publish),
-        ["whep", room] if is_plain(room) => Need::Grant(room.to_owned(), Grant::Subscribe),
+        ["whip", room] if is_plain(room) => Need::Entry(room.to_owned(), Grant::Publish),
+        ["whep", room] if is_plain(room) => Need::Entry(room.to_owned(), Grant::Subscribe),
         ["whip", room, ..] if is_plain(room) => Need::Session(room.to_owned(), Grant::Publish),
         ["whep", room, ..] if is_plain(room) => Need::Session(room.to_owned(), Grant::Subscribe),
         _ => Need::Key,
@@ -129,7 +152,10 @@ async fn check(hub: &Hub, shown: Option<String>, need: Need) -> Result<(), Token
     let token = shown.ok_or(TokenError::Missing)?;
     let stopped = || TokenError::Invalid(String::from("the server is stopping"));
     let (pass, grant) = match need {
-        Need::Grant(room, grant) => (hub.call(move |state, _| state.pass(Some(&token), &room)).await, grant),
+        Need::Grant(room, grant) => {
+            (hub.call(move |state, _| state.pass_over_rest(&token, &room)).await, grant)
+        }
+        Need::Entry(room, grant) => (hub.call(move |state, _| state.pass(Some(&token), &room)).await, grant),
         Need::Session(room, grant) => {
             (hub.call(move |state, _| state.pass_of_session(&token, &room)).await, grant)
         }
@@ -181,7 +207,10 @@ mod tests {
         assert_eq!(need_of("/api/rooms/a/recordings/1/files/2"), grant(Grant::Record));
         assert_eq!(
             (need_of("/whip/a"), need_of("/whep/a/7")),
-            (grant(Grant::Publish), Need::Session(String::from("a"), Grant::Subscribe))
+            (
+                Need::Entry(String::from("a"), Grant::Publish),
+                Need::Session(String::from("a"), Grant::Subscribe)
+            )
         );
         assert_eq!((need_of("/whip/"), need_of("/")), (Need::Key, Need::Nothing));
     }

@@ -12,6 +12,7 @@ mod guard;
 mod gzip;
 mod health;
 pub(crate) mod metrics;
+mod origins;
 mod page;
 mod participants;
 mod problem;
@@ -56,6 +57,6 @@ pub(crate) fn router(hub: Hub, challenges: Arc<Challenges>) -> Router {
         .layer(middleware::from_fn_with_state(hub.clone(), guard::guard))
         .layer(middleware::from_fn(problem::limit_address))
         // Outermost: a page of elsewhere must be able to read why it is refused, too.
-        .layer(middleware::from_fn(whip::allow_origins))
+        .layer(middleware::from_fn_with_state(hub.clone(), origins::share))
         .with_state(hub)
 }

@@ -6,7 +6,7 @@ use crate::http::guard::Client;
 use crate::http::problem::{Document, Problem};
 use crate::hub::{Hub, PersonReport, RoomReport, TrackReport};
 use crate::protocol::RoomMode;
-use crate::state::{Missing, RoomPage, RoomRefusal, RoomView};
+use crate::state::{Missing, RoomPage, RoomView};
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -43,7 +43,7 @@ pub(crate) struct NewRoom {
     /// WHEP are of no use there.
     #[serde(default)]
     e2ee: bool,
-    /// Whether it is recorded whenever somebody publishes in it.
+    /// Whether it is recorded whenever somebody publishes in it. Where nothing may be recorded, no room is made.
     #[serde(default)]
     record: bool,
     /// Whether those who listen are sent only what speakers publish (those who speak or spoke last, and shared
@@ -95,6 +95,7 @@ fn default_limit() -> u16 {
 #[utoipa::path(post, path = "/api/rooms", tag = "Rooms", request_body = NewRoom, responses(
     WithBody, Guarded,
     (status = 201, description = "The room", body = RoomView, headers(("location" = String, description = "Its address"))),
+    (status = 409, description = "It is to be recorded, and this server does not record", body = Document, content_type = "application/problem+json"),
     (status = 429, description = "As many rooms as one address may have were made from yours", body = Document, content_type = "application/problem+json"),
     (status = 503, description = "The server has as many rooms as it takes, or no memory for another one, or is stopping", body = Document, content_type = "application/problem+json"),
 ))]
@@ -105,6 +106,9 @@ pub(crate) async fn create(
 ) -> Result<Response, Problem> {
     let made = hub
         .call(move |state, now| {
+            if room.record {
+                state.check_recording()?;
+            }
             let made = state.create_room_from(client, &room.name, room.max_participants, now)?;
             if room.e2ee {
                 state.encrypt_room(&made.id);
@@ -113,7 +117,7 @@ pub(crate) async fn create(
             if let Some(only) = room.speakers_only {
                 state.set_speakers_only(&made.id, only);
             }
-            Ok::<_, RoomRefusal>(state.set_mode(&made.id, room.mode).unwrap_or(made))
+            Ok::<_, Problem>(state.set_mode(&made.id, room.mode).unwrap_or(made))
         })
         .await;
     let view = made.ok_or_else(Problem::stopping)??;

@@ -1,6 +1,7 @@
 //! One WebSocket: texts in, texts out, and what a peer may not do.
 
 use crate::http::guard::{Client, note};
+use crate::http::origins;
 use crate::http::problem::Problem;
 use crate::http::rate::Bucket;
 use crate::http::reached::reached;
@@ -10,7 +11,7 @@ use crate::protocol::{ClientMessage, ServerMessage};
 use crate::state::{Origin, RefusedRequest, SocketId};
 use axum::Extension;
 use axum::extract::{Request, State};
-use axum::http::{HeaderName, StatusCode, header};
+use axum::http::StatusCode;
 use axum::response::Response;
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
@@ -52,12 +53,10 @@ pub(crate) async fn open(
     let upgrade = Upgrade::of(request).map_err(|status| {
         Problem::new(status, "not-a-websocket", "open this address as a WebSocket: new WebSocket(\"/ws\")")
     })?;
-    let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
-    if !hub.access().allows_origin(text(header::ORIGIN), text(header::HOST)) {
-        let text = "pages of this origin may not talk to this server; list it in security.allowed_origins";
-        let code = "origin-not-allowed";
-        note(&hub, RefusedRequest { path: String::from("/ws"), from: client, code, is_join: true }).await;
-        return Err(Problem::new(StatusCode::FORBIDDEN, code, text));
+    if let Err(problem) = origins::check(&hub.access(), &headers) {
+        let (path, code) = (String::from("/ws"), origins::NOT_ALLOWED);
+        note(&hub, RefusedRequest { path, from: client, code, is_join: true }).await;
+        return Err(problem);
     }
     let permit = hub.admit_socket(client)?;
     let from = Origin { address: client, reached: reached(&headers) };

@@ -8,9 +8,8 @@ use crate::protocol::IceServerView;
 use crate::state::{BridgeError, BridgeRole, Caller, Origin, Patched};
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, PathRejection, QueryRejection};
-use axum::extract::{Path, Query, Request, State};
+use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Extension, Router};
@@ -253,23 +252,4 @@ fn options(methods: &'static str, accepts: header::HeaderName, kind: &'static st
         (header::ACCESS_CONTROL_MAX_AGE, "86400"),
     ];
     (StatusCode::NO_CONTENT, head).into_response()
-}
-
-/// Pages of everywhere may use these addresses: nothing a browser sends by itself lets anybody in.
-pub(crate) async fn allow_origins(request: Request, next: Next) -> Response {
-    let path = request.uri().path();
-    let is_ours = path.starts_with("/whip/") || path.starts_with("/whep/");
-    let mut response = next.run(request).await;
-    if !is_ours {
-        return response;
-    }
-    let headers = response.headers_mut();
-    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
-    headers.insert(
-        header::ACCESS_CONTROL_EXPOSE_HEADERS,
-        HeaderValue::from_static(
-            "location, etag, link, accept-post, accept-patch, retry-after, www-authenticate",
-        ),
-    );
-    response
 }

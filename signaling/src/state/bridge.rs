@@ -153,7 +153,8 @@ impl State {
         let id = self.bridged(room, key, role).ok_or(BridgeError::Gone)?;
         let transport = self.participants[&id].transport.as_ref().ok_or(BridgeError::Gone)?;
         let tags = if_match.ok_or(BridgeError::NoTag)?;
-        let is_any = tags.trim() == "*";
+        // RFC 9110 §13.1.1 has it bare, an example in the draft of WHEP in quotes, and clients either.
+        let is_any = matches!(tags.trim(), "*" | "\"*\"");
         if !is_any && !tags.split(',').any(|tag| tag.trim() == transport.tag()) {
             return Err(BridgeError::WrongTag);
         }

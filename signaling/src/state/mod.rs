@@ -28,6 +28,7 @@ mod placement;
 mod plan;
 mod quality;
 mod reach;
+mod recorded;
 mod recording;
 mod records;
 mod refusals;
@@ -243,17 +244,21 @@ impl State {
         &self.config
     }
 
-    /// Other limits and ICE servers hold from now on. What was agreed on stays: codecs and the spread of
+    /// Other limits, rates and ICE servers hold from now on. What was agreed on stays: codecs and the spread of
     /// rooms are those of the start.
     pub fn reconfigure(&mut self, settings: Settings) {
-        let Settings { spread_rooms_over, codecs, page, drain_until, limits, ice_servers, turn_ttl, .. } =
-            self.config.settings.clone();
+        let before = self.config.settings.clone();
+        let Settings { spread_rooms_over, codecs, page, drain_until, limits, .. } = before;
+        let Settings { ice_servers, turn_ttl, recording, .. } = before;
         self.config.settings = Settings { spread_rooms_over, codecs, page, ..settings };
         if self.config.limits != limits {
             self.tell_limits();
         }
         if (&self.config.ice_servers, self.config.turn_ttl) != (&ice_servers, turn_ttl) {
             self.tell_relays();
+        }
+        if self.config.recording != recording {
+            self.tell_recorded_rate();
         }
         self.settle_outbox();
         if self.is_draining() && drain_until.is_none() {

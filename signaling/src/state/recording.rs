@@ -1,21 +1,16 @@
-//! What is recorded, as far as signaling decides it: which rooms, and so which tracks.
-//!
-//! The worker is told to hand a track over before the recorder is told whose it is, or after: both bear
-//! it. All of it can be said again at any time, and is when the recorder or this process comes back.
+//! What is recorded, as far as signaling decides it: which rooms, when that begins and ends, and who hears of it.
 
 use crate::access::{Grant, unix_now_ms};
-use crate::protocol::{Recordable, ServerMessage, TrackSource};
+use crate::protocol::{Recordable, ServerMessage};
 use crate::state::State;
-use crate::state::model::{Participant, Room, Track};
+use crate::state::model::{Participant, Room};
 use crate::webhooks::{Happening, RecordingTold, What};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeSet, HashMap};
 use utoipa::ToSchema;
 use volley::base::{ParticipantId, TrackId};
 use volley::control::Command;
-use volley_recorder::desk::{
-    FromRecorder, Person, Progress, Published, Source, StoreFigures, ToRecorder, UploadProgress,
-};
+use volley_recorder::desk::{FromRecorder, Progress, Published, StoreFigures, ToRecorder, UploadProgress};
 use volley_recorder::settings::Segments;
 
 /// A recording that goes on.
@@ -32,10 +27,10 @@ pub(crate) struct RoomRecording {
     pub progress: Progress,
     /// What the recorder was told of each.
     #[serde(skip)]
-    told: HashMap<ParticipantId, Vec<Published>>,
+    pub told: HashMap<ParticipantId, Vec<Published>>,
     /// What the workers were told to hand over.
     #[serde(skip)]
-    taped: BTreeSet<TrackId>,
+    pub taped: BTreeSet<TrackId>,
 }
 
 /// A recording as REST shows it while it goes on, and when it has just ended.
@@ -163,6 +158,11 @@ impl State {
         }
     }
 
+    /// Whether anything may be recorded here.
+    pub fn check_recording(&self) -> Result<(), RecordingRefusal> {
+        self.config.recording.as_ref().map(drop).ok_or(RecordingRefusal::Off)
+    }
+
     /// Whether a recording goes on.
     pub fn is_recording(&self, recording_id: &str) -> bool {
         self.room_recorded_as(recording_id).is_some()
@@ -236,94 +236,6 @@ impl State {
         }
     }
 
-    /// Somebody has left.
-    pub(super) fn unrecord(&mut self, participant: &Participant) {
-        let id = participant.id.0;
-        let Some(recording) = self.rooms.get_mut(&participant.room).and_then(|room| room.recording.as_mut())
-        else {
-            return;
-        };
-        if recording.told.remove(&id).is_some() {
-            let (recording_id, participant_id) = (recording.id.clone(), id.0.to_string());
-            self.out.desk.push(ToRecorder::Gone { recording_id, participant_id });
-        }
-    }
-
-    /// Tells workers and recorder what has changed in rooms that are recorded.
-    pub(super) fn settle_recordings(&mut self) {
-        let changed = self.dirty.participants.iter().filter_map(|id| self.participants.get(id));
-        let mut rooms: BTreeSet<String> = changed.map(|participant| participant.room.clone()).collect();
-        rooms.append(&mut self.dirty.recorded);
-        for key in rooms {
-            let Some(room) = self.rooms.get(&key) else { continue };
-            if room.recording.is_some() {
-                self.settle_recording(&key);
-            } else if room.records_itself && !room.declines_recording && self.has_tracks(room) {
-                // Refused where nothing is recorded at all.
-                if self.start_recording(&key).is_ok() {
-                    self.settle_recording(&key);
-                }
-            }
-        }
-        self.dirty.recorded.clear();
-    }
-
-    fn settle_recording(&mut self, key: &str) {
-        let members: Vec<ParticipantId> =
-            self.rooms.get(key).into_iter().flat_map(|room| &room.members).copied().collect();
-        members.into_iter().for_each(|id| self.settle_recorded(key, id));
-    }
-
-    fn settle_recorded(&mut self, key: &str, id: ParticipantId) {
-        let most_bps = self.config.recording.as_ref().map(|recording| recording.video_bitrate);
-        let (Some(participant), Some(worker)) = (self.participants.get(&id), self.worker_of(id)) else {
-            return;
-        };
-        let Some(recording) = self.rooms.get_mut(key).and_then(|room| room.recording.as_mut()) else {
-            return;
-        };
-        let tracks: Vec<Published> = participant.tracks().map(|(_, track)| published(track)).collect();
-        if recording.told.get(&id) == Some(&tracks) {
-            return;
-        }
-        for track in &tracks {
-            let track = TrackId(track.track_id);
-            if recording.taped.insert(track) {
-                self.out.command(worker, Command::Record { track, most_bps });
-            }
-        }
-        recording.told.insert(id, tracks.clone());
-        let person = Person {
-            participant_id: id.0.to_string(),
-            participant_name: participant.name.clone(),
-            identity: participant.pass.identity.clone(),
-            tracks,
-        };
-        let recording_id = recording.id.clone();
-        self.out.desk.push(ToRecorder::Person { recording_id, person });
-    }
-
-    /// Says everything again, to the recorder and to the workers.
-    pub(super) fn say_all_recordings(&mut self) {
-        if self.config.recording.is_none() {
-            return;
-        }
-        let recorded = |room: &&Room| room.recording.is_some();
-        let mut keys: Vec<String> =
-            self.rooms.values().filter(recorded).map(|room| room.key.clone()).collect();
-        keys.sort();
-        self.out.desk.push(ToRecorder::Begin);
-        for key in keys {
-            self.out.desk.extend(self.record_message(&key));
-            if let Some(recording) = self.room_mut(&key).recording.as_mut() {
-                recording.told.clear();
-                recording.taped.clear();
-            }
-            self.settle_recording(&key);
-        }
-        self.out.desk.push(ToRecorder::All);
-    }
-
     fn note_progress(&mut self, progress: Progress) {
         let Some(key) = self.room_recorded_as(&progress.recording_id).map(|room| room.key.clone()) else {
             return;
@@ -383,26 +295,8 @@ impl State {
         self.dirty.happenings.push(happening);
     }
 
-    fn record_message(&self, key: &str) -> Option<ToRecorder> {
-        let room = self.rooms.get(key)?;
-        let recording = room.recording.as_ref()?;
-        Some(ToRecorder::Record {
-            recording_id: recording.id.clone(),
-            room_id: room.key.clone(),
-            room_name: room.name.clone(),
-            e2ee: room.e2ee,
-            started_at: recording.started_unix_ms,
-            segments: recording.segments,
-        })
-    }
-
     fn room_recorded_as(&self, recording_id: &str) -> Option<&Room> {
         self.rooms.values().find(|room| room.recording.as_ref().is_some_and(|one| one.id == recording_id))
-    }
-
-    fn has_tracks(&self, room: &Room) -> bool {
-        let members = room.members.iter().filter_map(|id| self.participants.get(id));
-        members.into_iter().any(|member| member.tracks().next().is_some())
     }
 
     /// Tells everybody in a room.
@@ -414,14 +308,4 @@ impl State {
             }
         }
     }
-}
-
-fn published(track: &Track) -> Published {
-    let source = match track.source {
-        TrackSource::Microphone => Source::Microphone,
-        TrackSource::Camera => Source::Camera,
-        TrackSource::Screen => Source::Screen,
-        TrackSource::ScreenAudio => Source::ScreenAudio,
-    };
-    Published { track_id: track.id.0.0, source, muted: track.muted }
 }

@@ -27,6 +27,8 @@ pub struct RoomView {
     pub speakers_only: bool,
     /// Milliseconds since 1970.
     pub created_at: u64,
+    /// Whether it is recorded whenever somebody publishes in it.
+    pub record: bool,
     /// Whether it is recorded now.
     pub recording: bool,
     /// What is held back of it, since it takes more of the server than it may; null: nothing.
@@ -214,6 +216,7 @@ impl State {
             e2ee: room.e2ee,
             speakers_only: room.speakers_only,
             created_at: room.created_unix_ms,
+            record: room.records_itself,
             recording: room.recording.is_some(),
             restraint: room.restraint_view(),
             participants: room

@@ -8,6 +8,7 @@ mod audience;
 mod described;
 mod https;
 mod limits;
+mod origins;
 mod page_files;
 mod recordings_elsewhere;
 mod recordings_over_http;

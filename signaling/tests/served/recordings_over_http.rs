@@ -1,5 +1,5 @@
 //! Recordings as they are fetched: nothing but what belongs to them leaves the folder or is removed from it, and
-//! who may not gets nothing.
+//! who may not gets nothing. And that rooms which are to be recorded are made only where that can be.
 
 use crate::common::config;
 use crate::common::server::{Server, media_process};
@@ -147,4 +147,19 @@ async fn a_player_says_its_token_in_the_address_and_nobody_deletes_by_one() {
     assert_eq!(status(format!("GET /api/rooms/room/recordings?access_token={good}")).await, 401);
     assert_eq!(status(format!("DELETE /api/rooms/room/recordings/1-2?access_token={good}")).await, 401);
     assert!(place.is_untouched());
+}
+
+#[tokio::test]
+async fn a_room_that_is_to_be_recorded_is_made_only_where_that_can_be() {
+    let wish = || Some(json!({"name": "Meeting", "record": true}));
+    let place = Place::new(AccessSettings::default()).await;
+    let (status, room) = place.server.json("POST /api/rooms", wish()).await;
+    assert_eq!((status, &room["record"], &room["recording"]), (201, &json!(true), &json!(false)));
+    let (_, other) = place.server.json("POST /api/rooms", Some(json!({"name": "Meeting"}))).await;
+    assert_eq!(other["record"], false);
+
+    let server = Server::start(MemoryStore::default()).await;
+    let (status, problem) = server.json("POST /api/rooms", wish()).await;
+    assert_eq!((status, &problem["code"]), (409, &json!("recording-off")));
+    assert_eq!(server.json("GET /api/rooms", None).await.1["rooms"], json!([]), "and none is left behind");
 }

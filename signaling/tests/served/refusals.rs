@@ -60,7 +60,10 @@ impl Subscriber for Lines {
 
 /// A server that asks for tokens or not, and where its metrics are.
 async fn start(require_auth: bool) -> (Server, std::net::SocketAddr) {
-    let access = AccessSettings { require_auth, api_keys: vec![KEY.to_owned()], ..Default::default() };
+    start_with(AccessSettings { require_auth, api_keys: vec![KEY.to_owned()], ..Default::default() }).await
+}
+
+async fn start_with(access: AccessSettings) -> (Server, std::net::SocketAddr) {
     let config = Config { settings: Settings { access, ..config().settings }, ..config() };
     let (link, carrier) = MediaLink::new(2);
     tokio::spawn(media_process(carrier));
@@ -116,6 +119,20 @@ async fn who_shows_nothing_is_counted_and_told_where_they_wanted_to_come_in() {
     assert!(
         !all.iter().any(|line| line.contains("secret") || line.contains("key-of") || line.contains("hidden"))
     );
+}
+
+#[tokio::test]
+async fn a_page_of_an_origin_that_is_not_listed_is_counted_and_told_as_well() {
+    let lines = Lines::default();
+    let _told = tracing::subscriber::set_default(lines.clone());
+    let (server, metrics) =
+        start_with(AccessSettings { allowed_origins: vec![], ..Default::default() }).await;
+    for request in ["POST /whip/room", "POST /api/rooms"] {
+        assert_eq!(server.http(request, "origin: https://evil.example\r\n", "").await.0, 403);
+    }
+    assert_eq!(joins(metrics, "origin-not-allowed").await.as_deref(), Some("1"), "REST lets nobody in");
+    let told = lines.with("a request was refused");
+    assert!(told.len() == 2 && told.iter().all(|line| line.contains("origin-not-allowed")), "{told:?}");
 }
 
 #[tokio::test]

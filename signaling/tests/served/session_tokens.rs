@@ -1,4 +1,5 @@
-//! Tokens at the addresses of WHIP and WHEP: what begins takes one that holds now, what goes on one that once did.
+//! Tokens at the addresses of WHIP and WHEP: what begins takes one that holds now, what goes on one that once did. So
+//! does REST, of whoever came in with it.
 
 use crate::common::server::{Server, media_process};
 use crate::common::{config, fixture};
@@ -131,4 +132,23 @@ async fn whoever_was_removed_has_no_session_and_begins_none_with_any_token_from_
     assert_eq!(ask(&server, &format!("PATCH {session}"), Some(KEY)).await.0, 404);
     let new = token("room", Grant::Publish, 60, 120);
     assert_eq!(ask(&server, "POST /whip/room", Some(&new)).await.0, 201, "who is invited anew comes in");
+}
+
+#[tokio::test]
+async fn who_came_in_with_a_token_runs_the_room_when_it_has_ended_and_begins_nothing() {
+    let server = guarded().await;
+    // What clocks may differ by is let pass, too.
+    let (sub, room, now) = (String::from("ada"), String::from("room"), unix_now());
+    let grants = vec![Grant::Publish, Grant::Administer];
+    let host = sign(&Claims { sub, room, grants, exp: now - 1, iat: now - 3600 }, SECRET).unwrap();
+    let (status, _, session) = ask(&server, "POST /whip/room", Some(&host)).await;
+    assert_eq!(status, 201);
+    let bearer = format!("authorization: Bearer {host}\r\n");
+    while server.http("POST /whip/room", &bearer, "of no type").await.0 == 415 {
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    assert_eq!(refused(&server, "POST /whip/room", Some(&host)).await, problem(401, "token-expired"));
+    assert_eq!(refused(&server, "GET /api/rooms/room", Some(&host)).await, problem(200, ""));
+    assert_eq!(refused(&server, &format!("DELETE {session}"), Some(&host)).await, problem(200, ""));
+    assert_eq!(refused(&server, "GET /api/rooms/room", Some(&host)).await, problem(401, "token-expired"));
 }

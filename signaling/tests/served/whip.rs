@@ -109,6 +109,8 @@ async fn new_credentials_restart_ice_and_old_tags_are_refused() {
     assert!(body.contains("a=group:BUNDLE ") && body.contains("a=candidate:"), "{body}");
     assert_eq!(patch(&tag, "a=end-of-candidates\r\n").await.0, 412);
     assert_eq!(patch(new, NEW_CREDENTIALS).await.0, 204, "these are known now");
+    let others = NEW_CREDENTIALS.replace("fresh", "later");
+    assert_eq!(patch("\"*\"", &others).await.0, 200, "as the draft of WHEP shows it");
 }
 
 #[tokio::test]

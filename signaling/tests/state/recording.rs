@@ -90,6 +90,33 @@ fn everybody_is_told_and_every_track_is_handed_over() {
 }
 
 #[test]
+fn another_rate_holds_for_what_is_recorded_already() {
+    let mut lab = lab();
+    lab.call(1, "chromium-example-client");
+    start(&mut lab);
+    let (published, _) = recorded(&mut lab);
+    let reload = |lab: &mut Lab, video_bitrate| {
+        let mut settings = recording_config().settings;
+        settings.recording.as_mut().unwrap().video_bitrate = video_bitrate;
+        lab.state.reconfigure(settings);
+        lab.turn();
+    };
+    let rates = |lab: &mut Lab| -> Vec<(TrackId, Option<u32>)> {
+        let rate = |command: Command| match command {
+            Command::Record { track, most_bps } => Some((track, most_bps)),
+            _ => None,
+        };
+        lab.commands().into_iter().filter_map(rate).collect()
+    };
+    reload(&mut lab, 400_000);
+    assert_eq!(rates(&mut lab), published.iter().map(|&track| (track, Some(400_000))).collect::<Vec<_>>());
+    reload(&mut lab, 400_000);
+    assert_eq!(rates(&mut lab), [], "nothing new is nothing to tell");
+    lab.call(2, "chromium-example-client");
+    assert!(rates(&mut lab).iter().all(|(track, rate)| !published.contains(track) && *rate == Some(400_000)));
+}
+
+#[test]
 fn who_comes_later_sees_the_mark_and_is_recorded_and_who_leaves_is_gone() {
     let mut lab = lab();
     lab.call(1, "chromium-example-client");

@@ -1,4 +1,5 @@
-//! Whose tokens are worth nothing any more: those that were made before somebody was removed.
+//! Whose tokens are worth nothing any more: those that were made before somebody was removed. And whose are, though
+//! they have ended.
 
 use crate::common::{Lab, config};
 use serde_json::json;
@@ -113,4 +114,47 @@ fn the_oldest_removal_is_forgotten_when_there_are_more_than_are_kept() {
     assert_eq!(refused(&mut lab, 3, "one-more"), Some("token-revoked"));
     assert_eq!(refused(&mut lab, 4, "mallory-1"), Some("token-revoked"));
     assert_eq!(refused(&mut lab, 5, "mallory-0"), None);
+}
+
+/// A token of Ada's for "room" that ends in so many seconds, clocks' difference left aside.
+fn ending(within: i64, grants: &[Grant]) -> String {
+    let exp = unix_now().saturating_add_signed(within - 5);
+    let (sub, room, iat) = (String::from("ada"), String::from("room"), unix_now() - 3600);
+    sign(&Claims { sub, room, grants: grants.to_vec(), exp, iat }, SECRET).unwrap()
+}
+
+#[test]
+fn a_token_that_ends_in_mid_call_goes_on_to_do_what_it_grants_until_its_owner_leaves() {
+    let mut lab = lab();
+    let host = ending(4, &[Grant::Publish, Grant::Administer]);
+    let others =
+        [ending(1, &[Grant::Publish, Grant::Record]), ending(-7200, &[Grant::Publish, Grant::Administer])];
+    assert_eq!(enter(&mut lab, 1, "room", &host), None);
+    assert_eq!(enter(&mut lab, 2, "room", &token("bob", "room", Some(-100))), None);
+    while lab.state.pass(Some(&host), "room").is_ok() {
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+    let code = |lab: &Lab, token: &str| lab.state.pass_over_rest(token, "room").map_err(|error| error.code());
+    assert!(code(&lab, &host).is_ok_and(|pass| pass.may(Grant::Administer) && !pass.may(Grant::Record)));
+    for other in &others {
+        assert_eq!(code(&lab, other), Err("token-expired"), "nobody came in with it");
+    }
+    assert_eq!(lab.state.pass_over_rest(&host, "other").map_err(|error| error.code()), Err("token-room"));
+    let mut lab = lab.kill();
+    assert!(code(&lab, &host).is_ok(), "also after a restart");
+    lab.pass(31_000);
+    assert_eq!(code(&lab, &host), Err("token-expired"), "who has left is not in mid-call");
+}
+
+#[test]
+fn removal_ends_what_a_token_that_has_ended_still_does() {
+    let mut lab = lab();
+    let host = ending(3, &[Grant::Publish, Grant::Administer]);
+    assert_eq!(enter(&mut lab, 1, "room", &host), None);
+    while lab.state.pass(Some(&host), "room").is_ok() {
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+    assert!(lab.state.pass_over_rest(&host, "room").is_ok());
+    remove_last(&mut lab, "room");
+    assert_eq!(lab.state.pass_over_rest(&host, "room").map_err(|error| error.code()), Err("token-revoked"));
 }
