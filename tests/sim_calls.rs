@@ -430,6 +430,19 @@ fn who_spoke_last_is_the_same_on_shards_that_were_opened_later() {
 }
 
 #[test]
+fn who_speaks_without_a_camera_is_heard_by_all_and_by_who_receives_sound_only() {
+    let mut scenario = call_of(4);
+    (scenario.people[0].pairs, scenario.people[0].audio_seats) = (0, 1);
+    scenario.people[3].video = None;
+    let hush = |who| (ms(500), Action::Mute { who, kind: Kind::Audio, muted: true });
+    scenario.actions.extend((0..4).map(hush));
+    scenario.actions.extend(turn_to_speak(3, 3_000, 5_000));
+    scenario.end = ms(7_000);
+    let verdict = judge(scenario);
+    assert_eq!([0, 1, 2].map(|who| verdict.seen[&who].clone()), [3, 3, 3].map(|who| BTreeSet::from([who])));
+}
+
+#[test]
 fn who_fell_silent_while_a_shard_began_anew_leaves_the_seat_to_who_speaks() {
     for shards in [1, 3] {
         let mut scenario = call_of(3).spread_over(shards, MeshPlan::CALM);
