@@ -129,7 +129,10 @@ impl Seats {
             self.seat(stream, |seats, fits| seats.last_unpinned(fits));
         }
         for stream in streams.clone().filter(|stream| stream.must_be_seen()) {
-            self.seat(stream, |seats, fits| seats.least_worth(fits, streams.clone()));
+            self.seat(stream, |seats, fits| seats.least_worth(fits, streams.clone(), Stream::must_be_seen));
+        }
+        for stream in streams.clone().filter(|stream| stream.may_speak()) {
+            self.seat(stream, |seats, fits| seats.least_worth(fits, streams.clone(), Stream::may_be_heard));
         }
         for stream in streams.clone().filter(|stream| stream.video.is_some()) {
             self.seat(stream, |_, _| None);
@@ -195,16 +198,17 @@ impl Seats {
         self.pairs.iter().rposition(|pair| fits(pair) && pair.holds.map(|(who, _)| who) != self.pinned)
     }
 
-    /// The pair whose stream comes last of those that need not be seen now.
+    /// The pair whose stream comes last of those that need not stay.
     fn least_worth<'a>(
         &self,
         fits: Fits<'_>,
         streams: impl Iterator<Item = &'a Stream> + Clone,
+        stays: impl Fn(&Stream) -> bool,
     ) -> Option<usize> {
         let worth = |pair: &Pair| {
             let place = streams.clone().position(|stream| pair.holds(stream))?;
             let stream = streams.clone().nth(place)?;
-            let stays = stream.must_be_seen() || Some(stream.participant) == self.pinned;
+            let stays = stays(stream) || Some(stream.participant) == self.pinned;
             (!stays && fits(pair)).then_some(place)
         };
         let places = self.pairs.iter().enumerate().filter_map(|(at, pair)| Some((worth(pair)?, at)));
