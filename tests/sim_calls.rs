@@ -266,6 +266,27 @@ fn on_a_thin_path_who_is_pinned_is_seen_best() {
 }
 
 #[test]
+fn on_a_thin_path_a_muted_picture_leaves_its_part_to_the_others_until_it_is_back() {
+    let mut scenario = layered_call_of(3).quiet();
+    scenario.people[0].pairs = 2;
+    scenario.actions.push((ms(1_500), Action::Pin { who: 0, target: 2 }));
+    let budget = |bits_per_second| Action::Budget { who: 0, bits_per_second };
+    scenario.actions.push((ms(2_000), budget(Some(450_000))));
+    let mute = |at, muted| (ms(at), Action::Mute { who: 2, kind: Kind::Video, muted });
+    scenario.actions.push(mute(5_000, true));
+    scenario.end = ms(9_000);
+    let best = |verdict: &Verdict| *verdict.layers[&0].values().nth(1).expect("a picture of the first");
+    let verdict = judge(scenario.clone());
+    assert_eq!(best(&verdict), 2, "the only one to be seen is seen best");
+    scenario.actions.push(mute(9_000, false));
+    scenario.end = ms(10_000);
+    let verdict = judge(scenario);
+    let mut layers = shown_pictures(0, &verdict);
+    layers.sort_unstable();
+    assert_eq!((best(&verdict), layers), (0, vec![0, 2]), "a second later it is as before");
+}
+
+#[test]
 fn who_is_not_wanted_is_not_sent_and_comes_back_when_they_are() {
     let mut scenario = layered_call_of(3);
     scenario.people.iter_mut().for_each(|plan| plan.pairs = 2);

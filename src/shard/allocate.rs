@@ -139,7 +139,7 @@ impl Shard {
                 self.tell_wanted(now, track);
             }
         }
-        let most = bench.wishes.iter().filter_map(|wish| wish.ladder.last());
+        let most = bench.wishes.iter().filter(|wish| !wish.muted).filter_map(|wish| wish.ladder.last());
         let most: u64 = most.map(|rung| rung.bits_per_second).sum();
         self.workbench = bench;
         self.set_wanted(link, most);
@@ -175,7 +175,8 @@ impl Shard {
                 track.map_or_else(Ladder::new, |track| ladder(track, slot.max_height(), only_flowing));
             let place = |aim: Choice| ladder.iter().rposition(|rung| rung.choice == aim);
             let now_at = slot.aimed_at().and_then(place);
-            Wish { now: now_at, may_rise: now.since(slot.lowered()) >= HOLD, ladder }
+            let muted = track.is_some_and(|track| track.muted);
+            Wish { now: now_at, may_rise: now.since(slot.lowered()) >= HOLD, ladder, muted }
         }));
         let entry = &self.links[link];
         let is_calm = entry.rate.as_ref().is_some_and(|rate| rate.is_calm(now));
@@ -211,6 +212,17 @@ impl Shard {
         let least = rungs.map(|rung| rung.bits_per_second).min();
         let is_long = link.rate.as_ref().is_some_and(|rate| rate.estimator.queue_is_long(now));
         falls && is_full && (is_long || least.is_some_and(|least| least > HOPELESS * budget))
+    }
+
+    /// A track is muted or not any more: what it took is for others, or the other way round.
+    pub(super) fn unsettle_for_mute(&mut self, track: u32) {
+        let muted = self.tracks[track].muted;
+        let seats = self.tracks[track].layers.iter().flat_map(|layer| &layer.slots);
+        let viewers: Vec<u32> = seats.map(|&slot| self.slots[slot].transport()).collect();
+        // Who was not seen is to be seen at once.
+        for link in viewers {
+            if muted { self.unsettle(link) } else { self.unsettle_now(link) }
+        }
     }
 
     /// Lets a seat aim at `choice`: it is put on the lists of what it listens to, and begins at once

@@ -234,6 +234,7 @@ impl Shard {
                 self.want_key_frame(key, layer);
             }
         }
+        self.unsettle_for_mute(key);
     }
 
     fn open_slot(&mut self, now: Time, open: OpenSlot, out: &mut impl Outbox) -> Outcome {
