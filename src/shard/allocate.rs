@@ -142,7 +142,7 @@ impl Shard {
         let most = bench.wishes.iter().filter(|wish| !wish.muted).filter_map(|wish| wish.ladder.last());
         let most: u64 = most.map(|rung| rung.bits_per_second).sum();
         self.workbench = bench;
-        self.set_wanted(link, most);
+        self.set_wanted(link, most, audio_rate(&self.links[link], &self.slots, &self.tracks));
     }
 
     /// The seats of `link` that show pictures, the most important first: who is pinned, then screens,

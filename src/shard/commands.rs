@@ -269,6 +269,8 @@ impl Shard {
         if let Some(seats) = self.rooms[room].seats_mut(participant) {
             seats.open(id, stream, kind);
         }
+        // Also who is shown nothing yet: it is to be known what they could use.
+        self.unsettle(link);
         self.reseat(room, out);
         Ok(())
     }
