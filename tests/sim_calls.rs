@@ -1,9 +1,9 @@
 //! Calls in virtual time whose course is written down rather than drawn from a seed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use volley::base::Time;
-use volley::control::types::{Kind, Reason, TransportState};
+use volley::control::types::{Codec, Kind, Reason, TransportState};
 use volley::sim::link::LinkOptions;
 use volley::sim::mesh::MeshPlan;
 use volley::sim::peer::misbehaviour::Lie;
@@ -333,6 +333,25 @@ fn who_is_alone_sends_no_picture_and_is_seen_soon_when_somebody_comes() {
     let verdict = judge(scenario);
     assert_eq!(shown_layers(1, &verdict), [2], "within a second and a half");
     assert_eq!(verdict.paused[&0], [false, true, false], "nobody needs the middle one");
+}
+
+#[test]
+fn a_picture_of_one_encoding_that_nobody_can_see_is_not_sent_until_somebody_can() {
+    for codec in [Codec::Vp8, Codec::H264] {
+        let mut scenario = call_of(2).quiet();
+        scenario.people.iter_mut().for_each(|plan| plan.video = Some(codec));
+        let limit = |at, max_height| (ms(at), Action::Limit { who: 1, max_height });
+        scenario.actions.extend([limit(2_000, Some(0)), limit(9_000, None)]);
+        scenario.end = ms(8_900);
+        assert_eq!(
+            World::new(scenario.clone()).judge().paused,
+            BTreeMap::from([(0, vec![true]), (1, vec![false])])
+        );
+        scenario.end = ms(10_000);
+        let verdict = judge(scenario);
+        assert_eq!(verdict.paused[&0], [false]);
+        assert_eq!(verdict.seen[&1], BTreeSet::from([0]));
+    }
 }
 
 #[test]

@@ -301,8 +301,8 @@ impl Shard {
     /// Tells signaling which layers of a track anybody watches, when that has changed. The lowest is sent
     /// as long as somebody has a seat for it, shown or not: who begins to speak is to be seen at once.
     fn tell_wanted(&mut self, now: Time, key: u32) {
-        let Track { layers, wanted_there, home, taping, .. } = &self.tracks[key];
-        if layers.len() == 1 || home.is_some() {
+        let Track { kind, wanted_there, home, taping, .. } = &self.tracks[key];
+        if *kind == Kind::Audio || home.is_some() {
             return;
         }
         let there = wanted_there.iter().fold(0, |wanted, (_, layers)| wanted | layers);
@@ -357,8 +357,9 @@ impl Shard {
 
     /// Says again which layers of each track are watched.
     pub(super) fn wanted_layers(&self) -> impl Iterator<Item = Event> {
-        let several = self.tracks.iter().filter(|(_, track)| track.home.is_none() && track.layers.len() > 1);
-        several.map(|(_, track)| {
+        let is_told = |track: &Track| track.home.is_none() && track.kind == Kind::Video;
+        let pictures = self.tracks.iter().filter(move |(_, track)| is_told(track));
+        pictures.map(|(_, track)| {
             let everything = (1 << track.layers.len()) - 1;
             Event::Layers { track: track.id, wanted: track.told_wanted & everything }
         })
