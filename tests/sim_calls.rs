@@ -1,9 +1,9 @@
 //! Calls in virtual time whose course is written down rather than drawn from a seed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use volley::base::Time;
-use volley::control::types::{Kind, Reason, TransportState};
+use volley::control::types::{Codec, Kind, Reason, TransportState};
 use volley::sim::link::LinkOptions;
 use volley::sim::mesh::MeshPlan;
 use volley::sim::peer::misbehaviour::Lie;
@@ -266,6 +266,27 @@ fn on_a_thin_path_who_is_pinned_is_seen_best() {
 }
 
 #[test]
+fn on_a_thin_path_a_muted_picture_leaves_its_part_to_the_others_until_it_is_back() {
+    let mut scenario = layered_call_of(3).quiet();
+    scenario.people[0].pairs = 2;
+    scenario.actions.push((ms(1_500), Action::Pin { who: 0, target: 2 }));
+    let budget = |bits_per_second| Action::Budget { who: 0, bits_per_second };
+    scenario.actions.push((ms(2_000), budget(Some(450_000))));
+    let mute = |at, muted| (ms(at), Action::Mute { who: 2, kind: Kind::Video, muted });
+    scenario.actions.push(mute(5_000, true));
+    scenario.end = ms(9_000);
+    let best = |verdict: &Verdict| *verdict.layers[&0].values().nth(1).expect("a picture of the first");
+    let verdict = judge(scenario.clone());
+    assert_eq!(best(&verdict), 2, "the only one to be seen is seen best");
+    scenario.actions.push(mute(9_000, false));
+    scenario.end = ms(10_000);
+    let verdict = judge(scenario);
+    let mut layers = shown_pictures(0, &verdict);
+    layers.sort_unstable();
+    assert_eq!((best(&verdict), layers), (0, vec![0, 2]), "a second later it is as before");
+}
+
+#[test]
 fn who_is_not_wanted_is_not_sent_and_comes_back_when_they_are() {
     let mut scenario = layered_call_of(3);
     scenario.people.iter_mut().for_each(|plan| plan.pairs = 2);
@@ -312,6 +333,25 @@ fn who_is_alone_sends_no_picture_and_is_seen_soon_when_somebody_comes() {
     let verdict = judge(scenario);
     assert_eq!(shown_layers(1, &verdict), [2], "within a second and a half");
     assert_eq!(verdict.paused[&0], [false, true, false], "nobody needs the middle one");
+}
+
+#[test]
+fn a_picture_of_one_encoding_that_nobody_can_see_is_not_sent_until_somebody_can() {
+    for codec in [Codec::Vp8, Codec::H264] {
+        let mut scenario = call_of(2).quiet();
+        scenario.people.iter_mut().for_each(|plan| plan.video = Some(codec));
+        let limit = |at, max_height| (ms(at), Action::Limit { who: 1, max_height });
+        scenario.actions.extend([limit(2_000, Some(0)), limit(9_000, None)]);
+        scenario.end = ms(8_900);
+        assert_eq!(
+            World::new(scenario.clone()).judge().paused,
+            BTreeMap::from([(0, vec![true]), (1, vec![false])])
+        );
+        scenario.end = ms(10_000);
+        let verdict = judge(scenario);
+        assert_eq!(verdict.paused[&0], [false]);
+        assert_eq!(verdict.seen[&1], BTreeSet::from([0]));
+    }
 }
 
 #[test]
@@ -427,6 +467,19 @@ fn who_spoke_last_is_the_same_on_shards_that_were_opened_later() {
         let verdict = judge_as_it_is(scenario);
         assert_eq!(verdict.seen[&5], BTreeSet::from([4, 6]), "on {shards} shards");
     }
+}
+
+#[test]
+fn who_speaks_without_a_camera_is_heard_by_all_and_by_who_receives_sound_only() {
+    let mut scenario = call_of(4);
+    (scenario.people[0].pairs, scenario.people[0].audio_seats) = (0, 1);
+    scenario.people[3].video = None;
+    let hush = |who| (ms(500), Action::Mute { who, kind: Kind::Audio, muted: true });
+    scenario.actions.extend((0..4).map(hush));
+    scenario.actions.extend(turn_to_speak(3, 3_000, 5_000));
+    scenario.end = ms(7_000);
+    let verdict = judge(scenario);
+    assert_eq!([0, 1, 2].map(|who| verdict.seen[&who].clone()), [3, 3, 3].map(|who| BTreeSet::from([who])));
 }
 
 #[test]

@@ -46,6 +46,8 @@ pub struct Wish {
     pub now: Option<usize>,
     /// Whether it may be given more than it has: not right after it fell.
     pub may_rise: bool,
+    /// Nothing of it comes, so it takes nothing and stays as it is.
+    pub muted: bool,
 }
 
 impl Wish {
@@ -72,19 +74,27 @@ pub fn allocate(budget: Option<Budget>, audio: u64, wishes: &[Wish], chosen: &mu
     let (all, slack) = (budget.bits_per_second, budget.slack());
     let (mut rest, headroom) = ((all + slack).saturating_sub(audio), all / HEADROOM + slack);
     for wish in wishes {
-        let fits = wish.fits(0, rest, headroom);
+        let fits = !wish.muted && wish.fits(0, rest, headroom);
         rest -= if fits { wish.cost(0) } else { 0 };
         chosen.push(fits.then_some(0));
     }
+    let chosen_nothing = chosen.iter().all(Option::is_none);
     // Who has nothing to look at learns nothing of a link: one picture is tried where it nearly fits. A queue
     // drains in less time than it takes to begin a picture anew, so it takes the last one from nobody.
     let later = budget.drained.max(all).saturating_sub(audio);
-    let first = wishes.first().and_then(|wish| wish.ladder.first()).map(|lowest| lowest.bits_per_second);
-    let kept = if wishes.first().is_some_and(|wish| wish.now.is_some()) { 0 } else { all / HEADROOM };
-    if chosen.iter().all(Option::is_none) && first.is_some_and(|cost| later >= cost / NEARLY + kept) {
-        (chosen[0], rest) = (Some(0), 0);
+    let mut comes = wishes.iter().zip(chosen.iter_mut()).filter(|(wish, _)| !wish.muted);
+    if chosen_nothing && let Some((first, chosen)) = comes.next() {
+        let kept = if first.now.is_some() { 0 } else { all / HEADROOM };
+        if first.ladder.first().is_some_and(|lowest| later >= lowest.bits_per_second / NEARLY + kept) {
+            (*chosen, rest) = (Some(0), 0);
+        }
     }
     for (wish, chosen) in wishes.iter().zip(chosen.iter_mut()) {
+        if wish.muted {
+            // Once it comes again it begins with this, and the budget is divided anew.
+            *chosen = wish.now.or((!wish.ladder.is_empty()).then_some(0));
+            continue;
+        }
         let Some(lowest) = *chosen else { continue };
         let has = rest + wish.cost(lowest);
         let fits = |place: &usize| wish.fits(*place, has, headroom);
@@ -112,7 +122,7 @@ mod tests {
             .map(|(&bits_per_second, layer)| Rung { choice: Choice::whole(layer), bits_per_second });
         let ladder: Ladder = rungs.take(MAX_RUNGS).collect();
         let now = now.filter(|&now| now < ladder.len());
-        Wish { ladder, now, may_rise: true }
+        Wish { ladder, now, may_rise: true, muted: false }
     }
 
     fn given(budget: Option<u64>, audio: u64, wishes: &[Wish]) -> Vec<Option<usize>> {
@@ -176,6 +186,16 @@ mod tests {
         assert_eq!(calm(560, Some(1)), [Some(0), Some(0)], "less than the slack is missing, and no more");
         let fallen = Wish { may_rise: false, ..wish(&CAMERA, Some(0)) };
         assert_eq!(given(Some(9_000), 0, &[fallen]), [Some(0)]);
+    }
+
+    #[test]
+    fn what_is_muted_takes_nothing_and_stays_as_it_is() {
+        let muted = |now| Wish { muted: true, ..wish(&CAMERA, now) };
+        assert_eq!(given(Some(600), 0, &[muted(Some(2)), wish(&CAMERA, Some(0))]), [Some(2), Some(1)]);
+        assert_eq!(given(Some(600), 0, &[muted(None), wish(&CAMERA, Some(0))]), [Some(0), Some(1)]);
+        assert_eq!(given(Some(130), 40, &[muted(Some(1)), wish(&CAMERA, None)]), [Some(1), Some(0)]);
+        assert_eq!(given(None, 0, &[muted(Some(0))]), [Some(2)], "as if it came, where there is no end");
+        assert_eq!(given(Some(600), 0, &[Wish { muted: true, ..wish(&[], None) }]), [None]);
     }
 
     fn wishes() -> impl Strategy<Value = Vec<Wish>> {

@@ -2,34 +2,15 @@
 
 pub mod seats;
 mod speakers;
+mod stream;
 pub mod wishes;
 
 use crate::base::{ParticipantId, RoomId, SlotId, StreamId, TrackId, WorkerId};
 use crate::control::types::{Kind, Source, Wish};
 use seats::Seats;
 use speakers::Audience;
+pub use stream::Stream;
 use wishes::{MAX_WISHES, Wishes};
-
-/// Tracks of one participant that play in step: at most one of each kind.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stream {
-    /// Whose.
-    pub participant: ParticipantId,
-    /// Which of theirs.
-    pub stream: StreamId,
-    /// Its sound, if published.
-    pub audio: Option<TrackId>,
-    /// Its picture, if published.
-    pub video: Option<TrackId>,
-    /// Whether it is a shared screen.
-    pub screen: bool,
-    /// Whether its owner speaks.
-    pub speaks: bool,
-    /// Who began to speak later has more; 0: never did.
-    pub spoke: u32,
-    /// Its sound does not say how loud it is.
-    pub is_unheard: bool,
-}
 
 /// A seat that shows something else now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,23 +19,6 @@ pub struct Change {
     pub slot: SlotId,
     /// What it shows now.
     pub track: Option<TrackId>,
-}
-
-impl Stream {
-    /// Whether it takes the seat of one that need not be seen now.
-    pub fn must_be_seen(&self) -> bool {
-        self.screen || self.speaks
-    }
-
-    /// Most worth seeing first: screens, who speaks, who spoke last, who was published first.
-    fn rank(&self) -> impl Ord + use<> {
-        (!self.screen, !self.speaks, std::cmp::Reverse(self.spoke), self.first_track())
-    }
-
-    /// Ids rise in the order of publishing, whichever worker hears of it first.
-    fn first_track(&self) -> Option<TrackId> {
-        self.audio.into_iter().chain(self.video).min()
-    }
 }
 
 /// What there is to be shown.
@@ -293,13 +257,17 @@ impl Room {
         if self.speakers_that_matter() != before {
             return true;
         }
-        let mut speaking = self.streams.iter().filter(|stream| stream.speaks);
+        // Who falls silent may leave the seat to somebody of whom nobody knows whether they speak.
+        let may_be_seated = |stream: &&Stream| stream.speaks || !speaks && stream.may_speak();
+        let mut speaking = self.streams.iter().filter(may_be_seated);
         speaking.any(|stream| self.members.iter().any(|member| member.lacks(stream)))
     }
 
-    /// Whoever began to speak later than the owner of this picture has more; 0: the owner never did.
+    /// Whoever began to speak later than the owner of this picture has more; 0: the owner never did. Who may
+    /// speak without anybody's knowing stands with who began last.
     pub fn spoke(&self, picture: TrackId) -> u32 {
-        self.streams.iter().find(|stream| stream.video == Some(picture)).map_or(0, |stream| stream.spoke)
+        let stream = self.streams.iter().find(|stream| stream.video == Some(picture));
+        stream.map_or(0, |stream| if stream.may_speak() { self.turns } else { stream.spoke })
     }
 
     /// Notes what a viewer wants to be shown. False: they are not here, or have said too much.

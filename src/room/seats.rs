@@ -34,10 +34,18 @@ impl Pair {
         self.holds == Some((stream.participant, stream.stream))
     }
 
+    /// Whether it has a seat for the stream's picture, if there is one.
+    fn has_all_for(&self, stream: &Stream) -> bool {
+        stream.video.is_none() || self.video.is_some()
+    }
+
     fn can_show(&self, stream: &Stream) -> bool {
         stream.audio.is_some() && self.audio.is_some() || stream.video.is_some() && self.video.is_some()
     }
 }
+
+/// Which pairs are looked at.
+type Fits<'a> = &'a dyn Fn(&Pair) -> bool;
 
 /// One viewer's seats.
 #[derive(Clone, Debug, Default)]
@@ -100,10 +108,12 @@ impl Seats {
         }
     }
 
-    /// Whether there are seats, and `stream` has none.
+    /// Whether there are seats, and `stream` has none, or none for its picture.
     pub(super) fn lacks(&self, stream: &Stream) -> bool {
         let takes = self.pairs.iter().any(|pair| pair.can_show(stream));
-        takes && !self.pairs.iter().any(|pair| pair.holds(stream))
+        let has_pictures = self.pairs.iter().any(|pair| pair.video.is_some());
+        let sits_well = |pair: &Pair| pair.holds(stream) && (!has_pictures || pair.has_all_for(stream));
+        takes && !self.pairs.iter().any(sits_well)
     }
 
     /// Places `streams` (everyone else's, most worth seeing first) on the seats.
@@ -116,10 +126,13 @@ impl Seats {
         let pinned = self.pinned;
         let is_pinned = move |stream: &&Stream| Some(stream.participant) == pinned;
         for stream in streams.clone().filter(is_pinned) {
-            self.seat(stream, |seats, video| seats.last_unpinned(video));
+            self.seat(stream, |seats, fits| seats.last_unpinned(fits));
         }
         for stream in streams.clone().filter(|stream| stream.must_be_seen()) {
-            self.seat(stream, |seats, video| seats.least_worth(video, streams.clone()));
+            self.seat(stream, |seats, fits| seats.least_worth(fits, streams.clone(), Stream::must_be_seen));
+        }
+        for stream in streams.clone().filter(|stream| stream.may_speak()) {
+            self.seat(stream, |seats, fits| seats.least_worth(fits, streams.clone(), Stream::may_be_heard));
         }
         for stream in streams.clone().filter(|stream| stream.video.is_some()) {
             self.seat(stream, |_, _| None);
@@ -158,16 +171,21 @@ impl Seats {
         }
     }
 
-    /// Gives `stream` a free pair, or else the one that `evict` finds.
-    fn seat(&mut self, stream: &Stream, evict: impl FnOnce(&Seats, bool) -> Option<usize>) {
-        if self.pairs.iter().any(|pair| pair.holds(stream)) {
+    /// Gives `stream` a free pair, or else the one that `evict` finds: one made for what it has, and if
+    /// there is none any in which it is at least heard.
+    fn seat(&mut self, stream: &Stream, evict: impl Fn(&Seats, Fits<'_>) -> Option<usize>) {
+        let held = self.pairs.iter().position(|pair| pair.holds(stream));
+        if held.is_some_and(|at| self.pairs[at].has_all_for(stream)) {
             return;
         }
-        let wants_video = stream.video.is_some();
-        let place = self.free(wants_video).or_else(|| evict(self, wants_video)).or_else(|| {
-            self.free(!wants_video).filter(|&at| stream.audio.is_some() && self.pairs[at].audio.is_some())
-        });
+        let with_video = stream.video.is_some();
+        let is_apt = |pair: &Pair| pair.video.is_some() == with_video;
+        let is_heard = |pair: &Pair| stream.audio.is_some() && pair.audio.is_some();
+        let apt = self.free(with_video).or_else(|| evict(self, &is_apt));
+        let any = || self.free(!with_video).filter(|&at| is_heard(&self.pairs[at]));
+        let place = apt.or(held).or_else(any).or_else(|| evict(self, &is_heard));
         if let Some(at) = place {
+            held.into_iter().for_each(|held| self.pairs[held].holds = None);
             self.pairs[at].holds = Some((stream.participant, stream.stream));
         }
     }
@@ -176,23 +194,22 @@ impl Seats {
         self.pairs.iter().position(|pair| pair.holds.is_none() && pair.video.is_some() == with_video)
     }
 
-    fn last_unpinned(&self, with_video: bool) -> Option<usize> {
-        self.pairs.iter().rposition(|pair| {
-            pair.video.is_some() == with_video && pair.holds.map(|(who, _)| who) != self.pinned
-        })
+    fn last_unpinned(&self, fits: Fits<'_>) -> Option<usize> {
+        self.pairs.iter().rposition(|pair| fits(pair) && pair.holds.map(|(who, _)| who) != self.pinned)
     }
 
-    /// The pair whose stream comes last of those that need not be seen now.
+    /// The pair whose stream comes last of those that need not stay.
     fn least_worth<'a>(
         &self,
-        with_video: bool,
+        fits: Fits<'_>,
         streams: impl Iterator<Item = &'a Stream> + Clone,
+        stays: impl Fn(&Stream) -> bool,
     ) -> Option<usize> {
         let worth = |pair: &Pair| {
             let place = streams.clone().position(|stream| pair.holds(stream))?;
             let stream = streams.clone().nth(place)?;
-            let stays = stream.must_be_seen() || Some(stream.participant) == self.pinned;
-            (!stays && pair.video.is_some() == with_video).then_some(place)
+            let stays = stays(stream) || Some(stream.participant) == self.pinned;
+            (!stays && fits(pair)).then_some(place)
         };
         let places = self.pairs.iter().enumerate().filter_map(|(at, pair)| Some((worth(pair)?, at)));
         places.max().map(|(_, at)| at)
@@ -317,6 +334,49 @@ mod tests {
         seats.pin(Some(ParticipantId(2)));
         assert_eq!(place(&mut seats, &streams), [(0, Some(20)), (1, Some(21))]);
         assert_eq!(place(&mut seats, &streams), []);
+    }
+
+    /// Who has a seat, in the order of the pairs.
+    fn seated(seats: &Seats) -> Vec<u64> {
+        seats.pairs.iter().filter_map(|pair| pair.holds.map(|(who, _)| who.0)).collect()
+    }
+
+    fn speaking(stream: Stream) -> Stream {
+        Stream { speaks: true, ..stream }
+    }
+
+    #[test]
+    fn who_speaks_without_a_picture_is_heard_by_who_has_pairs_only() {
+        let mut seats = viewer(2, 0);
+        place(&mut seats, &[stream(1, true), stream(2, true), stream(3, false)]);
+        let changes = place(&mut seats, &[speaking(stream(3, false)), stream(1, true), stream(2, true)]);
+        assert_eq!(changes, [(10, Some(30)), (11, None)], "in place of who comes last");
+        let spoken = [speaking(stream(2, true)), stream(3, false), stream(1, true)];
+        assert_eq!(place(&mut seats, &spoken), [(0, Some(20)), (1, Some(21))]);
+    }
+
+    #[test]
+    fn who_receives_sound_only_hears_whoever_speaks() {
+        let mut seats = viewer(0, 1);
+        assert_eq!(place(&mut seats, &[stream(1, true), stream(2, true)]), [(0, Some(10))]);
+        let now = [speaking(stream(2, true)), stream(1, true)];
+        assert_eq!(place(&mut seats, &now), [(0, Some(20))]);
+        assert!(!seats.lacks(&now[0]), "there is no more to be had");
+        seats.pin(Some(ParticipantId(1)));
+        assert_eq!(place(&mut seats, &now), [(0, Some(10))], "who is pinned goes before");
+        assert_eq!(place(&mut seats, &now), []);
+    }
+
+    #[test]
+    fn who_speaks_is_heard_until_there_is_a_pair_to_be_seen_in() {
+        let mut seats = viewer(1, 1);
+        let silent = stream(3, false);
+        place(&mut seats, &[speaking(stream(1, true)), silent]);
+        let both = [speaking(stream(1, true)), speaking(stream(2, true)), silent];
+        assert_eq!(place(&mut seats, &both), [(10, Some(20))]);
+        assert!(seats.lacks(&both[1]), "nobody sees them yet");
+        place(&mut seats, &[speaking(stream(2, true)), stream(1, true), silent]);
+        assert_eq!(seated(&seats), [2, 1], "who is silent now is heard if they go on");
     }
 
     #[test]

@@ -72,6 +72,39 @@ fn who_speaks_is_seen_by_everybody_and_those_who_spoke_last_stay() {
 }
 
 #[test]
+fn who_may_speak_unnoticed_is_shown_to_everybody_and_sends_nobody_alike_away() {
+    let mut room = Room::new(RoomId(1));
+    (1..=6).for_each(|who| room.join(ParticipantId(who)));
+    let seats = room.seats_mut(ParticipantId(1)).expect("just joined");
+    for pair in 0..2 {
+        seats.open(SlotId(pair * 10), StreamId(pair), Kind::Audio);
+        seats.open(SlotId(pair * 10 + 1), StreamId(pair), Kind::Video);
+    }
+    let stream = StreamId(0);
+    [2, 3].into_iter().for_each(|who| publish_pair(&mut room, who));
+    for speaks in [true, false] {
+        room.speaks(ParticipantId(2), stream, speaks);
+    }
+    assert_eq!(changes(&mut room).len(), 4);
+    for (who, expected) in [(4, &[(10, Some(40)), (11, Some(41))][..]), (5, &[(0, Some(50)), (1, Some(51))])]
+    {
+        publish_pair(&mut room, who);
+        room.cannot_hear((ParticipantId(who), stream));
+        assert_eq!(changes(&mut room), expected, "who is known to be silent makes room");
+    }
+    publish_pair(&mut room, 6);
+    room.cannot_hear((ParticipantId(6), stream));
+    assert_eq!(changes(&mut room), [], "of those who may speak the first stay");
+    assert!(room.speaks(ParticipantId(3), stream, true));
+    assert_eq!(changes(&mut room), [(0, Some(30)), (1, Some(31))], "who is known to speak goes before");
+    assert!(room.speaks(ParticipantId(3), stream, false));
+    assert_eq!(changes(&mut room), [(0, Some(50)), (1, Some(51))], "and is silent again");
+    assert_eq!((room.spoke(TrackId(51)), room.spoke(TrackId(31)), room.spoke(TrackId(21))), (2, 2, 1));
+    room.unpublish(TrackId(50));
+    assert_eq!(changes(&mut room), [(0, Some(60)), (1, Some(61))], "a picture alone says nothing");
+}
+
+#[test]
 fn a_shared_screen_takes_the_seat_of_who_is_silent() {
     let mut room = Room::new(RoomId(1));
     (1..=3).for_each(|who| room.join(ParticipantId(who)));

@@ -139,10 +139,10 @@ impl Shard {
                 self.tell_wanted(now, track);
             }
         }
-        let most = bench.wishes.iter().filter_map(|wish| wish.ladder.last());
+        let most = bench.wishes.iter().filter(|wish| !wish.muted).filter_map(|wish| wish.ladder.last());
         let most: u64 = most.map(|rung| rung.bits_per_second).sum();
         self.workbench = bench;
-        self.set_wanted(link, most);
+        self.set_wanted(link, most, audio_rate(&self.links[link], &self.slots, &self.tracks));
     }
 
     /// The seats of `link` that show pictures, the most important first: who is pinned, then screens,
@@ -175,7 +175,8 @@ impl Shard {
                 track.map_or_else(Ladder::new, |track| ladder(track, slot.max_height(), only_flowing));
             let place = |aim: Choice| ladder.iter().rposition(|rung| rung.choice == aim);
             let now_at = slot.aimed_at().and_then(place);
-            Wish { now: now_at, may_rise: now.since(slot.lowered()) >= HOLD, ladder }
+            let muted = track.is_some_and(|track| track.muted);
+            Wish { now: now_at, may_rise: now.since(slot.lowered()) >= HOLD, ladder, muted }
         }));
         let entry = &self.links[link];
         let is_calm = entry.rate.as_ref().is_some_and(|rate| rate.is_calm(now));
@@ -211,6 +212,17 @@ impl Shard {
         let least = rungs.map(|rung| rung.bits_per_second).min();
         let is_long = link.rate.as_ref().is_some_and(|rate| rate.estimator.queue_is_long(now));
         falls && is_full && (is_long || least.is_some_and(|least| least > HOPELESS * budget))
+    }
+
+    /// A track is muted or not any more: what it took is for others, or the other way round.
+    pub(super) fn unsettle_for_mute(&mut self, track: u32) {
+        let muted = self.tracks[track].muted;
+        let seats = self.tracks[track].layers.iter().flat_map(|layer| &layer.slots);
+        let viewers: Vec<u32> = seats.map(|&slot| self.slots[slot].transport()).collect();
+        // Who was not seen is to be seen at once.
+        for link in viewers {
+            if muted { self.unsettle(link) } else { self.unsettle_now(link) }
+        }
     }
 
     /// Lets a seat aim at `choice`: it is put on the lists of what it listens to, and begins at once
@@ -289,8 +301,8 @@ impl Shard {
     /// Tells signaling which layers of a track anybody watches, when that has changed. The lowest is sent
     /// as long as somebody has a seat for it, shown or not: who begins to speak is to be seen at once.
     fn tell_wanted(&mut self, now: Time, key: u32) {
-        let Track { layers, wanted_there, home, taping, .. } = &self.tracks[key];
-        if layers.len() == 1 || home.is_some() {
+        let Track { kind, wanted_there, home, taping, .. } = &self.tracks[key];
+        if *kind == Kind::Audio || home.is_some() {
             return;
         }
         let there = wanted_there.iter().fold(0, |wanted, (_, layers)| wanted | layers);
@@ -345,8 +357,9 @@ impl Shard {
 
     /// Says again which layers of each track are watched.
     pub(super) fn wanted_layers(&self) -> impl Iterator<Item = Event> {
-        let several = self.tracks.iter().filter(|(_, track)| track.home.is_none() && track.layers.len() > 1);
-        several.map(|(_, track)| {
+        let is_told = |track: &Track| track.home.is_none() && track.kind == Kind::Video;
+        let pictures = self.tracks.iter().filter(move |(_, track)| is_told(track));
+        pictures.map(|(_, track)| {
             let everything = (1 << track.layers.len()) - 1;
             Event::Layers { track: track.id, wanted: track.told_wanted & everything }
         })

@@ -234,6 +234,7 @@ impl Shard {
                 self.want_key_frame(key, layer);
             }
         }
+        self.unsettle_for_mute(key);
     }
 
     fn open_slot(&mut self, now: Time, open: OpenSlot, out: &mut impl Outbox) -> Outcome {
@@ -268,6 +269,8 @@ impl Shard {
         if let Some(seats) = self.rooms[room].seats_mut(participant) {
             seats.open(id, stream, kind);
         }
+        // Also who is shown nothing yet: it is to be known what they could use.
+        self.unsettle(link);
         self.reseat(room, out);
         Ok(())
     }

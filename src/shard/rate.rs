@@ -59,6 +59,8 @@ pub(super) struct Rate {
     pacer: Pacer,
     /// What could be used at most, as far as somebody said.
     wanted: Option<Bitrate>,
+    /// Whether pictures are part of it.
+    wants_pictures: bool,
     /// The link has shown that it does not carry all that is wanted.
     is_bounded: bool,
     /// Since when, and how much: what is sent, measured.
@@ -78,6 +80,7 @@ impl Rate {
             estimator: Estimator::new(now, first),
             pacer: Pacer::default(),
             wanted: None,
+            wants_pictures: true,
             is_bounded: false,
             measured: (now, 0),
             in_train: 0,
@@ -145,7 +148,8 @@ impl Rate {
     /// on the target, until all that is wanted fits again; where nothing can probe, until a while has
     /// passed: then only more pictures tell.
     fn budget(&mut self, now: Time, can_probe: bool) -> Option<u64> {
-        let fits = self.estimator.estimate() >= self.estimator.wanted();
+        // That sound fits says nothing of pictures.
+        let fits = self.wants_pictures && self.estimator.estimate() >= self.estimator.wanted();
         self.is_bounded = match can_probe {
             true => (self.is_bounded || self.estimator.is_tight(now)) && !fits,
             false => self.estimator.was_full_within(now, UNPROBED) || self.estimator.is_remote() && !fits,
@@ -168,6 +172,15 @@ impl Rate {
         self.estimator.estimate() < CROWDED && self.estimator.was_full_within(now, CROWDED_FOR)
     }
 
+    /// What could be used at most: so many bits a second of pictures and of sound, what each packet adds aside.
+    fn want(&mut self, pictures: u64, sound: u64) {
+        let least = if pictures > 0 { LEAST_WANTED } else { Bitrate::ZERO };
+        let sound = Bitrate::from_bps(sound).times(BESIDE).max(SOUND);
+        let wanted = Bitrate::from_bps(pictures).times(BESIDE).plus(sound).max(least);
+        (self.wanted, self.wants_pictures) = (Some(wanted), pictures > 0);
+        self.estimator.set_wanted(wanted);
+    }
+
     fn measure(&mut self, now: Time) {
         let (since, bytes) = self.measured;
         let passed = now.since(since);
@@ -183,11 +196,13 @@ impl Rate {
 impl Shard {
     /// The receiver `link` says what came and when.
     pub(super) fn on_transport_feedback(&mut self, now: Time, link: u32, feedback: &TransportFeedback<'_>) {
+        let can_probe = self.can_probe(link);
         let Some(rate) = &mut self.links[link].rate else {
             return self.counters.drop(Drop::UnknownRtcp);
         };
         rate.estimator.on_feedback(now, feedback);
         rate.measure(now);
+        rate.estimator.set_can_probe(can_probe);
         rate.estimator.on_timeout(now);
         self.follow_estimate(now, link);
     }
@@ -263,17 +278,20 @@ impl Shard {
         may
     }
 
-    /// All that `link` could be shown takes `bits_per_second`, sound and what each packet adds aside.
-    pub(super) fn set_wanted(&mut self, link: u32, bits_per_second: u64) {
+    /// All that `link` could be shown takes so many bits a second of pictures, and it hears so many of sound.
+    pub(super) fn set_wanted(&mut self, link: u32, pictures: u64, sound: u64) {
         if let Some(rate) = &mut self.links[link].rate {
-            let wanted = Bitrate::from_bps(bits_per_second).times(BESIDE).plus(SOUND).max(LEAST_WANTED);
-            rate.wanted = Some(wanted);
-            rate.estimator.set_wanted(wanted);
+            rate.want(pictures, sound);
         }
     }
 
+    /// Whether a seat of `link` has something to probe with.
+    fn can_probe(&self, link: u32) -> bool {
+        self.links[link].slots.iter().any(|&slot| self.slots[slot].can_probe())
+    }
+
     fn follow_estimate(&mut self, now: Time, link: u32) {
-        let can_probe = self.links[link].slots.iter().any(|&slot| self.slots[slot].can_probe());
+        let can_probe = self.can_probe(link);
         let Some(rate) = &mut self.links[link].rate else { return };
         let (budget, deadline) = (rate.budget(now, can_probe), rate.estimator.deadline());
         let is_probing = rate.estimator.is_probing();
@@ -285,5 +303,27 @@ impl Shard {
             return;
         }
         self.set_budget(link, budget);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_hears_sound_alone_is_not_looked_for_more_than_that_and_stays_bounded() {
+        let mut rate = Rate::new(Time::ZERO, 0);
+        rate.is_bounded = true;
+        rate.want(0, 40_000);
+        assert_eq!(rate.estimator.wanted(), SOUND);
+        assert!(rate.estimator.wanted() < rate.estimator.estimate(), "nothing to be probed for");
+        assert!(rate.budget(Time::ZERO, true).is_some(), "a picture is not to fill the link at once");
+        rate.want(0, 300_000);
+        assert_eq!(rate.estimator.wanted(), Bitrate::from_kbps(360), "all of whom they hear");
+        rate.want(150_000, 40_000);
+        assert_eq!(rate.estimator.wanted(), LEAST_WANTED);
+        rate.is_bounded = false;
+        rate.want(0, 40_000);
+        assert_eq!(rate.budget(Time::ZERO, true), None);
     }
 }

@@ -34,9 +34,11 @@ impl Shard {
     pub(super) fn point(&mut self, slot_id: SlotId, track: Option<TrackId>, out: &mut impl Outbox) {
         let Some(&slot) = self.slot_keys.get(&slot_id) else { return };
         if self.slots[slot].track().is_some() {
-            // What waits is of what it showed until now.
+            // What waits is of what it showed until now. What its link does not carry yet would only be in
+            // the way; that of other seats waits on.
             let link = self.slots[slot].transport();
-            self.yard().depart(link, Departure::All, out);
+            self.yard().depart(link, Departure::Granted, out);
+            self.empty_held(slot);
         }
         self.unpoint(slot);
         let key = track.and_then(|track| self.track_keys.get(&track).copied());

@@ -70,7 +70,7 @@ impl<'a> Train<'a> {
                 continue;
             };
             if let Some(noted) = noted.as_mut().filter(|noted| !owed.replayed && noted.len() < MOST_NOTED) {
-                noted.push(received);
+                noted.extend(received);
             }
             let older = owed.older.map(|older| head_of(older, owed, tracks));
             let head = match &older {
@@ -135,11 +135,16 @@ impl<'a> Train<'a> {
     }
 }
 
-fn payload_of<'a>(owed: &Owed, tracks: &'a Slab<Track>) -> Option<(&'a [u8], Time)> {
+/// What is sent of a packet, and when it came, if it is kept. Of one without content nothing need be: what it
+/// was made from may be gone.
+fn payload_of<'a>(owed: &Owed, tracks: &'a Slab<Track>) -> Option<(&'a [u8], Option<Time>)> {
+    if owed.is_empty() {
+        return Some((&[], None));
+    }
     let (bytes, stored) =
         tracks.get(owed.track)?.layers[usize::from(owed.layer)].history.get(owed.published)?;
     let (start, len) = (usize::from(owed.payload.0), usize::from(owed.payload.1));
-    Some((bytes.get(start..start + len)?, stored.received))
+    Some((bytes.get(start..start + len)?, Some(stored.received)))
 }
 
 fn head_of(older: Older, owed: &Owed, tracks: &Slab<Track>) -> Option<Head> {

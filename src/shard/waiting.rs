@@ -155,7 +155,7 @@ impl Owed {
     }
 
     /// Whether there is nothing in it but its number.
-    fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.head.bytes().is_empty() && self.payload.1 == 0
     }
 

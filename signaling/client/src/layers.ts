@@ -135,6 +135,8 @@ export function fit(
   { width = 0, height = 0 }: { width?: number; height?: number },
   wanted: LayerView[],
 ): boolean {
+  const [only] = encodings;
+  if (only && encodings.length === 1 && !only.rid) return pause(only, wanted);
   const isKnown = width > 0 && height > 0;
   const enough = boxes.findIndex((box) => isKnown && scaleInto(box, width, height) === 1);
   let changed = false;
@@ -149,6 +151,14 @@ export function fit(
     encoding.active = active;
     if (scale !== undefined) encoding.scaleResolutionDownBy = scale;
   }
+  return changed;
+}
+
+/** An encoding alone has no name, nor has what the server says of it; its size is nobody's choice. */
+function pause(only: Encoding, wanted: LayerView[]): boolean {
+  const active = wanted.find(({ rid }) => rid === "")?.active ?? true;
+  const changed = (only.active ?? true) !== active;
+  only.active = active;
   return changed;
 }
 

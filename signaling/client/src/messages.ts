@@ -373,7 +373,7 @@ export interface IceServerView {
 export interface LayerView {
   /** Whether somebody watches it. */
   active: boolean;
-  /** As the offer named it. */
+  /** As the offer named it; empty: the picture's only encoding, which has no name. */
   rid: string;
 }
 

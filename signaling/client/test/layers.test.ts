@@ -50,6 +50,18 @@ test("a picture that fits a smaller box as it is needs no larger one", () => {
   expect(encodings.map(({ active }) => active)).toEqual([true, true, true]);
 });
 
+test("an encoding alone is paused when nobody watches it", () => {
+  for (const encodings of [encodingsOf(CAMERA, "L3T3_KEY"), encodingsOf(CAMERA.slice(-1))]) {
+    const size = { width: 640, height: 360 };
+    const told = (active: boolean) => fit(encodings, CAMERA, size, [{ rid: "", active }]);
+    expect([fit(encodings, CAMERA, size, []), told(true)], "it is sent already").toEqual([false, false]);
+    expect([told(false), encodings[0]?.active]).toEqual([true, false]);
+    expect(told(false)).toBe(false);
+    expect([told(true), encodings[0]?.active]).toEqual([true, true]);
+    expect(encodings[0]?.scaleResolutionDownBy).toBe(undefined);
+  }
+});
+
 test("a layer nobody watches is paused, and one the server never named is sent", () => {
   const encodings = encodingsOf(CAMERA).map((encoding) => ({ ...encoding, active: true }));
   const size = { width: 1280, height: 720 };

@@ -275,7 +275,7 @@ pub struct Receive {
 /// One layer of a published track.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
 pub struct LayerView {
-    /// As the offer named it.
+    /// As the offer named it; empty: the picture's only encoding, which has no name.
     pub rid: String,
     /// Whether somebody watches it.
     pub active: bool,

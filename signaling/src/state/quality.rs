@@ -148,8 +148,12 @@ fn encodings<'a>(offer: &'a Offer, mid: &str) -> Option<&'a [Encoding]> {
     Some(&sections.find(|section| section.mid.as_str() == mid)?.encodings)
 }
 
-/// Layers without a RID cannot be told apart by a page.
+/// Several layers without RIDs cannot be told apart by a page; one alone need not be.
 fn layer_views(encodings: &[Encoding], wanted: u8) -> Vec<LayerView> {
-    let named = encodings.iter().enumerate().filter_map(|(place, encoding)| Some((place, encoding.rid?)));
-    named.map(|(place, rid)| LayerView { rid: rid.to_string(), active: wanted >> place & 1 == 1 }).collect()
+    let is_alone = encodings.len() == 1;
+    let named = encodings.iter().enumerate().filter_map(|(place, encoding)| {
+        let rid = encoding.rid.map(|rid| rid.to_string()).or(is_alone.then(String::new))?;
+        Some(LayerView { rid, active: wanted >> place & 1 == 1 })
+    });
+    named.collect()
 }

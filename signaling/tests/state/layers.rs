@@ -134,6 +134,21 @@ fn a_page_is_told_which_layers_are_watched_and_again_when_it_comes_back() {
 }
 
 #[test]
+fn a_page_is_told_when_nobody_watches_its_only_layer() {
+    let mut lab = Lab::new();
+    let page = lab.join(1, "room", "one");
+    lab.offer(&page, &offer_with(""));
+    let picture = tracks(&lab.commands())[1].track;
+    lab.heard(page.socket);
+    for active in [false, true] {
+        lab.event(0, Event::Layers { track: picture, wanted: u8::from(active) });
+        let layers = vec![LayerView { rid: String::new(), active }];
+        let told = ServerMessage::PublishLayers { track_id: picture.0.to_string(), layers };
+        assert_eq!(lab.heard(page.socket), [told]);
+    }
+}
+
+#[test]
 fn a_page_without_names_for_its_layers_is_told_nothing() {
     let mut lab = Lab::new();
     let page = lab.call(1, "chromium-example-client");

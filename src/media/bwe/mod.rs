@@ -213,6 +213,11 @@ impl Estimator {
         self.wanted = wanted.clamp(BOUNDS.0, BOUNDS.1);
     }
 
+    /// Whether there is something that probes can be made of.
+    pub fn set_can_probe(&mut self, can_probe: bool) {
+        self.prober.set_able(can_probe);
+    }
+
     /// See [`set_wanted`](Self::set_wanted).
     pub fn wanted(&self) -> Bitrate {
         self.wanted

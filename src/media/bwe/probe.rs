@@ -58,6 +58,8 @@ pub(super) struct Prober {
     peak: Bitrate,
     looked: Time,
     full_until: Time,
+    /// There is something to probe with.
+    able: bool,
 }
 
 impl Prober {
@@ -74,6 +76,16 @@ impl Prober {
             peak: Bitrate::ZERO,
             looked: now,
             full_until: now,
+            able: true,
+        }
+    }
+
+    /// Whether there is something to probe with: without it no probe begins, and one that is being sent is
+    /// given up.
+    pub(super) fn set_able(&mut self, able: bool) {
+        self.able = able;
+        if !able && self.sending().is_some() {
+            (self.cluster, self.follow) = (None, None);
         }
     }
 
@@ -89,7 +101,7 @@ impl Prober {
                 self.follow = None;
             }
         }
-        if self.cluster.is_some() {
+        if self.cluster.is_some() || !self.able {
             return;
         }
         if let Some((rate, before)) = self.follow.take() {
@@ -112,8 +124,8 @@ impl Prober {
 
     /// The link is as unknown as at the beginning.
     pub(super) fn restart(&mut self, now: Time) {
-        let last_id = self.last_id;
-        *self = Prober { last_id, ..Prober::new(now) };
+        let Prober { last_id, able, .. } = *self;
+        *self = Prober { last_id, able, ..Prober::new(now) };
     }
 
     /// The rate was lowered: looks again soon, and not at once.
@@ -159,7 +171,7 @@ impl Prober {
         match &self.cluster {
             Some(cluster) if cluster.over.is_none() => cluster.next_step,
             Some(cluster) => cluster.began + 2 * PATIENCE,
-            None if estimate >= wanted => Time::NEVER,
+            None if estimate >= wanted || !self.able => Time::NEVER,
             None => self.next_at.max(self.looked + LOOK_AGAIN),
         }
     }
@@ -257,6 +269,20 @@ mod tests {
         let mut prober = Prober::new(Time::ZERO);
         prober.update(Time::ZERO, WANTED, WANTED, true, false);
         assert_eq!((prober.rate(), prober.due(Time::ZERO)), (None, 0));
+    }
+
+    #[test]
+    fn who_has_nothing_to_probe_with_is_left_alone_until_there_is_something() {
+        let estimate = Bitrate::from_kbps(600);
+        let mut prober = Prober::new(Time::ZERO);
+        prober.set_able(false);
+        prober.update(Time::ZERO, estimate, WANTED, true, false);
+        assert_eq!((prober.rate(), prober.deadline(estimate, WANTED)), (None, Time::NEVER));
+        prober.set_able(true);
+        prober.update(Time::from_millis(50), estimate, WANTED, true, false);
+        assert!(prober.rate().is_some());
+        prober.set_able(false);
+        assert_eq!((prober.rate(), prober.deadline(estimate, WANTED)), (None, Time::NEVER));
     }
 
     #[test]
