@@ -5,10 +5,12 @@ mod cuts;
 mod deaths;
 mod hour;
 mod power;
+mod told;
 
 use super::*;
 use crate::closing::{Closer, Job};
-use crate::desk::FromRecorder;
+use crate::desk::{FromRecorder, Tiding};
+use crate::untold::Clerk;
 use matroska_demuxer::{Frame, MatroskaFile, TrackType};
 use std::fs::File;
 use std::io::BufReader;
@@ -132,7 +134,7 @@ impl Bench {
     fn finish(self, ms: u64) -> (tempfile::TempDir, Manifest) {
         let scribe = self.session.around.scribe.clone();
         let (name, manifest) = self.session.finish(at(ms));
-        let closer = Closer::start(Folder::new(self.folder.path()), scribe, None).unwrap();
+        let closer = closer(self.folder.path(), scribe);
         closer.give(Job::Close(name, Box::new(manifest)));
         let manifest = completed(&closer, self.folder.path());
         (self.folder, manifest)
@@ -167,6 +169,12 @@ fn begin() -> Begin {
 
 fn at(ms: u64) -> Time {
     Time::from_millis(ms)
+}
+
+fn closer(path: &Path, scribe: Scribe) -> Closer {
+    let folder = Folder::new(path);
+    let clerk = Clerk::start(folder.clone()).unwrap();
+    Closer::start(folder, (scribe, clerk), None).unwrap()
 }
 
 fn completed(closer: &Closer, folder: &Path) -> Manifest {

@@ -28,6 +28,7 @@ mod placement;
 mod plan;
 mod quality;
 mod reach;
+mod recorder_said;
 mod recording;
 mod records;
 mod refusals;
@@ -122,6 +123,8 @@ pub struct State {
     loads: Vec<WorkerLoad>,
     /// As the recorder told last.
     recording_store: StoreFigures,
+    /// Recordings that have ended and are being completed.
+    closing: BTreeSet<String>,
     /// Packets that went missing in recordings for want of room, while this signaling was told.
     recordings_dropped: u64,
     /// What all of it takes.
