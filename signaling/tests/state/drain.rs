@@ -70,19 +70,40 @@ fn everybody_is_told_goodbye_once_when_the_time_is_over() {
 #[test]
 fn webhooks_tell_of_the_end_and_are_waited_for_a_moment() {
     let receiver = WebhookSettings { url: String::from("http://receiver"), secrets: vec![], spool: None };
-    let settings = Settings { webhooks: Some(receiver), ..config().settings };
+    let settings = Settings { webhooks: Some(receiver), ..recording_config().settings };
     let mut lab = Lab::after(MemoryStore::default(), Config { settings: settings.clone(), ..config() });
-    lab.join(1, "room", "one");
+    let page = lab.call(1, "chromium-example-client");
+    lab.state.set_records_itself("room", true);
+    let id = lab.state.start_recording("room").unwrap().recording_id;
+    lab.turn();
     lab.state.reconfigure(Settings { drain_until: Some(unix_now_ms()), ..settings });
     lab.pass(200);
-    let mut told = 0;
-    while let Some(delivery) = lab.deliveries.pop() {
+    let mut told = vec![];
+    while !lab.deliveries.is_empty() {
         assert!(!lab.is_over);
-        lab.state.webhook_answered((&delivery.room, delivery.number), true, lab.now);
-        told += 1;
-        lab.turn();
+        told.extend(arrived(&mut lab));
     }
-    assert_eq!(told, 4, "started, joined, left, ended");
+    let expected = [
+        "room-started",
+        "participant-joined",
+        "track-published",
+        "track-published",
+        "recording-started",
+        "recording-stopped",
+        "participant-left",
+        "room-ended",
+    ];
+    assert_eq!(told, expected, "a recording ends with its room, and none begins any more");
+    let heard = lab.heard(page.socket);
+    let last = &heard[heard.len() - 2..];
+    assert!(
+        matches!(last, [ServerMessage::RecordingStopped { .. }, ServerMessage::Goodbye { in_seconds: 0, .. }]),
+        "{last:?}"
+    );
+    assert!(lab.desk.contains(&ToRecorder::Stop { recording_id: id.clone() }));
+    lab.state.recorder_said(ended(&id));
+    lab.turn();
+    assert_eq!(arrived(&mut lab), ["recording-ready"]);
     lab.pass(200);
     assert!(lab.is_over);
 }
