@@ -68,7 +68,8 @@ impl State {
 
     fn say_goodbye(&mut self) {
         tracing::info!(participants = self.participants.len(), "the server says goodbye");
-        let recorded = self.rooms.values().filter(|room| room.recording.is_some()).map(|room| room.key.clone());
+        let recorded =
+            self.rooms.values().filter(|room| room.recording.is_some()).map(|room| room.key.clone());
         recorded.collect::<Vec<_>>().iter().for_each(|key| self.end_recording(key));
         for socket in self.sockets.all().collect::<Vec<_>>() {
             self.out.tell(socket, ServerMessage::Goodbye { in_seconds: 0, message: OVER.to_owned() });

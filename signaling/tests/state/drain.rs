@@ -97,7 +97,10 @@ fn webhooks_tell_of_the_end_and_are_waited_for_a_moment() {
     let heard = lab.heard(page.socket);
     let last = &heard[heard.len() - 2..];
     assert!(
-        matches!(last, [ServerMessage::RecordingStopped { .. }, ServerMessage::Goodbye { in_seconds: 0, .. }]),
+        matches!(
+            last,
+            [ServerMessage::RecordingStopped { .. }, ServerMessage::Goodbye { in_seconds: 0, .. }]
+        ),
         "{last:?}"
     );
     assert!(lab.desk.contains(&ToRecorder::Stop { recording_id: id.clone() }));
