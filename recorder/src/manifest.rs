@@ -2,6 +2,7 @@
 //! is missing in them. Times are milliseconds from the recording's beginning, unless they say otherwise.
 
 mod bounds;
+mod failed;
 
 pub use bounds::MAX_FILES;
 

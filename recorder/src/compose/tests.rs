@@ -286,6 +286,23 @@ fn a_recording_that_goes_on_is_empty_or_lost_a_file_is_refused() {
 }
 
 #[test]
+fn a_file_that_could_not_be_completed_is_left_out_and_the_others_are_composed() {
+    let mut bench = Bench::new();
+    bench.person("1", 0, None);
+    bench.file(("1", Shows::Camera), "red", None, 0, 2_000);
+    bench.write(("2", Shows::Camera), b"cut off", (0, 2_000), false);
+    bench.manifest.state = State::Failed;
+    bench.manifest.files[1].failure = Some("no space left".to_owned());
+    bench.manifest.ended_at = Some(2_001);
+    let wish = bench.wish(View::Grid, Container::WebM);
+    bench.compose(&wish, false).unwrap();
+    assert_shown(&wish.output, "1", &[((160, 90), RED), ((10, 10), RED)]);
+    bench.manifest.files.remove(0);
+    let failure = bench.compose(&Wish { replaces: true, ..wish }, false).unwrap_err().to_string();
+    assert!(failure.contains("2-camera-1.webm: no space left"), "{failure}");
+}
+
+#[test]
 fn who_publishes_two_cameras_is_there_with_both_and_once_while_one_goes_on_in_another_file() {
     let mut bench = Bench::new();
     bench.person("1", 0, None);
