@@ -6,10 +6,12 @@ use crate::folder::{Folder, Name, Recording};
 use crate::manifest::{File, Manifest, State, UploadState};
 use crate::mux::mend;
 use crate::scribe::Scribe;
+use crate::session::Over;
 use crate::store::Store;
 use crate::untold::{self, Clerk};
 use aws_lc_rs::digest::{Context, SHA256};
 use std::io::{self, Read as _};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 
@@ -20,7 +22,7 @@ const CHUNK: usize = 256 << 10;
 #[derive(Debug)]
 pub(crate) enum Job {
     /// A recording that has just ended.
-    Close(Name, Box<Manifest>),
+    Close(Box<Over>),
     /// One whose recorder died, or of which something is untold.
     Recover(Name),
     /// What is left of recordings that were deleted.
@@ -75,18 +77,18 @@ impl Closer {
 impl Desk {
     /// What is to be told of a recording then.
     fn complete(&self, job: Job) -> Vec<FromRecorder> {
-        let (name, known) = match job {
-            Job::Close(name, manifest) => (name, Some(*manifest)),
+        let (name, over) = match job {
+            Job::Close(over) => (over.name.clone(), Some(over)),
             Job::Recover(name) => (name, None),
             Job::Sweep => {
                 sweep(&self.folder);
                 return Vec::new();
             }
         };
-        let is_recovered = known.is_none();
+        let is_recovered = over.is_none();
         self.scribe.retire(&name);
-        let outcome = match known {
-            Some(manifest) => self.close(&name, manifest),
+        let outcome = match over {
+            Some(over) => self.close(*over),
             None => self.recover(&name),
         };
         outcome.unwrap_or_else(|error| {
@@ -100,15 +102,15 @@ impl Desk {
     }
 
     /// One that has just ended.
-    fn close(&self, name: &Name, manifest: Manifest) -> io::Result<Vec<FromRecorder>> {
-        let recording = self.folder.open(name)?;
+    fn close(&self, Over { name, manifest, folder }: Over) -> io::Result<Vec<FromRecorder>> {
+        let recording = folder.map_or_else(|| self.folder.open_held(&name).map(Arc::new), Ok)?;
         // Summing takes minutes, and what ends meanwhile must find how the recording ended.
         manifest.save(&recording)?;
-        self.finish(name, &recording, manifest, false)
+        self.finish(&name, &recording, manifest, false)
     }
 
     fn recover(&self, name: &Name) -> io::Result<Vec<FromRecorder>> {
-        let recording = self.folder.open(name)?;
+        let recording = self.folder.open_held(name)?;
         let manifest = Manifest::load(&recording)?;
         self.clerk.settle();
         match manifest.state {

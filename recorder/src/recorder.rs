@@ -304,8 +304,7 @@ impl Desk {
     fn stop(&mut self, now: Time, recording_id: &str) {
         if let Some(session) = self.sessions.remove(recording_id) {
             tracing::info!(recording = recording_id, "the recording ends");
-            let (name, manifest) = session.finish(now);
-            self.closer.give(Job::Close(name, Box::new(manifest)));
+            self.closer.give(Job::Close(Box::new(session.finish(now))));
         }
     }
 

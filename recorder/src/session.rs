@@ -57,6 +57,17 @@ pub struct Begin {
     pub segments: Segments,
 }
 
+/// A recording that is over, but for its completion.
+#[derive(Debug)]
+pub struct Over {
+    /// Its name.
+    pub name: Name,
+    /// What there is of it.
+    pub manifest: Manifest,
+    /// Held until it is complete.
+    pub folder: Option<Arc<Recording>>,
+}
+
 /// See the module.
 #[derive(Debug)]
 pub struct Session {
@@ -223,11 +234,11 @@ impl Session {
     }
 
     /// Writes everything; what is left is to complete the recording.
-    pub fn finish(mut self, now: Time) -> (Name, Manifest) {
+    pub fn finish(mut self, now: Time) -> Over {
         self.with_reels(|reel, studio| reel.finish(now, studio));
         self.manifest.ended_at = Some(self.manifest.started_at + self.elapsed_ms(now));
         self.save();
-        (self.name, self.manifest)
+        Over { name: self.name, manifest: self.manifest, folder: self.folder }
     }
 
     /// How many packets and frames wait to be written.
@@ -311,6 +322,7 @@ impl Session {
     fn make_folder(&mut self) {
         match self.around.folder.make(&self.name) {
             Ok(folder) => {
+                folder.hold();
                 let before = Manifest::load(&folder).or_else(|error| match error.kind() {
                     io::ErrorKind::NotFound => Err(error),
                     // What it tells of may still be read by somebody.

@@ -6,6 +6,7 @@ mod cuts;
 mod deaths;
 mod hour;
 mod power;
+mod removed;
 mod told;
 
 use super::*;
@@ -142,9 +143,9 @@ impl Bench {
 
     fn finish(self, ms: u64) -> (tempfile::TempDir, Manifest) {
         let scribe = self.session.around.scribe.clone();
-        let (name, manifest) = self.session.finish(at(ms));
+        let over = self.session.finish(at(ms));
         let closer = closer(self.folder.path(), scribe);
-        closer.give(Job::Close(name, Box::new(manifest)));
+        closer.give(Job::Close(Box::new(over)));
         let manifest = completed(&closer, self.folder.path());
         (self.folder, manifest)
     }

@@ -21,7 +21,8 @@ impl Next {
     fn tells(&self) -> Vec<FromRecorder> {
         self.closer.give(Job::Recover(name()));
         // What comes behind it is done after it.
-        self.closer.give(Job::Close(Name::new("none").unwrap(), Box::new(crate::fixture::manifest())));
+        let (name, manifest) = (Name::new("none").unwrap(), crate::fixture::manifest());
+        self.closer.give(Job::Close(Box::new(Over { name, manifest, folder: None })));
         let (mut told, began) = (Vec::new(), std::time::Instant::now());
         loop {
             match self.closer.next_done() {
