@@ -5,7 +5,7 @@
 use crate::desk::FromRecorder;
 use crate::folder::Folder;
 use crate::manifest::Manifest;
-use crate::shelf::{Shelf, is_being_completed};
+use crate::shelf::{self, Shelf};
 use crate::store::kept_on_removal;
 use serde::{Deserialize, Serialize};
 use std::io;
@@ -192,11 +192,9 @@ impl Archive {
 
     fn remove(&self, room: &str, recording: &str) -> io::Result<Answer> {
         let Some(name) = self.shelf.find(&self.folder, room, recording) else { return Ok(Answer::Missing) };
-        if is_being_completed(&self.folder, &name) {
-            return Ok(Answer::NotComplete);
-        }
         let keep = self.has_store.then(kept_on_removal);
-        self.folder.remove(&name, keep.as_ref()).map(|()| Answer::Removed)
+        let is_removed = shelf::remove(&self.folder, &name, keep.as_ref())?;
+        Ok(if is_removed { Answer::Removed } else { Answer::NotComplete })
     }
 }
 

@@ -1,14 +1,17 @@
 //! Completes recordings that are over, beside those that go on: files that were cut off are mended, each
 //! gets its checksum, and the manifest says that this is all.
 
-use crate::desk::{FromRecorder, Progress};
+use crate::desk::{FromRecorder, Tiding};
 use crate::folder::{Folder, Name, Recording};
-use crate::manifest::{File, Manifest, State};
+use crate::manifest::{File, Manifest, State, UploadState};
 use crate::mux::mend;
 use crate::scribe::Scribe;
+use crate::session::Over;
 use crate::store::Store;
+use crate::untold::{self, Clerk};
 use aws_lc_rs::digest::{Context, SHA256};
 use std::io::{self, Read as _};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 
@@ -19,28 +22,40 @@ const CHUNK: usize = 256 << 10;
 #[derive(Debug)]
 pub(crate) enum Job {
     /// A recording that has just ended.
-    Close(Name, Box<Manifest>),
-    /// One whose recorder died.
+    Close(Box<Over>),
+    /// One whose recorder died, or of which something is untold.
     Recover(Name),
     /// What is left of recordings that were deleted.
     Sweep,
 }
 
-/// Who does it, and what has been done.
+/// Whom to give it, and what is to be told of what was done.
 #[derive(Debug)]
 pub(crate) struct Closer {
     jobs: Sender<Job>,
     done: Receiver<FromRecorder>,
 }
 
+/// What the thread works with.
+struct Desk {
+    folder: Folder,
+    scribe: Scribe,
+    clerk: Clerk,
+    store: Option<Store>,
+}
+
 impl Closer {
-    pub(crate) fn start(folder: Folder, scribe: Scribe, store: Option<Store>) -> io::Result<Closer> {
+    pub(crate) fn start(
+        folder: Folder,
+        (scribe, clerk): (Scribe, Clerk),
+        store: Option<Store>,
+    ) -> io::Result<Closer> {
         let (jobs, waiting) = channel::<Job>();
         let (tell, done) = channel();
+        let desk = Desk { folder, scribe, clerk, store };
         thread::Builder::new().name(String::from("closing")).spawn(move || {
             for job in waiting {
-                let told = complete(&folder, &scribe, store.as_ref(), job);
-                if told.is_some_and(|told| tell.send(told).is_err()) {
+                if desk.complete(job).into_iter().any(|told| tell.send(told).is_err()) {
                     return;
                 }
             }
@@ -59,45 +74,86 @@ impl Closer {
     }
 }
 
-/// Tells of a recording that was completed; `None` when there was nothing to be done, or it cannot be.
-fn complete(folder: &Folder, scribe: &Scribe, store: Option<&Store>, job: Job) -> Option<FromRecorder> {
-    let (name, known) = match job {
-        Job::Close(name, manifest) => (name, Some(*manifest)),
-        Job::Recover(name) => (name, None),
-        Job::Sweep => {
-            sweep(folder);
-            return None;
-        }
-    };
-    let is_recovered = known.is_none();
-    scribe.retire(&name);
-    let outcome = folder.open(&name).and_then(|recording| {
-        let mut manifest = known.map_or_else(|| Manifest::load(&recording), Ok)?;
-        let before = manifest.state;
-        if is_recovered && before == State::Complete {
-            return Ok(None);
-        }
-        if !is_recovered {
-            // Summing takes minutes, and what ends meanwhile must find how the recording ended.
-            manifest.save(&recording)?;
-        }
-        // What is in the store may be here no longer, and more goes there while files are summed.
-        let mark = |manifest: &mut Manifest| store.iter().for_each(|store| store.mark(&name, manifest));
-        mark(&mut manifest);
-        close(&recording, &mut manifest, is_recovered, mark)?;
-        store.iter().for_each(|store| store.closed(&name, &manifest));
-        let is_news = before != State::Failed || manifest.state != State::Failed;
-        Ok(is_news.then_some(manifest))
-    });
-    match outcome {
-        Ok(manifest) => manifest.map(told),
-        Err(error) => {
+impl Desk {
+    /// What is to be told of a recording then.
+    fn complete(&self, job: Job) -> Vec<FromRecorder> {
+        let (name, over) = match job {
+            Job::Close(over) => (over.name.clone(), Some(over)),
+            Job::Recover(name) => (name, None),
+            Job::Sweep => {
+                sweep(&self.folder);
+                return Vec::new();
+            }
+        };
+        let is_recovered = over.is_none();
+        self.scribe.retire(&name);
+        let outcome = match over {
+            Some(over) => self.close(*over),
+            None => self.recover(&name),
+        };
+        outcome.unwrap_or_else(|error| {
             // What is no recording has no manifest, and is nobody's business here.
             if !is_recovered || error.kind() != io::ErrorKind::NotFound {
                 tracing::error!(recording = %name, %error, "the recording is not completed; it is tried again at the next start");
             }
-            None
+            let recording_id = name.as_str().to_owned();
+            if is_recovered { Vec::new() } else { vec![FromRecorder::Unclosed { recording_id }] }
+        })
+    }
+
+    /// One that has just ended.
+    fn close(&self, Over { name, manifest, folder }: Over) -> io::Result<Vec<FromRecorder>> {
+        let recording = folder.map_or_else(|| self.folder.open_held(&name).map(Arc::new), Ok)?;
+        // Summing takes minutes, and what ends meanwhile must find how the recording ended.
+        manifest.save(&recording)?;
+        self.finish(&name, &recording, manifest, false)
+    }
+
+    fn recover(&self, name: &Name) -> io::Result<Vec<FromRecorder>> {
+        let recording = self.folder.open_held(name)?;
+        let manifest = Manifest::load(&recording)?;
+        self.clerk.settle();
+        match manifest.state {
+            State::Complete => self.untold(&recording, &manifest),
+            State::Recording | State::Failed => self.finish(name, &recording, manifest, true),
         }
+    }
+
+    /// What is left to be told of one that is complete.
+    fn untold(&self, recording: &Recording, manifest: &Manifest) -> io::Result<Vec<FromRecorder>> {
+        let mut told = Vec::new();
+        if untold::is_untold(recording, Tiding::Ended) {
+            told.push(FromRecorder::ended(manifest));
+        }
+        if untold::is_untold(recording, Tiding::Uploaded) {
+            self.store.iter().for_each(Store::until_resumed);
+            let manifest = Manifest::load(recording)?;
+            let is_done = manifest.upload == Some(UploadState::Done);
+            told.extend(is_done.then(|| FromRecorder::uploaded(&manifest)));
+        }
+        Ok(told)
+    }
+
+    fn finish(
+        &self,
+        name: &Name,
+        recording: &Recording,
+        mut manifest: Manifest,
+        is_recovered: bool,
+    ) -> io::Result<Vec<FromRecorder>> {
+        let before = manifest.state;
+        // What is in the store may be here no longer, and more goes there while files are summed.
+        let mark = |manifest: &mut Manifest| self.store.iter().for_each(|store| store.mark(name, manifest));
+        mark(&mut manifest);
+        close(recording, &mut manifest, is_recovered, mark)?;
+        let is_news = before != State::Failed || manifest.state != State::Failed;
+        if is_news {
+            untold::note(recording, Tiding::Ended);
+        }
+        manifest.save(recording)?;
+        self.store.iter().for_each(|store| store.closed(name, &manifest));
+        let is_told = is_news || untold::is_untold(recording, Tiding::Ended);
+        Ok(is_told.then(|| FromRecorder::ended(&manifest)).into_iter().collect())
     }
 }
 
@@ -146,7 +202,7 @@ fn close(
     if !had_failed {
         failed.iter().for_each(|reason| manifest.add_failure(at_ms, reason));
     }
-    manifest.save(recording)
+    Ok(())
 }
 
 /// A file that had just begun when power was lost is there with nothing in it: neither it nor a word of it is
@@ -203,10 +259,4 @@ fn sum(mut file: std::fs::File) -> io::Result<String> {
         }
     }
     Ok(context.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect())
-}
-
-fn told(manifest: Manifest) -> FromRecorder {
-    let progress = Progress::of(&manifest);
-    let Manifest { room, interrupted, .. } = manifest;
-    FromRecorder::Ended { progress, room_id: room.id, room_name: room.name, interrupted }
 }

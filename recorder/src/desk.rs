@@ -4,7 +4,7 @@
 //! begins. So neither need remember anything of the other.
 
 use crate::answers::Question;
-use crate::manifest::{Manifest, State, UploadState};
+use crate::manifest::{Manifest, State, Upload, UploadState};
 use crate::settings::Segments;
 use serde::{Deserialize, Serialize};
 
@@ -59,6 +59,23 @@ pub enum ToRecorder {
         /// What they ask.
         question: Question,
     },
+    /// Signaling's records hold what was said of a recording: it need not be said again.
+    Noted {
+        /// Of which.
+        recording_id: String,
+        /// What.
+        tiding: Tiding,
+    },
+}
+
+/// What is said of a recording once, and must arrive.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Tiding {
+    /// [`FromRecorder::Ended`].
+    Ended,
+    /// [`FromRecorder::Uploaded`].
+    Uploaded,
 }
 
 /// Somebody who is recorded.
@@ -121,6 +138,11 @@ pub enum FromRecorder {
         /// Whether the recorder died meanwhile and it was completed later.
         interrupted: bool,
     },
+    /// A recording that ended just now cannot be completed before the next start: nothing is said of it until then.
+    Unclosed {
+        /// Which.
+        recording_id: String,
+    },
     /// All files of a recording, and its manifest, are in the store.
     Uploaded {
         /// Which room it was of.
@@ -141,6 +163,39 @@ pub enum FromRecorder {
         /// Whether that was all.
         is_last: bool,
     },
+}
+
+impl FromRecorder {
+    /// That a recording is over, as its manifest tells it.
+    pub(crate) fn ended(manifest: &Manifest) -> FromRecorder {
+        FromRecorder::Ended {
+            progress: Progress::of(manifest),
+            room_id: manifest.room.id.clone(),
+            room_name: manifest.room.name.clone(),
+            interrupted: manifest.interrupted,
+        }
+    }
+
+    /// That all of a recording is in the store, as its manifest tells it.
+    pub(crate) fn uploaded(manifest: &Manifest) -> FromRecorder {
+        let uploads = manifest.files.iter().filter_map(|file| file.upload.as_ref());
+        let uploaded_bytes = uploads.map(|Upload { bytes, .. }| bytes).sum();
+        let upload = UploadProgress { state: UploadState::Done, uploaded_bytes, ..UploadProgress::default() };
+        FromRecorder::Uploaded {
+            progress: Progress { upload: Some(upload), ..Progress::of(manifest) },
+            room_id: manifest.room.id.clone(),
+            room_name: manifest.room.name.clone(),
+        }
+    }
+
+    /// What it says once of which recording, if it must arrive.
+    pub(crate) fn tiding(&self) -> Option<(&str, Tiding)> {
+        match self {
+            FromRecorder::Ended { progress, .. } => Some((&progress.recording_id, Tiding::Ended)),
+            FromRecorder::Uploaded { progress, .. } => Some((&progress.recording_id, Tiding::Uploaded)),
+            _ => None,
+        }
+    }
 }
 
 /// How all goes that is on its way into the store.

@@ -4,7 +4,7 @@
 //! never through a symbolic link, so that neither a name that somebody asks for nor a link that somebody
 //! planted leads anywhere else.
 
-use rustix::fs::{AtFlags, Mode, OFlags, mkdirat, openat, renameat, unlinkat};
+use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags, flock, fstat, mkdirat, openat, renameat, unlinkat};
 use rustix::io::Errno;
 use std::fs::File;
 use std::io::{self, Read as _, Write as _};
@@ -90,6 +90,17 @@ impl Folder {
         open_folder(&self.root()?, recording.as_str())
     }
 
+    /// Opens the folder of a recording and [holds](Recording::hold) it; waits for whoever removes it just now. Not for the
+    /// thread that takes packets.
+    pub fn open_held(&self, recording: &Name) -> io::Result<Recording> {
+        let open = self.open(recording)?;
+        // A file system may have no locks.
+        let _ = flock(&open.folder, FlockOperation::LockShared);
+        let (ours, there) = (fstat(&open.folder)?, fstat(&self.open(recording)?.folder)?);
+        // It was removed before it was held.
+        if ours.st_ino == there.st_ino { Ok(open) } else { Err(io::ErrorKind::NotFound.into()) }
+    }
+
     /// The names of all recordings; none where there is no folder.
     pub fn list(&self) -> io::Result<Vec<Name>> {
         self.folders(Name::new)
@@ -112,10 +123,14 @@ impl Folder {
 
     /// Removes a recording with all its files, whatever stands in them. It is gone for everybody at once,
     /// also when its files cannot be removed now: [`removed`](Folder::removed) still knows it then, and as
-    /// long as the file `keep` is in it.
+    /// long as the file `keep` is in it. One that is held is not removed: [`io::ErrorKind::WouldBlock`].
     pub fn remove(&self, recording: &Name, keep: Option<&Name>) -> io::Result<()> {
         let root = self.root()?;
-        open_folder(&root, recording.as_str())?;
+        let open = open_folder(&root, recording.as_str())?;
+        // On a file system without locks nothing is held.
+        if flock(&open.folder, FlockOperation::NonBlockingLockExclusive) == Err(Errno::WOULDBLOCK) {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
         renameat(&root, recording.as_str(), &root, format!("{REMOVED}{recording}"))?;
         self.purge(recording, keep)
     }
@@ -157,6 +172,12 @@ fn open_folder(root: &OwnedFd, name: &str) -> io::Result<Recording> {
 }
 
 impl Recording {
+    /// As long as this lives, and whatever becomes of its process no longer, nobody removes the recording.
+    pub fn hold(&self) {
+        // A file system may have no locks.
+        let _ = flock(&self.folder, FlockOperation::NonBlockingLockShared);
+    }
+
     /// Makes a file that is not there yet.
     pub fn create(&self, name: &Name) -> io::Result<File> {
         let flags = OFlags::CREATE | OFlags::EXCL | OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -301,6 +322,20 @@ mod tests {
         assert_eq!(folder.open_removed(&name("one")).unwrap().list().unwrap(), [name("kept")]);
         folder.purge(&name("one"), None).unwrap();
         assert_eq!(std::fs::read_dir(root.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn what_is_held_is_not_removed_until_it_is_let_go() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = Folder::new(root.path());
+        let held = folder.make(&name("one")).unwrap();
+        held.hold();
+        let also_held = folder.open_held(&name("one")).unwrap();
+        drop(held);
+        assert_eq!(folder.remove(&name("one"), None).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        drop(also_held);
+        folder.remove(&name("one"), None).unwrap();
+        assert_eq!(folder.open_held(&name("one")).unwrap_err().kind(), io::ErrorKind::NotFound);
     }
 
     #[test]

@@ -36,4 +36,6 @@ pub mod settings;
 pub mod shelf;
 mod source;
 pub mod store;
+mod tidings;
 pub mod track;
+mod untold;

@@ -2,6 +2,7 @@
 //! is missing in them. Times are milliseconds from the recording's beginning, unless they say otherwise.
 
 mod bounds;
+mod failed;
 
 pub use bounds::MAX_FILES;
 
@@ -131,6 +132,10 @@ pub struct File {
     pub participant_id: String,
     /// What it shows.
     pub shows: Shows,
+    /// Which of several cameras, or screens, that somebody published at once: 1 is the first, and not told. Files of one
+    /// number follow each other.
+    #[serde(default = "first", skip_serializing_if = "is_first")]
+    pub number: u32,
     /// Where its beginning lies in the recording.
     pub offset_ms: i64,
     /// How long it plays, as far as is known.
@@ -303,6 +308,7 @@ impl File {
             name: name.as_str().to_owned(),
             participant_id: participant_id.to_owned(),
             shows,
+            number: first(),
             offset_ms: 0,
             duration_ms: 0,
             bytes: 0,
@@ -375,4 +381,12 @@ impl Manifest {
 
 fn own_name(name: &str) -> Name {
     Name::new(name).expect("it is a name")
+}
+
+fn first() -> u32 {
+    1
+}
+
+fn is_first(number: &u32) -> bool {
+    *number == first()
 }

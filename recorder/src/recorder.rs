@@ -3,7 +3,7 @@
 
 use crate::answers::Answerer;
 use crate::closing::{Closer, Job};
-use crate::desk::{FromRecorder, ToRecorder, to_bytes};
+use crate::desk::{FromRecorder, Tiding, ToRecorder, to_bytes};
 use crate::folder::{Folder, Name};
 use crate::manifest::Room;
 use crate::output::Syncer;
@@ -13,8 +13,10 @@ use crate::session::{Begin, Session, Surroundings};
 use crate::settings::{Segments, Settings};
 use crate::source::{Heard, Source};
 use crate::store::Store;
+use crate::tidings::Tidings;
+use crate::untold::Clerk;
 use anyhow::Context as _;
-use std::collections::{HashSet, VecDeque};
+use std::collections::HashSet;
 use std::time::Duration;
 use volley::base::Time;
 use volley::control::tap::{TapWish, Tapped};
@@ -30,9 +32,6 @@ const TELL_EVERY: Duration = Duration::from_secs(1);
 
 /// Signaling is asked again what is recorded when it has not answered for so long: it may just have begun.
 const ASK_AGAIN: Duration = Duration::from_secs(2);
-
-/// What signaling has not been told yet, since it does not listen; recordings that ended, mostly.
-const MOST_UNSAID: usize = 10_000;
 
 /// When to look again.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -81,10 +80,8 @@ struct Desk {
     closer: Closer,
     answerer: Answerer,
     sessions: Sessions,
-    /// What must be said and was not.
-    unsaid: VecDeque<FromRecorder>,
-    /// What was said and may still be lost with the connection, with its number.
-    on_the_way: VecDeque<(u64, FromRecorder)>,
+    tidings: Tidings,
+    clerk: Clerk,
     told: Told,
     /// Packets that were lost before anybody knew of which recordings.
     lost_early: u64,
@@ -102,7 +99,8 @@ impl Recorder {
             store.inspect_err(|error| tracing::error!(%error, "recordings stay on this machine")).ok()
         });
         let scribe = Scribe::start(store.clone()).context("no thread to write manifests")?;
-        let closer = Closer::start(folder.clone(), scribe.clone(), store.clone());
+        let clerk = Clerk::start(folder.clone()).context("no thread to note what was told")?;
+        let closer = Closer::start(folder.clone(), (scribe.clone(), clerk.clone()), store.clone());
         let closer = closer.context("no thread to complete recordings")?;
         if !has_store {
             closer.give(Job::Sweep);
@@ -116,7 +114,11 @@ impl Recorder {
             patience: settings.patience,
             unix_nanos_at_zero: 0,
         };
-        Ok(Recorder { source: Source::Nobody, desk: Desk::new(around, closer, answerer), now: Time::ZERO })
+        Ok(Recorder {
+            source: Source::Nobody,
+            desk: Desk::new(around, (closer, clerk), answerer),
+            now: Time::ZERO,
+        })
     }
 
     /// From now on it hears this one, whose clocks these are.
@@ -168,6 +170,7 @@ impl Recorder {
         // Their manifests are completed at the next start, whose first deed it is; the files are complete.
         self.desk.finish_all(self.now, None);
         self.desk.around.scribe.flush();
+        self.desk.clerk.settle();
         self.desk.around.store.iter().for_each(Store::end);
     }
 
@@ -184,14 +187,14 @@ impl Recorder {
 }
 
 impl Desk {
-    fn new(around: Surroundings, closer: Closer, answerer: Answerer) -> Desk {
+    fn new(around: Surroundings, (closer, clerk): (Closer, Clerk), answerer: Answerer) -> Desk {
         Desk {
             around,
             closer,
             answerer,
             sessions: Sessions::default(),
-            unsaid: VecDeque::new(),
-            on_the_way: VecDeque::new(),
+            tidings: Tidings::default(),
+            clerk,
             told: Told::Nothing(None),
             lost_early: 0,
             next_tell: Time::ZERO,
@@ -201,10 +204,7 @@ impl Desk {
     fn begin_anew(&mut self, unix_nanos_at_zero: u64) {
         self.around.unix_nanos_at_zero = unix_nanos_at_zero;
         (self.told, self.lost_early, self.next_tell) = (Told::Nothing(None), 0, Time::ZERO);
-        let lost = self.on_the_way.drain(..).rev().map(|(_, message)| message);
-        lost.for_each(|message| self.unsaid.push_front(message));
-        // Nobody waits for those any more.
-        self.unsaid.retain(|message| !matches!(message, FromRecorder::Answer { .. }));
+        self.tidings.begin_anew();
     }
 
     fn hear(&mut self, now: Time, heard: Heard<'_>) {
@@ -251,9 +251,12 @@ impl Desk {
     }
 
     fn on_message(&mut self, now: Time, message: ToRecorder) {
-        if let ToRecorder::Ask { number, question } = message {
-            return self.answerer.ask(number, question);
-        }
+        let message = match message {
+            ToRecorder::Ask { number, question } => return self.answerer.ask(number, question),
+            // Also of what the recorder before this one said.
+            ToRecorder::Noted { recording_id, tiding } => return self.on_noted(&recording_id, tiding),
+            other => other,
+        };
         if let (Told::Nothing(_), false) = (&self.told, message == ToRecorder::Begin) {
             // Meant for the recorder before this one.
             return;
@@ -275,7 +278,14 @@ impl Desk {
             }
             ToRecorder::Stop { recording_id } => self.stop(now, &recording_id),
             ToRecorder::All => self.all_told(now),
-            ToRecorder::Ask { .. } => {}
+            ToRecorder::Ask { .. } | ToRecorder::Noted { .. } => {}
+        }
+    }
+
+    fn on_noted(&mut self, recording_id: &str, tiding: Tiding) {
+        self.tidings.on_noted(recording_id, tiding);
+        if let Some(name) = Name::new(recording_id) {
+            self.clerk.was_told(name, tiding);
         }
     }
 
@@ -294,8 +304,7 @@ impl Desk {
     fn stop(&mut self, now: Time, recording_id: &str) {
         if let Some(session) = self.sessions.remove(recording_id) {
             tracing::info!(recording = recording_id, "the recording ends");
-            let (name, manifest) = session.finish(now);
-            self.closer.give(Job::Close(name, Box::new(manifest)));
+            self.closer.give(Job::Close(Box::new(session.finish(now))));
         }
     }
 
@@ -305,6 +314,7 @@ impl Desk {
         let is_over = |id: &&str| !named.contains(*id);
         let over: Vec<String> = self.sessions.names().filter(is_over).map(str::to_owned).collect();
         over.iter().for_each(|id| self.stop(now, id));
+        self.tidings.on_signaling_began(now);
         self.complete_all_but(&named);
         let lost = std::mem::take(&mut self.lost_early);
         if lost > 0 {
@@ -349,9 +359,9 @@ impl Desk {
 
     fn tell(&mut self, now: Time, source: &mut Source) {
         while let Some(said) = self.next_to_say() {
-            self.say_surely(said);
+            self.tidings.add(said);
         }
-        self.say_unsaid(source);
+        self.tidings.say(now, source);
         if now >= self.next_tell {
             self.next_tell = now + TELL_EVERY;
             if let Some(store) = &self.around.store {
@@ -363,34 +373,8 @@ impl Desk {
         }
     }
 
-    fn say_unsaid(&mut self, source: &mut Source) {
-        while let Some(first) = self.unsaid.pop_front() {
-            if !source.say(&to_bytes(&first)) {
-                self.unsaid.push_front(first);
-                break;
-            }
-            let (said, heard) = source.said_and_heard();
-            if said > heard {
-                self.on_the_way.push_back((said, first));
-            }
-        }
-        let (_, heard) = source.said_and_heard();
-        while self.on_the_way.front().is_some_and(|(number, _)| *number <= heard) {
-            self.on_the_way.pop_front();
-        }
-    }
-
     fn next_to_say(&self) -> Option<FromRecorder> {
         let done = self.closer.next_done().or_else(|| self.answerer.next_said());
         done.or_else(|| self.around.store.as_ref().and_then(Store::next_said))
-    }
-
-    /// Said later when signaling does not listen now.
-    fn say_surely(&mut self, message: FromRecorder) {
-        if self.unsaid.len() == MOST_UNSAID {
-            self.unsaid.pop_front();
-            tracing::error!("signaling does not listen, and too much waits for it: something is never said");
-        }
-        self.unsaid.push_back(message);
     }
 }

@@ -4,14 +4,14 @@
 //! known what belongs into it; when that changes (a microphone comes later, another codec), when it could
 //! not be written, or when it is as long as a segment may be, another one follows it.
 
+mod files;
 pub(crate) mod part;
 mod place;
 
-use crate::depacketise::Frame;
-use crate::folder::{Name, Recording};
+use crate::folder::Recording;
 use crate::layer::{Came, Timed};
 use crate::manifest::{Cause, Gap, Manifest, Shows};
-use crate::mux::{self, Role};
+use crate::mux::Role;
 use crate::output::Syncer;
 use crate::settings::Segments;
 use crate::track::Track;
@@ -22,18 +22,11 @@ use std::io;
 use std::time::Duration;
 use volley::base::{Time, TrackId};
 use volley::control::tap::TapWish;
-use volley::control::types::{Codec, Kind};
+use volley::control::types::Kind;
 
 /// A frame waits so long for others that come before it: sound and picture of one moment arrive some
 /// hundred milliseconds apart at most.
 pub(crate) const HOLD: Duration = Duration::from_millis(250);
-
-/// After a failure to write so long nothing is tried.
-const TRY_AGAIN: Duration = Duration::from_secs(2);
-
-/// Names that are tried for one file: those before may stand in the folder, and in no manifest, when a
-/// recorder died.
-const MOST_NAMES: usize = 50_000;
 
 /// A camera that is off for a moment goes on in its file.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(60);
@@ -73,6 +66,8 @@ struct Queued {
 pub struct Reel {
     owner: String,
     shows: Shows,
+    /// Which of several that its owner shows at once.
+    number: u32,
     patience: Duration,
     audio: Option<Track>,
     video: Option<Track>,
@@ -103,11 +98,13 @@ pub struct Reel {
 }
 
 impl Reel {
-    /// Of somebody, with nothing in it. A missing packet is waited for as long as `patience`.
-    pub fn new(owner: String, shows: Shows, patience: Duration) -> Reel {
+    /// Of somebody, and of which of several that they show at once, with nothing in it. A missing packet is waited for
+    /// as long as `patience`.
+    pub fn new(owner: String, (shows, number): (Shows, u32), patience: Duration) -> Reel {
         Reel {
             owner,
             shows,
+            number,
             patience,
             audio: None,
             video: None,
@@ -132,14 +129,27 @@ impl Reel {
         self.owner == owner && self.shows == shows
     }
 
+    /// Which of several that its owner shows at once: 1 is the first.
+    pub fn number(&self) -> u32 {
+        self.number
+    }
+
+    /// Whether it has no sound, or no picture, now.
+    pub fn lacks(&self, role: Role) -> bool {
+        match role {
+            Role::Audio => self.audio.is_none(),
+            Role::Video => self.video.is_none(),
+        }
+    }
+
     /// Whether it is theirs.
     pub fn is_owned_by(&self, owner: &str) -> bool {
         self.owner == owner
     }
 
-    /// From now on this track is its sound, or its picture.
+    /// From now on this track is its sound, or its picture, which begins with a key frame by itself: what still waits of
+    /// the one before is written.
     pub fn attach(&mut self, role: Role, track: Track) {
-        self.needs_key |= role == Role::Video;
         *self.place(role) = Some(track);
     }
 
@@ -320,75 +330,6 @@ impl Reel {
             studio.manifest.add_gap(part.entry(), gap);
         }
         Ok(())
-    }
-
-    fn open_part(&mut self, first: &Queued, studio: &mut Studio<'_>) -> io::Result<()> {
-        if self.part.is_some() {
-            return Ok(());
-        }
-        let of_picture = |queued: &&Queued| queued.role == Role::Video && queued.timed.frame.is_key;
-        let picture = [first].into_iter().chain(self.queue.values()).find(of_picture).map(|queued| {
-            let Frame { picture, .. } = &queued.timed.frame;
-            let size = picture.size.unwrap_or((1, 1));
-            mux::Video { codec: queued.timed.codec, size, parameters: picture.parameters.clone() }
-        });
-        let has_sound =
-            self.audio.is_some() || self.queue.values().chain([first]).any(|one| one.role == Role::Audio);
-        let sound = has_sound.then_some(mux::Audio { channels: 2 });
-        let codec = picture.as_ref().map(|video| video.codec);
-        let mut number =
-            studio.manifest.files.iter().filter(|file| self.is_of(&file.participant_id, file.shows)).count();
-        let part = loop {
-            number += 1;
-            let what = part::Described {
-                name: self.name(number, codec),
-                owner: &self.owner,
-                shows: self.shows,
-                continues: self.continues,
-            };
-            match Part::open(what, sound, picture.clone(), first.timed.at, studio) {
-                // Left by a recorder that died before it could tell of it.
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists && number < MOST_NAMES => {}
-                opened => break opened?,
-            }
-        };
-        self.part = Some(part);
-        self.continues = false;
-        Ok(())
-    }
-
-    fn name(&self, number: usize, codec: Option<Codec>) -> Name {
-        let shows = match self.shows {
-            Shows::Camera => "camera",
-            Shows::Screen => "screen",
-        };
-        let name = format!("{}-{shows}-{number}.{}", self.owner, mux::extension(codec));
-        Name::new(&name).expect("ids are numbers of the server")
-    }
-
-    fn close_part(&mut self, now: Time, studio: &mut Studio<'_>) {
-        let Some(mut part) = self.part.take() else { return };
-        if let Err(error) = part.close(studio) {
-            self.fail(now, &error, studio);
-        }
-    }
-
-    /// What was written stays, and is completed at the end.
-    fn fail(&mut self, now: Time, error: &io::Error, studio: &mut Studio<'_>) {
-        if studio.failure.is_none() {
-            tracing::error!(%error, recording = studio.manifest.recording_id, "the recording cannot be written; it is tried again");
-        }
-        *studio.failure = Some(error.to_string());
-        if let Some(part) = self.part.take() {
-            part.abandon(studio);
-        }
-        self.continues = false;
-        self.blocked_until = Some(now + TRY_AGAIN);
-        self.unwritten = [Some((Cause::Disk, 0)); 2];
-        self.needs_key = self.video.is_some();
-        if let Some(video) = &mut self.video {
-            video.begin_anew();
-        }
     }
 
     fn place(&mut self, role: Role) -> &mut Option<Track> {

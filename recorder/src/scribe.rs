@@ -109,6 +109,8 @@ impl Desk {
                 store.saw(&name, &sheet.manifest);
             }
             let outcome = write(&sheet);
+            // Whoever waits for this may want the folder to be held by nobody.
+            drop(sheet);
             let mut papers = self.papers();
             papers.writing = None;
             match outcome {

@@ -57,6 +57,17 @@ pub struct Begin {
     pub segments: Segments,
 }
 
+/// A recording that is over, but for its completion.
+#[derive(Debug)]
+pub struct Over {
+    /// Its name.
+    pub name: Name,
+    /// What there is of it.
+    pub manifest: Manifest,
+    /// Held until it is complete.
+    pub folder: Option<Arc<Recording>>,
+}
+
 /// See the module.
 #[derive(Debug)]
 pub struct Session {
@@ -223,11 +234,11 @@ impl Session {
     }
 
     /// Writes everything; what is left is to complete the recording.
-    pub fn finish(mut self, now: Time) -> (Name, Manifest) {
+    pub fn finish(mut self, now: Time) -> Over {
         self.with_reels(|reel, studio| reel.finish(now, studio));
         self.manifest.ended_at = Some(self.manifest.started_at + self.elapsed_ms(now));
         self.save();
-        (self.name, self.manifest)
+        Over { name: self.name, manifest: self.manifest, folder: self.folder }
     }
 
     /// How many packets and frames wait to be written.
@@ -251,15 +262,27 @@ impl Session {
             Source::ScreenAudio => (Shows::Screen, Role::Audio, Kind::Audio),
             Source::Screen => (Shows::Screen, Role::Video, Kind::Video),
         };
-        let known = self.reels.iter().find(|(_, reel)| reel.is_of(owner, shows)).map(|(place, _)| *place);
-        let place = known.unwrap_or(self.next_reel);
-        self.next_reel = self.next_reel.max(place + 1);
-        let reel = || Reel::new(owner.to_owned(), shows, self.around.patience);
-        let reel = self.reels.entry(place).or_insert_with(reel);
+        let place = self.place_for(owner, shows, role);
+        let Some(reel) = self.reels.get_mut(&place) else { return };
         let mut track = Track::new(id, kind, self.around.patience, self.around.unix_nanos_at_zero);
         track.muted = published.muted;
         reel.attach(role, track);
         self.tracks.insert(id, place);
+    }
+
+    /// What follows another goes on in its reel; what comes beside another has one of its own.
+    fn place_for(&mut self, owner: &str, shows: Shows, role: Role) -> u32 {
+        let theirs = || self.reels.iter().filter(|(_, reel)| reel.is_of(owner, shows));
+        let free = theirs().filter(|(_, reel)| reel.lacks(role)).min_by_key(|(_, reel)| reel.number());
+        if let Some((place, _)) = free {
+            return *place;
+        }
+        let is_free = |number: &u32| theirs().all(|(_, reel)| reel.number() != *number);
+        let number = (1..).find(is_free).unwrap_or(u32::MAX);
+        let place = self.next_reel;
+        self.next_reel += 1;
+        self.reels.insert(place, Reel::new(owner.to_owned(), (shows, number), self.around.patience));
+        place
     }
 
     fn end_track(&mut self, now: Time, id: TrackId) {
@@ -299,6 +322,7 @@ impl Session {
     fn make_folder(&mut self) {
         match self.around.folder.make(&self.name) {
             Ok(folder) => {
+                folder.hold();
                 let before = Manifest::load(&folder).or_else(|error| match error.kind() {
                     io::ErrorKind::NotFound => Err(error),
                     // What it tells of may still be read by somebody.

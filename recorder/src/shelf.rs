@@ -8,8 +8,8 @@ use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// A recording that has just ended is completed within so long; what is not complete then will not be
-/// before the next start, and may be deleted.
+/// What a recorder holds is not deleted. Of one that died the next takes up recordings within so long; what nobody holds
+/// then will not be complete before the next start, and may be deleted.
 const COMPLETING: Duration = Duration::from_secs(60);
 
 /// See the module.
@@ -66,9 +66,20 @@ impl Shelf {
     }
 }
 
-/// Whether a recording may still become complete. One whose manifest cannot be read, or was not touched for a
-/// while, is left as it is: it may go.
-pub fn is_being_completed(folder: &Folder, name: &Name) -> bool {
+/// Removes a recording, as [`Folder::remove`]. False: it goes on or is being completed, and nothing was done.
+pub fn remove(folder: &Folder, name: &Name, keep: Option<&Name>) -> io::Result<bool> {
+    if is_fresh(folder, name) {
+        return Ok(false);
+    }
+    match folder.remove(name, keep) {
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
+        removed => removed.map(|()| true),
+    }
+}
+
+/// Whether a recording that is not over was written to a moment ago. One whose manifest cannot be read is left as it is:
+/// it may go.
+fn is_fresh(folder: &Folder, name: &Name) -> bool {
     let touched = || {
         let recording = folder.open(name)?;
         let is_open = Manifest::load(&recording)?.state == manifest::State::Recording;

@@ -143,7 +143,7 @@ fn which() -> Arg {
     Arg::new("which")
         .value_name("ROOM|RECORDING")
         .required(true)
-        .help("A recording, or a room, whose newest complete one is taken")
+        .help("A recording, or a room, whose newest that is over is taken")
 }
 
 fn compose() -> Command {

@@ -87,7 +87,7 @@ fn all(folder: &Folder) -> anyhow::Result<Vec<Manifest>> {
     Ok(all)
 }
 
-/// The recording of that name, or the newest complete one of that room.
+/// The recording of that name, or of that room the newest that is over.
 fn find(folder: &Folder, which: &str) -> anyhow::Result<Manifest> {
     let mut all = all(folder)?;
     let place = folder.path().display();
@@ -100,8 +100,15 @@ fn find(folder: &Folder, which: &str) -> anyhow::Result<Manifest> {
             "in {place} there is no recording {which} and none of a room {which}; `volley recording list` shows all"
         );
     }
-    let complete = all.into_iter().rev().find(|manifest| manifest.state == State::Complete);
-    complete.with_context(|| format!("the recording of {which} goes on; end it first, then wait a moment"))
+    let over = all.into_iter().rev().find(|manifest| manifest.state != State::Recording);
+    over.with_context(|| format!("the recording of {which} goes on; end it first, then wait a moment"))
+}
+
+/// Says which files cannot be used, and why.
+fn tell_of_failed(manifest: &Manifest) {
+    for file in manifest.without_failed().1 {
+        eprintln!("volley: left out, since it could not be completed: {}", file.named_failure());
+    }
 }
 
 fn compose(folder: &Folder, asked: &ComposeWish) -> anyhow::Result<ExitCode> {
@@ -125,6 +132,7 @@ fn compose(folder: &Folder, asked: &ComposeWish) -> anyhow::Result<ExitCode> {
     progress.end();
     match outcome {
         Ok(()) => {
+            tell_of_failed(&manifest);
             writeln!(std::io::stdout(), "{}", output.display())?;
             Ok(ExitCode::SUCCESS)
         }
@@ -143,6 +151,7 @@ fn decrypt(folder: &Folder, asked: &DecryptWish) -> anyhow::Result<ExitCode> {
     let is_stopped = stopped_by_signals()?;
     match sealed::decrypt(folder, &manifest, &asked.passphrase, &output, &is_stopped) {
         Ok(opened) => {
+            tell_of_failed(&manifest);
             if opened.closed > 0 {
                 eprintln!(
                     "volley: {} of {} frames stay closed",

@@ -84,6 +84,9 @@ pub enum Failure {
     /// It goes on.
     #[error("this recording is not complete yet; end it first, then wait a moment")]
     GoesOn,
+    /// All its files failed.
+    #[error("no file of this recording could be completed, which is tried again when Volley starts: {0}")]
+    Failed(String),
     /// Nobody here can see what is in it.
     #[error("this recording is encrypted end to end; open it first: volley recording decrypt {0}")]
     Sealed(String),
@@ -122,7 +125,7 @@ impl Watch<'_> {
     }
 }
 
-/// Makes one file of a recording.
+/// Makes one file of a recording; files of it that could not be completed are left out.
 pub fn compose(
     ffmpeg: &Ffmpeg,
     folder: &Folder,
@@ -130,17 +133,18 @@ pub fn compose(
     wish: &Wish,
     watch: &mut Watch<'_>,
 ) -> Result<(), Failure> {
-    if manifest.state != State::Complete {
+    if manifest.state == State::Recording {
         return Err(Failure::GoesOn);
     }
     if manifest.room.e2ee {
         return Err(Failure::Sealed(manifest.recording_id.clone()));
     }
-    let timeline = Timeline::of(manifest);
+    let (manifest, failed) = manifest.without_failed();
+    let timeline = Timeline::of(&manifest);
     if timeline.sources.is_empty() {
-        return Err(Failure::Empty);
+        return Err(failed.first().map_or(Failure::Empty, |first| Failure::Failed(first.named_failure())));
     }
-    let files = locate(folder, manifest)?;
+    let files = locate(folder, &manifest)?;
     let part = Part::make(&wish.output, wish.replaces)?;
     let aside = tempfile::tempdir().map_err(|error| Failure::Io(std::env::temp_dir(), error))?;
     let track = aside.path().join("sound.mka");

@@ -83,19 +83,14 @@ fn arrange(
     view: View,
     size: (usize, usize),
 ) -> Vec<(Tile, Rect)> {
-    let shown = |person: usize, shows: Shows| {
-        let is = |(_, source): &(usize, &super::timeline::Source)| {
-            source.owner == person && source.shows == shows && source.pictures.iter().any(|span| span.has(ms))
-        };
-        timeline.sources.iter().enumerate().find(is).map(|(place, _)| place)
-    };
     let (mut screens, mut people) = (Vec::new(), Vec::new());
     for (person, known) in timeline.people.iter().enumerate() {
-        let source = shown(person, Shows::Camera);
-        if source.is_some() || known.there.has(ms) {
-            people.push(Tile { person, source });
-        }
-        screens.extend(shown(person, Shows::Screen).map(|source| Tile { person, source: Some(source) }));
+        let tiles = |shows| shown(timeline, ms, (person, shows)).into_iter().map(Some);
+        let cameras: Vec<_> = tiles(Shows::Camera).collect();
+        let has_none = cameras.is_empty() && known.there.has(ms);
+        let cameras = cameras.into_iter().chain(has_none.then_some(None));
+        people.extend(cameras.map(|source| Tile { person, source }));
+        screens.extend(tiles(Shows::Screen).map(|source| Tile { person, source }));
     }
     if !screens.is_empty() {
         let large = screens.remove(0);
@@ -109,6 +104,20 @@ fn arrange(
     let large = people.iter().position(|tile| Some(tile.person) == speaker).unwrap_or(0);
     let large = people.remove(large);
     beside(large, people.into_iter(), size)
+}
+
+/// The files that show something of somebody at that time: of each camera, or screen, the first.
+fn shown(timeline: &Timeline, ms: i64, (person, shows): (usize, Shows)) -> Vec<usize> {
+    let mut found: Vec<(u32, usize)> = Vec::new();
+    for (place, source) in timeline.sources.iter().enumerate() {
+        let is_theirs = source.owner == person && source.shows == shows;
+        let is_new = found.iter().all(|(number, _)| *number != source.number);
+        if is_theirs && is_new && source.pictures.iter().any(|span| span.has(ms)) {
+            found.push((source.number, place));
+        }
+    }
+    found.sort_unstable();
+    found.into_iter().map(|(_, place)| place).collect()
 }
 
 fn grid(count: usize, (width, height): (usize, usize)) -> Vec<Rect> {

@@ -286,6 +286,44 @@ fn a_recording_that_goes_on_is_empty_or_lost_a_file_is_refused() {
 }
 
 #[test]
+fn a_file_that_could_not_be_completed_is_left_out_and_the_others_are_composed() {
+    let mut bench = Bench::new();
+    bench.person("1", 0, None);
+    bench.file(("1", Shows::Camera), "red", None, 0, 2_000);
+    bench.write(("2", Shows::Camera), b"cut off", (0, 2_000), false);
+    bench.manifest.state = State::Failed;
+    bench.manifest.files[1].failure = Some("no space left".to_owned());
+    bench.manifest.ended_at = Some(2_001);
+    let wish = bench.wish(View::Grid, Container::WebM);
+    bench.compose(&wish, false).unwrap();
+    assert_shown(&wish.output, "1", &[((160, 90), RED), ((10, 10), RED)]);
+    bench.manifest.files.remove(0);
+    let failure = bench.compose(&Wish { replaces: true, ..wish }, false).unwrap_err().to_string();
+    assert!(failure.contains("2-camera-1.webm: no space left"), "{failure}");
+}
+
+#[test]
+fn who_publishes_two_cameras_is_there_with_both_and_once_while_one_goes_on_in_another_file() {
+    let mut bench = Bench::new();
+    bench.person("1", 0, None);
+    for (number, offset_ms, duration_ms) in [(1, 0, 2_000), (1, 2_000, 4_000), (2, 1_000, 3_000)] {
+        bench.manifest.files.push(File {
+            participant_id: "1".to_owned(),
+            number,
+            offset_ms,
+            duration_ms,
+            video: Some(Video { codec: "VP8".to_owned(), width: 320, height: 180, frames: 1 }),
+            ..fixture::file("1-camera-1.webm")
+        });
+    }
+    let scenes = scene::plan(&Timeline::of(&bench.manifest), &[], View::Grid, SIZE);
+    let sources = |scene: &scene::Scene| scene.tiles.iter().filter_map(|(tile, _)| tile.source).collect();
+    let seen: Vec<(i64, Vec<usize>)> =
+        scenes.iter().map(|scene| (scene.from_frame / 30, sources(scene))).collect();
+    assert_eq!(seen, [(0, vec![0]), (1, vec![0, 2]), (2, vec![1, 2]), (4, vec![1])]);
+}
+
+#[test]
 fn tiles_stay_inside_and_apart_however_many_there_are() {
     for (count, size) in
         (1..40).flat_map(|count| [(count, (1280, 720)), (count, (320, 480)), (count, (640, 64))])

@@ -34,6 +34,8 @@ pub(super) struct Source {
     /// Its place among the people.
     pub(super) owner: usize,
     pub(super) shows: Shows,
+    /// Which of several that its owner shows at once.
+    pub(super) number: u32,
     pub(super) offset_ms: i64,
     /// Its pictures are VP9, perhaps with spatial layers.
     pub(super) is_vp9: bool,
@@ -89,6 +91,7 @@ impl Source {
         Source {
             owner,
             shows: file.shows,
+            number: file.number,
             offset_ms: file.offset_ms,
             is_vp9: file.video.as_ref().is_some_and(|video| video.codec == "VP9"),
             pictures: if file.video.is_some() { without(file, hides) } else { Vec::new() },

@@ -65,6 +65,7 @@ mod tests {
         File {
             participant_id: u64::MAX.to_string(),
             shows: Shows::Screen,
+            number: u32::MAX,
             offset_ms: i64::MIN,
             duration_ms: i64::MAX,
             bytes: u64::MAX,

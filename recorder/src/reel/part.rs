@@ -24,7 +24,8 @@ pub(crate) const SYNC_EVERY: Duration = Duration::from_millis(200);
 pub(super) struct Described<'a> {
     pub(super) name: Name,
     pub(super) owner: &'a str,
-    pub(super) shows: Shows,
+    /// And which of several.
+    pub(super) shows: (Shows, u32),
     pub(super) continues: bool,
 }
 
@@ -57,7 +58,7 @@ pub(super) struct Part {
 
 impl Part {
     pub(super) fn open(
-        Described { name, owner, shows, continues }: Described<'_>,
+        Described { name, owner, shows: (shows, which), continues }: Described<'_>,
         audio: Option<mux::Audio>,
         video: Option<mux::Video>,
         zero: i64,
@@ -82,6 +83,7 @@ impl Part {
             }),
             audio: has_audio.then(|| Audio { codec: codec_name(Codec::Opus).to_owned(), frames: 0 }),
             continues,
+            number: which,
             ..File::begin(&name, owner, shows)
         };
         studio.manifest.files.push(file);

@@ -173,7 +173,10 @@ impl Forwarder {
                     source::say_at(&self.local.desk, &to_bytes(&message));
                 }
             }
-            ToRecorder::Ask { .. } | ToRecorder::Person { .. } | ToRecorder::Gone { .. } => {}
+            ToRecorder::Ask { .. }
+            | ToRecorder::Person { .. }
+            | ToRecorder::Gone { .. }
+            | ToRecorder::Noted { .. } => {}
         }
     }
 

@@ -7,8 +7,8 @@ use volley::base::Time;
 use volley::control::desk;
 use volley::control::tap::travel;
 
-/// Changed whenever a frame means something else.
-const PROTOCOL: u16 = 1;
+/// Changed whenever a frame, or what is said in one, means something else.
+const PROTOCOL: u16 = 2;
 
 /// Longest frame behind its length.
 const MAX_FRAME: usize =

@@ -43,6 +43,9 @@ pub enum Failure {
     /// It goes on.
     #[error("this recording is not complete yet; end it first, then wait a moment")]
     GoesOn,
+    /// All its files failed.
+    #[error("no file of this recording could be completed, which is tried again when Volley starts: {0}")]
+    Failed(String),
     /// Nothing could be opened.
     #[error("this passphrase opens nothing: it is another one, or that of another room than {0}")]
     Wrong(String),
@@ -60,7 +63,8 @@ pub enum Failure {
     Io(PathBuf, io::Error),
 }
 
-/// Makes a folder with files that play, and with a manifest, of a recording that is sealed.
+/// Makes a folder with files that play, and with a manifest, of a recording that is sealed; files of it that could not be
+/// completed are left out.
 pub fn decrypt(
     folder: &Folder,
     manifest: &Manifest,
@@ -71,7 +75,7 @@ pub fn decrypt(
     if !manifest.room.e2ee {
         return Err(Failure::NotSealed);
     }
-    if manifest.state != State::Complete {
+    if manifest.state == State::Recording {
         return Err(Failure::GoesOn);
     }
     decrypt_with(Opener::new(passphrase, &manifest.room.id), folder, manifest, to, is_stopped)
@@ -84,9 +88,14 @@ fn decrypt_with(
     to: &Path,
     is_stopped: &AtomicBool,
 ) -> Result<Opened, Failure> {
+    let (mut plain, failed) = manifest.without_failed();
+    if let (Some(first), true) = (failed.first(), plain.files.is_empty()) {
+        return Err(Failure::Failed(first.named_failure()));
+    }
     let part = Part::make(to)?;
     let mut opened = Opened::default();
-    let mut plain = manifest.clone();
+    // What could not be completed is not in there.
+    plain.state = State::Complete;
     for file in &mut plain.files {
         let source = open(folder, &manifest.recording_id, &file.name)?;
         let path = part.path.join(&file.name);

@@ -267,3 +267,18 @@ fn layers_of_one_picture_are_opened_each() {
     let plain = undress::open(&mut holder, Codec::Av1, &dressed).unwrap();
     assert_eq!(plain, [0x32, 2, 7, 7, 0x36, 8, 1, 9]);
 }
+
+#[test]
+fn a_file_that_could_not_be_completed_is_left_out_and_the_others_are_opened() {
+    let mut bench = Bench::new(Codec::Vp8, &["libvpx"]);
+    let failed = File { failure: Some("no space left".to_owned()), ..fixture::file("8-camera-1.webm") };
+    bench.manifest.files.push(failed);
+    bench.manifest.state = State::Failed;
+    assert!(bench.decrypt(PASSPHRASE).unwrap().opened > 0);
+    let opened: Manifest =
+        serde_json::from_slice(&fs::read(bench.to().join("manifest.json")).unwrap()).unwrap();
+    assert_eq!((opened.state, opened.files.len()), (State::Complete, 1));
+    bench.manifest.files.remove(0);
+    let failure = bench.decrypt(PASSPHRASE).unwrap_err().to_string();
+    assert!(failure.contains("8-camera-1.webm: no space left"), "{failure}");
+}

@@ -1,14 +1,18 @@
 //! Whole recordings, in simulated time: what a worker would hand over goes in, files come out and are read
 //! by a parser that is not ours. Each frame carries the moment at which it was taken.
 
+mod cameras;
 mod cuts;
 mod deaths;
 mod hour;
 mod power;
+mod removed;
+mod told;
 
 use super::*;
 use crate::closing::{Closer, Job};
-use crate::desk::FromRecorder;
+use crate::desk::{FromRecorder, Tiding};
+use crate::untold::Clerk;
 use matroska_demuxer::{Frame, MatroskaFile, TrackType};
 use std::fs::File;
 use std::io::BufReader;
@@ -24,8 +28,8 @@ const PICTURE: TrackId = TrackId(2);
 struct Bench {
     folder: tempfile::TempDir,
     session: Session,
-    /// Of the sound, and of each layer of the picture.
-    sent: [u64; 4],
+    /// Of the sound, of each layer of the picture, and of any other track.
+    sent: [u64; 5],
     /// Of the picture.
     size: (u16, u16),
     /// How much faster the clock of the sound runs, in millionths.
@@ -39,7 +43,7 @@ impl Bench {
     fn new() -> Bench {
         let folder = tempfile::tempdir().unwrap();
         let session = Session::begin(at(0), around(folder.path()), begin());
-        Bench { folder, session, sent: [0; 4], size: (640, 480), drift_ppm: 0.0, wishes: 0, wants_key: false }
+        Bench { folder, session, sent: [0; 5], size: (640, 480), drift_ppm: 0.0, wishes: 0, wants_key: false }
     }
 
     fn with_people(mut self, sources: &[(TrackId, Source)]) -> Bench {
@@ -66,11 +70,15 @@ impl Bench {
     }
 
     fn picture(&mut self, ms: u64, is_key: bool) {
+        self.picture_of(PICTURE, ms, is_key);
+    }
+
+    fn picture_of(&mut self, track: TrackId, ms: u64, is_key: bool) {
         let mut frame = vec![u8::from(!is_key), 0, 0, 0x9d, 0x01, 0x2a];
         frame.extend([self.size.0, self.size.1].map(u16::to_le_bytes).concat());
         frame.extend((ms as u32).to_be_bytes());
         let payload = [&[0x10][..], &frame].concat();
-        self.packet(PICTURE, Codec::Vp8, ms, (ms * 90) as u32, &payload, is_key);
+        self.packet(track, Codec::Vp8, ms, (ms * 90) as u32, &payload, is_key);
     }
 
     fn packet(&mut self, track: TrackId, codec: Codec, ms: u64, stamp: u32, payload: &[u8], key: bool) {
@@ -87,7 +95,11 @@ impl Bench {
         payload: &[u8],
         key: bool,
     ) {
-        let place = if track == PICTURE { 1 + usize::from(layer) } else { 0 };
+        let place = match track {
+            SOUND => 0,
+            PICTURE => 1 + usize::from(layer),
+            _ => 4,
+        };
         let sent = &mut self.sent[place];
         let index = *sent;
         *sent += 1;
@@ -131,9 +143,9 @@ impl Bench {
 
     fn finish(self, ms: u64) -> (tempfile::TempDir, Manifest) {
         let scribe = self.session.around.scribe.clone();
-        let (name, manifest) = self.session.finish(at(ms));
-        let closer = Closer::start(Folder::new(self.folder.path()), scribe, None).unwrap();
-        closer.give(Job::Close(name, Box::new(manifest)));
+        let over = self.session.finish(at(ms));
+        let closer = closer(self.folder.path(), scribe);
+        closer.give(Job::Close(Box::new(over)));
         let manifest = completed(&closer, self.folder.path());
         (self.folder, manifest)
     }
@@ -167,6 +179,12 @@ fn begin() -> Begin {
 
 fn at(ms: u64) -> Time {
     Time::from_millis(ms)
+}
+
+fn closer(path: &Path, scribe: Scribe) -> Closer {
+    let folder = Folder::new(path);
+    let clerk = Clerk::start(folder.clone()).unwrap();
+    Closer::start(folder, (scribe, clerk), None).unwrap()
 }
 
 fn completed(closer: &Closer, folder: &Path) -> Manifest {

@@ -122,12 +122,17 @@ impl Store {
     /// Puts into a manifest how far its files have come. Not for the thread that takes packets: at the start
     /// it takes a moment until that is known.
     pub fn mark(&self, name: &Name, manifest: &mut Manifest) {
+        self.until_resumed();
+        if let Some(marks) = self.board().marks.get(name) {
+            marks.put_into(manifest);
+        }
+    }
+
+    /// Returns when it is known what a recorder before this one left.
+    pub(crate) fn until_resumed(&self) {
         while !self.shared.is_resumed.load(Ordering::Acquire) && !self.shared.is_over.load(Ordering::Relaxed)
         {
             thread::sleep(RESUMED_SOON);
-        }
-        if let Some(marks) = self.board().marks.get(name) {
-            marks.put_into(manifest);
         }
     }
 

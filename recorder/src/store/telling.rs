@@ -4,9 +4,10 @@ use super::client::StoreError;
 use super::task::Task;
 use super::uploader::Uploader;
 use super::work::Work;
-use crate::desk::StoreFigures;
+use crate::desk::{StoreFigures, Tiding};
 use crate::folder::{Folder, Name};
 use crate::manifest::{self, Manifest, UploadState};
+use crate::untold;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
@@ -65,6 +66,7 @@ pub(super) fn manifest_task(folder: &Folder, name: &Name, work: &mut Work, now: 
         work.marks.progress = work.progress();
         work.marks.put_into(&mut manifest);
         manifest.upload = Some(UploadState::Done);
+        untold::note(&recording, Tiding::Uploaded);
         manifest.to_bytes()
     });
     match content {
@@ -80,7 +82,7 @@ pub(super) fn manifest_task(folder: &Folder, name: &Name, work: &mut Work, now: 
 }
 
 /// Nobody else writes the manifest of a recording that is closed.
-fn mark_manifest(folder: &Folder, name: &Name, work: &Work) {
+pub(super) fn mark_manifest(folder: &Folder, name: &Name, work: &Work) {
     let marked = folder.open(name).and_then(|recording| {
         let mut manifest = Manifest::load(&recording)?;
         work.marks.put_into(&mut manifest);

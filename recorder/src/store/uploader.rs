@@ -5,13 +5,14 @@ use super::credentials::Credentials;
 use super::http::Http;
 use super::notes::Notes;
 use super::task::{Did, Place, Task};
-use super::telling::manifest_task;
+use super::telling::{manifest_task, mark_manifest};
 use super::work::{Retry, Work};
 use super::{News, Store};
-use crate::desk::{FromRecorder, Progress};
+use crate::desk::{FromRecorder, Tiding};
 use crate::folder::{Folder, Name};
 use crate::manifest::{Manifest, State};
 use crate::settings::StoreSettings;
+use crate::untold;
 use std::collections::{BTreeMap, HashSet};
 use std::io;
 use std::ops::Bound::{Excluded, Unbounded};
@@ -143,6 +144,11 @@ impl Uploader {
                     if let Some(manifest) = complete {
                         self.store.closed(&name, &manifest);
                     }
+                }
+                // It died before its manifest said so, or before that was told.
+                Ok((Some(mut work), recording)) if untold::is_untold(&recording, Tiding::Uploaded) => {
+                    work.marks.progress = work.progress();
+                    mark_manifest(&self.folder, &name, &work);
                 }
                 Ok(_) => {}
                 Err(error) => {
@@ -309,10 +315,7 @@ impl Uploader {
         match marked {
             Ok(manifest) => {
                 tracing::info!(%recording, room = manifest.room.id, "the recording is in the store");
-                let upload = Some(work.progress());
-                let progress = Progress { upload, ..Progress::of(&manifest) };
-                let (room_id, room_name) = (manifest.room.id, manifest.room.name);
-                self.store.say(FromRecorder::Uploaded { room_id, room_name, progress });
+                self.store.say(FromRecorder::uploaded(&manifest));
             }
             Err(error) => {
                 tracing::warn!(%recording, %error, "its manifest does not say that it is in the store")

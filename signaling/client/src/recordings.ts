@@ -11,6 +11,8 @@ export interface RecordingFile {
   name: string;
   participantId: string;
   shows: "camera" | "screen";
+  /** Which of several cameras, or screens, they published at once; without it the first. */
+  number?: number;
   /** Where its beginning lies in the recording. */
   offsetMs: number;
   durationMs: number;

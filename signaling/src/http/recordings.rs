@@ -20,7 +20,7 @@ use utoipa::{IntoParams, ToSchema};
 use volley_recorder::folder::{Folder, Name};
 use volley_recorder::manifest::{Manifest, UploadState};
 use volley_recorder::settings::Segments as Cut;
-use volley_recorder::shelf::is_being_completed;
+use volley_recorder::shelf;
 use volley_recorder::store::kept_on_removal;
 
 /// Recordings in one answer where nobody says: each may have a hundred files.
@@ -236,10 +236,10 @@ async fn remove(hub: &Hub, room: String, recording: String) -> Result<(), Proble
         hub.call(|state, _| state.config().recording.as_ref().is_some_and(|one| one.has_store)).await;
     let keep = has_store.ok_or_else(Problem::stopping)?.then(kept_on_removal);
     let removed = blocking(move || {
-        if goes_on || is_being_completed(&folder, &name) {
+        if goes_on {
             return Ok(false);
         }
-        folder.remove(&name, keep.as_ref()).map(|()| true)
+        shelf::remove(&folder, &name, keep.as_ref())
     });
     if removed.await.map_err(|error| unreadable(&error))? { Ok(()) } else { Err(elsewhere::not_complete()) }
 }

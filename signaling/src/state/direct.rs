@@ -30,7 +30,8 @@ impl State {
     pub(super) fn settle_path(&mut self, key: &str, newcomer: Option<ParticipantId>) {
         let Some(room) = self.rooms.get(key) else { return };
         let path = self.path_for(room);
-        if path == room.path {
+        // A call that is over takes no other way.
+        if path == room.path || self.goodbye_at.is_some() {
             return;
         }
         self.room_mut(key).path = path;

@@ -43,7 +43,8 @@ impl State {
         }
     }
 
-    /// Says goodbye when it is time, and ends when what webhooks tell of that has arrived.
+    /// Says goodbye when it is time, and ends when what webhooks tell of that, and of recordings that are being
+    /// completed, has arrived.
     pub(super) fn end_when_drained(&mut self, now: Time) {
         let is_time = self.participants.is_empty() || self.time_left().is_zero();
         if !self.is_draining() || !is_time || self.is_over {
@@ -52,11 +53,13 @@ impl State {
         let since = match self.goodbye_at {
             Some(at) => at,
             None => {
+                self.goodbye_at = Some(now);
                 self.say_goodbye();
-                *self.goodbye_at.insert(now)
+                now
             }
         };
-        let is_told = self.dirty.happenings.is_empty() && self.outbox.tally().waiting == 0;
+        let has_letters = !self.dirty.happenings.is_empty() || self.outbox.tally().waiting > 0;
+        let is_told = !has_letters && !self.awaits_recordings();
         let is_late = self.time_left().is_zero() && now.since(since) >= LAST_LETTERS;
         if is_told || is_late {
             (self.is_over, self.out.is_over) = (true, true);
@@ -65,6 +68,9 @@ impl State {
 
     fn say_goodbye(&mut self) {
         tracing::info!(participants = self.participants.len(), "the server says goodbye");
+        let recorded =
+            self.rooms.values().filter(|room| room.recording.is_some()).map(|room| room.key.clone());
+        recorded.collect::<Vec<_>>().iter().for_each(|key| self.end_recording(key));
         for socket in self.sockets.all().collect::<Vec<_>>() {
             self.out.tell(socket, ServerMessage::Goodbye { in_seconds: 0, message: OVER.to_owned() });
         }

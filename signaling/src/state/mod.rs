@@ -29,6 +29,7 @@ mod plan;
 mod quality;
 mod reach;
 mod recorded;
+mod recorder_said;
 mod recording;
 mod records;
 mod refusals;
@@ -125,6 +126,8 @@ pub struct State {
     loads: Vec<WorkerLoad>,
     /// As the recorder told last.
     recording_store: StoreFigures,
+    /// Recordings that have ended and are being completed.
+    closing: BTreeSet<String>,
     /// Packets that went missing in recordings for want of room, while this signaling was told.
     recordings_dropped: u64,
     /// What all of it takes.

@@ -30,11 +30,13 @@ impl State {
         let changed = self.dirty.participants.iter().filter_map(|id| self.participants.get(id));
         let mut rooms: BTreeSet<String> = changed.map(|participant| participant.room.clone()).collect();
         rooms.append(&mut self.dirty.recorded);
+        let is_goodbye = self.goodbye_at.is_some();
         for key in rooms {
             let Some(room) = self.rooms.get(&key) else { continue };
             if room.recording.is_some() {
                 self.settle_recording(&key);
-            } else if room.records_itself && !room.declines_recording && self.has_tracks(room) {
+            } else if room.records_itself && !room.declines_recording && !is_goodbye && self.has_tracks(room)
+            {
                 // Refused where nothing is recorded at all.
                 if self.start_recording(&key).is_ok() {
                     self.settle_recording(&key);

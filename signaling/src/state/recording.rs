@@ -10,7 +10,7 @@ use std::collections::{BTreeSet, HashMap};
 use utoipa::ToSchema;
 use volley::base::{ParticipantId, TrackId};
 use volley::control::Command;
-use volley_recorder::desk::{FromRecorder, Progress, Published, StoreFigures, ToRecorder, UploadProgress};
+use volley_recorder::desk::{Progress, Published, ToRecorder, UploadProgress};
 use volley_recorder::settings::Segments;
 
 /// A recording that goes on.
@@ -176,37 +176,6 @@ impl State {
         }
     }
 
-    /// The recorder said something.
-    pub fn recorder_said(&mut self, message: FromRecorder) {
-        match message {
-            FromRecorder::Ready => self.say_all_recordings(),
-            FromRecorder::Status(progress) => self.note_progress(progress),
-            FromRecorder::Ended { room_id, room_name, progress, .. } => {
-                tracing::info!(room = room_id, recording = progress.recording_id, "a recording is complete");
-                self.recording_became(What::RecordingReady, (&room_id, &room_name), progress);
-            }
-            FromRecorder::Uploaded { room_id, room_name, progress } => {
-                self.recording_became(What::RecordingUploaded, (&room_id, &room_name), progress);
-            }
-            FromRecorder::Store(figures) => self.recording_store = figures,
-            // Whoever asked is told before it comes here.
-            FromRecorder::Answer { .. } => {}
-        }
-    }
-
-    /// How all goes that is on its way into the store.
-    pub(crate) fn store_figures(&self) -> StoreFigures {
-        self.recording_store.clone()
-    }
-
-    fn recording_became(&mut self, what: What, (id, name): (&str, &str), progress: Progress) {
-        if self.config.webhooks.is_some() {
-            let mut happening = Happening::now(what, id, name);
-            happening.recording = Some(RecordingTold::from(progress));
-            self.dirty.happenings.push(happening);
-        }
-    }
-
     /// How many rooms are recorded, how many of them cannot be written now, and their bytes.
     pub(crate) fn recording_figures(&self) -> (usize, usize, u64) {
         let recordings = || self.rooms.values().filter_map(|room| room.recording.as_ref());
@@ -227,6 +196,7 @@ impl State {
             }
         }
         self.out.desk.push(ToRecorder::Stop { recording_id: recording.id.clone() });
+        self.await_closing(&recording.id);
         self.tell_room(key, &ServerMessage::RecordingStopped { recording_id: recording.id });
         self.settle_path(key, None);
         if let (Ok(view), true, Some(room)) = (view, self.config.webhooks.is_some(), self.rooms.get(key)) {
@@ -234,36 +204,6 @@ impl State {
             happening.recording = Some(RecordingTold::from(view));
             self.dirty.happenings.push(happening);
         }
-    }
-
-    fn note_progress(&mut self, progress: Progress) {
-        let Some(key) = self.room_recorded_as(&progress.recording_id).map(|room| room.key.clone()) else {
-            return;
-        };
-        let Some(recording) = self.room_mut(&key).recording.as_mut() else { return };
-        let before = std::mem::replace(&mut recording.progress, progress);
-        let now = recording.progress.failure.clone();
-        // What was lost before the first word is not of now: a signaling before this one counted it.
-        let is_known = !before.recording_id.is_empty();
-        let dropped = recording.progress.dropped_packets.saturating_sub(before.dropped_packets);
-        if now.is_some() && before.failure.is_none() {
-            tracing::error!(
-                room = key,
-                recording = before.recording_id,
-                failure = now,
-                "a recording cannot be written"
-            );
-            self.recording_happened(What::RecordingFailed, &key);
-        }
-        if now.is_none() && before.failure.is_some() {
-            tracing::info!(room = key, recording = before.recording_id, "a recording is written again");
-        }
-        if now.is_some() != before.failure.is_some()
-            && let Some(told) = self.recording_failing(&key)
-        {
-            self.tell_room(&key, &told);
-        }
-        self.recordings_dropped += if is_known { dropped } else { 0 };
     }
 
     /// Tells somebody who joins that the recording fails, and whoever comes back also that it does not: they may have
@@ -278,13 +218,13 @@ impl State {
     }
 
     /// Whether the recording of a room fails, in a message.
-    fn recording_failing(&self, key: &str) -> Option<ServerMessage> {
+    pub(super) fn recording_failing(&self, key: &str) -> Option<ServerMessage> {
         let recording = self.rooms.get(key)?.recording.as_ref()?;
         let (recording_id, failing) = (recording.id.clone(), recording.progress.failure.is_some());
         Some(ServerMessage::RecordingFailing { recording_id, failing })
     }
 
-    fn recording_happened(&mut self, what: What, key: &str) {
+    pub(super) fn recording_happened(&mut self, what: What, key: &str) {
         let (Ok(view), true, Some(room)) =
             (self.recording_of(key), self.config.webhooks.is_some(), self.rooms.get(key))
         else {
@@ -295,12 +235,12 @@ impl State {
         self.dirty.happenings.push(happening);
     }
 
-    fn room_recorded_as(&self, recording_id: &str) -> Option<&Room> {
+    pub(super) fn room_recorded_as(&self, recording_id: &str) -> Option<&Room> {
         self.rooms.values().find(|room| room.recording.as_ref().is_some_and(|one| one.id == recording_id))
     }
 
     /// Tells everybody in a room.
-    fn tell_room(&mut self, key: &str, message: &ServerMessage) {
+    pub(super) fn tell_room(&mut self, key: &str, message: &ServerMessage) {
         let Some(room) = self.rooms.get(key) else { return };
         for id in &room.members {
             if let Some(socket) = self.participants.get(id).and_then(|member| member.socket) {

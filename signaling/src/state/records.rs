@@ -61,6 +61,7 @@ impl State {
             arrivals: Arrivals::default(),
             loads: vec![WorkerLoad::default(); config.candidates.len().max(1)],
             recording_store: StoreFigures::default(),
+            closing: Default::default(),
             recordings_dropped: 0,
             memory: Default::default(),
             goodbye_at: None,

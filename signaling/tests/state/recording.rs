@@ -16,7 +16,7 @@ use volley_signaling::store::MemoryStore;
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
-fn recording_config() -> Config {
+pub(crate) fn recording_config() -> Config {
     let recording = RecordingSettings {
         path: "recordings".into(),
         video_bitrate: 900_000,

@@ -64,7 +64,7 @@ fn without_power() -> (tempfile::TempDir, File) {
 
 /// What becomes of it at the next start.
 fn recovered(folder: &tempfile::TempDir) -> Manifest {
-    let closer = Closer::start(Folder::new(folder.path()), Scribe::start(None).unwrap(), None).unwrap();
+    let closer = closer(folder.path(), Scribe::start(None).unwrap());
     closer.give(Job::Recover(Name::new("rec-1").unwrap()));
     completed(&closer, folder.path())
 }

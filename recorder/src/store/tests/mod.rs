@@ -212,6 +212,21 @@ fn after_a_restart_it_goes_on_where_it_was() {
     bench.until("nothing fails", |bench| bench.store.figures().failing.is_none());
 }
 
+#[test]
+fn a_manifest_says_that_all_is_in_the_store_also_after_a_kill_before_that_was_told() {
+    let mut bench = Bench::new(true);
+    bench.write("41-camera-1.webm", b"short", 5);
+    bench.close();
+    let manifest = bench.until_uploaded();
+    assert!(bench.path("uploaded.untold").exists(), "nobody has noted it");
+    bench.manifest = Manifest { upload: Some(UploadState::Uploading), ..manifest };
+    bench.save();
+    bench.restart();
+    bench.store.until_resumed();
+    let manifest = Manifest::load(&bench.folder().open(&name()).unwrap()).unwrap();
+    assert_eq!(manifest.upload, Some(UploadState::Done));
+}
+
 /// What a variable says where there are no keys but those in a file.
 fn keys_in_a_file(name: &str) -> Option<String> {
     static FILE: OnceLock<tempfile::TempDir> = OnceLock::new();

@@ -32,7 +32,8 @@ interface FileProps {
 function File({ recordingId, file, isSealed, name }: FileProps) {
   const { tape } = useApp();
   useChanges(tape);
-  const what = file.shows === "screen" ? t("screen-of", { name }) : name;
+  const whole = file.shows === "screen" ? t("screen-of", { name }) : name;
+  const what = file.number ? `${whole} (${file.number})` : whole;
   const one = { recordingId, file: file.name };
   const address = tape.addressOf(one);
   const [missing, setMissing] = useState("");
