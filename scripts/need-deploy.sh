@@ -72,6 +72,22 @@ need_debian_root() {
     echo "$file"
 }
 
+# need_debian_certificates: the path of a tar with what apt needs to install ca-certificates there without a network.
+need_debian_certificates() {
+    local file=$python_tools/debian-bookworm-certificates.tar
+    if [[ ! -e $file ]]; then
+        need debootstrap=debootstrap || return 1
+        say "Getting Debian's package ca-certificates, and what it needs, into $file (half a minute, once)"
+        mkdir -p "$python_tools"
+        as_root unshare --mount --propagation private bash -c '
+            mount -t tmpfs -o mode=755 none /mnt \
+                && debootstrap --download-only --variant=minbase --include=ca-certificates bookworm /mnt https://deb.debian.org/debian >/dev/null \
+                && cd /mnt && tar -cf "$1.new" var/lib/apt/lists var/cache/apt/archives/{ca-certificates,openssl,libssl3}_*.deb \
+                && mv "$1.new" "$1"' debian "$file" >&2 || return 1
+    fi
+    echo "$file"
+}
+
 # need_cargo_deb: the path of what makes Debian packages. Built from crates.io, which takes some minutes the first time.
 need_cargo_deb() {
     local version=3.8.0 folder=$python_tools/cargo-deb

@@ -23,8 +23,9 @@ use anyhow::Context as _;
 use config::{Config, Sources};
 use flags::{Cli, Deed, Flags, Role, TokenWish};
 use std::io::Write as _;
+use std::path::Path;
 use std::process::ExitCode;
-use volley_signaling::access;
+use volley_signaling::{access, cgroup};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -80,8 +81,12 @@ fn be_child(role: Role) -> anyhow::Result<()> {
 }
 
 fn check_config(flags: &Flags) -> anyhow::Result<()> {
-    let text = load(flags)?.describe();
+    let config = load(flags)?;
+    let text = config.describe();
     config::strangers().iter().for_each(|told| eprintln!("volley: {told}"));
+    if let Some(told) = config.memory_of_group(cgroup::memory_for_us(Path::new("/"))) {
+        eprintln!("volley: {told}");
+    }
     // Who reads only the first lines closes the pipe; that is no mistake.
     let _ = std::io::stdout().write_all(text.as_bytes());
     Ok(())

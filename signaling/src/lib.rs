@@ -12,12 +12,14 @@
 //! - [`webhooks`]: what others are told of rooms.
 //! - `traces`: what a collector is told of joins.
 //! - `outward`: HTTP to others.
-//! - `metrics`: what Prometheus is told; `memory`: what all of it takes; [`sockets`]: the kernel's tables of them.
+//! - `metrics`: what Prometheus is told; [`sockets`]: the kernel's tables of them.
+//! - `memory`: what all of it takes; [`cgroup`]: what it may before the kernel kills.
 //! - `hub`: the one task that owns the state; `http`: everything that is served.
 
 mod accepting;
 pub mod access;
 pub mod acme;
+pub mod cgroup;
 mod clock;
 mod http;
 mod hub;

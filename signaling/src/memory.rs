@@ -1,7 +1,9 @@
 //! What media and signaling have resident together, looked at once a second.
 
+use crate::cgroup;
 use crate::hub::Hub;
 use crate::metrics;
+use std::path::Path;
 use std::time::Duration;
 use volley::control::channel::CounterView;
 
@@ -10,6 +12,10 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Tells the state what is taken, for as long as there is one.
 pub(crate) async fn watch(hub: Hub, media: CounterView) {
+    let of_group = cgroup::memory_for_us(Path::new("/"));
+    if hub.call(move |state, _| state.bound_memory(of_group)).await.is_none() {
+        return;
+    }
     let mut tick = tokio::time::interval(LOOK_EVERY);
     loop {
         tick.tick().await;

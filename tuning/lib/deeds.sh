@@ -85,7 +85,7 @@ set_knob() {
 # then), so what it tells is held against the wish.
 set_instance() {
     local now
-    if ! note_down "$2" "$3" "$4"; then
+    if ! { note_shaken "$2" "$3" && note_down "$2" "$3" "$4"; }; then
         echo "tune: $journal cannot be written, so nothing more is changed" >&2
         exit 1
     fi
@@ -96,6 +96,7 @@ set_instance() {
     else
         refused+=("$3 to $5")
     fi
+    note_settled
 }
 
 # One setting may move another that was set before it: what apply has set is what there is when it is through.

@@ -100,20 +100,22 @@ note_down() {
 # note_set KIND INSTANCE VALUE: what apply has made of it, as it reads.
 note_set() { [[ ${ours["$1$unit$2"]-none of ours} == "$3" ]] || note "set:$1" "$2" "$3"; }
 
-# Puts back everything, the last change first, until all is as it was: a card that is set up anew forgets what was
-# set after. What is no longer as apply left it was set by somebody else, and stays.
+# Puts back everything, the last change first, and again until nothing is left to do: a card that is set up anew forgets
+# what was put back before. What is no longer as apply left it was set by somebody else, and stays.
 revert() {
-    local pass theirs=0
+    local pass theirs=0 left=() moved=()
     if [[ ! -e $journal ]]; then
         echo "Nothing was changed here, or all of it was put back."
         return 0
     fi
     take_turn
     set_apart
-    for pass in 1 2 3; do
+    for pass in 1 2 3 4 5; do
         put_back_all "$pass"
-        [[ ${#left[@]} -gt 0 ]] || break
+        [[ ${#left[@]} -gt 0 || ${#moved[@]} -gt 0 ]] || break
     done
+    # What was written even in the last pass does not stay as it is put.
+    left+=("${moved[@]}")
     tell_systemd
     if [[ ${#left[@]} -gt 0 ]]; then
         printf 'tune: %s could not be put back\n' "${left[@]}" >&2
@@ -155,10 +157,10 @@ is_gone() {
     esac
 }
 
-# put_back_all PASS: fills left with what is not as it was.
+# put_back_all PASS: fills left with what is not as it was, and moved with what was put back.
 put_back_all() {
     local key kind instance value now place
-    left=()
+    left=() moved=()
     for ((place = ${#order[@]} - 1; place >= 0; place--)); do
         key=${order[place]}
         [[ -n ${was[$key]+known} ]] || continue
@@ -173,6 +175,7 @@ put_back_all() {
         fi
         [[ $now != "$value" ]] || continue
         if "write_$kind" "$instance" "$value" && [[ $("read_$kind" "$instance") == "$value" ]]; then
+            moved+=("$instance")
             echo "put back  $instance: ${value:-nothing} (was ${now:-nothing})"
         else
             left+=("$instance")

@@ -159,7 +159,7 @@ write_irq() {
     [[ -n $number ]] && write_place "$root/proc/irq/$number/smp_affinity_list" "$2"
 }
 
-# --- A table of ours in the packet filter: "udp 50000", on or off.
+# --- A table of ours in the packet filter, for these ports and no others: "udp 50000", on or off.
 instances_notrack() { echo "udp ${option[media-port]}"; }
 read_notrack() {
     if [[ ! -e $root/proc/sys/net/netfilter/nf_conntrack_max ]]; then
@@ -174,7 +174,7 @@ read_notrack() {
         printf 'it takes root to see'
         return 1
     fi
-    if [[ $(run nft list tables 2>/dev/null) == *'table inet volley_tune'* ]]; then echo on; else echo off; fi
+    if [[ $(run nft list table inet volley_tune 2>/dev/null) == *"udp dport ${1#* } notrack"* ]]; then echo on; else echo off; fi
 }
 write_notrack() {
     run nft delete table inet volley_tune 2>/dev/null

@@ -58,19 +58,24 @@ look_at_machine() {
     [[ $profile != auto ]] || profile=$(found_profile)
 }
 
-# The devices that packets to the world leave by: those of default routes, and what stands below a bond or bridge.
+# The devices that packets to the world leave by: those of default routes, or the cards below a bond, bridge or VLAN.
 found_devices() {
-    local name lower
-    local -a lowers
+    local name
     if [[ -n ${option[device]} ]]; then
         tr , '\n' <<<"${option[device]}"
         return
     fi
-    for name in $(routed_devices); do
-        lowers=("$root/sys/class/net/$name"/lower_*)
-        if [[ ${#lowers[@]} -eq 0 ]]; then echo "$name"; fi
-        for lower in "${lowers[@]}"; do echo "${lower##*/lower_}"; done
-    done | sort -u
+    for name in $(routed_devices); do print_lowest "$name" 8; done | sort -u
+}
+
+# print_lowest DEVICE DEPTH: so deep at most, which is as deep as the kernel lets them stand on each other.
+print_lowest() {
+    local lower lowers=("$root/sys/class/net/$1"/lower_*)
+    if [[ ${#lowers[@]} -eq 0 || $2 -eq 0 ]]; then
+        echo "$1"
+        return
+    fi
+    for lower in "${lowers[@]}"; do print_lowest "${lower##*/lower_}" $(($2 - 1)); done
 }
 
 routed_devices() {

@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # After the next start of the machine, too: settings of the kernel's as a file for sysctl.d, the rest by a unit that
-# runs `tune apply` again. Both are noted in the journal like everything else, so revert takes them away.
+# runs `tune apply` again. Both are noted in the journal like everything else, so revert takes them away. What was made
+# to last before lasts on: each --only has its own place in the unit, and the file holds the keys of all of them.
 #
 # Root runs that tool at each start, so nobody else may be able to change it: one that others could change, such as that
 # of a checkout in somebody's home, is copied to where only root can.
@@ -53,7 +54,7 @@ is_roots_alone() {
 # make_file PATH TEXT: whole or not at all, and never over somebody else's.
 make_file() {
     local path=$root$1
-    if [[ -e $path && $(first_line "$path") != "$mark" ]]; then
+    if [[ -e $path ]] && ! is_made_by_us "$1"; then
         refused+=("$1, which is not of tune's making,")
         return
     fi
@@ -63,18 +64,44 @@ make_file() {
     fi
 }
 
+# is_made_by_us FILE
+is_made_by_us() { [[ -e $root$1 && $(first_line "$root$1") == "$mark" ]]; }
+
+# What lasts already, and what tune has set since. What was as it should be is somebody else's to keep so.
 sysctl_lines() {
-    local name
+    local name line key
+    local -A lasting=()
+    if is_made_by_us "$sysctl_file"; then
+        while IFS= read -r line; do [[ $line != *' = '* ]] || lasting[${line%% = *}]=${line#* = }; done <"$root$sysctl_file"
+    fi
     for name in "${knobs[@]}"; do
         is_wanted "$name" && may_set "$name" && [[ $(of "$name" kind) == sysctl ]] || continue
         survey "$name"
-        [[ ${status[0]} == absent ]] || printf '%s = %s\n' "${at[0]}" "${current[0]}"
+        key=sysctl$unit${at[0]}
+        [[ -n ${was[$key]+known} && ${ours[$key]-none of ours} == "${current[0]}" ]] || continue
+        lasting[${at[0]}]=${current[0]}
     done
+    for key in "${!lasting[@]}"; do printf '%s = %s\n' "$key" "${lasting[$key]}"; done | sort
+}
+
+# starts FOLDER ARGUMENTS: the unit's lines: what lasts already, in the order in which it was applied, but for what had
+# the same --only; then this. One that fails (-) must not keep the next from being applied.
+starts() {
+    local line only
+    only=$(grep -o -E -e '--only [^ ]+' <<<"$2")
+    if is_made_by_us "$unit_file"; then
+        while IFS= read -r line; do
+            [[ $line == ExecStart=*'/tune apply '* ]] || continue
+            line=${line#*/tune apply }
+            [[ $(grep -o -E -e '--only [^ ]+' <<<"$line") == "$only" ]] || echo "ExecStart=-$1/tune apply $line"
+        done <"$root$unit_file"
+    fi
+    echo "ExecStart=$1/tune apply $2"
 }
 
 # unit_lines FOLDER: where the tool is.
 unit_lines() {
-    local key options=''
+    local key options="--profile $profile"
     for key in only device workers irq media-port; do
         [[ -z ${option[$key]} ]] || options+=" --$key ${option[$key]}"
     done
@@ -89,7 +116,7 @@ Before=volley.service
 [Service]
 Type=oneshot
 RemainAfterExit=yes
-ExecStart=$1/tune apply --profile $profile$options
+$(starts "$1" "$options")
 
 [Install]
 WantedBy=multi-user.target

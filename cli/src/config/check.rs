@@ -19,6 +19,17 @@ impl Config {
         }
         text
     }
+
+    /// What holds instead of `performance.max_memory_total` where a control group like this one leaves fewer bytes.
+    pub(crate) fn memory_of_group(&self, bytes: Option<u64>) -> Option<String> {
+        let (left, configured) = (bytes? / 1_000_000, self.get::<u64>("performance.max_memory_total"));
+        (left < configured).then(|| {
+            format!(
+                "performance.max_memory_total: not {configured} but {left} hold in this control group, nine tenths of its \
+                 memory.max (resources.limits.memory, docker --memory, systemd's MemoryMax=)"
+            )
+        })
+    }
 }
 
 fn row(setting: &Setting) -> [String; 3] {

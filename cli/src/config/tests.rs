@@ -240,3 +240,18 @@ fn a_check_shows_values_and_origins_but_no_credentials() {
     assert!(line("server.port").contains("8080") && line("server.port").ends_with("default"));
     assert!(line("recording.audio_bitrate").ends_with("no effect"));
 }
+
+#[test]
+fn a_check_says_when_the_control_group_leaves_less_memory_than_is_configured() {
+    let config = configured_memory("8192");
+    assert_eq!(config.memory_of_group(None), None);
+    assert_eq!(config.memory_of_group(Some(9_000_000_000)), None);
+    let told = config.memory_of_group(Some(1_932_735_200)).unwrap();
+    assert!(told.starts_with("performance.max_memory_total: not 8192 but 1932 hold"), "{told}");
+    assert_eq!(configured_memory("1000").memory_of_group(Some(1_932_735_200)), None);
+}
+
+fn configured_memory(megabytes: &str) -> Config {
+    let text = format!("performance: {{ max_memory_total: {megabytes} }}");
+    Config::build(&file("webrtc.yaml", &text)).unwrap()
+}

@@ -4,6 +4,7 @@ use super::Case;
 use super::finding::Finding;
 use super::host::Space;
 use rustix::fs::{Access, access};
+use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Less, and a recording ends before anybody has read this.
@@ -14,18 +15,41 @@ const FEW_HOURS: f64 = 5.0;
 /// What is wrong with them.
 pub(super) fn check(case: &Case<'_>) -> Vec<Finding> {
     let config = case.config;
-    let mut findings = Vec::new();
-    if let Some(recorder) = config.recorder() {
-        findings.extend(writable(&recorder.path, "recording.path"));
-        findings.extend(room(case, &recorder.path));
-    }
-    if let Some(acme) = config.acme() {
-        findings.extend(writable(Path::new(&acme.folder), "tls.acme.folder"));
-    }
     let spool: String = config.get("webhooks.spool");
-    let folder = Path::new(&spool).parent().filter(|_| !spool.is_empty());
-    findings.extend(folder.and_then(|folder| writable(folder, "webhooks.spool")));
+    let folders = [
+        ("recording.path", config.recorder().map(|recorder| recorder.path)),
+        ("tls.acme.folder", config.acme().map(|acme| PathBuf::from(acme.folder))),
+        ("webhooks.spool", Path::new(&spool).parent().map(Path::to_owned)),
+    ];
+    let mut findings = Vec::new();
+    for (key, folder) in folders {
+        let Some(folder) = folder else { continue };
+        let Some(path) = placed(case, &folder) else {
+            findings.push(unseen(key, &folder));
+            continue;
+        };
+        findings.extend(writable(&path, key));
+        findings.extend((key == "recording.path").then(|| room(case, &path)).flatten());
+    }
     findings
+}
+
+/// Where a path of the configuration leads: from the folder that the running server stands in, or from ours, as for
+/// a server that is started here. `None` where that of the running one cannot be seen.
+fn placed(case: &Case<'_>, path: &Path) -> Option<PathBuf> {
+    if path.is_absolute() || case.running.is_none() {
+        return Some(path.to_owned());
+    }
+    let folder = fs::read_link(case.host.root.join(format!("proc/{}/cwd", case.pid()?))).ok()?;
+    Some(folder.join(path))
+}
+
+fn unseen(key: &str, path: &Path) -> Finding {
+    let what = format!(
+        "{key}: {} is below the folder that the running server was started in, which was not seen",
+        path.display()
+    );
+    Finding::skipped("folder-unseen", what, "sudo volley doctor")
 }
 
 /// What is there of the path: itself, or the nearest above it. Volley makes what is missing.
@@ -79,6 +103,8 @@ fn room(case: &Case<'_>, path: &Path) -> Option<Finding> {
 #[cfg(test)]
 mod tests {
     use super::super::finding::Level;
+    use super::super::holders::Holder;
+    use super::super::running::Running;
     use super::super::testing::Patient;
     use super::*;
 
@@ -106,6 +132,25 @@ mod tests {
         assert_eq!(found(&patient), Some((Level::Error, "disk-full")));
         patient.set("VOLLEY_RECORDING__ENABLED", "false");
         assert_eq!(found(&patient), None, "nothing is written there");
+    }
+
+    #[test]
+    fn a_relative_folder_is_below_that_of_the_server_that_runs() {
+        let mut patient = recording();
+        patient.set("VOLLEY_RECORDING__PATH", "recordings");
+        patient.running = Some(Running::default());
+        assert_eq!(found(&patient), Some((Level::Skipped, "folder-unseen")), "whose process is not seen");
+        let holder = Some(Holder { pid: 77, name: String::from("volley") });
+        patient.running = Some(Running { holder, metrics: None });
+        // A file is in the way there, and nothing is here.
+        patient.write("srv/recordings", "");
+        let folder = patient.host().root.join("srv");
+        patient.link("proc/77/cwd", &folder.display().to_string());
+        let finding = check(&patient.case()).remove(0);
+        assert_eq!(finding.check, "folder-closed");
+        assert!(finding.what.contains(&folder.join("recordings").display().to_string()), "{finding:?}");
+        patient.running = None;
+        assert_eq!(found(&patient), None, "a server that is started here");
     }
 
     #[test]

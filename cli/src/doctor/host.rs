@@ -59,6 +59,7 @@ pub(super) struct Limit {
 /// Rights of a process (capabilities(7)), by their bit.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Right {
+    NetAdmin = 12,
     IpcLock = 14,
     SysAdmin = 21,
     Bpf = 39,

@@ -29,7 +29,7 @@ pub(super) fn files(case: &Case<'_>) -> Vec<Finding> {
 
 /// How much may wait in a media socket while its worker is busy.
 pub(super) fn buffers(case: &Case<'_>) -> Vec<Finding> {
-    let Some(granted) = case.host.receive_buffer.filter(|&granted| granted < WANTED_BUFFER) else {
+    let Some(granted) = granted(case).filter(|&granted| granted < WANTED_BUFFER) else {
         return Vec::new();
     };
     let what = format!(
@@ -43,6 +43,17 @@ pub(super) fn buffers(case: &Case<'_>) -> Vec<Finding> {
     ];
     let level = if granted < LEAST_BUFFER { Finding::warning } else { Finding::notice };
     vec![level("socket-buffers", what, mend(&lines))]
+}
+
+/// What a server would be granted: past `rmem_max` with the right to, which whoever runs the doctor by sudo has, and
+/// neither the unit nor a container. A server that runs shows which; one that would be started does not.
+fn granted(case: &Case<'_>) -> Option<usize> {
+    let most = || case.host.read("proc/sys/net/core/rmem_max")?.parse().ok();
+    if case.pid().is_some_and(|pid| case.host.may(Some(pid), Right::NetAdmin)) {
+        return Some(WANTED_BUFFER);
+    }
+    let ours = case.host.receive_buffer?;
+    Some(most().map_or(ours, |most: usize| ours.min(most)))
 }
 
 /// Whether datagrams can be steered to the workers they are for.
@@ -68,6 +79,8 @@ pub(super) fn steering(case: &Case<'_>) -> Vec<Finding> {
 #[cfg(test)]
 mod tests {
     use super::super::finding::Level;
+    use super::super::holders::Holder;
+    use super::super::running::Running;
     use super::super::testing::Patient;
     use super::*;
 
@@ -96,6 +109,22 @@ mod tests {
         assert!(findings[0].mend.starts_with("sysctl -w net.core.rmem_max=8388608"));
         patient.host().receive_buffer = Some(4 << 20);
         assert_eq!(buffers(&patient.case())[0].level, Level::Notice);
+    }
+
+    #[test]
+    fn what_the_doctor_is_granted_by_sudo_the_server_is_not() {
+        let mut patient = Patient::sound();
+        patient.write("proc/self/status", "CapEff:\t000001ffffffffff\n");
+        patient.write("proc/sys/net/core/rmem_max", "212992\n");
+        let findings = buffers(&patient.case());
+        assert_eq!(findings[0].level, Level::Warning);
+        assert!(findings[0].what.contains("208 of the 8192 KiB"), "{findings:?}");
+        let holder = Some(Holder { pid: 77, name: String::from("volley") });
+        patient.running = Some(Running { holder, metrics: None });
+        patient.write("proc/77/status", "CapEff:\t0000000000000000\n");
+        assert_eq!(buffers(&patient.case()).len(), 1, "nor is it the one that runs");
+        patient.write("proc/77/status", "CapEff:\t0000000000001000\n");
+        assert!(buffers(&patient.case()).is_empty(), "unless that may go past it");
     }
 
     #[test]

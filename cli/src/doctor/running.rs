@@ -16,6 +16,8 @@ use tokio::time::timeout;
 const ANSWER_WITHIN: Duration = Duration::from_secs(3);
 /// One packet in ten thousand is heard by nobody.
 const SOME: f64 = 1e-4;
+/// Fewer datagrams may be lost by a single hiccup, of which nothing follows.
+const FEW: f64 = 20.0;
 /// A turn as long as that is heard as lag by everybody it has packets for.
 const LONG_TURN: &str = "0.01";
 /// One in a thousand: a worker has some hundred turns a second.
@@ -129,7 +131,7 @@ fn lost(case: &Case<'_>, metrics: &Metrics) -> Option<Finding> {
     };
     let lost = lost_datagrams(case.host, first..=first.saturating_add(more)) as f64;
     let received = metrics.sum("volley_datagrams_received_total", "");
-    (lost > (received + lost) * SOME).then(|| {
+    (lost >= FEW && lost > (received + lost) * SOME).then(|| {
         let what = format!("{lost} datagrams were lost in the media sockets, of {} that came", received + lost);
         let mend = "sysctl -w net.core.rmem_max=8388608, and start Volley again\n\
                     where workers are busy: more of them (--workers), fewer neighbours, fewer people (rooms.max_participants)";
@@ -150,7 +152,7 @@ fn overflows(metrics: &Metrics) -> Option<Finding> {
 fn stuck(metrics: &Metrics) -> Option<Finding> {
     let dropped = metrics.trouble("socket-full");
     let sent = metrics.sum("volley_datagrams_sent_total", "");
-    (dropped > (sent + dropped) * SOME).then(|| {
+    (dropped >= FEW && dropped > (sent + dropped) * SOME).then(|| {
         let what = format!("{dropped} datagrams were dropped since the media sockets were full, of {} to be sent", sent + dropped);
         let mend = "sysctl -w net.core.wmem_max=8388608, and start Volley again; or the network card is at its limit";
         Finding::warning("socket-full", what, mend)
@@ -281,6 +283,24 @@ mod tests {
         patient.write("proc/net/udp", &format!("head\n{line}"));
         assert_eq!(found(&patient), [(Level::Warning, "socket-drops")]);
         assert!(check(&patient.case())[0].mend.starts_with("sysctl -w net.core.rmem_max="));
+    }
+
+    #[test]
+    fn one_datagram_of_a_young_server_is_no_trouble() {
+        let mut patient = Patient::sound();
+        patient.set("VOLLEY_UDP_PORT", "50000");
+        let text = "volley_datagrams_received_total{worker=\"0\"} 5000\nvolley_datagrams_sent_total{worker=\"0\"} 5000\n\
+                    volley_io_troubles_total{worker=\"0\",kind=\"socket-full\"} 1\n";
+        patient.running = Some(Running { holder: None, metrics: Some(Metrics::read(text)) });
+        let lost = |drops: u32| {
+            format!(
+                "head\n  10: 00000000:C350 00000000:0000 07 00000000:00000000 00:00000000 00000000 0 0 21 2 0000 {drops}\n"
+            )
+        };
+        patient.write("proc/net/udp", &lost(1));
+        assert_eq!(found(&patient), []);
+        patient.write("proc/net/udp", &lost(50));
+        assert_eq!(found(&patient), [(Level::Warning, "socket-drops")]);
     }
 
     #[test]

@@ -39,6 +39,10 @@ impl Patient {
         self.prepared.write(path, text);
     }
 
+    pub(super) fn link(&self, path: &str, target: &str) {
+        self.prepared.link(path, target);
+    }
+
     /// Sets a variable of the configuration, whatever it was before.
     pub(super) fn set(&mut self, name: &str, value: &str) {
         self.set_all(&[(name, value)]);

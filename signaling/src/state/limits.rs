@@ -32,6 +32,8 @@ pub(crate) struct ServerMemory {
     pub(crate) is_tight: bool,
     /// Nobody new at all.
     pub(crate) is_full: bool,
+    /// What the control group leaves, in bytes, whatever is configured; `None`: no limit.
+    of_group: Option<u64>,
 }
 
 impl ServerMemory {
@@ -44,6 +46,7 @@ impl ServerMemory {
             bytes,
             is_tight: is_above(self.is_tight, TIGHT, EASED),
             is_full: is_above(self.is_full, 100, ROOMY),
+            of_group: self.of_group,
         };
     }
 }
@@ -115,9 +118,29 @@ impl State {
         }
     }
 
+    /// What the control group leaves to media and signaling, in bytes: the kernel would kill them before more
+    /// that is configured is taken.
+    pub fn bound_memory(&mut self, of_group: Option<u64>) {
+        self.memory.of_group = of_group;
+        let (configured, limit) = (self.config.limits.memory_total, self.memory_limit() / MEGABYTE);
+        if limit < configured {
+            tracing::info!(
+                megabytes = limit,
+                configured,
+                "the control group's memory.max leaves less than performance.max_memory_total: that is the limit"
+            );
+        }
+    }
+
+    /// What media and signaling may take together, in bytes.
+    fn memory_limit(&self) -> u64 {
+        let configured = self.config.limits.memory_total.saturating_mul(MEGABYTE);
+        self.memory.of_group.map_or(configured, |of_group| of_group.min(configured))
+    }
+
     /// What media and signaling take together has been looked at.
     pub fn note_memory(&mut self, bytes: u64) {
-        let (before, limit) = (self.memory, self.config.limits.memory_total.saturating_mul(MEGABYTE));
+        let (before, limit) = (self.memory, self.memory_limit());
         self.memory.note(bytes, limit);
         let (now, of) = (bytes / MEGABYTE, limit / MEGABYTE);
         if before.is_tight != self.memory.is_tight {

@@ -97,6 +97,27 @@ fn a_server_short_of_memory_makes_no_rooms_then_takes_nobody_and_presses_the_wor
 }
 
 #[test]
+fn the_control_group_holds_where_it_leaves_less_than_is_configured() {
+    let mut lab = Lab::new();
+    let refused = |lab: &mut Lab, number, megabytes: u64| {
+        lab.state.note_memory(megabytes * 1_000_000);
+        let socket = lab.open(number);
+        lab.say(socket, json!({"type":"join","roomId":"new","participantName":"one"}));
+        let heard: Vec<String> = lab.heard(socket).iter().map(|message| message.to_json()).collect();
+        lab.say(socket, json!({"type":"leave"}));
+        heard.iter().any(|text| text.contains("server-busy") && text.contains("memory"))
+    };
+    assert!(!refused(&mut lab, 1, 1_900), "of 8192");
+    lab.state.bound_memory(Some(2_000_000_000));
+    assert!(refused(&mut lab, 2, 1_900), "of 2000");
+    lab.state.reconfigure(Settings { limits: limits(1_000), ..config().settings });
+    assert!(refused(&mut lab, 3, 950), "what is configured holds where it is less");
+    assert!(!refused(&mut lab, 4, 700));
+    lab.state.reconfigure(config().settings);
+    assert!(refused(&mut lab, 5, 1_900), "and the group's again, whatever is configured anew");
+}
+
+#[test]
 fn workers_are_told_what_rooms_may_take_when_that_changes() {
     let mut lab = Lab::new();
     lab.state.reconfigure(config().settings);
