@@ -149,12 +149,10 @@ fn a_page_is_told_when_nobody_watches_its_only_layer() {
 }
 
 #[test]
-fn a_page_without_names_for_its_layers_is_told_nothing() {
+fn nobody_is_told_of_layers_of_a_track_that_is_not_known() {
     let mut lab = Lab::new();
     let page = lab.call(1, "chromium-example-client");
-    let picture = tracks(&lab.commands())[1].track;
     lab.heard(page.socket);
-    lab.event(0, Event::Layers { track: picture, wanted: 1 });
     lab.event(0, Event::Layers { track: TrackId(77_777), wanted: 1 });
     assert_eq!(layers_told(&lab.heard(page.socket)), Vec::<Vec<bool>>::new());
 }
