@@ -157,3 +157,15 @@ fn layer_views(encodings: &[Encoding], wanted: u8) -> Vec<LayerView> {
     });
     named.collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn several_layers_without_names_are_told_to_nobody() {
+        assert!(layer_views(&[Encoding::default(), Encoding::default()], 0b01).is_empty());
+        let only = [LayerView { rid: String::new(), active: true }];
+        assert_eq!(layer_views(&[Encoding::default()], 0b01), only);
+    }
+}

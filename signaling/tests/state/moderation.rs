@@ -16,7 +16,7 @@ fn whoever_was_muted_while_their_socket_was_away_is_told_when_they_come_back() {
     let (page, tracks, silenced) = back(&mut lab, 2, &page);
     let sound = tracks.iter().find(|track| track.kind == MediaKind::Audio).unwrap();
     assert!(sound.muted);
-    assert_eq!(silenced, [sound.track_id.clone()], "the picture is still theirs");
+    assert_eq!(silenced, std::slice::from_ref(&sound.track_id), "the picture is still theirs");
 
     lab.say(page.socket, json!({"type":"unmute","trackId":sound.track_id}));
     lab.close(page.socket);
