@@ -51,9 +51,9 @@ pub(super) struct Outgoing {
     rtx_index: u64,
     /// RTP time stamp at [`Time::ZERO`].
     timestamp: u32,
-    /// Stamp number of the next packet.
     /// Which of the person's joins this is, by chance.
     life: u16,
+    /// Stamp number of the next packet.
     sequence: u32,
     packets: u32,
     octets: u32,

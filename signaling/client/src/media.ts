@@ -85,6 +85,8 @@ export class Media extends Emitter<MediaEvents> {
       send: (message) => signaling.send(message),
       offer: () => void this.#offers?.request(),
       onSilenced: (source) => this.emit("silenced", source),
+      // What nobody watched of a screen that was shared before is sent of this one.
+      onNew: (source) => void this.#layers.get(source)?.want([]),
     });
     publications.on("change", () => this.#sync());
   }

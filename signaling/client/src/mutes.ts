@@ -13,6 +13,8 @@ export interface MutesHooks {
   offer: () => void;
   /** Somebody with a right to it muted this. */
   onSilenced: (source: TrackSource) => void;
+  /** The server has not said anything yet of what we send of this now. */
+  onNew: (source: TrackSource) => void;
 }
 
 export class Mutes {
@@ -39,6 +41,7 @@ export class Mutes {
   /** The server names our tracks. */
   learn(tracks: TrackView[] = []): void {
     for (const { source, trackId, muted } of tracks) {
+      if (this.#trackIds.get(source) !== trackId) this.#hooks.onNew(source);
       this.#trackIds.set(source, trackId);
       this.#believed.set(source, muted);
     }

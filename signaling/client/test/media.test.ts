@@ -1,5 +1,5 @@
 import { beforeEach, expect, test, vi } from "vitest";
-import { boxesFor, DEFAULT_PICTURES } from "../src/layers.ts";
+import { boxesFor, DEFAULT_PICTURES, type Encoding } from "../src/layers.ts";
 import { Media } from "../src/media.ts";
 import type { ClientMessage, FromClient, FromServer, TrackView } from "../src/messages.ts";
 import { Publications } from "../src/publications.ts";
@@ -103,6 +103,27 @@ test("layers that nobody watches are paused", async () => {
   media.hear({ type: "publish-layers", trackId: "18", layers: [{ rid: "l", active: true }, { rid: "h", active: false }] });
   await settle();
   expect(FakePeer.last.transceivers[1]?.encodings).toMatchObject([{ active: true }, { active: true }, { active: false }]);
+});
+
+test("of a screen that is shared again everything is sent, whatever nobody watched of the one before", async () => {
+  const { media, publications } = await start();
+  const share = async (trackId: string) => {
+    publications.share(stream(track("video")));
+    await settle();
+    media.hear({ type: "answer", sdp: "answer", tracks: [{ trackId, kind: "video", source: "screen", muted: false }] });
+    await settle();
+  };
+  const active = () => FakePeer.last.transceivers[2]?.encodings.map((encoding) => (encoding as Encoding).active ?? true);
+  await share("18");
+  const unwatched = ["l", "h"].map((rid) => ({ rid, active: false }));
+  media.hear({ type: "publish-layers", trackId: "18", layers: unwatched });
+  await settle();
+  expect(active()).toEqual([false, false]);
+  publications.share(null);
+  await settle();
+  media.hear({ type: "answer", sdp: "answer", tracks: [] });
+  await share("19");
+  expect(active()).toEqual([true, true]);
 });
 
 test("what somebody else muted is told, and what is off here stays off when it is given back", async () => {

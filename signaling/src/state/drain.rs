@@ -66,6 +66,11 @@ impl State {
         }
     }
 
+    /// Nobody comes in any more: what is waited for is not theirs.
+    pub(super) fn has_said_goodbye(&self) -> bool {
+        self.goodbye_at.is_some()
+    }
+
     fn say_goodbye(&mut self) {
         tracing::info!(participants = self.participants.len(), "the server says goodbye");
         let recorded =

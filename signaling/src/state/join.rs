@@ -2,10 +2,11 @@
 
 use crate::access::counted_as;
 use crate::protocol::{MediaPath, ServerMessage};
-use crate::state::admission::Caller;
+use crate::state::admission::{Caller, room_refusal};
 use crate::state::ids::Raw;
 use crate::state::journeys::Outcome;
 use crate::state::model::{Participant, Room};
+use crate::state::rooms::RoomRefusal;
 use crate::state::{Origin, SocketId, State, growth::Growth, pairs, secret};
 use crate::webhooks::What;
 use volley::base::{ParticipantId, StreamId, Time};
@@ -103,6 +104,9 @@ impl State {
         request: &JoinRequest,
         now: Time,
     ) -> Result<ParticipantId, Refusal> {
+        if self.has_said_goodbye() {
+            return Err(room_refusal(RoomRefusal::Draining));
+        }
         let name = check_name(&request.name)?;
         let pass = self.pass_for_joining(&request.caller, &request.room_id)?;
         let address = request.caller.from.address;

@@ -165,6 +165,9 @@ fn a_recording_that_is_being_completed_is_waited_for_and_told() {
     assert_eq!(arrived(&mut lab).last().unwrap(), "room-ended");
     lab.pass(5_000);
     assert!(!lab.is_over, "its files are being completed, and there is time");
+    let socket = lab.open(5);
+    lab.say(socket, json!({"type":"join","roomId":"room","participantName":"late"}));
+    assert_eq!(lab.error(socket), "server-draining", "goodbye has been said");
     lab.desk.clear();
     lab.state.recorder_said(ended(&id));
     lab.turn();

@@ -53,6 +53,20 @@ test("a picture in a window of its own is seen, until that is closed", async () 
   expect(lines()).toBe(0);
 });
 
+test("a picture whose window went with its person, of which nobody tells, is seen no more", async () => {
+  const { page, lines, passes } = await stage();
+  page.becomes({ pictureInPictureElement: {} }, "enterpictureinpicture");
+  page.becomes({ hidden: true });
+  Object.assign(page, { pictureInPictureElement: null });
+  await passes(UNSEEN_AFTER_MS - 1);
+  expect(lines()).toBeGreaterThan(0);
+  await passes(1);
+  expect(lines()).toBe(0);
+  page.becomes({ hidden: false });
+  await passes(0);
+  expect(lines()).toBeGreaterThan(0);
+});
+
 test("a browser that does not tell of such windows goes on", async () => {
   const { page, lines, passes } = await stage({ hidden: false });
   page.becomes({ hidden: true });

@@ -56,6 +56,26 @@ test("whoever switches it on all the same is told that they are seen", async () 
   expect(notices.texts).toEqual([t("sound-only")]);
 });
 
+test("and has it off when pictures come back, if they switched it off again themselves", async () => {
+  const { devices, allow, enters, wants, sent } = page("auto");
+  const set = async () => {
+    void devices.set("camera", true);
+    await vi.waitFor(() => {
+      allow.splice(0).forEach((yes) => yes());
+      expect(sent.camera ?? devices.tracks.camera).not.toBe(null);
+    });
+  };
+  await set();
+  enters();
+  wants("sound");
+  await vi.waitFor(() => expect(sent.camera).toBe(null));
+  await set();
+  await devices.set("camera", false);
+  wants("auto");
+  await new Promise((done) => setTimeout(done, 20));
+  expect([allow.length, devices.isOn("camera"), sent.camera]).toEqual([0, false, null]);
+});
+
 test("a microphone that is refused is still told of when the camera is not wanted any more", async () => {
   const { call, devices, enters, notices } = page("sound");
   vi.spyOn(devices, "whyMissing").mockImplementation((device) => (device === "microphone" ? "NotAllowedError" : undefined));

@@ -105,6 +105,16 @@ test("what a script beside the page says is not taken back", async () => {
   expect([room.said, room.sent.has(first!)]).toEqual([[[first]], false]);
 });
 
+test("nor is it in a small room of which the page has said nothing, after the socket was away", async () => {
+  const { room, turn } = await meeting(9, 9);
+  room.enters();
+  const [first] = [...room.participants.keys()];
+  room.unsubscribe({ participantIds: [first!], trackIds: ["c1"] });
+  room.tells({ [first!]: false }, { c1: false });
+  await turn(0);
+  expect([room.sent.has(first!), room.refused.has("c1")]).toEqual([false, true]);
+});
+
 test("nor is it after the socket was away, and what was lost with it is said again", async () => {
   const { room, turn } = await meeting(MANY);
   await turn(0);

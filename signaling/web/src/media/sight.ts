@@ -18,12 +18,19 @@ export class Sight extends Changes {
 
   #look(): void {
     if (!maybeSeen()) {
-      this.#timer ??= setTimeout(() => this.#set(false), UNSEEN_AFTER_MS);
+      this.#timer ??= setTimeout(() => this.#lookAgain(), UNSEEN_AFTER_MS);
       return;
     }
     if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#timer = null;
+    // A picture that goes with its person leaves its window, and tells nobody.
+    this.#timer = document.hidden ? setTimeout(() => this.#lookAgain(), UNSEEN_AFTER_MS) : null;
     this.#set(true);
+  }
+
+  #lookAgain(): void {
+    this.#timer = null;
+    if (maybeSeen()) this.#look();
+    else this.#set(false);
   }
 
   #set(isSeen: boolean): void {

@@ -255,7 +255,8 @@ export class Call extends Changes {
     room.shareScreen(devices.screen);
     if (devices.screen) notices.show("sharing", errors.sharing());
     else notices.hide("sharing");
-    // Whoever switches their camera on all the same is seen.
+    // Whoever switches their camera on all the same is seen, and switches it off themselves.
+    if (this.#received === "sound" && devices.wanted.camera) this.#cameraBefore = false;
     if (notices.subjects.includes("sound-only")) notices.show("sound-only", errors.soundOnly(devices.isOn("camera")));
     this.changed();
   }

@@ -52,6 +52,7 @@ export class Unwanted {
   #timer: ReturnType<typeof setTimeout> | null = null;
   /** Nothing is known of what this page said before it was loaded, if it did. */
   #isNew = true;
+  #hasJoined = false;
   /** On the page's clock: until then it may be told all that the server knows. */
   #learnsUntil = 0;
 
@@ -88,6 +89,9 @@ export class Unwanted {
   #joined(resumed: boolean): void {
     this.#learnsUntil = resumed ? performance.now() + TOLD_WITHIN_MS : 0;
     if (!resumed) this.#isUnsure = true;
+    // All that the server knows behind a later one was said in this page's time.
+    if (!resumed || this.#hasJoined) this.#isNew = false;
+    this.#hasJoined = true;
   }
 
   /** What somebody else says who has this room, a script beside the page, is not taken back. */
