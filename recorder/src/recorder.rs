@@ -17,6 +17,7 @@ use crate::tidings::Tidings;
 use crate::untold::Clerk;
 use anyhow::Context as _;
 use std::collections::HashSet;
+use std::io;
 use std::time::Duration;
 use volley::base::Time;
 use volley::control::tap::{TapWish, Tapped};
@@ -305,7 +306,16 @@ impl Desk {
         if let Some(session) = self.sessions.remove(recording_id) {
             tracing::info!(recording = recording_id, "the recording ends");
             self.closer.give(Job::Close(Box::new(session.finish(now))));
+        } else if self.has_nothing_of(recording_id) {
+            // Nobody was here while it went on, and signaling waits for it.
+            self.tidings.add(FromRecorder::Unclosed { recording_id: recording_id.to_owned() });
         }
+    }
+
+    fn has_nothing_of(&self, recording_id: &str) -> bool {
+        let is_missing =
+            |name| self.around.folder.open(&name).is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
+        Name::new(recording_id).is_none_or(is_missing)
     }
 
     /// What was not named is over, whoever recorded it.

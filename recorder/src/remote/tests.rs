@@ -7,7 +7,7 @@ use super::line::{self, Line, Offload, hear, probe, say};
 use super::secret::Secret;
 use super::tls;
 use crate::answers::{Answer, Question};
-use crate::desk::FromRecorder;
+use crate::desk::{FromRecorder, ToRecorder};
 use crate::fixture;
 use crate::folder::Folder;
 use crate::manifest::{Room, State};
@@ -135,6 +135,18 @@ fn another_recorder_at_the_same_place_goes_on_with_what_one_has_left() {
     host.until("the recording is complete", is_ended);
     assert!(manifest(folder.path()).interrupted);
     drop(next);
+}
+
+#[test]
+fn a_recording_that_ended_before_anybody_was_there_is_said_not_to_be_completed() {
+    let folder = tempfile::tempdir().unwrap();
+    let recorder = Recorder::begin(folder.path());
+    let mut host = Host::begin(recorder.address, ROOMY);
+    host.until_connected();
+    let recording_id = || String::from("rec-9");
+    host.tell(&ToRecorder::Stop { recording_id: recording_id() });
+    let unclosed = FromRecorder::Unclosed { recording_id: recording_id() };
+    host.until("it has nothing of it", |said| *said == unclosed);
 }
 
 #[test]

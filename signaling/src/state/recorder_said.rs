@@ -12,7 +12,12 @@ impl State {
     /// The recorder said something.
     pub fn recorder_said(&mut self, message: FromRecorder) {
         match message {
-            FromRecorder::Ready => self.say_all_recordings(),
+            FromRecorder::Ready => {
+                self.say_all_recordings();
+                // It may not have been there when these ended.
+                let stopped = self.closing.iter().cloned();
+                self.out.desk.extend(stopped.map(|recording_id| ToRecorder::Stop { recording_id }));
+            }
             FromRecorder::Status(progress) => self.note_progress(progress),
             FromRecorder::Ended { room_id, room_name, progress, .. } => {
                 tracing::info!(room = room_id, recording = progress.recording_id, "a recording is complete");

@@ -184,6 +184,18 @@ fn it_ends_with_the_last_person_and_can_begin_only_once() {
     lab.say(page.socket, json!({"type":"leave"}));
     assert_eq!(told(&mut lab).last(), Some(&ToRecorder::Stop { recording_id: id.clone() }));
     assert!(!lab.state.is_recording(&id));
+    let stop = ToRecorder::Stop { recording_id: id.clone() };
+    lab.state.recorder_said(FromRecorder::Ready);
+    lab.turn();
+    assert_eq!(
+        told(&mut lab),
+        [ToRecorder::Begin, ToRecorder::All, stop],
+        "a recorder that was away hears of it"
+    );
+    lab.state.recorder_said(FromRecorder::Unclosed { recording_id: id });
+    lab.state.recorder_said(FromRecorder::Ready);
+    lab.turn();
+    assert_eq!(told(&mut lab), [ToRecorder::Begin, ToRecorder::All]);
 }
 
 #[test]
