@@ -57,33 +57,28 @@ need_compose_schema() {
 
 # need_debian_root: the path of a tar with the smallest Debian there is.
 need_debian_root() {
-    local file=$python_tools/debian-bookworm.tar
-    if [[ ! -e $file ]]; then
-        need debootstrap=debootstrap || return 1
-        say "Making the smallest Debian in $file (a minute or two, once)"
-        mkdir -p "$python_tools"
-        # In memory and in a mount namespace of its own: whatever debootstrap mounts in there goes with it.
-        as_root unshare --mount --propagation private bash -c '
-            mount -t tmpfs -o mode=755 none /mnt \
-                && debootstrap --variant=minbase bookworm /mnt https://deb.debian.org/debian >/dev/null \
-                && tar --one-file-system --exclude "./dev/*" --exclude "./var/cache/apt/*" -C /mnt -cf "$1.new" . \
-                && mv "$1.new" "$1"' debian "$file" >&2 || return 1
-    fi
-    echo "$file"
+    need_tar_of_debian debian-bookworm.tar "Making the smallest Debian (a minute or two, once)" '
+        debootstrap --variant=minbase bookworm /mnt https://deb.debian.org/debian >/dev/null \
+            && tar --one-file-system --exclude "./dev/*" --exclude "./var/cache/apt/*" -C /mnt -cf "$1" .'
 }
 
 # need_debian_certificates: the path of a tar with what apt needs to install ca-certificates there without a network.
 need_debian_certificates() {
-    local file=$python_tools/debian-bookworm-certificates.tar
+    need_tar_of_debian debian-bookworm-certificates.tar "Getting Debian's ca-certificates, and what it needs (half a minute, once)" '
+        debootstrap --download-only --variant=minbase --include=ca-certificates bookworm /mnt https://deb.debian.org/debian >/dev/null \
+            && tar -C /mnt -cf "$1" var/lib/apt/lists $(cd /mnt && ls var/cache/apt/archives/{ca-certificates,openssl,libssl3}_*.deb)'
+}
+
+# need_tar_of_debian NAME WHAT COMMANDS: the path of a tar that the commands make as $1, of what they fill /mnt with.
+need_tar_of_debian() {
+    local file=$python_tools/$1
     if [[ ! -e $file ]]; then
         need debootstrap=debootstrap || return 1
-        say "Getting Debian's package ca-certificates, and what it needs, into $file (half a minute, once)"
+        say "$2: $file"
         mkdir -p "$python_tools"
-        as_root unshare --mount --propagation private bash -c '
-            mount -t tmpfs -o mode=755 none /mnt \
-                && debootstrap --download-only --variant=minbase --include=ca-certificates bookworm /mnt https://deb.debian.org/debian >/dev/null \
-                && cd /mnt && tar -cf "$1.new" var/lib/apt/lists var/cache/apt/archives/{ca-certificates,openssl,libssl3}_*.deb \
-                && mv "$1.new" "$1"' debian "$file" >&2 || return 1
+        # In memory and in a mount namespace of its own: whatever debootstrap mounts in there goes with it.
+        as_root unshare --mount --propagation private bash -c "mount -t tmpfs -o mode=755 none /mnt && $3" \
+            debian "$file.new" >&2 && mv "$file.new" "$file" || return 1
     fi
     echo "$file"
 }

@@ -48,8 +48,8 @@ fn who_is_silent_gives_the_seat_to_others_until_they_are_back() {
     assert_eq!(changes(&mut room), [(7, Some(21))]);
 }
 
-#[test]
-fn who_speaks_is_seen_by_everybody_and_those_who_spoke_last_stay() {
+/// The first has two seats for sound and two for pictures; they are in step.
+fn six_of_whom_one_watches() -> Room {
     let mut room = Room::new(RoomId(1));
     (1..=6).for_each(|who| room.join(ParticipantId(who)));
     let seats = room.seats_mut(ParticipantId(1)).expect("just joined");
@@ -57,6 +57,12 @@ fn who_speaks_is_seen_by_everybody_and_those_who_spoke_last_stay() {
         seats.open(SlotId(pair * 10), StreamId(pair), Kind::Audio);
         seats.open(SlotId(pair * 10 + 1), StreamId(pair), Kind::Video);
     }
+    room
+}
+
+#[test]
+fn who_speaks_is_seen_by_everybody_and_those_who_spoke_last_stay() {
+    let mut room = six_of_whom_one_watches();
     (2..=6).for_each(|who| publish_pair(&mut room, who));
     assert_eq!(changes(&mut room), [(0, Some(20)), (1, Some(21)), (10, Some(30)), (11, Some(31))]);
     let stream = StreamId(0);
@@ -73,13 +79,7 @@ fn who_speaks_is_seen_by_everybody_and_those_who_spoke_last_stay() {
 
 #[test]
 fn who_may_speak_unnoticed_is_shown_to_everybody_and_sends_nobody_alike_away() {
-    let mut room = Room::new(RoomId(1));
-    (1..=6).for_each(|who| room.join(ParticipantId(who)));
-    let seats = room.seats_mut(ParticipantId(1)).expect("just joined");
-    for pair in 0..2 {
-        seats.open(SlotId(pair * 10), StreamId(pair), Kind::Audio);
-        seats.open(SlotId(pair * 10 + 1), StreamId(pair), Kind::Video);
-    }
+    let mut room = six_of_whom_one_watches();
     let stream = StreamId(0);
     [2, 3].into_iter().for_each(|who| publish_pair(&mut room, who));
     for speaks in [true, false] {

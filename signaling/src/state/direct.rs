@@ -31,7 +31,7 @@ impl State {
         let Some(room) = self.rooms.get(key) else { return };
         let path = self.path_for(room);
         // A call that is over takes no other way.
-        if path == room.path || self.goodbye_at.is_some() {
+        if path == room.path || self.has_said_goodbye() {
             return;
         }
         self.room_mut(key).path = path;

@@ -30,7 +30,7 @@ impl State {
         let changed = self.dirty.participants.iter().filter_map(|id| self.participants.get(id));
         let mut rooms: BTreeSet<String> = changed.map(|participant| participant.room.clone()).collect();
         rooms.append(&mut self.dirty.recorded);
-        let is_goodbye = self.goodbye_at.is_some();
+        let is_goodbye = self.has_said_goodbye();
         for key in rooms {
             let Some(room) = self.rooms.get(&key) else { continue };
             if room.recording.is_some() {
