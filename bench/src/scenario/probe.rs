@@ -25,6 +25,8 @@ pub(crate) struct Bounds {
 const SETTLE: Duration = Duration::from_millis(1500);
 /// How long it is judged: at 0.1 % of loss, a second of a small room has too few packets to tell.
 const JUDGE: Duration = Duration::from_secs(3);
+/// A server with less of its core left than this has no time for more, however busy the generator is.
+const SERVER_FULL: f64 = 0.95;
 /// Trials of a load that failed: a hiccup of the machine is not the server's.
 const ATTEMPTS: u32 = 2;
 
@@ -36,7 +38,7 @@ impl Bounds {
             Verdict::TooMuch
         } else if run.loss() <= self.loss && run.delay(0.95) <= self.delay {
             Verdict::Carried
-        } else if run.generator_limited() {
+        } else if run.generator_limited() && run.server_busy() < SERVER_FULL {
             Verdict::GeneratorIsFull
         } else {
             Verdict::TooMuch
@@ -213,10 +215,13 @@ mod tests {
     }
 
     #[test]
-    fn a_full_generator_is_blamed_before_the_server() {
+    fn a_full_generator_is_blamed_before_a_server_that_is_not() {
         let mut run = measured(100_000, 200, 5.0);
         run.generator.busy = 9.5;
         assert_eq!(BOUNDS.judge(&run), Verdict::GeneratorIsFull);
+        let mut both = measured(100_000, 200, 9.8);
+        both.generator.busy = 9.5;
+        assert_eq!(BOUNDS.judge(&both), Verdict::TooMuch, "the server has no time for more either");
         run.figures.video.missing = 0;
         assert_eq!(BOUNDS.judge(&run), Verdict::Carried);
     }
