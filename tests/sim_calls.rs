@@ -483,6 +483,16 @@ fn who_speaks_without_a_camera_is_heard_by_all_and_by_who_receives_sound_only() 
 }
 
 #[test]
+fn who_may_speak_without_anybodys_knowing_leaves_the_seat_while_they_are_muted() {
+    let mut scenario = call_of(3);
+    scenario.people[0].quiet = true;
+    [1, 2].into_iter().for_each(|who| scenario.people[who].levels = false);
+    scenario.actions.push((ms(3_000), Action::Mute { who: 1, kind: Kind::Audio, muted: true }));
+    scenario.end = ms(6_000);
+    assert_eq!(judge(scenario).seen[&0], BTreeSet::from([2]));
+}
+
+#[test]
 fn who_fell_silent_while_a_shard_began_anew_leaves_the_seat_to_who_speaks() {
     for shards in [1, 3] {
         let mut scenario = call_of(3).spread_over(shards, MeshPlan::CALM);

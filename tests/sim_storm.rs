@@ -208,6 +208,7 @@ fn plan(room: usize) -> PersonPlan {
         svc: None,
         remb: false,
         quiet: true,
+        levels: true,
         announces_ssrcs: true,
         dtls_13: true,
         transport_cc: true,

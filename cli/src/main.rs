@@ -67,6 +67,7 @@ fn serve(flags: &Flags) -> anyhow::Result<()> {
     let config = load(flags)?;
     config.logging().start()?;
     config.log_what_does_nothing();
+    config.open_recordings().iter().for_each(|told| tracing::warn!("{told}"));
     supervisor::run(config, flags)
 }
 

@@ -27,7 +27,7 @@ fn it_says_where_it_is_when_it_answers_and_nothing_else() {
 fn ctrl_c_and_sigterm_stop_everything_in_two_seconds() {
     for signal in [Signal::INT, Signal::TERM] {
         let mut volley = Volley::start(&[]);
-        let children = [volley.child("media"), volley.child("signaling")];
+        let children = ["media", "signaling", "recorder"].map(|role| volley.child(role));
         volley.signal(signal);
         volley.ended_within(STOPPED_WITHIN);
         assert!(children.iter().all(|&child| !is_alive(child)));
@@ -127,10 +127,10 @@ fn a_new_media_process_goes_on_with_the_one_port_and_what_steers_it() {
 #[test]
 fn no_child_outlives_a_supervisor_that_is_killed() {
     let mut volley = Volley::start(&[]);
-    let children = [volley.child("media"), volley.child("signaling")];
+    let children = ["media", "signaling", "recorder"].map(|role| volley.child(role));
     volley.signal(Signal::KILL);
     volley.process.wait().unwrap();
-    until("both children are gone", || children.iter().all(|&child| !is_alive(child)));
+    until("all children are gone", || children.iter().all(|&child| !is_alive(child)));
 }
 
 #[test]

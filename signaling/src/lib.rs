@@ -45,3 +45,4 @@ pub mod webhooks;
 pub use metrics::MetricsPort;
 pub use outward::shown_url;
 pub use serve::{MediaPort, Ports, Updates, run, serve};
+pub use serving::Patience;

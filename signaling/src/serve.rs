@@ -11,7 +11,7 @@ use crate::media_tcp::MediaDoor;
 use crate::memory;
 use crate::metrics::MetricsPort;
 use crate::plain;
-use crate::serving::{self, HEAD_WITHIN, stopped};
+use crate::serving::{self, Patience, stopped};
 use crate::settings::Settings;
 use crate::state::{Config, Loaded, State};
 use crate::store::{self, Store};
@@ -57,6 +57,8 @@ pub struct Ports {
     pub updates: Updates,
     /// Where the media process tells what memory it takes.
     pub memory: Option<CounterView>,
+    /// How long clients may take for a request.
+    pub patience: Patience,
 }
 
 /// What it takes to let media come over TCP.
@@ -71,7 +73,9 @@ pub struct MediaPort {
 impl Ports {
     /// Nothing but HTTP, and no updates.
     pub fn http(http: TcpListener) -> Ports {
-        Ports { http, https: None, metrics: None, media: None, updates: mpsc::channel(1).1, memory: None }
+        let (https, metrics, media, memory) = (None, None, None, None);
+        let updates = mpsc::channel(1).1;
+        Ports { http, https, metrics, media, updates, memory, patience: Patience::default() }
     }
 }
 
@@ -127,7 +131,7 @@ async fn serve_handover(handover: SignalingHandover, updates: Updates) -> anyhow
     let ended = async move {
         terminate.recv().await;
     };
-    let ports = Ports { http, https, metrics, media, updates, memory };
+    let ports = Ports { http, https, metrics, media, updates, memory, patience: Patience::default() };
     serve(config, &loaded, link, Box::new(records), ports, ended).await
 }
 
@@ -158,7 +162,7 @@ pub async fn serve(
     loaded: &[Loaded],
     link: MediaLink,
     store: Box<dyn Store>,
-    Ports { http, https, metrics, media, updates, memory }: Ports,
+    Ports { http, https, metrics, media, updates, memory, patience }: Ports,
     ended: impl Future<Output = ()> + Send + 'static,
 ) -> anyhow::Result<()> {
     let challenges = Arc::<Challenges>::default();
@@ -218,10 +222,10 @@ pub async fn serve(
     let https =
         https.map(|(https, certificates)| tls::listen(https, certificates, crowd, door)).transpose()?;
     let pages = http::router(hub, challenges);
-    let plain = serving::serve(http, pages.clone(), HEAD_WITHIN, stopping.clone());
+    let plain = serving::serve(http, pages.clone(), patience, stopping.clone());
     let secure = async {
         if let Some(https) = https {
-            serving::serve(https, pages, HEAD_WITHIN, stopping.clone()).await;
+            serving::serve(https, pages, patience, stopping.clone()).await;
         }
     };
     tokio::select! {

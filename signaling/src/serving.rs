@@ -1,33 +1,61 @@
 //! Serves HTTP over connections that are ready. Not axum's own `serve`, which lets a client take as long as it likes
-//! for the head of a request.
+//! for a request.
+
+mod body;
+mod head;
+
+pub(crate) use body::SlowBody;
 
 use axum::Router;
 use axum::extract::ConnectInfo;
 use axum::serve::Listener;
+use body::TimedBody;
+use head::TimedHeads;
 use hyper::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1::Builder;
 use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 
-/// A request's head comes in one piece, or in some a round trip apart. The same time runs while a connection waits
-/// for its next request, so it is longer than proxies keep one open by themselves (nginx and most balancers: 60 s):
-/// theirs is the side that should close, or a request of theirs might meet our end.
-pub(crate) const HEAD_WITHIN: Duration = Duration::from_secs(75);
+/// How long clients may take.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Patience {
+    /// For the head of a request, from its first byte on; the first one begins with the connection.
+    pub head: Duration,
+    /// For its body, from the head's end on.
+    pub body: Duration,
+    /// From one request to the next.
+    pub quiet: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Patience {
+        Patience {
+            // It comes in one piece, or in some a round trip apart.
+            head: Duration::from_secs(20),
+            // The longest that is taken, at 18 kbit/s.
+            body: Duration::from_secs(30),
+            // Longer than proxies keep one open by themselves (nginx 60 s, Caddy two minutes, Google's balancer ten):
+            // theirs is the side that should close, or a request of theirs might meet our end.
+            quiet: Duration::from_secs(650),
+        }
+    }
+}
 
 /// Serves `pages` until the sender of `stopping` is gone and every request under way is answered. Whoever needs
-/// longer than `head_within` for the head of a request is cut off; a request that is answered slowly is not, nor is
+/// longer than `patience` for a request is cut off, or told so; a request that is answered slowly is not, nor is
 /// what has become a WebSocket.
 pub(crate) async fn serve<L>(
     mut listener: L,
     pages: Router,
-    head_within: Duration,
+    patience: Patience,
     stopping: watch::Receiver<()>,
 ) where
     L: Listener<Addr = SocketAddr>,
@@ -42,7 +70,7 @@ pub(crate) async fn serve<L>(
         };
         let (pages, stopping, under_way) = (pages.clone(), stopping.clone(), under_way.clone());
         tokio::spawn(async move {
-            converse(stream, address, pages, head_within, stopping).await;
+            converse(stream, address, pages, patience, stopping).await;
             drop(under_way);
         });
     }
@@ -55,16 +83,21 @@ async fn converse(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     address: SocketAddr,
     pages: Router,
-    head_within: Duration,
+    patience: Patience,
     stopping: watch::Receiver<()>,
 ) {
-    let pages = TowerToHyperService::new(pages.into_service::<Incoming>());
-    let service = service_fn(move |mut request: Request<Incoming>| {
+    let (stream, requests) = TimedHeads::new(stream, patience.head);
+    let pages = TowerToHyperService::new(pages.into_service::<TimedBody>());
+    let service = service_fn(move |request: Request<Incoming>| {
+        let under_way = requests.begin();
+        let mut request = request.map(|body| TimedBody::new(body, patience.body));
         request.extensions_mut().insert(ConnectInfo(address));
-        pages.call(request)
+        let answer = pages.call(request);
+        async move { Ok::<_, Infallible>(under_way.until_answered(answer.await?)) }
     });
     let mut builder = Builder::new();
-    builder.timer(TokioTimer::new()).header_read_timeout(head_within);
+    // It runs while a request is waited for as well as while its head comes.
+    builder.timer(TokioTimer::new()).header_read_timeout(patience.quiet);
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service).with_upgrades());
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
@@ -96,8 +129,12 @@ mod tests {
     use tokio_tungstenite::WebSocketStream;
     use tokio_tungstenite::tungstenite::protocol::{Message, Role};
 
-    const HEAD_WITHIN: Duration = Duration::from_millis(300);
     const LONGER: Duration = Duration::from_millis(900);
+    const PATIENCE: Patience = Patience {
+        head: Duration::from_millis(300),
+        body: Duration::from_millis(300),
+        quiet: Duration::from_secs(2),
+    };
 
     /// Says what it hears, for as long as somebody speaks.
     async fn echo(request: axum::extract::Request) -> axum::response::Response {
@@ -131,7 +168,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopping) = watch::channel(());
-        tokio::spawn(serve(listener, pages, HEAD_WITHIN, stopping));
+        tokio::spawn(serve(listener, pages, PATIENCE, stopping));
         (address, stop)
     }
 
@@ -150,12 +187,41 @@ mod tests {
         for beginning in ["G", "P", "GET /whose HTTP/1.1\r\nhost: volley\r\n"] {
             let began = Instant::now();
             assert_eq!(ask(address, beginning).await.1, "", "{beginning}");
-            assert!(began.elapsed() >= HEAD_WITHIN, "{beginning}");
+            assert!(began.elapsed() >= PATIENCE.head, "{beginning}");
         }
         let whole = "GET /whose HTTP/1.1\r\nhost: volley\r\n\r\n";
         let (stream, answer) = ask(address, whole).await;
         assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
         assert!(answer.ends_with(&stream.local_addr().unwrap().to_string()), "{answer}");
+    }
+
+    /// The next answer on a connection that stays.
+    async fn answer_on(stream: &mut TcpStream) -> String {
+        let mut part = [0; 4096];
+        let length = tokio::time::timeout(10 * LONGER, stream.read(&mut part)).await;
+        String::from_utf8_lossy(&part[..length.expect("it is answered").unwrap()]).into_owned()
+    }
+
+    #[tokio::test]
+    async fn between_two_requests_a_connection_may_be_quiet_for_longer_than_within_one() {
+        let (address, _stop) = start().await;
+        let whole = "GET /whose HTTP/1.1\r\nhost: volley\r\n\r\n";
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        for quiet in [Duration::ZERO, LONGER] {
+            tokio::time::sleep(quiet).await;
+            stream.write_all(whole.as_bytes()).await.unwrap();
+            assert!(answer_on(&mut stream).await.starts_with("HTTP/1.1 200"), "after {quiet:?}");
+        }
+        for (said, least, most) in [("GET", PATIENCE.head, PATIENCE.quiet), ("", LONGER, 2 * PATIENCE.quiet)]
+        {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            stream.write_all(whole.as_bytes()).await.unwrap();
+            assert!(answer_on(&mut stream).await.starts_with("HTTP/1.1 200"));
+            let began = Instant::now();
+            stream.write_all(said.as_bytes()).await.unwrap();
+            assert_eq!(answer_on(&mut stream).await, "", "it is closed");
+            assert!((least..most).contains(&began.elapsed()), "{said:?}: {:?}", began.elapsed());
+        }
     }
 
     #[tokio::test]
@@ -179,7 +245,7 @@ mod tests {
             "slow"
         };
         let pages = Router::new().route("/", get(slow));
-        let served = tokio::spawn(serve(listener, pages, 10 * LONGER, stopping));
+        let served = tokio::spawn(serve(listener, pages, Patience::default(), stopping));
         let asked =
             tokio::spawn(async move { ask(address, "GET / HTTP/1.1\r\nhost: volley\r\n\r\n").await.1 });
         tokio::time::sleep(LONGER / 3).await;

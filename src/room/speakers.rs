@@ -4,7 +4,7 @@
 //! Knows who spoke in which order, not when: there is no clock in a room.
 
 use super::{Room, Stream};
-use crate::base::{ParticipantId, StreamId};
+use crate::base::{ParticipantId, TrackId};
 use std::cmp::Reverse;
 
 /// Who spoke last stay speakers, so many of them: as many as pages have seats for by default. Whoever
@@ -35,12 +35,11 @@ impl Room {
         std::mem::replace(&mut self.speakers_only, only) != only
     }
 
-    /// The sound of a stream does not say how loud it is, so nobody knows whether somebody speaks.
-    pub fn cannot_hear(&mut self, stream: (ParticipantId, StreamId)) {
-        let is_it = |known: &&mut Stream| (known.participant, known.stream) == stream;
-        if let Some(known) = self.streams.iter_mut().find(is_it) {
-            known.is_unheard = true;
-        }
+    /// Whether nobody knows of a sound if somebody speaks: it does not say how loud it is, and is not muted.
+    /// True when that is news: seats may change.
+    pub fn set_unheard(&mut self, sound: TrackId, unheard: bool) -> bool {
+        let stream = self.streams.iter_mut().find(|stream| stream.audio == Some(sound));
+        stream.is_some_and(|stream| std::mem::replace(&mut stream.is_unheard, unheard) != unheard)
     }
 
     pub(super) fn audience(&self) -> Audience {
@@ -74,7 +73,7 @@ impl Room {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::{RoomId, SlotId, TrackId};
+    use crate::base::{RoomId, SlotId, StreamId};
     use crate::control::types::{Kind, Source};
 
     const STREAM: StreamId = StreamId(0);
@@ -157,14 +156,16 @@ mod tests {
     #[test]
     fn sound_that_does_not_say_how_loud_it_is_is_for_all() {
         let mut room = class(2);
-        room.cannot_hear((ParticipantId(2), STREAM));
+        assert!(room.set_unheard(TrackId(20), true));
         assert_eq!((seen_by(&mut room, 1), seen_by(&mut room, 2)), (vec![2], vec![]));
+        assert!(room.set_unheard(TrackId(20), false));
+        assert_eq!(seen_by(&mut room, 1), [], "muted it is no speech");
     }
 
     #[test]
     fn a_picture_whose_sound_is_gone_is_for_all_no_longer() {
         let mut room = class(2);
-        room.cannot_hear((ParticipantId(2), STREAM));
+        room.set_unheard(TrackId(20), true);
         room.unpublish(TrackId(20));
         assert_eq!(seen_by(&mut room, 1), [], "it might have been speech, and is nothing now");
         room.publish((ParticipantId(2), STREAM), (Kind::Audio, Source::Microphone), TrackId(20));

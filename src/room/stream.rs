@@ -20,7 +20,7 @@ pub struct Stream {
     pub speaks: bool,
     /// Who began to speak later has more; 0: never did.
     pub spoke: u32,
-    /// Its sound does not say how loud it is.
+    /// Its sound does not say how loud it is, and is not muted.
     pub is_unheard: bool,
 }
 

@@ -89,11 +89,11 @@ fn who_may_speak_unnoticed_is_shown_to_everybody_and_sends_nobody_alike_away() {
     for (who, expected) in [(4, &[(10, Some(40)), (11, Some(41))][..]), (5, &[(0, Some(50)), (1, Some(51))])]
     {
         publish_pair(&mut room, who);
-        room.cannot_hear((ParticipantId(who), stream));
+        room.set_unheard(TrackId(who * 10), true);
         assert_eq!(changes(&mut room), expected, "who is known to be silent makes room");
     }
     publish_pair(&mut room, 6);
-    room.cannot_hear((ParticipantId(6), stream));
+    room.set_unheard(TrackId(60), true);
     assert_eq!(changes(&mut room), [], "of those who may speak the first stay");
     assert!(room.speaks(ParticipantId(3), stream, true));
     assert_eq!(changes(&mut room), [(0, Some(30)), (1, Some(31))], "who is known to speak goes before");
@@ -102,6 +102,30 @@ fn who_may_speak_unnoticed_is_shown_to_everybody_and_sends_nobody_alike_away() {
     assert_eq!((room.spoke(TrackId(51)), room.spoke(TrackId(31)), room.spoke(TrackId(21))), (2, 2, 1));
     room.unpublish(TrackId(50));
     assert_eq!(changes(&mut room), [(0, Some(60)), (1, Some(61))], "a picture alone says nothing");
+}
+
+#[test]
+fn who_is_muted_may_not_speak_unnoticed_and_leaves_the_seat_to_who_may() {
+    let mut room = six_of_whom_one_watches();
+    (2..=4).for_each(|who| publish_pair(&mut room, who));
+    assert_eq!(changes(&mut room), [(0, Some(20)), (1, Some(21)), (10, Some(30)), (11, Some(31))]);
+    for speaks in [true, false] {
+        room.speaks(ParticipantId(2), StreamId(0), speaks);
+    }
+    assert!(room.set_unheard(TrackId(40), true) && !room.set_unheard(TrackId(40), true));
+    assert_eq!(changes(&mut room), [(10, Some(40)), (11, Some(41))]);
+    [5, 6].into_iter().for_each(|who| publish_pair(&mut room, who));
+    room.set_unheard(TrackId(50), true);
+    assert_eq!(changes(&mut room), [(0, Some(50)), (1, Some(51))]);
+    room.set_unheard(TrackId(60), true);
+    assert_eq!(changes(&mut room), [], "of those who may speak the first stay");
+    assert_eq!(room.spoke(TrackId(51)), 1, "as if they had begun last");
+    assert!(room.set_unheard(TrackId(50), false));
+    assert_eq!(changes(&mut room), [(0, Some(60)), (1, Some(61))]);
+    assert_eq!(room.spoke(TrackId(51)), 0, "and now they never did");
+    assert!(!room.set_unheard(TrackId(51), true), "a picture says nothing");
+    assert!(room.set_unheard(TrackId(50), true));
+    assert_eq!(changes(&mut room), [], "and stands behind who may speak when no longer muted");
 }
 
 #[test]

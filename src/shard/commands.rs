@@ -184,9 +184,7 @@ impl Shard {
         }
         self.rooms[room].publish((participant, stream), (kind, source), id);
         self.cut_like_others(key, room);
-        if is_unheard {
-            self.rooms[room].cannot_hear((participant, stream));
-        }
+        self.rooms[room].set_unheard(id, is_unheard);
         self.tell_published(room, key);
         self.schedule(link);
         self.reseat(room, out);
@@ -235,6 +233,7 @@ impl Shard {
             }
         }
         self.unsettle_for_mute(key);
+        self.on_voice_muted(key, out);
     }
 
     fn open_slot(&mut self, now: Time, open: OpenSlot, out: &mut impl Outbox) -> Outcome {

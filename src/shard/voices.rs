@@ -8,9 +8,10 @@ use crate::control::message::Publish;
 use crate::control::types::{Kind, Reason};
 use crate::wire::extension::AudioLevel;
 
-/// Whether it is sound that does not say how loud it is.
+/// Whether it is sound of which nobody knows if somebody speaks: it does not say how loud it is. What is muted
+/// is silent.
 pub(super) fn is_unheard(publish: &Publish) -> bool {
-    publish.kind == Kind::Audio && publish.extensions.audio_level.is_none()
+    publish.kind == Kind::Audio && publish.extensions.audio_level.is_none() && !publish.muted
 }
 
 impl Shard {
@@ -56,6 +57,16 @@ impl Shard {
             self.reseat(room, out);
         }
         self.unsettle_room(room);
+    }
+
+    /// A track was muted, or is no longer: whose sound does not say how loud it is may not speak meanwhile.
+    pub(super) fn on_voice_muted(&mut self, track: u32, out: &mut impl Outbox) {
+        let room = self.room_of(track);
+        let entry = &self.tracks[track];
+        if self.rooms[room].set_unheard(entry.id, is_unheard(&entry.published)) {
+            self.reseat(room, out);
+            self.unsettle_room(room);
+        }
     }
 
     /// Somebody on another worker begins or ends to speak. The key of the room when seats may change.

@@ -77,6 +77,7 @@ struct Numbering {
     rtx: bool,
     red: bool,
     fec: bool,
+    levels: bool,
     transport_cc: bool,
 }
 
@@ -317,6 +318,7 @@ impl Numbering {
             rtx: plan.rtx,
             red: plan.red,
             fec: plan.fec,
+            levels: plan.levels,
             transport_cc: plan.transport_cc,
         }
     }
@@ -363,7 +365,7 @@ impl Numbering {
             mid: id(0),
             transport_cc: id(1).filter(|_| self.transport_cc),
             abs_send_time: id(2),
-            audio_level: id(3),
+            audio_level: id(3).filter(|_| self.levels),
             rid: id(4),
             repaired_rid: id(5),
             // One-byte ids end with 14.

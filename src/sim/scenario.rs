@@ -42,6 +42,8 @@ pub struct PersonPlan {
     pub svc: Option<Svc>,
     /// Whether what they say is too quiet to be taken for speech: it moves nobody's seats.
     pub quiet: bool,
+    /// Whether their sound says how loud it is (RFC 6464), as that of browsers does.
+    pub levels: bool,
     /// Whether SSRCs stand in the signalling; otherwise packets are found by MID.
     pub announces_ssrcs: bool,
     /// Whether DTLS 1.3 is offered.
@@ -414,6 +416,7 @@ impl PersonPlan {
             rates: None,
             svc: None,
             quiet: false,
+            levels: true,
             announces_ssrcs: random.chance(0.6),
             dtls_13: random.chance(0.6),
             transport_cc: random.chance(0.8),

@@ -105,7 +105,7 @@ async function start() {
   fs.cpSync(path.join(ROOT, 'tests/docs/recordings'), path.join(folder, 'recordings'), { recursive: true });
   const [metrics, udp] = [await freePort(), await freePort()].map(String);
   const words = ['--host', '127.0.0.1', '--port', '0', '--udp-port', udp, '--metrics-port', metrics, '--workers', '1'];
-  const child = spawn(process.env.VOLLEY_BIN, words, { cwd: folder, stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, LOG_LEVEL: 'warn', VOLLEY_RECORDING__ENABLED: 'true' } });
+  const child = spawn(process.env.VOLLEY_BIN, words, { cwd: folder, stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, LOG_LEVEL: 'warn' } });
   const [ready] = await Promise.race([
     readline.createInterface({ input: child.stdout })[Symbol.asyncIterator]().next().then(({ value }) => [value]),
     new Promise((_, fail) => child.once('exit', (code) => fail(new Error(`volley ended with ${code}`)))),

@@ -555,6 +555,7 @@ fn plan(pairs: usize) -> PersonPlan {
         svc: None,
         remb: false,
         quiet: false,
+        levels: true,
         announces_ssrcs: true,
         dtls_13: false,
         transport_cc: true,

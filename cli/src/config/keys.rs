@@ -143,7 +143,7 @@ pub(crate) const KEYS: &[Key] = &[
     key("rooms.speakers_only", Kind::Bool, "false", AtOnce, "Whether new rooms show those who listen speakers only, where the room itself does not say"),
     key("rooms.idle_timeout", COUNT, "3600", AtOnce, "Seconds after which an empty room made over REST ends"),
 
-    key("recording.enabled", Kind::Bool, "false", AtStart, "Whether rooms may be recorded; without security.require_auth by anybody"),
+    key("recording.enabled", Kind::Bool, "true", AtStart, "Whether rooms may be recorded; without security.require_auth by anybody"),
     key("recording.path", Kind::Text, "recordings", AtStart, "The folder"),
     key("recording.format", Kind::Word(&["webm"]), "webm", AtStart, "The container; H.264 is written as Matroska"),
     key("recording.video_bitrate", BITRATE, "2500000", AtOnce, "Of several encodings the best that takes no more is recorded, bit/s"),

@@ -117,6 +117,12 @@ impl Config {
         serde_json::from_value(self.setting(path).value.clone()).ok()
     }
 
+    /// Whether a key has the value that it has when nobody says any.
+    pub(crate) fn is_usual(&self, path: &str) -> bool {
+        let setting = self.setting(path);
+        setting.key.kind.read(setting.key.default).is_ok_and(|usual| usual == setting.value)
+    }
+
     fn setting(&self, path: &str) -> &Setting {
         self.0.iter().find(|setting| setting.key.path == path).expect("the key is one of ours")
     }

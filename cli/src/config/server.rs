@@ -4,6 +4,7 @@ use super::Config;
 use crate::logging::Logging;
 use crate::sockets::{MetricsPort, UdpPorts};
 use anyhow::Context as _;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use volley::control::handover::{GatheringRange, IoChoice};
@@ -34,6 +35,17 @@ impl Config {
     pub(crate) fn recorder(&self) -> Option<RecorderSettings> {
         let is_enabled: bool = self.get("recording.enabled");
         is_enabled.then(|| self.recorder_settings())
+    }
+
+    /// What whoever reaches this server may do with recordings, where others than this machine reach it and it asks
+    /// nobody who they are.
+    pub(crate) fn open_recordings(&self) -> Option<&'static str> {
+        let is_reached = !self.get::<IpAddr>("server.host").is_loopback();
+        let is_open = is_reached && !self.get::<bool>("security.require_auth");
+        (is_open && self.recorder().is_some()).then_some(
+            "whoever reaches this server may come in, record rooms, and fetch and delete recordings, since \
+             security.require_auth is false; VOLLEY_RECORDING__ENABLED=false turns recording off",
+        )
     }
 
     /// What a recorder does that is started by hand.
@@ -149,12 +161,12 @@ mod tests {
             let variables = variables.iter().map(named).collect();
             Config::build(&Sources { variables, ..Sources::default() }).unwrap()
         };
-        assert_eq!(with(&[("S3_UPLOAD", "true")]).recorder(), None, "nothing is recorded");
-        let wanted = [("ENABLED", "true"), ("S3_UPLOAD", "true")];
-        assert_eq!(with(&wanted[..1]).recorder().unwrap().store, None);
-        let amazon = with(&wanted).recorder().unwrap().store.unwrap();
+        let wanted = ("S3_UPLOAD", "true");
+        assert_eq!(with(&[wanted, ("ENABLED", "false")]).recorder(), None, "nothing is recorded");
+        assert_eq!(with(&[]).recorder().unwrap().store, None);
+        let amazon = with(&[wanted]).recorder().unwrap().store.unwrap();
         assert!(!amazon.is_path_style && amazon.endpoint.is_none() && amazon.keeps_local);
-        let own = with(&[wanted[0], wanted[1], ("S3_ENDPOINT", "http://minio:9000")]);
+        let own = with(&[wanted, ("S3_ENDPOINT", "http://minio:9000")]);
         assert!(own.recorder().unwrap().store.unwrap().is_path_style);
     }
 

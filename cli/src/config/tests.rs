@@ -26,9 +26,6 @@ fn shipped(name: &str) -> (String, String) {
 #[test]
 fn every_default_is_allowed_and_every_type_can_hold_it() {
     let config = Config::build(&Sources::default()).unwrap();
-    assert_eq!(config.signaling(), Settings::default());
-    let sources =
-        Sources { variables: vec![variable("VOLLEY_RECORDING__ENABLED", "true")], ..Sources::default() };
     let recording = RecordingSettings {
         path: "recordings".into(),
         video_bitrate: 2_500_000,
@@ -36,8 +33,30 @@ fn every_default_is_allowed_and_every_type_can_hold_it() {
         has_store: false,
         offload: None,
     };
-    let recording_settings = Settings { recording: Some(recording), ..Settings::default() };
-    assert_eq!(Config::build(&sources).unwrap().signaling(), recording_settings);
+    assert_eq!(config.signaling(), Settings { recording: Some(recording), ..Settings::default() });
+    let variables = vec![variable("VOLLEY_RECORDING__ENABLED", "false")];
+    let off = Config::build(&Sources { variables, ..Sources::default() }).unwrap();
+    assert_eq!(off.signaling(), Settings::default());
+}
+
+#[test]
+fn it_is_told_where_whoever_reaches_the_server_may_record() {
+    let told = |variables: &[(&str, &str)]| {
+        let variables = variables.iter().map(|(name, value)| variable(name, value)).collect();
+        Config::build(&Sources { variables, ..Sources::default() }).unwrap().open_recordings()
+    };
+    let secret = "0123456789abcdef0123456789abcdef";
+    let text = told(&[]).expect("nothing is configured");
+    assert!(text.contains("security.require_auth") && text.contains("VOLLEY_RECORDING__ENABLED=false"));
+    assert!(told(&[("VOLLEY_HOST", "192.0.2.7")]).is_some() && told(&[("VOLLEY_HOST", "::")]).is_some());
+    for closed in [
+        &[("VOLLEY_HOST", "127.0.0.1")][..],
+        &[("VOLLEY_HOST", "::1")],
+        &[("VOLLEY_RECORDING__ENABLED", "false")],
+        &[("VOLLEY_SECURITY__REQUIRE_AUTH", "true"), ("VOLLEY_SECURITY__TOKEN_SECRETS", secret)],
+    ] {
+        assert_eq!(told(closed), None, "{closed:?}");
+    }
 }
 
 #[test]
@@ -210,12 +229,20 @@ webrtc:
   ice_servers: [ { urls: [\"stun:stun.example.org:3478\"] } ]
   max_bitrate: 5000000
 rooms:     { max_rooms: 1000, max_participants: 100, auto_create: true, idle_timeout: 3600 }
+recording: { enabled: true, path: \"recordings\", format: \"webm\", video_bitrate: 2500000, audio_bitrate: 128000,
+             s3_upload: false, s3_bucket: \"recordings\", s3_region: \"us-east-1\" }
 performance: { worker_threads: 8, hardware_acceleration: true, garbage_collection_interval: 60 }
 video: { codecs: [ { name: \"VP8\", priority: 100 }, { name: \"H264\", priority: 80 } ] }
 ";
     let config = Config::build(&file("webrtc.yaml", sample)).unwrap();
     assert_eq!(config.number::<u16>("performance.worker_threads"), Some(8));
     assert_eq!(config.setting("video.codecs").value[1], json!({"name": "H264", "priority": 80}));
+    let defaults = Config::build(&Sources::default()).unwrap();
+    let recording = |config: &Config| {
+        let own = config.0.iter().filter(|setting| setting.key.path.starts_with("recording."));
+        own.map(|setting| setting.value.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(recording(&config), recording(&defaults), "what was promised of recordings is the default");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Folders that Volley writes to: whether it may, and how much room is left.
 
 use super::Case;
-use super::finding::Finding;
+use super::finding::{Finding, Level};
 use super::host::Space;
 use rustix::fs::{Access, access};
 use std::fs;
@@ -28,10 +28,23 @@ pub(super) fn check(case: &Case<'_>) -> Vec<Finding> {
             findings.push(unseen(key, &folder));
             continue;
         };
-        findings.extend(writable(&path, key));
-        findings.extend((key == "recording.path").then(|| room(case, &path)).flatten());
+        let room = (key == "recording.path").then(|| room(case, &path)).flatten();
+        let is_unused = key == "recording.path" && config.is_usual(key) && !path.exists();
+        let found = writable(&path, key).into_iter().chain(room);
+        findings.extend(found.map(|finding| if is_unused { milder(finding) } else { finding }));
     }
     findings
+}
+
+/// Where nobody has recorded anything yet or named the folder, perhaps nobody will: recording is on without
+/// configuration.
+fn milder(finding: Finding) -> Finding {
+    let level = match finding.level {
+        Level::Error => Level::Warning,
+        Level::Warning => Level::Notice,
+        Level::Notice | Level::Skipped => finding.level,
+    };
+    Finding { level, ..finding }
 }
 
 /// Where a path of the configuration leads: from the folder that the running server stands in, or from ours, as for
@@ -102,7 +115,6 @@ fn room(case: &Case<'_>, path: &Path) -> Option<Finding> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::finding::Level;
     use super::super::holders::Holder;
     use super::super::running::Running;
     use super::super::testing::Patient;
@@ -110,7 +122,6 @@ mod tests {
 
     fn recording() -> Patient {
         let mut patient = Patient::sound();
-        patient.set("VOLLEY_RECORDING__ENABLED", "true");
         let path = std::env::temp_dir().join("not/there/yet").display().to_string();
         patient.set("VOLLEY_RECORDING__PATH", &path);
         patient
@@ -132,6 +143,23 @@ mod tests {
         assert_eq!(found(&patient), Some((Level::Error, "disk-full")));
         patient.set("VOLLEY_RECORDING__ENABLED", "false");
         assert_eq!(found(&patient), None, "nothing is written there");
+    }
+
+    #[test]
+    fn where_nobody_has_recorded_or_named_a_folder_it_is_a_level_milder() {
+        let mut patient = Patient::sound();
+        let holder = Some(Holder { pid: 77, name: String::from("volley") });
+        patient.running = Some(Running { holder, metrics: None });
+        patient.write("srv/volley.log", "");
+        let folder = patient.host().root.join("srv");
+        patient.link("proc/77/cwd", &folder.display().to_string());
+        assert_eq!(found(&patient), None);
+        patient.host().space = |_| Ok(Space { bytes: 2 << 30, files: None });
+        assert_eq!(found(&patient), Some((Level::Notice, "disk-low")));
+        patient.host().space = |_| Ok(Space { bytes: 4096, files: None });
+        assert_eq!(found(&patient), Some((Level::Warning, "disk-full")));
+        patient.write("srv/recordings/one/manifest.json", "{}");
+        assert_eq!(found(&patient), Some((Level::Error, "disk-full")), "somebody records here");
     }
 
     #[test]

@@ -50,7 +50,6 @@ mod tests {
         let mut patient = Patient::sound();
         assert_eq!(check(&patient.case()), Vec::new());
         patient.set_all(&[
-            ("VOLLEY_RECORDING__ENABLED", "true"),
             ("VOLLEY_RECORDING__OFFLOAD", "10.0.0.9:9300"),
             ("VOLLEY_RECORDING__OFFLOAD_SECRET_FILE", "/nowhere"),
             ("VOLLEY_RECORDING__S3_UPLOAD", "true"),
@@ -66,7 +65,6 @@ mod tests {
     async fn a_secret_that_is_missing_is_found_without_asking_anybody() {
         let mut patient = Patient::sound();
         patient.set_all(&[
-            ("VOLLEY_RECORDING__ENABLED", "true"),
             ("VOLLEY_RECORDING__OFFLOAD", "10.0.0.9:9300"),
             ("VOLLEY_RECORDING__OFFLOAD_SECRET_FILE", "/nowhere"),
         ]);

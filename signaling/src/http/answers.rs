@@ -54,6 +54,7 @@ impl IntoResponses for WithBody {
     fn responses() -> Answers {
         problems(&[
             ("400", "The body is no JSON"),
+            ("408", "The body took longer than 30 seconds"),
             ("413", "The body is too long"),
             ("415", "The body is not called application/json"),
             ("422", "The body does not say what it should"),

@@ -1,15 +1,19 @@
 //! What requests carry. What is wrong with it is told as a problem document, whoever noticed.
 
 use crate::http::problem::Problem;
+use crate::serving::SlowBody;
 use crate::state::Missing;
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::rejection::JsonRejection;
+use axum::extract::rejection::{BytesRejection, JsonRejection};
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
+
+/// The code of 408.
+pub(crate) const SLOW_BODY: &str = "body-too-slow";
 
 /// A JSON body.
 pub(crate) struct Body<T>(pub T);
@@ -48,8 +52,7 @@ impl<S: Send + Sync, T: DeserializeOwned + Default> FromRequest<S> for MaybeBody
 
     async fn from_request(request: Request, state: &S) -> Result<MaybeBody<T>, Problem> {
         let read = Bytes::from_request(request, state).await;
-        let bytes =
-            read.map_err(|rejection| Problem::new(rejection.status(), "too-large", rejection.body_text()))?;
+        let bytes = read.map_err(|rejection| unread_body(&rejection))?;
         if bytes.is_empty() {
             return Ok(MaybeBody(T::default()));
         }
@@ -79,11 +82,23 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Parameters<T> 
     }
 }
 
-/// 413, 415 and 422 as axum tells them apart, and 400 for what is no JSON.
+/// Why a body was not read to its end: 408, 413, or 400 where it broke off.
+pub(crate) fn unread_body(rejection: &BytesRejection) -> Problem {
+    if let Some(slow) = SlowBody::find(rejection) {
+        return Problem::new(StatusCode::REQUEST_TIMEOUT, SLOW_BODY, slow.to_string());
+    }
+    let is_long = rejection.status() == StatusCode::PAYLOAD_TOO_LARGE;
+    let code = if is_long { "too-large" } else { "bad-body" };
+    Problem::new(rejection.status(), code, rejection.body_text())
+}
+
+/// 415 and 422 as axum tells them apart, and 400 for what is no JSON.
 fn bad_body(rejection: &JsonRejection) -> Problem {
+    if let JsonRejection::BytesRejection(rejection) = rejection {
+        return unread_body(rejection);
+    }
     let status = rejection.status();
     let code = match status {
-        StatusCode::PAYLOAD_TOO_LARGE => "too-large",
         StatusCode::UNSUPPORTED_MEDIA_TYPE => "unsupported-media-type",
         StatusCode::UNPROCESSABLE_ENTITY => "bad-body",
         _ => "bad-json",

@@ -1,6 +1,7 @@
 //! Who may use REST: with an API key everything, with a room's token what it grants there.
 
 use crate::access::{AccessSettings, Grant, TokenError, client_address};
+use crate::http::extract::SLOW_BODY;
 use crate::http::origins;
 use crate::http::problem::Problem;
 use crate::hub::Hub;
@@ -34,7 +35,13 @@ pub(crate) async fn guard(State(hub): State<Hub>, mut request: Request, next: Ne
         Err(problem) => (origins::NOT_ALLOWED, problem.into_response()),
         Ok(()) => match authorize(&hub, &access, Shown::by(&request, &access), need).await {
             Err(error) => (error.code(), refuse(&error, &access.auth_token_header)),
-            Ok(()) => return next.run(request).await,
+            Ok(()) => {
+                let answer = next.run(request).await;
+                if answer.status() != StatusCode::REQUEST_TIMEOUT {
+                    return answer;
+                }
+                (SLOW_BODY, answer)
+            }
         },
     };
     note(&hub, RefusedRequest { path, from: client, code, is_join }).await;

@@ -38,7 +38,8 @@ pub(crate) struct Limits {
 /// Ask how the server is
 #[utoipa::path(get, path = "/health", tag = "Server", responses(
     (status = 200, description = "All is well", body = Health),
-    (status = 503, description = "A worker is gone: `reason` says which", body = Health),
+    (status = 503, description = "A worker is gone: `reason` says which; or the server is stopping, which is told as a problem",
+        content((Health = "application/json"), (Document = "application/problem+json"))),
 ))]
 pub(crate) async fn health(State(hub): State<Hub>) -> Result<(StatusCode, Json<Health>), Problem> {
     let facts =
@@ -90,7 +91,8 @@ pub(crate) async fn live(State(hub): State<Hub>) -> Result<Json<Liveness>, Probl
 /// Not while it drains: who is here stays, new rooms belong elsewhere.
 #[utoipa::path(get, path = "/health/ready", tag = "Server", responses(
     (status = 200, description = "It does", body = Readiness),
-    (status = 503, description = "It drains (`draining`), or a worker is gone (`unhealthy`)", body = Readiness),
+    (status = 503, description = "It drains (`draining`), or a worker is gone (`unhealthy`); or it is at its end, which is told as a problem",
+        content((Readiness = "application/json"), (Document = "application/problem+json"))),
 ))]
 pub(crate) async fn ready(State(hub): State<Hub>) -> Result<(StatusCode, Json<Readiness>), Problem> {
     let is_draining = hub.call(|state, _| state.is_draining()).await.ok_or_else(Problem::stopping)?;

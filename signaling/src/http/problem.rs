@@ -99,6 +99,10 @@ impl IntoResponse for Problem {
             let pause = HeaderValue::from_static(TRY_AGAIN_AFTER_SECONDS);
             response.headers_mut().insert(header::RETRY_AFTER, pause);
         }
+        if self.status == StatusCode::REQUEST_TIMEOUT {
+            // RFC 9110 §15.5.9: what else of the body comes is read by nobody.
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
         response
     }
 }

@@ -1,5 +1,6 @@
 //! `/whip/{room}` (RFC 9725) and `/whep/{room}` (draft-ietf-wish-whep): calls with nothing but a URL.
 
+use crate::http::extract::unread_body;
 use crate::http::guard::{Client, shown};
 use crate::http::problem::{self, Problem};
 use crate::http::reached::reached;
@@ -215,11 +216,7 @@ fn check_type(headers: &HeaderMap, wanted: &'static str) -> Result<(), Problem> 
 }
 
 fn text(body: Content) -> Result<String, Problem> {
-    let body = body.map_err(|rejection| {
-        let is_long = rejection.status() == StatusCode::PAYLOAD_TOO_LARGE;
-        let code = if is_long { "too-large" } else { "bad-body" };
-        Problem::new(rejection.status(), code, rejection.body_text())
-    })?;
+    let body = body.map_err(|rejection| unread_body(&rejection))?;
     String::from_utf8(body.into())
         .map_err(|_| Problem::new(StatusCode::BAD_REQUEST, "bad-body", "the body is not UTF-8 text"))
 }

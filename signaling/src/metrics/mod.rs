@@ -100,7 +100,7 @@ fn promised(pages: &[Page], census: &Census, recent: &Recent) -> Vec<Family> {
         gauge("webrtc_video_tracks_total", "Pictures published now.", census.video_tracks as f64),
         Family::counter(
             "webrtc_bandwidth_usage_bytes",
-            "UDP payload bytes received and sent by all workers since the media process began.",
+            "Payload bytes of datagrams, by UDP or TCP, received and sent by all workers since the media process began.",
         )
         .with(&[], bytes as f64),
         gauge(

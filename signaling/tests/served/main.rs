@@ -15,4 +15,5 @@ mod recordings_over_http;
 mod refusals;
 mod room_limits;
 mod session_tokens;
+mod slow_bodies;
 mod whip;

@@ -76,7 +76,7 @@ async fn start_with(access: AccessSettings) -> (Server, std::net::SocketAddr) {
     (Server::with_ports(MemoryStore::default(), link, config, with_metrics).await, metrics)
 }
 
-async fn joins(metrics: std::net::SocketAddr, result: &str) -> Option<String> {
+pub(crate) async fn joins(metrics: std::net::SocketAddr, result: &str) -> Option<String> {
     let mut stream = TcpStream::connect(metrics).await.unwrap();
     stream.write_all(b"GET /metrics HTTP/1.1\r\nhost: volley\r\nconnection: close\r\n\r\n").await.unwrap();
     let mut text = String::new();

@@ -211,9 +211,7 @@ impl Shard {
         self.mesh.remote_tracks += 1;
         self.rooms[room].publish((participant, stream), (kind, source), id);
         self.cut_like_others(key, room);
-        if is_unheard {
-            self.rooms[room].cannot_hear((participant, stream));
-        }
+        self.rooms[room].set_unheard(id, is_unheard);
         self.rooms[room].hear(participant, stream, voice);
         // After an import, seats may wait for it.
         let mut waiting = Vec::new();

@@ -57,7 +57,7 @@ async function examine(context) {
     ['announce-wrong', `--announce ${SERVER_ADDRESS}`, { environment: { ...sound, VOLLEY_ANNOUNCE: '10.77.0.9' } }],
     ['certificate-expired', '--acme-domains', { environment: expired }],
     ...(rings ? [['uring-seccomp', 'io_uring_setup', { launcher: ['python3', WITHOUT_IO_URING] }]] : []),
-    ['disk-full', 'recording.path', { environment: { VOLLEY_RECORDING__ENABLED: 'true', VOLLEY_RECORDING__PATH: `${FOLDER}/full` } }],
+    ['disk-full', 'recording.path', { environment: { VOLLEY_RECORDING__PATH: `${FOLDER}/full` } }],
     ['clock-skew', 'chronyc makestep', { words: ['--ntp', late] }],
     ['s3-bucket-missing', 'aws s3 mb s3://nowhere', { environment: storeAt(STORE, 'nowhere') }],
     ['s3-credentials', 'AWS_SECRET_ACCESS_KEY', { environment: storeAt(await refusing(context, 'SignatureDoesNotMatch'), BUCKET) }],
@@ -86,7 +86,7 @@ function hasRings() {
 
 // Recordings go there.
 function storeAt(endpoint, bucket) {
-  const recording = { ENABLED: 'true', PATH: FOLDER, S3_UPLOAD: 'true', S3_ENDPOINT: endpoint, S3_BUCKET: bucket };
+  const recording = { PATH: FOLDER, S3_UPLOAD: 'true', S3_ENDPOINT: endpoint, S3_BUCKET: bucket };
   const named = Object.entries(recording).map(([key, value]) => [`VOLLEY_RECORDING__${key}`, value]);
   return { ...Object.fromEntries(named), AWS_ACCESS_KEY_ID: 'volley', AWS_SECRET_ACCESS_KEY: 'volley' };
 }

@@ -26,7 +26,7 @@ export const name = 'record-faults';
 export const about = 'a recording bears kill -9 of the recorder and of the media process, a disk that is full for a while, and a store that fails (for 2 minutes without --seconds)';
 export const needsServer = true;
 // The middle layer, so that the disk is not full by itself.
-export const environment = { VOLLEY_RECORDING__ENABLED: 'true', VOLLEY_RECORDING__PATH: FOLDER, VOLLEY_RECORDING__VIDEO_BITRATE: '600000', ...STORE };
+export const environment = { VOLLEY_RECORDING__PATH: FOLDER, VOLLEY_RECORDING__VIDEO_BITRATE: '600000', ...STORE };
 // A disk of eight megabytes, which the test sees by way of the process.
 export const launcher = ['sh', '-c', `mkdir -p ${FOLDER} && mount -t tmpfs -o size=8m tmpfs ${FOLDER} && exec "$@"`, 'sh'];
 export const cases = [{ name: 'record-killed', run: killed }, { name: 'record-disk-full', run: diskFull }, { name: 'record-store', run: storeFails }];

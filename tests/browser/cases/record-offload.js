@@ -23,7 +23,7 @@ export const name = 'record-offload';
 export const about = 'a recorder on another machine, killed in mid-recording: the call goes on, and so does the recording, in new files';
 export const needsServer = true;
 export const environment = {
-  VOLLEY_RECORDING__ENABLED: 'true', VOLLEY_RECORDING__PATH: '/nowhere',
+  VOLLEY_RECORDING__PATH: '/nowhere',
   VOLLEY_RECORDING__OFFLOAD: PLACE, VOLLEY_RECORDING__OFFLOAD_SECRET_FILE: SECRET_FILE,
 };
 // The server does not start without the file.

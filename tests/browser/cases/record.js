@@ -30,7 +30,7 @@ const LOST_PER_CENT = 5;
 export const name = 'record';
 export const about = 'a recorded room: every file plays, in step, and holds every picture that was sent';
 export const needsServer = true;
-export const environment = { VOLLEY_RECORDING__ENABLED: 'true', VOLLEY_RECORDING__PATH: FOLDER };
+export const environment = { VOLLEY_RECORDING__PATH: FOLDER };
 export const cases = [
   { name: 'record-vp8', run: (context) => recorded(context, 'VP8') },
   ...['VP9', 'AV1', 'H264'].map((codec) => ({ name: `record-${codec.toLowerCase()}`, run: (context) => inCodec(context, codec) })),

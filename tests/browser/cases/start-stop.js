@@ -18,7 +18,7 @@ async function startStop(context) {
   const one = await join(context, 'chromium', 1, context.room);
   await join(context, 'chromium', 2, context.room);
   await receiving(one.page, 'call', 2);
-  const children = ['media', 'signaling'].map((child) => [child, server.child(child)]);
+  const children = ['media', 'signaling', 'recorder'].map((child) => [child, server.child(child)]);
   const stopMs = await server.stop();
   const left = children.filter(([, pid]) => fs.existsSync(`/proc/${pid}`)).map(([child]) => child);
   return {

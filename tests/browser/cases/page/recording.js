@@ -7,7 +7,7 @@ import { sleep } from '../../harness/shell.js';
 
 // In a process namespace of its own every run has the same number.
 export const FOLDER = path.join('/tmp', `volley-page-recordings-${Date.now()}`);
-export const recordingEnvironment = { VOLLEY_RECORDING__ENABLED: 'true', VOLLEY_RECORDING__PATH: FOLDER };
+export const recordingEnvironment = { VOLLEY_RECORDING__PATH: FOLDER };
 
 // What is played has something to play.
 const RECORDED_MS = 3000;
