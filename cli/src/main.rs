@@ -68,6 +68,9 @@ fn serve(flags: &Flags) -> anyhow::Result<()> {
     config.logging().start()?;
     config.log_what_does_nothing();
     config.open_recordings().iter().for_each(|told| tracing::warn!("{told}"));
+    if let Some(told) = quota_told(&config) {
+        tracing::warn!("{told}");
+    }
     supervisor::run(config, flags)
 }
 
@@ -85,12 +88,19 @@ fn check_config(flags: &Flags) -> anyhow::Result<()> {
     let config = load(flags)?;
     let text = config.describe();
     config::strangers().iter().for_each(|told| eprintln!("volley: {told}"));
-    if let Some(told) = config.memory_of_group(cgroup::memory_for_us(Path::new("/"))) {
+    let memory_told = config.memory_of_group(cgroup::memory_for_us(Path::new("/")));
+    for told in [memory_told, quota_told(&config)].into_iter().flatten() {
         eprintln!("volley: {told}");
     }
     // Who reads only the first lines closes the pipe; that is no mistake.
     let _ = std::io::stdout().write_all(text.as_bytes());
     Ok(())
+}
+
+/// What is to be said of a quota on the cores' time, where there is one.
+fn quota_told(config: &Config) -> Option<String> {
+    let cores = rustix::thread::sched_getaffinity(None).map_or(1, |cores| cores.count());
+    config.quota_of_group(cgroup::cpu_quota(Path::new("/"), None), cores as usize)
 }
 
 fn create_token(flags: &Flags, wish: TokenWish) -> anyhow::Result<()> {

@@ -1,29 +1,82 @@
-//! What memory the kernel leaves this program before it kills one of its processes: that of its control group
-//! (version 2) and of those above it. A container's limit is one of them.
+//! What the kernel leaves this program: of memory, before it kills one of its processes, and of the cores, before it
+//! stops all of them. Its control group and those above it say so, in both of the kernel's versions of them; a
+//! container's limits are some of these.
+//!
+//! - `memory`, `cpu`: what the files of the two controllers mean.
+
+mod cpu;
+mod memory;
+
+pub use cpu::{Throttling, cpu_quota, throttling};
+pub use memory::memory_for_us;
 
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
-/// Of what the group may take, media and signaling may have so many percent: the kernel's socket buffers, the
-/// supervisor and a recorder are in it as well.
-const OURS: u64 = 90;
+/// Where the kernel's groups are, as every system and every container has them.
+const GROUPS: &str = "sys/fs/cgroup";
 
-/// Bytes that media and signaling may take together for the sake of the control group; `None` where that has no
-/// limit. The machine's `proc` and `sys` are looked for below the root.
-pub fn memory_for_us(root: &Path) -> Option<u64> {
-    memory_max(root).map(|most| most / 100 * OURS)
+/// How the files of a group are called.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Version {
+    One,
+    Two,
 }
 
-/// The least `memory.max` on the way from the group of this process to the uppermost that can be seen.
-fn memory_max(root: &Path) -> Option<u64> {
-    let groups = fs::read_to_string(root.join("proc/self/cgroup")).ok()?;
-    let group = below_ours(groups.lines().find_map(|line| line.strip_prefix("0::"))?);
-    let limit = |group: &Path| {
-        let text = fs::read_to_string(root.join("sys/fs/cgroup").join(group).join("memory.max")).ok()?;
-        // "max" is none.
-        text.trim().parse().ok()
-    };
-    group.ancestors().filter_map(limit).min()
+/// A group that a process is in.
+#[derive(PartialEq, Eq, Debug)]
+struct Group {
+    version: Version,
+    folder: PathBuf,
+}
+
+impl Group {
+    /// A file's text, without the white space around it.
+    fn read(&self, file: &str) -> Option<String> {
+        fs::read_to_string(self.folder.join(file)).ok().map(|text| text.trim().to_owned())
+    }
+
+    /// `None` as well where a word stands for a number (`max`).
+    fn number<T: std::str::FromStr>(&self, file: &str) -> Option<T> {
+        self.read(file)?.parse().ok()
+    }
+}
+
+/// The groups in which a controller may hold the process back (`self`, or its number), from its own to the uppermost
+/// that can be seen. A system may have both versions at once, each controller in one of them; those of the other have
+/// no files of it.
+fn groups(root: &Path, process: &str, controller: &str) -> Vec<Group> {
+    let told = fs::read_to_string(root.join("proc").join(process).join("cgroup")).unwrap_or_default();
+    told.lines().filter_map(|line| hierarchy(line, controller)).flat_map(|found| found.groups(root)).collect()
+}
+
+/// One line of proc(5)'s `cgroup`: a tree of groups, and where in it the process is.
+struct Hierarchy<'a> {
+    version: Version,
+    /// Below [`GROUPS`]: of version 1 the controllers that share the tree, and the one alone.
+    mounts: Vec<&'a str>,
+    group: PathBuf,
+}
+
+/// `0::/a` is of version 2, `4:cpu,cpuacct:/a` of version 1.
+fn hierarchy<'a>(line: &'a str, controller: &'a str) -> Option<Hierarchy<'a>> {
+    let mut parts = line.splitn(3, ':').skip(1);
+    let (controllers, group) = (parts.next()?, below_ours(parts.next()?));
+    if controllers.is_empty() {
+        return Some(Hierarchy { version: Version::Two, mounts: vec![""], group });
+    }
+    let is_here = controllers.split(',').any(|one| one == controller);
+    let mounts = if controllers == controller { vec![controller] } else { vec![controllers, controller] };
+    is_here.then_some(Hierarchy { version: Version::One, mounts, group })
+}
+
+impl Hierarchy<'_> {
+    fn groups(&self, root: &Path) -> Vec<Group> {
+        let mut places = self.mounts.iter().map(|mount| root.join(GROUPS).join(mount));
+        let Some(place) = places.find(|place| place.is_dir()) else { return Vec::new() };
+        let group = |group: &Path| Group { version: self.version, folder: place.join(group) };
+        self.group.ancestors().map(group).collect()
+    }
 }
 
 /// The path of a group, to be put behind another. One that is told from outside of this container's own
@@ -35,14 +88,17 @@ fn below_ours(group: &str) -> PathBuf {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
+mod testing {
+    //! A machine of files.
 
-    /// A machine of these files, gone with it.
-    struct Tree(PathBuf);
+    use std::fs;
+    use std::path::PathBuf;
+
+    /// Gone with it.
+    pub(super) struct Tree(pub(super) PathBuf);
 
     impl Tree {
-        fn of(name: &str, files: &[(&str, &str)]) -> Tree {
+        pub(super) fn of(name: &str, files: &[(&str, &str)]) -> Tree {
             let root = std::env::temp_dir().join(format!("volley-cgroup-{}-{name}", std::process::id()));
             for (path, text) in files {
                 let path = root.join(path);
@@ -58,36 +114,47 @@ mod tests {
             let _ = fs::remove_dir_all(&self.0);
         }
     }
+}
 
-    const SERVICE: (&str, &str) = ("proc/self/cgroup", "0::/system.slice/volley.service\n");
-    const OF_SERVICE: &str = "sys/fs/cgroup/system.slice/volley.service/memory.max";
-    const OF_SLICE: &str = "sys/fs/cgroup/system.slice/memory.max";
+#[cfg(test)]
+mod tests {
+    use super::testing::Tree;
+    use super::*;
 
-    #[test]
-    fn the_least_of_the_groups_above_holds() {
-        let tree = Tree::of("slice", &[SERVICE, (OF_SERVICE, "4000000000\n"), (OF_SLICE, "2000000000\n")]);
-        assert_eq!(memory_max(&tree.0), Some(2_000_000_000));
-        assert_eq!(memory_for_us(&tree.0), Some(1_800_000_000));
-        let tree = Tree::of("service", &[SERVICE, (OF_SERVICE, "1000000000\n"), (OF_SLICE, "max\n")]);
-        assert_eq!(memory_max(&tree.0), Some(1_000_000_000));
+    fn found(tree: &Tree, controller: &str) -> Vec<(Version, String)> {
+        let below = tree.0.join(GROUPS);
+        let shown =
+            |group: Group| (group.version, group.folder.strip_prefix(&below).unwrap().display().to_string());
+        groups(&tree.0, "self", controller).into_iter().map(shown).collect()
     }
 
     #[test]
-    fn in_a_container_its_own_group_is_the_uppermost() {
-        let own = ("sys/fs/cgroup/memory.max", "2147483648\n");
-        for (name, group) in
-            [("own", "0::/\n"), ("outside", "0::/../other\n"), ("unseen", "0::/docker/4711\n")]
-        {
-            let other = ("sys/fs/cgroup/other/memory.max", "5\n");
-            let tree = Tree::of(name, &[("proc/self/cgroup", group), own, other]);
-            assert_eq!(memory_max(&tree.0), Some(2_147_483_648), "{group}");
-        }
+    fn each_controller_is_looked_for_in_its_own_tree() {
+        let told = "12:cpu,cpuacct:/a:b\n4:memory:/docker/7\n3:cpuset:/a\n1:name=systemd:/\n0::/user.slice\n";
+        let files =
+            [("proc/self/cgroup", told), ("sys/fs/cgroup/cpu,cpuacct/x", ""), ("sys/fs/cgroup/memory/x", "")];
+        let tree = Tree::of("trees", &files);
+        let two = [(Version::Two, String::from("user.slice")), (Version::Two, String::new())];
+        let one = |path: &str| (Version::One, path.to_owned());
+        let of = |mine: &[(Version, String)]| [mine, &two].concat();
+        assert_eq!(found(&tree, "cpu"), of(&[one("cpu,cpuacct/a:b"), one("cpu,cpuacct")]));
+        assert_eq!(
+            found(&tree, "memory"),
+            of(&[one("memory/docker/7"), one("memory/docker"), one("memory")])
+        );
+        assert_eq!(found(&tree, "cpuset"), of(&[]), "its tree is not there");
     }
 
     #[test]
-    fn without_a_limit_there_is_none() {
-        assert_eq!(memory_max(&Tree::of("none", &[SERVICE, (OF_SERVICE, "max\n")]).0), None);
-        assert_eq!(memory_max(&Tree::of("older", &[("proc/self/cgroup", "4:memory:/volley\n")]).0), None);
-        assert_eq!(memory_max(Path::new("/nowhere")), None);
+    fn controllers_that_share_a_tree_may_stand_there_by_one_name() {
+        let files = [("proc/self/cgroup", "2:cpuacct,cpu:/\n"), ("sys/fs/cgroup/cpu/x", "")];
+        assert_eq!(found(&Tree::of("named", &files), "cpu"), [(Version::One, String::from("cpu"))]);
+    }
+
+    #[test]
+    fn what_is_no_line_of_groups_is_none() {
+        let files = [("proc/self/cgroup", "nonsense\n4:memory\n\n"), ("sys/fs/cgroup/memory/x", "")];
+        assert_eq!(found(&Tree::of("nonsense", &files), "memory"), []);
+        assert_eq!(groups(Path::new("/nowhere"), "self", "memory"), []);
     }
 }

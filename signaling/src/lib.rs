@@ -13,7 +13,7 @@
 //! - `traces`: what a collector is told of joins.
 //! - `outward`: HTTP to others.
 //! - `metrics`: what Prometheus is told; [`sockets`]: the kernel's tables of them.
-//! - `memory`: what all of it takes; [`cgroup`]: what it may before the kernel kills.
+//! - `memory`: what all of it takes; [`cgroup`]: what it may before the kernel kills or stops it.
 //! - `hub`: the one task that owns the state; `http`: everything that is served.
 
 mod accepting;

@@ -1,5 +1,6 @@
 // `./scripts/check-docs`: runs every command of README.md and docs/ against a volley of its own, and follows
 // every link between the pages. A block of ```sh whose first line is `# not run here: WHY` is told and left out.
+// Keys of the configuration and commands that stand in a sentence must exist as well.
 // One JSON line for each block and page on standard output.
 import { execFile, spawn } from 'node:child_process';
 import fs from 'node:fs';
@@ -7,7 +8,7 @@ import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import readline from 'node:readline';
-import { blocksOf, anchorsOf, linksOf } from './pages.js';
+import { blocksOf, anchorsOf, commandsOf, keysOf, linksOf } from './pages.js';
 import { SHELL } from './shell.js';
 
 const ROOT = path.resolve(import.meta.dirname, '../..');
@@ -19,11 +20,13 @@ const OF_THE_REPOSITORY = ['deploy', 'docs', 'scripts', 'signaling', 'tuning'];
 const pages = ['README.md', ...listed('docs')];
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'volley-docs-'));
 const server = await start();
+const keys = (await run(`volley config check 2>/dev/null | cut -d' ' -f1`)).output.split('\n').filter(Boolean);
 let failed = 0;
 try {
   for (const page of pages) {
     const text = fs.readFileSync(path.join(ROOT, page), 'utf8');
     tell(`${page} links`, brokenLinks(page, text));
+    tell(`${page} names`, [...unknownKeys(text), ...(await refusedCommands(text))]);
     for (const block of blocksOf(text).filter(({ language }) => language === 'sh')) await follow(page, block);
   }
 } finally {
@@ -95,6 +98,23 @@ function brokenLinks(page, text) {
     else if (anchor && target.endsWith('.md') && !anchorsOf(fs.readFileSync(at, 'utf8')).has(anchor)) broken.push(`${link}: ${target} has no such anchor`);
   }
   return broken;
+}
+
+function unknownKeys(text) {
+  const isKnown = (name) => keys.some((key) => (name.endsWith('*') ? key.startsWith(name.slice(0, -1)) : key === name || key.startsWith(`${name}.`)));
+  return keysOf(text).filter((name) => !isKnown(name)).map((name) => `there is no key ${name}`);
+}
+
+// What the program does not take. The tuning tool is told of another root, so that it sets nothing here; 2 is what it
+// ends with when it is used wrongly.
+async function refusedCommands(text) {
+  const refused = [];
+  for (const command of commandsOf(text)) {
+    const isTune = command.startsWith('tuning/');
+    const { code, output } = await run(isTune ? `mkdir -p machine && VOLLEY_TUNE_ROOT=$PWD/machine ${command}` : `command ${command} --help`);
+    if (isTune ? code === 2 : code !== 0) refused.push(`${command}: ${output.slice(-300)}`);
+  }
+  return refused;
 }
 
 // A server on free ports, in a folder with what the commands name.

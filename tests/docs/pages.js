@@ -22,6 +22,25 @@ export function linksOf(text) {
   return [...withoutCode(text).matchAll(/\]\(([^()\s]+)\)/g)].map(([, link]) => link);
 }
 
+const SECTIONS = /^(server|tls|webrtc|rooms|recording|performance|security|telemetry|webhooks|video|audio)\.(?!yaml)[a-z0-9_.]*[*…]?/;
+
+// Keys of the configuration that text names, each once; one that ends with * stands for all that begin so.
+export function keysOf(text) {
+  return unique(spansOf(text).flatMap((span) => SECTIONS.exec(span)?.[0].replace('…', '*') ?? []));
+}
+
+// Commands of ours that text names, each once, without what follows a pipe; those with a word to be filled in are left out.
+export function commandsOf(text) {
+  const commands = spansOf(text).map((span) => /^(?:sudo )?((?:tuning\/tune|volley) [^|]+)/.exec(span)?.[1].trim());
+  return unique(commands.filter((command) => command && !/[A-Z]{2}|…/.test(command)));
+}
+
+function spansOf(text) {
+  return [...withoutCode(text, { spans: false }).matchAll(/`([^`\n]+)`/g)].map(([, span]) => span);
+}
+
+const unique = (all) => [...new Set(all)];
+
 // What can be linked to: headings, as GitHub makes anchors of them, and anchors that are written out.
 export function anchorsOf(text) {
   const headings = [...withoutCode(text, { spans: false }).matchAll(/^#+ (.+)$/gm)].map(([, heading]) => heading);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { blocksOf, anchorsOf, linksOf } from './pages.js';
+import { blocksOf, anchorsOf, commandsOf, keysOf, linksOf } from './pages.js';
 
 const PAGE = ['# One, two', '', 'See [this](a.md#x) and `[not](b.md)`.', '', '1. Do', '', '   ```sh', '   echo 1', '     deeper', '   ```', '', '```json', '[no](c.md)', '```', '## `volley doctor`'].join('\n');
 
@@ -22,4 +22,16 @@ test('links of text are found, and none of code', () => {
 test('anchors of headings are those that GitHub makes, and others are written out', () => {
   assert.deepEqual([...anchorsOf(PAGE)], ['one-two', 'volley-doctor']);
   assert.ok(anchorsOf('<a id="here"></a>Text').has('here'));
+});
+
+test('keys and commands in a sentence are found, and what is none is left alone', () => {
+  const text = [
+    'Say `recording.path` or `performance.worker_threads: 7`, of `recording.s3_…`, in `webrtc.yaml`; `rooms.max_rooms` and `rooms.max_rooms`.',
+    '`sudo volley doctor --json | head`, `volley doctor --stun HOST:PORT`, `tuning/tune apply --only buffers`, `volley-bench tuning`, `volley`',
+    '```sh',
+    'echo `tls.none`',
+    '```',
+  ].join('\n');
+  assert.deepEqual(keysOf(text), ['recording.path', 'performance.worker_threads', 'recording.s3_*', 'rooms.max_rooms']);
+  assert.deepEqual(commandsOf(text), ['volley doctor --json', 'tuning/tune apply --only buffers']);
 });

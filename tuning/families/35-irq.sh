@@ -6,7 +6,7 @@ knob interrupts kind=irq at='' want_by=wish_of_interrupt wants="that of queue n 
     what="Which core each of the card's interrupts goes to." \
     why="Onto the workers' cores by default, one each: all cores have a worker unless you say otherwise, and what comes in is then worked off beside who reads it. With --workers and --irq away they go to the cores that were left free, which is steadier for the workers and costs each packet a way to another cache." \
     verify="grep DEVICE /proc/interrupts: each line grows in one column" \
-    brought="not measured"
+    brought="not measured: the runs go over a veth, which has no interrupts; it takes two machines with cards"
 
 knob balancer kind=look at=balancer want='=absent' applies=unit mend="systemctl disable --now irqbalance" \
     what="Whether irqbalance runs." \

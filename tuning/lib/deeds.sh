@@ -124,6 +124,7 @@ show() {
     for wanted in "$@"; do
         [[ -n ${family_title[$wanted]:-} || -n ${field["$wanted kind"]:-} ]] || wrong "there is no knob or family $wanted"
     done
+    printf 'What each brought was measured on %s ("there"); bench/results/tuning.md has the run.\n\n' "$there"
     for name in "${knobs[@]}"; do
         wanted=" $* "
         [[ $# -eq 0 || $wanted == *" $name "* || $wanted == *" $(of "$name" family) "* ]] || continue

@@ -19,8 +19,8 @@ json_list() {
 
 check_as_json() {
     local name sets comma='' differing=0
-    printf '{"profile":%s,"devices":%s,"workers":%s,"mediaPort":%s,"knobs":[' "$(json_text "$profile")" \
-        "$(json_list "${devices[@]}")" "$(json_list "${worker_cores[@]}")" "$(json_text "${option[media-port]}")"
+    printf '{"profile":%s,"devices":%s,"workers":%s,"mediaPort":%s,"measuredOn":%s,"knobs":[' "$(json_text "$profile")" \
+        "$(json_list "${devices[@]}")" "$(json_list "${worker_cores[@]}")" "$(json_text "${option[media-port]}")" "$(json_text "$there")"
     for name in "${knobs[@]}"; do
         is_wanted "$name" || continue
         survey "$name"

@@ -9,6 +9,11 @@
 # at        what the kind takes; instances_by names a function that prints several, one a line
 # applies   now; asked: only when --only names the family; boot or unit: by other hands, which mend names
 # absent    what is said where it does not exist
+# brought   what it brought on the measured machine ($there), by the last committed run of `volley-bench tuning`; else
+#           "not measured: WHY", or "nothing to measure: WHY". scripts/check-tuning holds it against that run
+
+# The measured machine, by bench/results/tuning.md.
+there="a virtual machine of two cores over a veth"
 
 declare -A family_title=() field=()
 families=() knobs=()

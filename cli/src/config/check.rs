@@ -26,9 +26,26 @@ impl Config {
         (left < configured).then(|| {
             format!(
                 "performance.max_memory_total: not {configured} but {left} hold in this control group, nine tenths of its \
-                 memory.max (resources.limits.memory, docker --memory, systemd's MemoryMax=)"
+                 memory limit (resources.limits.memory, docker --memory, systemd's MemoryMax=)"
             )
         })
+    }
+
+    /// What a control group with the time of `quota` cores means on a machine where this process may use `cores`.
+    pub(crate) fn quota_of_group(&self, quota: Option<f64>, cores: usize) -> Option<String> {
+        let (quota, workers) = (quota.filter(|&quota| quota < cores as f64)?, self.worker_count());
+        let group = format!(
+            "this control group has the time of {quota:.2} cores (docker --cpus, resources.limits.cpu, systemd's CPUQuota=)"
+        );
+        if f64::from(workers) > quota {
+            return Some(format!(
+                "performance.worker_threads: {workers} where {group}; when that is used up everything stands still for \
+                 tens of milliseconds"
+            ));
+        }
+        let is_auto = self.number::<u16>("performance.worker_threads").is_none();
+        is_auto
+            .then(|| format!("performance.worker_threads: auto is {workers} of {cores} cores, since {group}"))
     }
 }
 

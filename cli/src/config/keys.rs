@@ -167,7 +167,7 @@ pub(crate) const KEYS: &[Key] = &[
         "Where they do not: most that may wait here for the store; beyond it nothing is recorded until there is room"),
 
     flag("workers", "performance.worker_threads", Kind::WordOrNumber { words: &["auto"], least: 1, most: 1024 }, "auto", AtStart,
-        "Media threads, one per core; auto: the cores this process may use"),
+        "Media threads, one per core; auto: the cores this process may use, as many whole ones as a container's quota allows"),
     flag("io", "performance.io", Kind::Word(&["auto", "uring", "epoll"]), "auto", AtStart,
         "How datagrams are moved: io_uring, epoll with recvmmsg and sendmmsg, or auto: io_uring if the kernel and the container allow it"),
     flag("gathering", "performance.gathering", Kind::Gathering, "auto", AtStart,

@@ -91,8 +91,11 @@ impl Config {
         })
     }
 
-    /// How many workers to run.
+    /// How many workers to run. Of a control group's quota (`--cpus 2.5`) that is as many as it has whole cores for:
+    /// so workers by themselves never use it up, and be stopped with all else until its next period; what is left over
+    /// is signaling's and the recorder's.
     pub(crate) fn worker_count(&self) -> u16 {
+        // Heeds affinity and quotas of both versions of groups, rounds those down, and is 1 at least.
         let usable = || std::thread::available_parallelism().map_or(1, |cores| cores.get());
         let count = self.number("performance.worker_threads");
         count.unwrap_or_else(|| u16::try_from(usable()).unwrap_or(u16::MAX))

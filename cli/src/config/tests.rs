@@ -278,6 +278,26 @@ fn a_check_says_when_the_control_group_leaves_less_memory_than_is_configured() {
     assert_eq!(configured_memory("1000").memory_of_group(Some(1_932_735_200)), None);
 }
 
+#[test]
+fn a_quota_that_workers_can_use_up_is_told_and_so_is_one_that_auto_heeds() {
+    let configured = |workers: &str| {
+        let text = format!("performance: {{ worker_threads: {workers} }}");
+        Config::build(&file("webrtc.yaml", &text)).unwrap()
+    };
+    let told = configured("4").quota_of_group(Some(1.5), 8).unwrap();
+    assert!(
+        told.starts_with("performance.worker_threads: 4 where this control group has the time of 1.50 cores"),
+        "{told}"
+    );
+    assert!(configured("auto").quota_of_group(Some(0.5), 8).unwrap().contains("stands still"));
+    assert_eq!(configured("1").quota_of_group(Some(1.5), 8), None);
+    assert_eq!(configured("4").quota_of_group(Some(8.0), 8), None, "it holds nothing back");
+    assert_eq!(configured("4").quota_of_group(None, 8), None);
+    // More than any machine that runs this test has.
+    let told = configured("auto").quota_of_group(Some(9_999.5), 10_000).unwrap();
+    assert!(told.contains("auto is") && told.contains("of 10000 cores"), "{told}");
+}
+
 fn configured_memory(megabytes: &str) -> Config {
     let text = format!("performance: {{ max_memory_total: {megabytes} }}");
     Config::build(&file("webrtc.yaml", &text)).unwrap()

@@ -1,9 +1,10 @@
-//! The cores: more workers than there are, and others who take their time.
+//! The cores: more workers than there are, a quota that stops them, and others who take their time.
 
-use super::Case;
 use super::finding::Finding;
 use super::host::Host;
+use super::{Case, mend};
 use std::time::Duration;
+use volley_signaling::cgroup;
 
 /// A worker that misses a twentieth of its time is late by milliseconds, many times a second.
 const MUCH_STEAL: f64 = 0.05;
@@ -11,6 +12,8 @@ const MUCH_STEAL: f64 = 0.05;
 const LASTING_STEAL: f64 = 0.03;
 /// Of the last minute, somebody waited for a core for so much of it.
 const MUCH_WAITING: f64 = 25.0;
+/// Of the periods of a quota. Each time all calls stand still for tens of milliseconds, and there are ten periods a second.
+const MUCH_THROTTLING: f64 = 0.01;
 /// Between two looks at the cores.
 pub(super) const LOOK: Duration = Duration::from_secs(1);
 
@@ -32,7 +35,7 @@ pub(super) fn ticks(host: &Host) -> Option<Ticks> {
 
 /// What is wrong with them.
 pub(super) fn check(case: &Case<'_>) -> Vec<Finding> {
-    [oversubscribed(case), stolen(case), waiting(case.host)].into_iter().flatten().collect()
+    [oversubscribed(case), throttled(case), stolen(case), waiting(case.host)].into_iter().flatten().collect()
 }
 
 fn oversubscribed(case: &Case<'_>) -> Option<Finding> {
@@ -40,6 +43,26 @@ fn oversubscribed(case: &Case<'_>) -> Option<Finding> {
     (workers > cores).then(|| {
         let what = format!("{workers} workers share {cores} cores: each has its core to itself by design, and waits for it now");
         Finding::warning("cores-oversubscribed", what, format!("--workers {cores}, or give it more cores (cpus, CPUQuota=)"))
+    })
+}
+
+/// Of a server that runs: what became of the group's quota says whether it is enough.
+fn throttled(case: &Case<'_>) -> Option<Finding> {
+    case.running?;
+    let (root, pid) = (&case.host.root, case.pid());
+    let (quota, found) = (cgroup::cpu_quota(root, pid)?, cgroup::throttling(root, pid)?);
+    let share = found.stopped as f64 / found.periods.max(1) as f64;
+    (share >= MUCH_THROTTLING).then(|| {
+        let what = format!(
+            "The control group may use the time of {quota:.2} cores, and was stopped for wanting more in {:.0} % of its \
+             periods: nobody is sent anything until the next begins",
+            share * 100.0
+        );
+        let lines = [
+            "no quota, but a share: resources.requests without limits.cpu, docker --cpu-shares, systemd's CPUWeight=",
+            "or a larger one (limits.cpu, docker --cpus, CPUQuota=), at least one core above the number of workers",
+        ];
+        Finding::warning("cpu-throttled", what, mend(&lines))
     })
 }
 
@@ -84,6 +107,8 @@ fn waiting(host: &Host) -> Option<Finding> {
 #[cfg(test)]
 mod tests {
     use super::super::finding::Level;
+    use super::super::holders::Holder;
+    use super::super::running::Running;
     use super::super::testing::Patient;
     use super::*;
 
@@ -98,6 +123,29 @@ mod tests {
         patient.set("VOLLEY_WORKERS", "5");
         assert_eq!(found(&patient), [(Level::Warning, "cores-oversubscribed")]);
         assert!(check(&patient.case())[0].mend.starts_with("--workers 4"));
+    }
+
+    #[test]
+    fn a_quota_that_stops_a_server_is_found_by_the_groups_own_count() {
+        let mut patient = Patient::sound();
+        let holder = Holder { pid: 77, name: String::from("volley") };
+        patient.write("proc/77/cgroup", "0::/docker/4711\n");
+        patient.write("sys/fs/cgroup/docker/4711/cpu.max", "150000 100000\n");
+        let count = |patient: &Patient, stopped: u32| {
+            let text = format!("usage_usec 1\nnr_periods 1000\nnr_throttled {stopped}\n");
+            patient.write("sys/fs/cgroup/docker/4711/cpu.stat", &text);
+        };
+        count(&patient, 42);
+        assert_eq!(found(&patient), [], "no server runs");
+        patient.running = Some(Running { holder: Some(holder), metrics: None });
+        assert_eq!(found(&patient), [(Level::Warning, "cpu-throttled")]);
+        let finding = &check(&patient.case())[0];
+        assert!(finding.what.contains("1.50 cores") && finding.what.contains("4 %"), "{finding:?}");
+        count(&patient, 9);
+        assert_eq!(found(&patient), [], "once in a while");
+        patient.write("sys/fs/cgroup/docker/4711/cpu.max", "max 100000\n");
+        count(&patient, 42);
+        assert_eq!(found(&patient), [], "before the quota was taken away");
     }
 
     #[test]

@@ -39,7 +39,7 @@ pub(super) fn buffers(case: &Case<'_>) -> Vec<Finding> {
     );
     let lines = [
         "sysctl -w net.core.rmem_max=8388608 net.core.wmem_max=8388608",
-        "systemd: AmbientCapabilities=CAP_NET_ADMIN",
+        "systemd: AmbientCapabilities=CAP_NET_ADMIN and CapabilityBoundingSet=CAP_NET_ADMIN",
     ];
     let level = if granted < LEAST_BUFFER { Finding::warning } else { Finding::notice };
     vec![level("socket-buffers", what, mend(&lines))]

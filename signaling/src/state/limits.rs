@@ -127,7 +127,7 @@ impl State {
             tracing::info!(
                 megabytes = limit,
                 configured,
-                "the control group's memory.max leaves less than performance.max_memory_total: that is the limit"
+                "the control group's memory limit leaves less than performance.max_memory_total: that is the limit"
             );
         }
     }

@@ -21,7 +21,7 @@ const relays = (secret) => JSON.stringify([{ urls: [TURN_URL], secret }, { urls:
 // Ports that the server of this test does not have.
 const ELSEWHERE = { VOLLEY_PORT: '0', VOLLEY_UDP_PORT: '0', VOLLEY_METRICS_PORT: '0' };
 // Whoever else is busy on this machine is no fault of the doctor's.
-const OF_THE_MACHINE = ['steal', 'cores-busy', 'cores-oversubscribed', 'disk-low'];
+const OF_THE_MACHINE = ['steal', 'cores-busy', 'cores-oversubscribed', 'cpu-throttled', 'disk-low'];
 // io_uring_setup has this number on every architecture.
 const ASKS_FOR_A_RING = 'import ctypes; assert ctypes.CDLL(None).syscall(425, 1, ctypes.create_string_buffer(120)) >= 0';
 
