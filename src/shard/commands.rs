@@ -336,7 +336,8 @@ impl Shard {
             track: slot.track().map(|track| self.tracks[track].id),
         });
         let events: Vec<_> =
-            transports.chain(slots).chain(self.wanted_layers()).chain(self.restraints()).collect();
+        let shown = slots.chain(self.told_layers());
+            transports.chain(shown).chain(self.wanted_layers()).chain(self.restraints()).collect();
         events.into_iter().for_each(|event| self.tell(event));
         self.tell_load();
         self.tell(Event::Answered { request });
