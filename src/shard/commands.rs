@@ -271,15 +271,16 @@ impl Shard {
         }
         // Also who is shown nothing yet: it is to be known what they could use.
         self.unsettle(link);
-        self.reseat(room, out);
+        self.reseat_one(room, participant, out);
         Ok(())
     }
 
     fn close_slot(&mut self, slot: SlotId, out: &mut impl Outbox) -> Outcome {
         let key = *self.slot_keys.get(&slot).ok_or((slot.0, Reason::Unknown))?;
-        let room = self.links[self.slots[key].transport()].room;
+        let link = &self.links[self.slots[key].transport()];
+        let (participant, room) = (link.participant, link.room);
         self.remove_slot(key, out);
-        self.reseat(room, out);
+        self.reseat_one(room, participant, out);
         Ok(())
     }
 
@@ -305,7 +306,7 @@ impl Shard {
             }
         }
         self.point(slot, track, out);
-        self.reseat(room, out);
+        self.reseat_one(room, participant, out);
         Ok(())
     }
 
@@ -335,8 +336,8 @@ impl Shard {
             slot: slot.id(),
             track: slot.track().map(|track| self.tracks[track].id),
         });
-        let events: Vec<_> =
         let shown = slots.chain(self.told_layers());
+        let events: Vec<_> =
             transports.chain(shown).chain(self.wanted_layers()).chain(self.restraints()).collect();
         events.into_iter().for_each(|event| self.tell(event));
         self.tell_load();
