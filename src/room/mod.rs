@@ -232,6 +232,11 @@ impl Room {
         self.streams.iter().find(is_it).map_or((false, 0), |known| (known.speaks, known.spoke))
     }
 
+    /// Whether somebody is heard on any of their streams: who shares a screen with sound has two.
+    pub fn is_heard(&self, participant: ParticipantId) -> bool {
+        self.streams.iter().any(|stream| stream.participant == participant && stream.speaks)
+    }
+
     /// Somebody on this worker begins or ends to speak on a stream; see [`Room::hear`].
     pub fn speaks(&mut self, participant: ParticipantId, stream: StreamId, speaks: bool) -> bool {
         let (_, spoke) = self.voice_of(participant, stream);

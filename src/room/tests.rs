@@ -205,6 +205,20 @@ fn words_are_counted_and_those_about_nobody_make_room() {
 }
 
 #[test]
+fn who_pauses_while_their_screen_is_heard_has_not_ended() {
+    let mut room = Room::new(RoomId(1));
+    room.join(ParticipantId(2));
+    publish_pair(&mut room, 2);
+    let screen = StreamId(9);
+    room.publish((ParticipantId(2), screen), (Kind::Audio, Source::ScreenAudio), TrackId(29));
+    [StreamId(0), screen].into_iter().for_each(|stream| _ = room.speaks(ParticipantId(2), stream, true));
+    room.speaks(ParticipantId(2), StreamId(0), false);
+    assert!(room.is_heard(ParticipantId(2)) && !room.is_heard(ParticipantId(3)));
+    room.speaks(ParticipantId(2), screen, false);
+    assert!(!room.is_heard(ParticipantId(2)));
+}
+
+#[test]
 fn a_stream_without_tracks_is_gone() {
     let mut room = Room::new(RoomId(1));
     publish_pair(&mut room, 3);
