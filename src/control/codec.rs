@@ -10,7 +10,7 @@ mod tests;
 mod values;
 
 /// Changed whenever a layout below changes; two processes of different versions do not talk.
-pub(super) const LAYOUT_VERSION: u16 = 7;
+pub(super) const LAYOUT_VERSION: u16 = 8;
 
 /// Why bytes are not a message.
 #[derive(thiserror::Error, Clone, Copy, PartialEq, Eq, Hash, Debug)]

@@ -5,8 +5,8 @@
 
 use super::types::{
     CodecParameters, Correction, DtlsRole, Encoding, ExtensionIds, Fingerprint, IceCredentials, Kind,
-    LinkStats, MAX_CODECS, MAX_ENCODINGS, Mid, Reason, Restraint, RoomLimits, RoomLoad, Source, TrackStats,
-    TransportState, Wish,
+    LinkStats, MAX_CODECS, MAX_ENCODINGS, Mid, Reason, Restraint, RoomLimits, RoomLoad, ShownLayer, Source,
+    TrackStats, TransportState, Wish,
 };
 use crate::base::id::{ParticipantId, RoomId, SlotId, Ssrc, StreamId, TrackId, TransportId, WorkerId};
 use arrayvec::{ArrayString, ArrayVec};
@@ -165,6 +165,9 @@ pub enum Event {
     Transport { transport: TransportId, state: TransportState },
     /// A seat shows another track, or none.
     Slot { slot: SlotId, track: Option<TrackId> },
+    /// Of the picture that a seat shows another part is sent than was told before, or nothing of it. Looked
+    /// at once a second; with each [`Event::Slot`] nothing has been told yet.
+    SlotLayer { slot: SlotId, layer: Option<ShownLayer> },
     /// Counters of one track, as an answer to [`Command::QueryRoom`].
     TrackStats { request: u64, track: TrackId, stats: TrackStats },
     /// What goes to one of the room's transports, as an answer to [`Command::QueryRoom`].

@@ -333,6 +333,17 @@ pub struct TrackStats {
     pub key_frame_requests: u64,
 }
 
+/// How much of a picture is sent into a seat. All three are counted from 0, the lowest.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct ShownLayer {
+    /// Which of the picture's encodings.
+    pub encoding: u8,
+    /// The highest spatial layer of it.
+    pub spatial: u8,
+    /// The highest temporal layer of it.
+    pub temporal: u8,
+}
+
 /// What one room may take of a worker before it is restrained.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct RoomLimits {

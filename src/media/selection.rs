@@ -173,6 +173,11 @@ impl Selection {
         self.now.spatial
     }
 
+    /// What is shown now.
+    pub fn now(&self) -> Sublayers {
+        self.now
+    }
+
     /// The packet is sent.
     pub fn note_shown(&mut self, packet: &Packet<'_>) {
         if let Some(described) = packet.frame.described {

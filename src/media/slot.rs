@@ -22,7 +22,7 @@ use crate::base::id::{PayloadType, Ssrc};
 use crate::base::random::Random;
 use crate::base::{SlotId, StreamId, Time};
 use crate::control::message::OpenSlot;
-use crate::control::types::{CodecParameters, Kind};
+use crate::control::types::{CodecParameters, Kind, ShownLayer};
 use crate::wire::dependency::Structure;
 use crate::wire::extension::PlayoutDelay;
 pub use admission::Withheld;
@@ -98,6 +98,8 @@ pub struct Slot {
     desired: Option<u8>,
     /// When it was given less for want of budget.
     lowered: Time,
+    /// What signaling was told that it sends.
+    told: Option<ShownLayer>,
     sent: Sent,
     resends: Resends,
 }
@@ -138,6 +140,7 @@ impl Slot {
             max_height: None,
             desired: None,
             lowered: Time::ZERO,
+            told: None,
             sent: Sent::default(),
             resends: Resends::default(),
         }
@@ -239,6 +242,21 @@ impl Slot {
         Some(self.showing.as_ref()?.run?.layer)
     }
 
+    /// What of its track it shows now.
+    pub fn shows(&self) -> Option<Choice> {
+        self.layer().map(|layer| Choice { layer, sublayers: self.selection.now() })
+    }
+
+    /// What signaling was told that it sends of what it shows.
+    pub fn told(&self) -> Option<ShownLayer> {
+        self.told
+    }
+
+    /// Signaling is told that it sends this of what it shows; true when that is new.
+    pub fn set_told(&mut self, layer: Option<ShownLayer>) -> bool {
+        std::mem::replace(&mut self.told, layer) != layer
+    }
+
     /// The highest spatial layer of it that it shows now.
     pub fn spatial(&self) -> u8 {
         self.selection.spatial()
@@ -300,9 +318,10 @@ impl Slot {
     }
 
     /// Shows the track with the shard's key `track`, whose codecs are `published`, or nothing. What
-    /// of it is to be [aimed at](Self::aim), and whether it is shed is to be decided anew.
+    /// of it is to be [aimed at](Self::aim), and whether it is shed is to be decided anew. Signaling is to
+    /// be told of the track, and believes from then on that nothing of it is sent.
     pub fn show(&mut self, track: Option<(u32, &[CodecParameters])>) {
-        self.shed = false;
+        (self.shed, self.told) = (false, None);
         (self.desired, self.lowered) = (None, Time::ZERO);
         self.showing = track.map(|(track, published)| Showing::new(track, published, &self.open.codecs));
     }

@@ -69,10 +69,13 @@ impl Member {
         seats.place(wanted.iter(), changed);
     }
 
-    /// Whether a stream of somebody else's is wanted and has no seat, though there are seats.
-    fn lacks(&self, stream: &Stream) -> bool {
-        let wanted = self.wishes.wanted_of(stream).filter(|_| self.participant != stream.participant);
-        wanted.is_some_and(|wanted| self.seats.lacks(&wanted))
+    /// Whether somebody of `comers` could be given a better seat: see [`Seats::could_seat`].
+    fn could_seat(&self, comers: &[Stream], keepers: &[Stream]) -> bool {
+        let wanted = |streams: &[Stream]| -> Vec<Stream> {
+            let others = streams.iter().filter(|stream| stream.participant != self.participant);
+            others.filter_map(|stream| self.wishes.wanted_of(stream)).collect()
+        };
+        self.seats.could_seat(&wanted(comers), &wanted(keepers))
     }
 }
 
@@ -229,6 +232,11 @@ impl Room {
         self.streams.iter().find(is_it).map_or((false, 0), |known| (known.speaks, known.spoke))
     }
 
+    /// Whether somebody is heard on any of their streams: who shares a screen with sound has two.
+    pub fn is_heard(&self, participant: ParticipantId) -> bool {
+        self.streams.iter().any(|stream| stream.participant == participant && stream.speaks)
+    }
+
     /// Somebody on this worker begins or ends to speak on a stream; see [`Room::hear`].
     pub fn speaks(&mut self, participant: ParticipantId, stream: StreamId, speaks: bool) -> bool {
         let (_, spoke) = self.voice_of(participant, stream);
@@ -238,8 +246,8 @@ impl Room {
 
     /// Takes over what was heard on a stream where it comes in. Turns are counted from the highest that any
     /// worker has told, so that all of them, whenever they opened the room, have the same numbers. Whether
-    /// seats may change by it: when who speaks is not seen by all, or others are speakers now where that
-    /// matters.
+    /// seats may change by it: when there is one for somebody who is to be seen and is not, or others are
+    /// speakers now where that matters.
     pub fn hear(
         &mut self,
         participant: ParticipantId,
@@ -257,10 +265,13 @@ impl Room {
         if self.speakers_that_matter() != before {
             return true;
         }
-        // Who falls silent may leave the seat to somebody of whom nobody knows whether they speak.
-        let may_be_seated = |stream: &&Stream| stream.speaks || !speaks && stream.may_speak();
-        let mut speaking = self.streams.iter().filter(may_be_seated);
-        speaking.any(|stream| self.members.iter().any(|member| member.lacks(stream)))
+        // Who falls silent may leave the seat to a screen, or to somebody of whom nobody knows whether they
+        // speak.
+        let may_come = |stream: &&Stream| stream.must_be_seen() || !speaks && stream.may_speak();
+        let comers: Vec<Stream> = self.streams.iter().filter(may_come).copied().collect();
+        let keepers: Vec<Stream> =
+            self.streams.iter().filter(|stream| stream.may_be_heard()).copied().collect();
+        self.members.iter().any(|member| member.could_seat(&comers, &keepers))
     }
 
     /// Whoever began to speak later than the owner of this picture has more; 0: the owner never did. Who may
@@ -297,7 +308,10 @@ impl Room {
                 // What is left of it is a picture of somebody who says nothing.
                 (stream.audio, stream.speaks, stream.is_unheard) = (None, false, false);
             }
-            stream.video = stream.video.filter(|&video| video != track);
+            if stream.video == Some(track) {
+                // What is left of a screen is sound, which is nothing to be seen.
+                (stream.video, stream.screen) = (None, false);
+            }
         }
         self.streams.retain(|stream| stream.audio.is_some() || stream.video.is_some());
         self.sort_streams();

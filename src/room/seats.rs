@@ -34,13 +34,20 @@ impl Pair {
         self.holds == Some((stream.participant, stream.stream))
     }
 
-    /// Whether it has a seat for the stream's picture, if there is one.
+    /// Whether it has a seat for all that there is of the stream.
     fn has_all_for(&self, stream: &Stream) -> bool {
-        stream.video.is_none() || self.video.is_some()
+        (stream.video.is_none() || self.video.is_some()) && (stream.audio.is_none() || self.audio.is_some())
+    }
+
+    /// How much of the stream it could show: nothing, its sound, its picture, or both.
+    fn shows_of(&self, stream: &Stream) -> u8 {
+        let is_heard = stream.audio.is_some() && self.audio.is_some();
+        let is_seen = stream.video.is_some() && self.video.is_some();
+        u8::from(is_heard) + 2 * u8::from(is_seen)
     }
 
     fn can_show(&self, stream: &Stream) -> bool {
-        stream.audio.is_some() && self.audio.is_some() || stream.video.is_some() && self.video.is_some()
+        self.shows_of(stream) > 0
     }
 }
 
@@ -108,12 +115,25 @@ impl Seats {
         }
     }
 
-    /// Whether there are seats, and `stream` has none, or none for its picture.
-    pub(super) fn lacks(&self, stream: &Stream) -> bool {
-        let takes = self.pairs.iter().any(|pair| pair.can_show(stream));
-        let has_pictures = self.pairs.iter().any(|pair| pair.video.is_some());
-        let sits_well = |pair: &Pair| pair.holds(stream) && (!has_pictures || pair.has_all_for(stream));
-        takes && !self.pairs.iter().any(sits_well)
+    /// Whether there is a pair for somebody of `comers` that would show more of them than is shown now: one
+    /// that is free, or is held by who need not stay. `keepers` are those who may stay.
+    pub(super) fn could_seat(&self, comers: &[Stream], keepers: &[Stream]) -> bool {
+        let shown = |comer: &Stream| {
+            self.pairs.iter().find(|pair| pair.holds(comer)).map_or(0, |pair| pair.shows_of(comer))
+        };
+        self.pairs.iter().any(|pair| {
+            let keeper = keepers.iter().find(|keeper| pair.holds(keeper));
+            let is_pinned = pair.holds.is_some_and(|(who, _)| Some(who) == self.pinned);
+            let stays = |comer: &Stream| match keeper {
+                _ if is_pinned => true,
+                _ if Some(comer.participant) == self.pinned => false,
+                Some(keeper) if comer.must_be_seen() => keeper.must_be_seen(),
+                Some(keeper) => keeper.may_be_heard(),
+                None => false,
+            };
+            let mut comers = comers.iter().filter(|comer| comer.may_be_heard() && !stays(comer));
+            comers.any(|comer| pair.shows_of(comer) > shown(comer))
+        })
     }
 
     /// Places `streams` (everyone else's, most worth seeing first) on the seats.
@@ -172,19 +192,22 @@ impl Seats {
     }
 
     /// Gives `stream` a free pair, or else the one that `evict` finds: one made for what it has, and if
-    /// there is none any in which it is at least heard.
+    /// there is none any in which it is at least heard, or seen.
     fn seat(&mut self, stream: &Stream, evict: impl Fn(&Seats, Fits<'_>) -> Option<usize>) {
         let held = self.pairs.iter().position(|pair| pair.holds(stream));
         if held.is_some_and(|at| self.pairs[at].has_all_for(stream)) {
             return;
         }
         let with_video = stream.video.is_some();
-        let is_apt = |pair: &Pair| pair.video.is_some() == with_video;
+        // Where pages have fewer seats for sound than for pictures, who speaks is not to be seen in silence.
+        let is_apt = |pair: &Pair| pair.video.is_some() == with_video && pair.has_all_for(stream);
         let is_heard = |pair: &Pair| stream.audio.is_some() && pair.audio.is_some();
-        let apt = self.free(with_video).or_else(|| evict(self, &is_apt));
-        let any = || self.free(!with_video).filter(|&at| is_heard(&self.pairs[at]));
-        let place = apt.or(held).or_else(any).or_else(|| evict(self, &is_heard));
-        if let Some(at) = place {
+        let is_seen = |pair: &Pair| with_video && pair.video.is_some();
+        let free = |fits: Fits<'_>| self.pairs.iter().position(|pair| pair.holds.is_none() && fits(pair));
+        let apt = free(&is_apt).or_else(|| evict(self, &is_apt));
+        let part = || free(&is_seen).or_else(|| free(&is_heard));
+        let taken = || evict(self, &is_heard).or_else(|| evict(self, &is_seen));
+        if let Some(at) = apt.or(held).or_else(part).or_else(taken) {
             held.into_iter().for_each(|held| self.pairs[held].holds = None);
             self.pairs[at].holds = Some((stream.participant, stream.stream));
         }
@@ -361,7 +384,7 @@ mod tests {
         assert_eq!(place(&mut seats, &[stream(1, true), stream(2, true)]), [(0, Some(10))]);
         let now = [speaking(stream(2, true)), stream(1, true)];
         assert_eq!(place(&mut seats, &now), [(0, Some(20))]);
-        assert!(!seats.lacks(&now[0]), "there is no more to be had");
+        assert!(!seats.could_seat(&now[..1], &[]), "there is no more to be had");
         seats.pin(Some(ParticipantId(1)));
         assert_eq!(place(&mut seats, &now), [(0, Some(10))], "who is pinned goes before");
         assert_eq!(place(&mut seats, &now), []);
@@ -374,9 +397,29 @@ mod tests {
         place(&mut seats, &[speaking(stream(1, true)), silent]);
         let both = [speaking(stream(1, true)), speaking(stream(2, true)), silent];
         assert_eq!(place(&mut seats, &both), [(10, Some(20))]);
-        assert!(seats.lacks(&both[1]), "nobody sees them yet");
+        assert!(!seats.could_seat(&both, &both), "who speaks stays");
+        assert!(seats.could_seat(&both, &both[1..]), "nobody sees them yet");
         place(&mut seats, &[speaking(stream(2, true)), stream(1, true), silent]);
         assert_eq!(seated(&seats), [2, 1], "who is silent now is heard if they go on");
+    }
+
+    #[test]
+    fn who_speaks_is_not_seen_in_silence_where_there_are_fewer_seats_for_sound() {
+        let mut seats = viewer(1, 0);
+        (1..3).for_each(|n| seats.open(SlotId(n * 10 + 1), StreamId(n), Kind::Video));
+        let people: Vec<Stream> = (1..=4).map(|who| stream(who, true)).collect();
+        place(&mut seats, &people);
+        assert_eq!(seated(&seats), [1, 2, 3]);
+        // Who has a picture already, and who has none.
+        for (speaks, expected) in [(2, [2, 1, 3]), (4, [4, 1, 3])] {
+            let mut now = people.clone();
+            let at = now.iter().position(|one| one.participant.0 == speaks).expect("it is one of them");
+            now[at] = speaking(now[at]);
+            now.sort_by_key(Stream::rank);
+            assert!(seats.could_seat(&now[..1], &now[..1]));
+            place(&mut seats, &now);
+            assert_eq!(seated(&seats), expected, "{speaks} speaks");
+        }
     }
 
     #[test]

@@ -69,7 +69,7 @@ fn who_speaks_is_seen_by_everybody_and_those_who_spoke_last_stay() {
     assert!(!room.speaks(ParticipantId(2), stream, true), "who is seen already moves nobody");
     assert!(room.speaks(ParticipantId(5), stream, true));
     assert_eq!(changes(&mut room), [(10, Some(50)), (11, Some(51))], "in place of who is silent");
-    assert!(room.speaks(ParticipantId(6), stream, true));
+    assert!(!room.speaks(ParticipantId(6), stream, true));
     assert_eq!(changes(&mut room), [], "nobody who speaks is sent away");
     assert!(room.speaks(ParticipantId(2), stream, false), "but as soon as one of them ends");
     assert_eq!(changes(&mut room), [(0, Some(60)), (1, Some(61))]);
@@ -129,6 +129,54 @@ fn who_is_muted_may_not_speak_unnoticed_and_leaves_the_seat_to_who_may() {
 }
 
 #[test]
+fn who_ends_to_speak_where_all_may_speak_unnoticed_moves_nobody() {
+    let mut room = six_of_whom_one_watches();
+    for who in 2..=6 {
+        publish_pair(&mut room, who);
+        room.set_unheard(TrackId(who * 10), true);
+    }
+    changes(&mut room);
+    for who in [2, 3] {
+        assert!(!room.speaks(ParticipantId(who), StreamId(0), true));
+        assert!(!room.speaks(ParticipantId(who), StreamId(0), false), "{who} may speak on");
+    }
+    assert!(room.speaks(ParticipantId(6), StreamId(0), true));
+    assert_eq!(changes(&mut room).len(), 2);
+    assert!(
+        !room.speaks(ParticipantId(6), StreamId(0), false),
+        "nor is there more to be had for who has no seat"
+    );
+}
+
+#[test]
+fn a_screen_that_came_while_others_spoke_is_seen_when_one_of_them_ends() {
+    let mut room = Room::new(RoomId(1));
+    (1..=3).for_each(|who| room.join(ParticipantId(who)));
+    room.seats_mut(ParticipantId(1)).expect("just joined").open(SlotId(1), StreamId(0), Kind::Video);
+    publish_pair(&mut room, 2);
+    room.speaks(ParticipantId(2), StreamId(0), true);
+    assert_eq!(changes(&mut room), [(1, Some(21))]);
+    room.publish((ParticipantId(3), StreamId(9)), (Kind::Video, Source::Screen), TrackId(39));
+    assert_eq!(changes(&mut room), [], "nobody who speaks is sent away");
+    assert!(room.speaks(ParticipantId(2), StreamId(0), false));
+    assert_eq!(changes(&mut room), [(1, Some(39))]);
+}
+
+#[test]
+fn a_screen_whose_picture_is_gone_goes_before_nobody() {
+    let mut room = six_of_whom_one_watches();
+    let screen = (ParticipantId(2), StreamId(9));
+    room.publish(screen, (Kind::Video, Source::Screen), TrackId(28));
+    room.publish(screen, (Kind::Audio, Source::ScreenAudio), TrackId(29));
+    (3..=4).for_each(|who| publish_pair(&mut room, who));
+    assert_eq!(changes(&mut room), [(0, Some(29)), (1, Some(28)), (10, Some(30)), (11, Some(31))]);
+    room.unpublish(TrackId(28));
+    room.speaks(ParticipantId(3), StreamId(0), true);
+    assert!(room.speaks(ParticipantId(4), StreamId(0), true), "what was a screen need not stay");
+    assert_eq!(changes(&mut room), [(0, Some(40)), (1, Some(41))]);
+}
+
+#[test]
 fn a_shared_screen_takes_the_seat_of_who_is_silent() {
     let mut room = Room::new(RoomId(1));
     (1..=3).for_each(|who| room.join(ParticipantId(who)));
@@ -178,6 +226,20 @@ fn words_are_counted_and_those_about_nobody_make_room() {
     assert_eq!(wishes.filter(|fits| *fits).count(), MAX_WISHES - 2, "two were left of before");
     assert!(room.note_wish(ParticipantId(1), &person(5, None)), "what is taken back always fits");
     assert!(!room.note_wish(ParticipantId(9_000), &person(1, Some(false))), "who is not here wants nothing");
+}
+
+#[test]
+fn who_pauses_while_their_screen_is_heard_has_not_ended() {
+    let mut room = Room::new(RoomId(1));
+    room.join(ParticipantId(2));
+    publish_pair(&mut room, 2);
+    let screen = StreamId(9);
+    room.publish((ParticipantId(2), screen), (Kind::Audio, Source::ScreenAudio), TrackId(29));
+    [StreamId(0), screen].into_iter().for_each(|stream| _ = room.speaks(ParticipantId(2), stream, true));
+    room.speaks(ParticipantId(2), StreamId(0), false);
+    assert!(room.is_heard(ParticipantId(2)) && !room.is_heard(ParticipantId(3)));
+    room.speaks(ParticipantId(2), screen, false);
+    assert!(!room.is_heard(ParticipantId(2)));
 }
 
 #[test]

@@ -270,15 +270,16 @@ impl Shard {
         }
         // Also who is shown nothing yet: it is to be known what they could use.
         self.unsettle(link);
-        self.reseat(room, out);
+        self.reseat_one(room, participant, out);
         Ok(())
     }
 
     fn close_slot(&mut self, slot: SlotId, out: &mut impl Outbox) -> Outcome {
         let key = *self.slot_keys.get(&slot).ok_or((slot.0, Reason::Unknown))?;
-        let room = self.links[self.slots[key].transport()].room;
+        let link = &self.links[self.slots[key].transport()];
+        let (participant, room) = (link.participant, link.room);
         self.remove_slot(key, out);
-        self.reseat(room, out);
+        self.reseat_one(room, participant, out);
         Ok(())
     }
 
@@ -304,7 +305,7 @@ impl Shard {
             }
         }
         self.point(slot, track, out);
-        self.reseat(room, out);
+        self.reseat_one(room, participant, out);
         Ok(())
     }
 
@@ -334,8 +335,9 @@ impl Shard {
             slot: slot.id(),
             track: slot.track().map(|track| self.tracks[track].id),
         });
+        let shown = slots.chain(self.told_layers());
         let events: Vec<_> =
-            transports.chain(slots).chain(self.wanted_layers()).chain(self.restraints()).collect();
+            transports.chain(shown).chain(self.wanted_layers()).chain(self.restraints()).collect();
         events.into_iter().for_each(|event| self.tell(event));
         self.tell_load();
         self.tell(Event::Answered { request });

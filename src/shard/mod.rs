@@ -7,8 +7,8 @@
 //! seals it. To the shards of other cores packets go through the [`mesh`]. Everything else is off that
 //! way: [`aside`] for what DTLS has to do, [`commands`] from signaling, [`feedback`] from peers,
 //! [`reports`] to peers, [`ticks`] of the clock, [`allocate`] of what each receiver is shown, what
-//! rooms may take at most ([`room_limits`]), what the recorder is handed by the [`tap`], and [`export`] of
-//! the whole for a process that takes over.
+//! rooms may take at most ([`room_limits`]), what signaling is told of layers ([`shown`]), what the recorder is
+//! handed by the [`tap`], and [`export`] of the whole for a process that takes over.
 
 mod allocate;
 mod aside;
@@ -31,6 +31,7 @@ mod reports;
 mod room_limits;
 mod seating;
 mod shedding;
+mod shown;
 mod tap;
 mod ticks;
 mod train;
@@ -131,6 +132,7 @@ pub struct Shard {
     /// Percent of its core that the worker uses.
     busy: u8,
     keeper: room_limits::RoomKeeper,
+    shown: shown::Looks,
     events: VecDeque<Event>,
     events_lost: u64,
     counters: Counters,
@@ -170,6 +172,7 @@ impl Shard {
             playout: None,
             busy: 0,
             keeper: room_limits::RoomKeeper::default(),
+            shown: shown::Looks::default(),
             events: VecDeque::new(),
             events_lost: 0,
             counters: Counters::default(),
@@ -186,6 +189,7 @@ impl Shard {
     pub fn next_deadline(&self) -> Option<Time> {
         let (departs, aside) = (self.gathering.next_deadline(), self.aside.next_deadline());
         let (asks, looks) = (self.mesh.timers.next(), self.keeper.next_deadline());
+        let looks = looks.into_iter().chain(self.next_look_at_shown());
         self.timers.next().into_iter().chain(departs).chain(asks).chain(aside).chain(looks).min()
     }
 

@@ -16,7 +16,8 @@ impl Shard {
         self.move_seats(room, changes, out);
     }
 
-    /// The same for the seats of one viewer.
+    /// The same for the seats of one viewer: whatever becomes of them moves nobody else's, and a page opens a
+    /// dozen and more at once.
     pub(super) fn reseat_one(&mut self, room: u32, viewer: ParticipantId, out: &mut impl Outbox) {
         let mut changes = Vec::new();
         self.rooms[room].reseat_one(viewer, |change| changes.push(change));

@@ -14,6 +14,7 @@ impl Shard {
             }
         }
         self.look_at_rooms(now, out);
+        self.look_at_shown(now);
         self.ask_homes(now);
         self.work_aside(now, out);
     }

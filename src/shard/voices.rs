@@ -52,7 +52,10 @@ impl Shard {
         let (participant, stream) = (self.tracks[track].participant, self.tracks[track].stream);
         let may_move = self.rooms[room].speaks(participant, stream, speaks);
         self.tell_speaks(track);
-        self.tell(Event::Speaks { participant, speaks });
+        // Who pauses while their screen is heard has not ended.
+        if speaks || !self.rooms[room].is_heard(participant) {
+            self.tell(Event::Speaks { participant, speaks });
+        }
         if may_move {
             self.reseat(room, out);
         }

@@ -20,7 +20,7 @@ impl Shard {
         if let Some(seats) = self.rooms[room].seats_mut(viewer) {
             seats.pin(target);
         }
-        self.reseat(room, out);
+        self.reseat_one(room, viewer, out);
         Ok(())
     }
 

@@ -226,7 +226,9 @@ fn note_event(now: Time, event: Event, ends: &[Reason], ledger: &mut Ledger, vio
         }
         Event::Speaks { participant, speaks: true } => {
             ledger.speakers.iter_mut().for_each(|speakers| _ = speakers.insert(participant));
+            ledger.turns.push((now, participant));
         }
+        Event::SlotLayer { slot, layer } => ledger.layers.push((now, slot, layer)),
         Event::Restrained { room, restraint } => ledger.restrained.push((now, room, restraint)),
         Event::Ready { .. }
         | Event::TrackStats { .. }

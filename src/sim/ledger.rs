@@ -1,7 +1,7 @@
 //! What signaling has asked for and been told: the truth that oracles compare packets with.
 
 use crate::base::{ParticipantId, RoomId, SlotId, StreamId, Time, TrackId, TransportId};
-use crate::control::types::{Codec, Kind, Restraint, TransportState};
+use crate::control::types::{Codec, Kind, Restraint, ShownLayer, TransportState};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A value over time.
@@ -24,6 +24,11 @@ impl<T: Copy + PartialEq> History<T> {
     /// The value now.
     pub fn now(&self) -> T {
         self.changes.last().expect("a history has a first value").1
+    }
+
+    /// All values and since when each held, in order.
+    pub fn all(&self) -> &[(Time, T)] {
+        &self.changes
     }
 
     /// How often it changed.
@@ -106,6 +111,10 @@ pub struct Ledger {
     pub told: Vec<(Time, TransportId, TransportState)>,
     /// What it was told of rooms that are held to their limits, in order.
     pub restrained: Vec<(Time, RoomId, Restraint)>,
+    /// What it was told to be sent into seats, in order.
+    pub layers: Vec<(Time, SlotId, Option<ShownLayer>)>,
+    /// Of whom it was told that they begin to speak, in order.
+    pub turns: Vec<(Time, ParticipantId)>,
 }
 
 impl Ledger {

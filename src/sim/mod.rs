@@ -20,6 +20,7 @@ mod port;
 pub mod queue;
 pub mod rate;
 pub mod scenario;
+pub mod seating;
 pub mod svc;
 mod traffic;
 pub mod verdict;

@@ -1,6 +1,7 @@
 //! The end of a run: what can only be judged when all is over, and the run's hash.
 
 use super::oracle::{Violation, liveness, seats};
+use super::seating::Seating;
 use super::world::World;
 use crate::base::{ParticipantId, RoomId, SlotId, Time, TrackId, TransportId};
 use crate::control::types::{Restraint, TransportState};
@@ -60,6 +61,8 @@ pub struct Verdict {
     pub redundant: u64,
     /// Packets of pictures that were restored by what came with them.
     pub restored: u64,
+    /// What signaling was told of seats and of who speaks.
+    pub seating: Seating,
     /// Why shards dropped something, and how often.
     pub drops: BTreeMap<&'static str, u64>,
 }
@@ -94,6 +97,7 @@ impl World {
             seats: open.map(|(id, slot)| (*id, slot.shows.now())).collect(),
             served: self.served(),
             seen: self.seen(),
+            seating: self.seating(),
             paused: self.people.iter().map(|one| (one.who, one.peer.paused_layers())).collect(),
             resent: self.resent(),
             switches: self.people.iter().map(|one| (one.who, one.wiretap.sequence.switches())).collect(),

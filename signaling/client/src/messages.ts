@@ -244,7 +244,7 @@ export type ServerMessage =
       /** Which. */
       trackId: string;
     }
-  /** What each receiving m-line of the page shows now: always all of them. */
+  /** What each receiving m-line of the page shows now: always all of them. Told when it shows something else, and at most once a second when another part of it is sent. */
   | {
       type: "slots";
       /** By mid. */
@@ -414,8 +414,19 @@ export type Recordable = "yes" | "off" | "not-granted";
 /** What one page tells another, so that the two find a way to each other. */
 export type SignalKind = "ask" | "offer" | "answer" | "candidate" | "shown" | "hidden";
 
+/** What of a picture is sent. Each is counted from 0, the lowest. */
+export interface SlotLayer {
+  /** Which of its encodings, in the order in which `publish-layers` names them to its publisher. */
+  encoding: number;
+  /** The highest spatial layer of that. */
+  spatial: number;
+  /** The highest temporal layer of that: of three, 0 has a quarter of the frames. */
+  temporal: number;
+}
+
 /** One seat. */
 export interface SlotView {
+  layer?: SlotLayer | null;
   /** The m-line's identification tag. */
   mid: string;
   /** Who is shown. */

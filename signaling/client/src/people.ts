@@ -2,7 +2,7 @@
  * Who is in the room, what they send, and which of it arrives in which seat: pure state, told by
  * the server's messages. No DOM, no media.
  */
-import type { FromServer, ParticipantView, ServerMessage, TrackSource, TrackView } from "./messages.ts";
+import type { FromServer, ParticipantView, ServerMessage, SlotLayer, TrackSource, TrackView } from "./messages.ts";
 
 /** Somebody else in the room. */
 export interface Participant {
@@ -23,6 +23,8 @@ export interface Seat {
   participantId: string | null;
   trackId: string | null;
   source: TrackSource | null;
+  /** What of a picture the server sends now; never of one that comes directly. */
+  layer?: SlotLayer;
 }
 
 export class People {
@@ -99,6 +101,7 @@ export class People {
 
 type Arrival = Pick<ParticipantView, "participantId" | "participantName"> & Partial<ParticipantView>;
 
-function seatOf({ mid, participantId, trackId, source }: FromServer<"slots">["slots"][number]): Seat {
-  return { id: mid, participantId: participantId ?? null, trackId: trackId ?? null, source: source ?? null };
+function seatOf({ mid, participantId, trackId, source, layer }: FromServer<"slots">["slots"][number]): Seat {
+  const shown = { participantId: participantId ?? null, trackId: trackId ?? null, source: source ?? null };
+  return { id: mid, ...shown, ...(layer && { layer }) };
 }

@@ -49,6 +49,16 @@ test("seats are what the last message says, and empty where it says nothing", ()
   ]);
 });
 
+test("a seat says what of its picture is sent", () => {
+  const people = withGrace();
+  const layer = { encoding: 2, spatial: 0, temporal: 2 };
+  const seat = { mid: "1", participantId: "g", trackId: "c", source: "camera" } as const;
+  people.hear({ type: "slots", slots: [{ ...seat, layer }] });
+  expect(people.seats[0]?.layer).toEqual(layer);
+  people.hear({ type: "slots", slots: [seat] });
+  expect(people.seats[0]).not.toHaveProperty("layer");
+});
+
 test("a resumed call keeps its seats, a new one starts without", () => {
   const people = withGrace();
   people.hear({ type: "slots", slots: [{ mid: "1", participantId: "g", trackId: "c", source: "camera" }] });

@@ -9,7 +9,7 @@ mod values;
 pub(crate) use client::TYPES as CLIENT_TYPES;
 pub use client::{BadMessage, ClientMessage, Quality};
 pub use codes::{ERROR_CODES, is_error_code};
-pub use server::{LayerView, Receive, ServerMessage, SlotView};
+pub use server::{LayerView, Receive, ServerMessage, SlotLayer, SlotView};
 pub use values::{
     IceServerView, MediaKind, MediaPath, ParticipantView, Recordable, RoomMode, SignalKind, TrackSource,
     TrackView,

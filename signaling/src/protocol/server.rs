@@ -7,6 +7,7 @@ use crate::protocol::{
 use serde::Serialize;
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
+use volley::control::types::ShownLayer;
 
 /// What a page is told.
 #[derive(Clone, PartialEq, Debug, Serialize, ToSchema)]
@@ -128,7 +129,8 @@ pub enum ServerMessage {
         /// Whether it is muted now.
         muted: bool,
     },
-    /// What each receiving m-line of the page shows now: always all of them.
+    /// What each receiving m-line of the page shows now: always all of them. Told when it shows something
+    /// else, and at most once a second when another part of it is sent.
     Slots {
         /// By mid.
         slots: Vec<SlotView>,
@@ -293,4 +295,26 @@ pub struct SlotView {
     pub track_id: Option<String>,
     /// What that shows.
     pub source: Option<TrackSource>,
+    /// Of a picture: what of it is sent now. Without it nothing is: it is muted, waits for its first frame, or
+    /// has no room on the link.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub layer: Option<SlotLayer>,
+}
+
+/// What of a picture is sent. Each is counted from 0, the lowest.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SlotLayer {
+    /// Which of its encodings, in the order in which `publish-layers` names them to its publisher.
+    pub encoding: u8,
+    /// The highest spatial layer of that.
+    pub spatial: u8,
+    /// The highest temporal layer of that: of three, 0 has a quarter of the frames.
+    pub temporal: u8,
+}
+
+impl From<ShownLayer> for SlotLayer {
+    fn from(ShownLayer { encoding, spatial, temporal }: ShownLayer) -> SlotLayer {
+        SlotLayer { encoding, spatial, temporal }
+    }
 }

@@ -7,7 +7,7 @@ use crate::state::model::{Participant, Phase};
 use crate::state::plan::all_commands;
 use std::collections::BTreeSet;
 use volley::base::{ParticipantId, SlotId, Time, TrackId, TransportId};
-use volley::control::types::{Reason, TransportState};
+use volley::control::types::{Reason, ShownLayer, TransportState};
 use volley::control::{Command, Event};
 
 /// What a page is told when its media path is over.
@@ -40,6 +40,7 @@ impl State {
                 self.transport_changed(worker, transport, state, now)
             }
             Event::Slot { slot, track } => self.slot_changed(worker, slot, track),
+            Event::SlotLayer { slot, layer } => self.layer_shown(slot, layer),
             Event::Refused { id, reason } => self.refused(id, reason, now),
             Event::Answered { request } => self.resync_answered(request, now),
             Event::Lost { events } => {
@@ -211,10 +212,17 @@ impl State {
                 self.out.command(worker, Command::Unpublish { track });
             }
         }
-        let lines = self.participants.get_mut(&id).and_then(|p| p.transport.as_mut()).map(|t| &mut t.lines);
-        let mut seats = lines.into_iter().flatten().filter_map(|line| line.seat.as_mut());
-        if let Some(seat) = seats.find(|seat| seat.id.0 == slot) {
-            seat.shows = track;
+        if let Some(seat) = self.participants.get_mut(&id).and_then(|owner| owner.seat_mut(slot)) {
+            (seat.shows, seat.layer) = (track, None);
+            self.dirty.slots.insert(id);
+        }
+    }
+
+    /// A seat is sent another part of what it shows.
+    fn layer_shown(&mut self, slot: SlotId, layer: Option<ShownLayer>) {
+        let Some(id) = self.owners.get(&slot.0).copied() else { return };
+        if let Some(seat) = self.participants.get_mut(&id).and_then(|owner| owner.seat_mut(slot)) {
+            seat.layer = layer;
             self.dirty.slots.insert(id);
         }
     }

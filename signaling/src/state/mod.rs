@@ -55,14 +55,14 @@ pub use socket::{Origin, SocketId};
 
 use crate::access::Grant;
 use crate::metrics::Census;
-use crate::protocol::{MediaKind, Receive, ServerMessage, SlotView};
+use crate::protocol::{MediaKind, Receive, ServerMessage, SlotLayer, SlotView};
 use crate::sdp::{Offer, OfferError};
 use crate::settings::Settings;
 use crate::webhooks::{Happening, Letter, Outbox};
 use admission::{Arrivals, Revocation};
 use events::Resync;
 use ids::Ids;
-use model::{Participant, Room};
+use model::{Participant, Room, SeatLine};
 use placement::WorkerLoad;
 use refusals::RefusalLog;
 use socket::Sockets;
@@ -70,7 +70,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::net::SocketAddr;
 use std::ops::Deref;
 use std::time::Duration;
-use volley::base::{ParticipantId, Time, TrackId, TransportId};
+use volley::base::{ParticipantId, Time, TransportId};
 use volley::control::types::Fingerprint;
 use volley_recorder::desk::StoreFigures;
 
@@ -365,15 +365,15 @@ impl State {
 
     fn tell_slots(&mut self, id: ParticipantId) {
         let Some(participant) = self.participants.get(&id) else { return };
-        let slots = participant.seats().map(|(line, seat)| self.slot_view(&line.mid, seat.shows)).collect();
+        let slots = participant.seats().map(|(line, seat)| self.slot_view(&line.mid, seat)).collect();
         self.tell(id, ServerMessage::Slots { slots });
     }
 
-    fn slot_view(&self, mid: &str, shows: Option<TrackId>) -> SlotView {
+    fn slot_view(&self, mid: &str, seat: &SeatLine) -> SlotView {
         let owner =
-            shows.and_then(|track| self.owners.get(&track.0)).and_then(|id| self.participants.get(id));
+            seat.shows.and_then(|track| self.owners.get(&track.0)).and_then(|id| self.participants.get(id));
         let shown = owner.and_then(|owner| {
-            let (_, track) = owner.tracks().find(|(_, track)| Some(track.id.0) == shows)?;
+            let (_, track) = owner.tracks().find(|(_, track)| Some(track.id.0) == seat.shows)?;
             Some((owner, track))
         });
         SlotView {
@@ -381,6 +381,7 @@ impl State {
             participant_id: shown.map(|(owner, _)| owner.id.0.0.to_string()),
             track_id: shown.map(|(_, track)| track.id.0.0.to_string()),
             source: shown.map(|(_, track)| track.source),
+            layer: shown.and(seat.layer).map(SlotLayer::from),
         }
     }
 }

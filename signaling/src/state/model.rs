@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use volley::base::{ParticipantId, RoomId, SlotId, StreamId, Time, TrackId, TransportId};
-use volley::control::types::Restraint;
+use volley::control::types::{Restraint, ShownLayer};
 
 /// A room, whether anybody is in it or not.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -259,6 +259,9 @@ pub(crate) struct SeatLine {
     /// Told again by the media process after a restart.
     #[serde(skip)]
     pub shows: Option<TrackId>,
+    /// What of it is sent, likewise.
+    #[serde(skip)]
+    pub layer: Option<ShownLayer>,
 }
 
 impl Participant {
@@ -277,6 +280,11 @@ impl Participant {
     pub(crate) fn track_mut(&mut self, id: TrackId) -> Option<&mut Track> {
         let lines = &mut self.transport.as_mut()?.lines;
         lines.iter_mut().filter_map(|line| line.track.as_mut()).find(|track| track.id.0 == id)
+    }
+
+    pub(crate) fn seat_mut(&mut self, id: SlotId) -> Option<&mut SeatLine> {
+        let lines = &mut self.transport.as_mut()?.lines;
+        lines.iter_mut().filter_map(|line| line.seat.as_mut()).find(|seat| seat.id.0 == id)
     }
 
     /// How many streams the others should have seats for. Somebody who publishes nothing yet most

@@ -139,7 +139,7 @@ impl Planner<'_> {
         let has_rtx = section.codecs.iter().any(|codec| codec.parameters.rtx.is_some());
         let rtx_ssrc = has_rtx.then(|| free_ssrc(lines, offer, Some(ssrc)));
         let id = Raw(SlotId(self.ids.take()));
-        let seat = SeatLine { id, stream, ssrc, rtx_ssrc, max_height: None, shows: None };
+        let seat = SeatLine { id, stream, ssrc, rtx_ssrc, max_height: None, shows: None, layer: None };
         changes.opened.push(seat.id.0);
         changes.commands.push(open_slot(self.transport, section, &seat));
         lines[index].seat = Some(seat);

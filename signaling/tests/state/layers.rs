@@ -4,8 +4,9 @@
 use crate::common::{Lab, Page, error_code, fixture, slots, tracks};
 use serde_json::json;
 use volley::base::{SlotId, TrackId};
+use volley::control::types::ShownLayer;
 use volley::control::{Command, Event};
-use volley_signaling::protocol::{LayerView, ServerMessage};
+use volley_signaling::protocol::{LayerView, ServerMessage, SlotLayer, TrackSource};
 use volley_signaling::sdp::Offer;
 
 /// The RIDs of the picture in an offer.
@@ -190,6 +191,33 @@ fn viewer(lab: &mut Lab) -> (Page, Vec<SlotId>, Vec<TrackId>) {
     lab.heard(page.socket);
     lab.commands();
     (page, seats, pictures)
+}
+
+/// What a page was told last to be sent in its seats for pictures, by mid.
+fn layers_shown(heard: &[ServerMessage]) -> Vec<Option<SlotLayer>> {
+    let last = heard.iter().rev().find_map(|message| match message {
+        ServerMessage::Slots { slots } => Some(slots),
+        _ => None,
+    });
+    let pictures = last.into_iter().flatten().filter(|slot| slot.source == Some(TrackSource::Camera));
+    pictures.map(|slot| slot.layer).collect()
+}
+
+#[test]
+fn a_page_is_told_which_layer_each_seat_is_sent() {
+    let mut lab = Lab::new();
+    let (page, seats, pictures) = viewer(&mut lab);
+    let sent = ShownLayer { encoding: 2, spatial: 0, temporal: 1 };
+    lab.event(0, Event::SlotLayer { slot: seats[1], layer: Some(sent) });
+    let told = Some(SlotLayer { encoding: 2, spatial: 0, temporal: 1 });
+    assert_eq!(layers_shown(&lab.heard(page.socket)), [None, told]);
+    let (page, heard) = lab.resume(2, &page);
+    assert_eq!(layers_shown(&heard), [None, told], "again when it comes back");
+    // Of what a seat shows from now on the worker has told nothing yet.
+    lab.event(0, Event::Slot { slot: seats[1], track: Some(pictures[0]) });
+    assert_eq!(layers_shown(&lab.heard(page.socket)), [None, None]);
+    lab.event(0, Event::SlotLayer { slot: SlotId(77_777), layer: None });
+    assert_eq!(lab.heard(page.socket), [], "a seat that nobody knows");
 }
 
 #[test]

@@ -40,7 +40,8 @@ export function exposeToTests({ room, devices, notices, phase }: Inside): void {
     media: room.mediaState,
     mode: room.mode,
     direct: room.direct,
-    slots: room.seats.map(({ id, ...rest }) => ({ mid: id, ...rest })),
+    // Which layer is sent is another matter than who is shown, and told of another moment.
+    slots: room.seats.map(({ id, layer: _, ...rest }) => ({ mid: id, ...rest })),
     tiles: [...document.querySelectorAll<HTMLElement>("#stage .tile")].map(tileState),
     notices: notices.texts,
   });

@@ -14,8 +14,8 @@ use crate::control::tap::{TapWish, Tapped, TappedPacket};
 use crate::control::types::{
     Codec, CodecParameters, Correction, DtlsRole, DtlsVersion, Encoding, ExtensionIds, Fingerprint,
     FingerprintHash, IceCredentials, Kind, LinkStats, MAX_CODECS, MAX_ENCODINGS, MAX_UFRAG, Mid, Password,
-    Reason, Restraint, RoomLimit, RoomLimits, RoomLoad, Source, SrtpProfile, TrackStats, TransportState,
-    Wish,
+    Reason, Restraint, RoomLimit, RoomLimits, RoomLoad, ShownLayer, Source, SrtpProfile, TrackStats,
+    TransportState, Wish,
 };
 use arrayvec::{ArrayString, ArrayVec};
 use std::net::SocketAddr;
@@ -182,6 +182,7 @@ variants!(RoomLimit { 0 => Memory, 1 => Cpu, 2 => Total });
 layout!(RoomLimits { memory_bytes: u64, cpu_percent: u8, is_pressed: bool });
 layout!(Restraint { layers_cut: u8, pictures: u8, full: Option<RoomLimit> });
 layout!(RoomLoad { memory_bytes: u64, cpu_percent: u8 });
+layout!(ShownLayer { encoding: u8, spatial: u8, temporal: u8 });
 layout!(OpenTransport {
     participant: ParticipantId,
     transport: TransportId,
@@ -257,6 +258,7 @@ variants!(Event {
     11 => Media { transport: TransportId },
     12 => Restrained { room: RoomId, restraint: Restraint },
     13 => RoomLoad { request: u64, load: RoomLoad },
+    14 => SlotLayer { slot: SlotId, layer: Option<ShownLayer> },
 });
 
 layout!(TappedPacket {

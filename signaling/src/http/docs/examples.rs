@@ -4,7 +4,7 @@
 use crate::access::Pass;
 use crate::protocol::{
     IceServerView, LayerView, MediaKind, MediaPath, ParticipantView, Quality, Receive, Recordable,
-    ServerMessage, SignalKind, SlotView, TrackSource, TrackView,
+    ServerMessage, SignalKind, SlotLayer, SlotView, TrackSource, TrackView,
 };
 
 pub(super) const FROM_PAGES: [&str; 15] = [
@@ -120,9 +120,18 @@ fn slots() -> Vec<SlotView> {
         participant_id: Some("12".to_owned()),
         track_id: Some("17".to_owned()),
         source: Some(TrackSource::Microphone),
+        layer: None,
     };
-    let empty = SlotView { mid: "1".to_owned(), participant_id: None, track_id: None, source: None };
-    vec![shown, empty]
+    let seen = SlotView {
+        mid: "1".to_owned(),
+        track_id: Some("18".to_owned()),
+        source: Some(TrackSource::Camera),
+        layer: Some(SlotLayer { encoding: 2, spatial: 0, temporal: 2 }),
+        ..shown.clone()
+    };
+    let empty =
+        SlotView { mid: "2".to_owned(), participant_id: None, track_id: None, source: None, layer: None };
+    vec![shown, seen, empty]
 }
 
 fn layers() -> Vec<LayerView> {
