@@ -3,6 +3,7 @@
 import { again } from './page/again.js';
 import { inCall } from './page/call.js';
 import { inFirefox } from './page/firefox.js';
+import { byKeyboard } from './page/keyboard.js';
 import { inLobby } from './page/lobby.js';
 import { beyond, many } from './page/many.js';
 import { recordingEnvironment } from './page/recording.js';
@@ -18,6 +19,7 @@ export const environment = { VOLLEY_SECURITY__RATE_LIMIT__ENABLED: 'false', VOLL
 export const cases = [
   { name: 'page-lobby', run: inLobby },
   { name: 'page-call', run: inCall },
+  { name: 'page-keyboard', run: byKeyboard },
   { name: 'page-trouble', run: trouble },
   { name: 'page-firefox', run: inFirefox },
   { name: 'page-again', run: again },
