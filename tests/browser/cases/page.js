@@ -2,6 +2,7 @@
 // out, with `--screens FOLDER` photographed instead, with axe on each.
 import { again } from './page/again.js';
 import { inCall } from './page/call.js';
+import { errors } from './page/errors.js';
 import { inFirefox } from './page/firefox.js';
 import { byKeyboard } from './page/keyboard.js';
 import { inLobby } from './page/lobby.js';
@@ -21,6 +22,7 @@ export const cases = [
   { name: 'page-call', run: inCall },
   { name: 'page-keyboard', run: byKeyboard },
   { name: 'page-trouble', run: trouble },
+  { name: 'page-errors', run: errors },
   { name: 'page-firefox', run: inFirefox },
   { name: 'page-again', run: again },
   { name: 'page-many', run: many },
