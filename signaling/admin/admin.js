@@ -136,7 +136,8 @@ function times8(bytes) {
 
 /** @param {string} text */
 function say(text) {
-  byId("state").textContent = text;
+  // Said again by screen readers whenever it is written.
+  if (byId("state").textContent !== text) byId("state").textContent = text;
 }
 
 byId("key").addEventListener("submit", (event) => {

@@ -22,7 +22,7 @@ const LANES: usize = 8;
 static PANICS: AtomicUsize = AtomicUsize::new(0);
 
 const METHODS: [&str; 9] = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD", "TRACE", "BREW"];
-const PATHS: [&str; 33] = [
+const PATHS: [&str; 34] = [
     "/health",
     "/ws",
     "/docs/",
@@ -51,6 +51,7 @@ const PATHS: [&str; 33] = [
     "/check",
     "/r/ROOM",
     "/client.js",
+    "/client.d.ts",
     "/assets/KEY",
     "/docs/KEY",
     "/whip/ROOM",

@@ -3,6 +3,7 @@ import fs from 'node:fs';
 import { parseArgs } from 'node:util';
 import * as acme from './cases/acme.js';
 import * as adapt from './cases/adapt.js';
+import * as admin from './cases/admin.js';
 import * as background from './cases/background.js';
 import * as badInput from './cases/bad-input.js';
 import * as check from './cases/check.js';
@@ -42,7 +43,7 @@ import { FIGURES, WORKS } from './measure/limits.js';
 
 const TESTS = [
   meter, startStop, twoTabs, library, killSignaling, badInput, tokens, layers, adapt, loss, fec, e2ee, background, lastN, mesh, moderation, moves, onePort, onePortHanded,
-  openssl, page, whipWhep, turn, check, doctor, tcpOnly, ipv6, drain, webhooks, acme, record, recordFaults, recordOffload,
+  openssl, page, admin, whipWhep, turn, check, doctor, tcpOnly, ipv6, drain, webhooks, acme, record, recordFaults, recordOffload,
 ];
 const USAGE = 'usage: ./scripts/e2e NAME|all [--json] [--seconds N] [--io uring|epoll] [--only CASE,…] [--attempts N] [--works] [--keep] [--screens FOLDER], or --list';
 const FULL_SECONDS = 60;

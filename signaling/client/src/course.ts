@@ -46,7 +46,6 @@ export class Course {
   grants: readonly string[] = [];
   #asking = new Asking();
   #origin: string;
-  #token: string | undefined;
   #canBeDirect: boolean;
   #tell: Tell;
 
@@ -78,7 +77,6 @@ export class Course {
     const { roomId } = this.signaling;
     if (roomId !== null && roomId !== wish.roomId) this.end();
     this.#asking.refuse("left", "the room was left before it was entered");
-    this.#token = wish.token;
     this.recovery.begin();
     const answer = this.#asking.ask();
     if (this.#orOver(() => this.encryption.enter(wish.roomId, passphrase))) {
@@ -106,13 +104,14 @@ export class Course {
   rest(): Rest {
     const { roomId } = this.signaling;
     if (roomId === null) throw new RoomError("not-joined", "join a room first");
-    return new Rest(`${this.#origin}/api/rooms/${encodeURIComponent(roomId)}`, this.#token);
+    return new Rest(`${this.#origin}/api/rooms/${encodeURIComponent(roomId)}`, this.signaling.token);
   }
 
   #listen(): void {
     this.signaling.on("message", (message) => this.#hear(message));
     this.signaling.on("state", (state) => this.#tell("state", state));
     this.signaling.on("refused", (refusal) => this.#over(refusal));
+    this.signaling.on("tokenless", (refusal) => this.#tell("error", refusal));
     this.recovery.on("state", (state) => this.#tell("media", state));
     this.media.on("well", () => this.recovery.enter("well"));
     this.media.on("weak", () => this.recovery.enter("weak"));

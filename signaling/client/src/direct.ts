@@ -27,6 +27,8 @@ export const TOLD_TOGETHER_MS = 20;
 
 /** The m-lines, in their order. */
 const SOURCES: readonly TrackSource[] = ["microphone", "camera", "screen", "screen-audio"];
+/** Of these somebody may want none for a while. */
+export const PICTURES: readonly TrackSource[] = ["camera", "screen"];
 
 export class DirectLink {
   readonly pc: RTCPeerConnection;
@@ -36,6 +38,8 @@ export class DirectLink {
   #encryption;
   #stopListening;
   #lines: RTCRtpTransceiver[] = [];
+  /** Pictures that they have no use for now. */
+  #useless = "";
   /** Candidates that came before the description they belong to. */
   #early: string[] = [];
   /** Candidates of ours that are not told yet. */
@@ -96,6 +100,13 @@ export class DirectLink {
     return this.#lines[SOURCES.indexOf(source)]?.receiver ?? null;
   }
 
+  /** They look at none of these pictures now, and are sent the others. Whatever else it names is sent on. */
+  spare(sources: string): void {
+    if (this.#useless === sources) return;
+    this.#useless = sources;
+    this.#sync();
+  }
+
   /** What goes over an m-line, both ways. */
   sourceOf(mid: string): TrackSource | null {
     return SOURCES[this.#lines.findIndex((line) => line.mid === mid)] ?? null;
@@ -151,8 +162,10 @@ export class DirectLink {
   }
 
   #sync(): void {
+    const useless = PICTURES.filter((source) => this.#useless.split(" ").includes(source));
     SOURCES.forEach((source, place) => {
-      this.#lines[place]?.sender.replaceTrack(this.#publications.track(source)).catch(() => {});
+      const track = useless.includes(source) ? null : this.#publications.track(source);
+      this.#lines[place]?.sender.replaceTrack(track).catch(() => {});
     });
   }
 

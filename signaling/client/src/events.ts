@@ -37,7 +37,7 @@ export interface RoomEvents {
   quality: FromServer<"quality">;
   /** Whoever runs the room muted this. It can be unmuted again. */
   silenced: TrackSource;
-  /** The server refused something; the call goes on. */
+  /** The server refused something, or there was no new token to be had for it (`token-unavailable`); the call goes on. */
   error: Refusal;
   /** The server is about to stop, or has: then we come back as somebody new, as soon as there is one again. */
   goodbye: FromServer<"goodbye">;

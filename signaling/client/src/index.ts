@@ -23,5 +23,5 @@ export type { QualityOf, RoomOptions, SubscriptionOf } from "./options.ts";
 export type { Recording, RecordingFile, Recordings } from "./recordings.ts";
 export { type ReachOptions, type Tried, tryWays, type Way } from "./reach.ts";
 export { Room } from "./room.ts";
-export type { Identity, JoinWish, Refusal, Signaling, SignalingState } from "./signaling.ts";
+export type { Identity, JoinWish, Refusal, Signaling, SignalingState, TokenSource } from "./signaling.ts";
 export { linesOf } from "./wishes.ts";

@@ -4,7 +4,7 @@
  * no way to the others (behind two symmetric NATs, say) stays with the server, and nothing is cut when
  * the room changes its mode.
  */
-import { DirectLink, type LinkSignal } from "./direct.ts";
+import { DirectLink, type LinkSignal, PICTURES } from "./direct.ts";
 import type { Encryption } from "./e2ee/encryption.ts";
 import { Emitter } from "./emitter.ts";
 import type { Boxes } from "./layers.ts";
@@ -75,6 +75,8 @@ export class Mesh extends Emitter<MeshEvents> {
   #entries = new Map<string, Entry>();
   /** When somebody to whom there was no way is tried again. */
   #again = new Map<string, number>();
+  /** Seats whose pictures nobody looks at. */
+  #unseen = new Set<string>();
   #carried = false;
   #looking = false;
   #timer: ReturnType<typeof setInterval> | null = null;
@@ -147,10 +149,21 @@ export class Mesh extends Emitter<MeshEvents> {
     return this.#entries.get(participantId)?.link.receiverOf(source as TrackSource) ?? null;
   }
 
+  /** How many lines of each seat's picture are shown: of what shows none, whoever sends it is told to send none. */
+  want(lines: ReadonlyMap<string, number>): void {
+    const before = new Map(this.direct.map((id) => [id, this.#uselessOf(id)]));
+    for (const [seat, height] of lines) {
+      if (height > 0) this.#unseen.delete(seat);
+      else this.#unseen.add(seat);
+    }
+    for (const [id, useless] of before) if (this.#uselessOf(id) !== useless) this.#tell(id, "shown");
+  }
+
   close(): void {
     for (const { link } of this.#entries.values()) link.close();
     this.#entries.clear();
     this.#again.clear();
+    this.#unseen.clear();
     this.#path = "sfu";
     this.#settle();
   }
@@ -194,6 +207,7 @@ export class Mesh extends Emitter<MeshEvents> {
         return;
       case "shown":
         if (entry) entry.trusted = true;
+        entry?.link.spare(data);
         return this.#settle();
       case "hidden":
         if (entry?.leaving) entry.trusted = false;
@@ -311,7 +325,12 @@ export class Mesh extends Emitter<MeshEvents> {
     if (changed) this.emit("carried", carried);
   }
 
-  #tell(participantId: string, kind: SignalKind, data = ""): void {
+  /** Of somebody's pictures those that nobody looks at. */
+  #uselessOf(id: string): string {
+    return PICTURES.filter((source) => this.#unseen.has(seatName(id, source))).join(" ");
+  }
+
+  #tell(participantId: string, kind: SignalKind, data = kind === "shown" ? this.#uselessOf(participantId) : ""): void {
     this.#options.signaling.send({ type: "signal", participantId, kind, data });
   }
 }

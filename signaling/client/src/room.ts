@@ -199,9 +199,10 @@ export class Room extends Emitter<RoomEvents> {
 
   /**
    * How many lines of each seat's picture are shown now. May be told at every change of a window. What comes directly
-   * (`direct`) comes whole all the same: whoever wants none of it calls {@link unsubscribe}, and the room goes by the server.
+   * (`direct`) comes whole, or not at all where no line of it is shown.
    */
   setLines(lines: ReadonlyMap<string, number>): void {
+    this.#course.mesh.want(lines);
     this.#course.wishes.want(new Map([...lines].filter(([seat]) => !this.#course.arrivals.isDirect(seat))));
   }
 

@@ -21,12 +21,19 @@ export interface Refusal {
   message: string;
 }
 
+/** A JSON Web Token for one room, or what gives one. */
+export type TokenSource = string | AskForToken;
+type AskForToken = () => string | Promise<string>;
+
 /** Which room, and as whom. */
 export interface JoinWish {
   roomId: string;
   participantName: string;
-  /** Where the server asks for one: a JSON Web Token for this room. */
-  token?: string | undefined;
+  /**
+   * Where the server asks for one. A function is asked at the beginning, and again whenever the last one has ended and
+   * we have to come in anew, as after a server that was away for long; it may take its time.
+   */
+  token?: TokenSource | undefined;
   /** Whether we can talk to others directly, where the room's mode allows it. */
   mode?: MediaPath;
   /** Only tries whether calls work from here: in a room of our own, so that nobody sees us come and go. */
@@ -52,6 +59,8 @@ export interface SignalingEvents {
   state: SignalingState;
   /** The server does not let us in, and we stop trying. */
   refused: Refusal;
+  /** There was no token to be had from whoever gives them, who is asked again after a pause. */
+  tokenless: Refusal;
 }
 
 /** First pause before trying again; doubled each time. A restarted server is back in about 100 ms. */
@@ -77,6 +86,13 @@ export class Signaling extends Emitter<SignalingEvents> {
   #socket: WebSocket | null = null;
   #attempt = 0;
   #resuming = false;
+  #token: string | undefined;
+  /** There is none yet, or it has ended: one is asked for before the next socket is opened. */
+  #needsToken = false;
+  /** It has just been given: another one would be no better. */
+  #isFresh = false;
+  /** Counts attempts: what was asked for during another one is of no use. */
+  #turn = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor({ open, identity = null, keep = () => {}, random = Math.random, keyEpoch = () => null }: SignalingOptions) {
@@ -97,9 +113,16 @@ export class Signaling extends Emitter<SignalingEvents> {
     return this.#wish?.roomId ?? null;
   }
 
+  /** What we came in with. */
+  get token(): string | undefined {
+    return this.#token;
+  }
+
   join(wish: JoinWish): void {
     this.#wish = wish;
     this.#attempt = 0;
+    this.#token = typeof wish.token === "string" ? wish.token : undefined;
+    this.#needsToken = typeof wish.token === "function";
     if (this.#identity?.roomId !== wish.roomId) this.#remember(null);
     this.#connect();
   }
@@ -145,6 +168,27 @@ export class Signaling extends Emitter<SignalingEvents> {
   #connect(): void {
     this.#drop();
     this.#enter("connecting");
+    const source = this.#wish?.token;
+    if (this.#needsToken && typeof source === "function") void this.#askForToken(source);
+    else this.#openSocket();
+  }
+
+  /** However long that takes: somebody may have to sign in. */
+  async #askForToken(source: AskForToken): Promise<void> {
+    const turn = this.#turn;
+    const answer = await ask(source);
+    if (turn !== this.#turn) return;
+    if (answer instanceof Error) {
+      this.#retry();
+      return this.emit("tokenless", { code: "token-unavailable", message: answer.message });
+    }
+    this.#token = answer;
+    this.#needsToken = false;
+    this.#isFresh = true;
+    this.#openSocket();
+  }
+
+  #openSocket(): void {
     const socket = this.#open();
     this.#socket = socket;
     socket.onopen = () => this.#askIn();
@@ -155,7 +199,8 @@ export class Signaling extends Emitter<SignalingEvents> {
 
   #askIn(): void {
     if (!this.#wish) return;
-    const { roomId, participantName, token, mode, check } = this.#wish;
+    const { roomId, participantName, mode, check } = this.#wish;
+    const token = this.#token;
     const known = this.#identity;
     const keyEpoch = this.#keyEpoch();
     this.#resuming = known !== null;
@@ -190,6 +235,7 @@ export class Signaling extends Emitter<SignalingEvents> {
   #enteredRoom(joined: FromServer<"joined">): void {
     clearTimeout(this.#timer);
     this.#attempt = 0;
+    this.#isFresh = false;
     const { roomId, participantId, resumeToken } = joined;
     this.#remember({ roomId, participantId, resumeToken });
     this.#enter("joined");
@@ -202,6 +248,9 @@ export class Signaling extends Emitter<SignalingEvents> {
     } else if (this.#resuming) {
       this.#remember(null);
       this.#askIn();
+    } else if (code === "token-expired" && !this.#isFresh && typeof this.#wish?.token === "function") {
+      this.#needsToken = true;
+      this.#connect();
     } else {
       this.leave();
       this.emit("refused", { code, message });
@@ -210,6 +259,7 @@ export class Signaling extends Emitter<SignalingEvents> {
 
   #retry(): void {
     this.#drop();
+    this.#isFresh = false;
     const pause = Math.min(FIRST_PAUSE_MS * 2 ** this.#attempt, LONGEST_PAUSE_MS);
     this.#attempt += 1;
     this.#enter("waiting");
@@ -219,6 +269,7 @@ export class Signaling extends Emitter<SignalingEvents> {
   /** Lets go of the socket without hearing from it again. */
   #drop(): void {
     clearTimeout(this.#timer);
+    this.#turn += 1;
     const socket = this.#socket;
     this.#socket = null;
     if (!socket) return;
@@ -235,6 +286,15 @@ export class Signaling extends Emitter<SignalingEvents> {
     if (this.state === state) return;
     this.state = state;
     this.emit("state", state);
+  }
+}
+
+/** What was answered, or why nothing was. */
+async function ask(source: AskForToken): Promise<string | Error> {
+  try {
+    return await source();
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error));
   }
 }
 

@@ -170,6 +170,38 @@ test("what is switched on later goes out without negotiation", async () => {
   expect(FakePeer.last.transceivers[1]?.sent).toBe(picture);
 });
 
+test("pictures that nobody looks at are not wanted, are again at once, and are not after a socket was lost", async () => {
+  const { mesh, said } = await shown();
+  const lines = (camera: number) => mesh.want(new Map([["direct/3/camera", camera], ["1", 0]]));
+  lines(360);
+  lines(720);
+  expect(said().at(-1)).toBe("shown ");
+  const told = said().length;
+  lines(0);
+  lines(0);
+  expect(said().slice(told)).toEqual(["shown camera"]);
+  mesh.hear({ ...joined({ participantId: "7", mode: "mesh" }), resumed: true });
+  expect(said().slice(told)).toEqual(["shown camera", "shown camera"]);
+  lines(360);
+  expect(said().at(-1)).toBe("shown ");
+  expect(mesh.direct).toEqual(["3"]);
+});
+
+test("whoever looks at no picture is sent none, and sound all the same", async () => {
+  const { publications, hears, carried } = await shown();
+  const [voice, picture] = [track("audio"), track("video")];
+  publications.publish("microphone", voice);
+  publications.publish("camera", picture);
+  const sent = () => FakePeer.last.transceivers.slice(0, 2).map((line) => line.sent);
+  await hears("shown", "microphone camera screen");
+  expect([sent(), carried()]).toEqual([[voice, null], true]);
+  const other = track("video");
+  publications.publish("camera", other);
+  expect(sent(), "another camera is as little use").toEqual([voice, null]);
+  await hears("shown");
+  expect(sent()).toEqual([voice, other]);
+});
+
 function inMesh(own: string, other: string) {
   const started = inRoom(own, other);
   started.mesh.hear({ type: "mode-changed", mode: "mesh" });

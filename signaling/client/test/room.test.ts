@@ -231,7 +231,9 @@ test("somebody who comes directly sits in a direct seat, and the server is spare
   expect(byServer.transceivers[1]?.sent).toBe(null);
   room.setLines(new Map([["direct/g/camera", 360]]));
   await vi.advanceTimersByTimeAsync(200);
-  expect(socket().sent.at(-1)).toMatchObject({ type: "signal", kind: "shown" });
+  expect(socket().sent.at(-1)).toMatchObject({ type: "signal", kind: "shown", data: "" });
+  room.setLines(new Map([["direct/g/camera", 0]]));
+  expect(socket().sent.at(-1)).toMatchObject({ type: "signal", kind: "shown", data: "camera" });
   says({ type: "mode-changed", mode: "sfu" });
   expect(byServer.transceivers[1]?.sent).not.toBe(null);
 });

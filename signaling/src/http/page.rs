@@ -19,8 +19,8 @@ const ASK: &str = "no-cache";
 const KEEP: &str = "public, max-age=31536000, immutable";
 /// Where such files are.
 const KEPT: &str = "assets/";
-/// The library, which pages of other sites may import: what they may do is `allowed_origins`' matter.
-const LIBRARY: &str = "client.js";
+/// The library and its types, which pages of other sites may import: what they may do is `allowed_origins`' matter.
+const LIBRARY: [&str; 2] = ["client.js", "client.d.ts"];
 
 /// Nothing but what we serve ourselves: a script that somebody smuggles into a name or a chat does
 /// not run. `blob:` and `mediastream:` are for pictures of cameras.
@@ -57,7 +57,7 @@ fn serve(path: &str, headers: &HeaderMap) -> Response {
     let sent = packed.filter(|_| gzip::is_taken(headers));
     let tag = entity_tag(&file, sent.is_some());
     let caching = if path.starts_with(KEPT) { KEEP } else { ASK };
-    let origins = (path == LIBRARY).then_some([(header::ACCESS_CONTROL_ALLOW_ORIGIN, "*")]);
+    let origins = LIBRARY.contains(&path).then_some([(header::ACCESS_CONTROL_ALLOW_ORIGIN, "*")]);
     // RFC 9110 §12.5.5: of the plain file too, or a cache would hand it to everybody.
     let varies = packed.map(|_| [(header::VARY, "accept-encoding")]);
     let common = [
@@ -94,6 +94,8 @@ fn content_type(path: &str) -> &'static str {
         Some("png") => "image/png",
         Some("ico") => "image/x-icon",
         Some("woff2") => "font/woff2",
+        // The registered type of `.ts` is a film's.
+        Some("ts") => "text/plain; charset=utf-8",
         Some("json" | "webmanifest") => "application/json",
         _ => "application/octet-stream",
     }

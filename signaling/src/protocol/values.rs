@@ -131,7 +131,8 @@ pub enum SignalKind {
     Answer,
     /// `data` has ICE candidates of the first m-line, one on each line.
     Candidate,
-    /// Your direct media is shown: the server is not needed for it.
+    /// Your direct media is shown: the server is not needed for it. `data` names of `camera` and `screen` those
+    /// that nobody looks at now: they need not be sent.
     Shown,
     /// It is not, or no longer.
     Hidden,

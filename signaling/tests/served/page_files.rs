@@ -13,7 +13,7 @@ fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
 #[tokio::test]
 async fn who_takes_gzip_gets_the_same_file_in_fewer_bytes() {
     let server = Server::start(MemoryStore::default()).await;
-    for path in ["/", "/r/room", "/check", "/client.js", "/icons.svg"] {
+    for path in ["/", "/r/room", "/check", "/client.js", "/client.d.ts", "/icons.svg"] {
         let (_, plain_head, plain) = server.http_bytes(&format!("GET {path}"), "", "").await;
         assert_eq!(header(&plain_head, "content-encoding"), None, "{path}: nobody asked for it");
         let (status, head, packed) = server.http_bytes(&format!("GET {path}"), TAKES_GZIP, "").await;
@@ -40,6 +40,15 @@ async fn who_refuses_gzip_gets_the_plain_file() {
         assert!(status == 200 && body.contains("export"), "{head}");
         assert_eq!(header(&answer, "content-encoding"), None, "{head}");
     }
+}
+
+#[tokio::test]
+async fn the_types_of_the_library_stand_beside_it_for_pages_of_everywhere() {
+    let server = Server::start(MemoryStore::default()).await;
+    let (status, head, body) = server.http("GET /client.d.ts", "", "").await;
+    assert!(status == 200 && body.contains("declare class Room "), "{head}");
+    assert_eq!(header(&head, "content-type"), Some("text/plain; charset=utf-8"));
+    assert_eq!(header(&head, "access-control-allow-origin"), Some("*"));
 }
 
 #[tokio::test]

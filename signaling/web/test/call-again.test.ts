@@ -52,6 +52,16 @@ test("whoever leaves a server that is gone and joins another call is told when i
   expect(notices.texts).toEqual([t("server-away")]);
 });
 
+test("whose invitation has expired is told so, and who was in the call, that this is why they are out of it", () => {
+  const { call: ada, tells, enters } = call();
+  ada.join({ name: "Ada", roomId: "room" });
+  tells("ended", { code: "token-expired", message: "" });
+  expect([ada.phase, ada.refusal]).toEqual(["lobby", t("token-expired")]);
+  enters();
+  tells("ended", { code: "token-expired", message: "" });
+  expect([ada.phase, ada.refusal]).toEqual(["lobby", t("token-expired.meanwhile")]);
+});
+
 /** In the lobby of a page that wants this much of others' pictures. */
 function call(received: Received = "auto", on = true) {
   const heard = new Map<string, (detail: object) => void>();

@@ -2,6 +2,7 @@
 // it more than two do, and Firefox does as well.
 import { outlives } from '../harness/killing.js';
 import { api, join, leave, makeRoom } from '../harness/room.js';
+import { videosReceived } from '../harness/pages.js';
 import { sleep, until } from '../harness/shell.js';
 
 // What the server has received by then was under way, or is what ends a stream.
@@ -14,6 +15,9 @@ const MANY = 4;
 const FIREFOX_RESTS = 40;
 // On a machine that is busy a way is not found within the page's patience, and looked for again half a minute later.
 const DIRECT_MS = 60_000;
+// A page that was hidden for so long is not looked at, and what was under way has come then.
+const UNSEEN_MS = 10_000;
+const STILL_AFTER_MS = 1500;
 // Longer than the page gives a direct way to be found.
 const NO_WAY_MS = 11_000;
 
@@ -24,6 +28,7 @@ export const cases = [
   { name: 'mesh', run: thereAndBack },
   { name: 'mesh-no-way', run: noWay },
   { name: 'mesh-many', run: many },
+  { name: 'mesh-unseen', run: unseen },
   { name: 'mesh-firefox', run: (context) => ofTwoKinds(context, ['firefox', 'chromium']) },
 ];
 
@@ -119,6 +124,51 @@ async function ofTwoKinds(context, kinds) {
   for (const person of people) await seesOthers(person, 1);
   const still = await packetsIn(room);
   return { packetsWhileDirect: still, failures: still <= FIREFOX_RESTS ? [] : [`the server received ${still} packets while they talked directly`] };
+}
+
+// Whoever cannot see the page gets no picture from the other one, hears them all the same, and sees them at once again.
+async function unseen(context) {
+  const room = await makeRoom({ mode: 'auto' });
+  const pair = [await join(context, 'chromium', 1, room, { lines: 'shown' }), await join(context, 'chromium', 2, room, { lines: 'shown' })];
+  await direct(pair);
+  const [{ page }, two] = pair;
+  await becomes(page, { hidden: true });
+  await until('no picture comes', async () => (await videosReceived(page, STILL_AFTER_MS)).length === 0, { timeoutMs: UNSEEN_MS + 10_000 });
+  const sounds = await soundIn(page);
+  const others = (await videosReceived(two.page, STILL_AFTER_MS)).length;
+  const ways = (await Promise.all(pair.map(directTo))).map(({ length }) => length);
+  const began = Date.now();
+  await becomes(page, { hidden: false });
+  const backMs = await until('pictures come again', async () => (await videosReceived(page, 500)).length === 1, { timeoutMs: 10_000 }).then(() => Date.now() - began, () => null);
+  return {
+    soundPackets: sounds, backMs,
+    failures: [
+      ways.every((count) => count === 1) || `direct ways while one page was hidden: ${ways}`,
+      sounds > 0 || 'sound went with the pictures',
+      others === 1 || `whoever was looking received ${others} pictures`,
+      backMs !== null || 'pictures did not come again',
+    ].filter((failure) => failure !== true),
+  };
+}
+
+function becomes(page, { hidden }) {
+  return page.evaluate((hidden) => {
+    Object.defineProperty(document, 'hidden', { configurable: true, get: () => hidden });
+    document.dispatchEvent(new Event('visibilitychange'));
+  }, hidden);
+}
+
+// Packets of sound that came directly within a second.
+function soundIn(page) {
+  return page.evaluate(async () => {
+    const count = async () => {
+      const all = await Promise.all(volley.room.directConnections.map(async ({ pc }) => [...(await pc.getStats()).values()]));
+      return all.flat().filter(({ type, kind }) => type === 'inbound-rtp' && kind === 'audio').reduce((sum, { packetsReceived }) => sum + packetsReceived, 0);
+    };
+    const before = await count();
+    await new Promise((done) => setTimeout(done, 1000));
+    return (await count()) - before;
+  });
 }
 
 const seesOthers = (person, others) =>

@@ -2,7 +2,9 @@
 // out, with `--screens FOLDER` photographed instead, with axe on each.
 import { again } from './page/again.js';
 import { inCall } from './page/call.js';
+import { errors } from './page/errors.js';
 import { inFirefox } from './page/firefox.js';
+import { byKeyboard } from './page/keyboard.js';
 import { inLobby } from './page/lobby.js';
 import { beyond, many } from './page/many.js';
 import { recordingEnvironment } from './page/recording.js';
@@ -18,7 +20,9 @@ export const environment = { VOLLEY_SECURITY__RATE_LIMIT__ENABLED: 'false', VOLL
 export const cases = [
   { name: 'page-lobby', run: inLobby },
   { name: 'page-call', run: inCall },
+  { name: 'page-keyboard', run: byKeyboard },
   { name: 'page-trouble', run: trouble },
+  { name: 'page-errors', run: errors },
   { name: 'page-firefox', run: inFirefox },
   { name: 'page-again', run: again },
   { name: 'page-many', run: many },

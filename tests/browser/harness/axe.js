@@ -14,10 +14,12 @@ export async function violations(page) {
 }
 
 // Motion is over first: a half transparent letter has no contrast.
-export async function assertAccessible(checks, page, screen) {
+export async function assertAccessible(checks, page, screen, known = []) {
   await page.evaluate(() => document.getAnimations().forEach((one) => {
     if (one.effect?.getComputedTiming().endTime !== Infinity) one.finish();
   }));
   const found = await violations(page);
-  checks.that(`axe finds nothing wrong: ${screen}`, found.length === 0, found);
+  // Rules that somebody else's part of the page is known to break.
+  const news = found.filter((line) => !known.some((rule) => line.startsWith(`${rule}:`)));
+  checks.that(`axe finds nothing wrong: ${screen}`, news.length === 0, news);
 }

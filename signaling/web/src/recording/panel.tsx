@@ -1,9 +1,10 @@
 /** Begin and end a recording, and the list of those of this room, with a player. */
-import { useEffect, useState } from "preact/hooks";
+import { useEffect } from "preact/hooks";
 import type { Recording } from "volley-client";
 import { useApp, useChanges } from "../view/app.ts";
 import { PanelHead } from "../view/call.tsx";
 import { Icon } from "../view/icon.tsx";
+import { Sure, useQuestion } from "../view/sure.tsx";
 import { spoken, t } from "../words.ts";
 import { Files } from "./files.tsx";
 import { flawsOf } from "./flaws.ts";
@@ -28,7 +29,7 @@ export function RecordingsPanel() {
 /** Whoever begins one is told first what that means for the others. */
 function Control() {
   const { tape } = useApp();
-  const [isAsking, ask] = useState(false);
+  const { isAsking, opener, ask, no, close } = useQuestion();
   if (tape.isRunning) {
     return (
       <div class="record-control">
@@ -40,21 +41,15 @@ function Control() {
   if (!isAsking) {
     return (
       <div class="record-control">
-        <button type="button" id="record" onClick={() => ask(true)}>
+        <button type="button" id="record" ref={opener} onClick={ask}>
           <Icon name="record" />
           <span>{t("record.start")}</span>
         </button>
       </div>
     );
   }
-  const start = () => void tape.start().then(() => ask(false));
-  return (
-    <div class="sure" role="alertdialog" aria-label={t("record.start")}>
-      <span>{t("record.sure")}</span>
-      <button type="button" onClick={() => ask(false)}>{t("cancel")}</button>
-      <button type="button" class="primary" id="record-start" disabled={tape.isBusy} onClick={start}>{t("record.start")}</button>
-    </div>
-  );
+  const start = () => void tape.start().then(close);
+  return <Sure label={t("record.start")} text={t("record.sure")} does={t("record.start")} kind="primary" id="record-start" disabled={tape.isBusy} onNo={no} onYes={start} />;
 }
 
 function List() {
@@ -72,7 +67,7 @@ function List() {
 
 function Row({ recording }: { recording: Recording }) {
   const { tape } = useApp();
-  const [isAsking, ask] = useState(false);
+  const { isAsking, opener, ask, no } = useQuestion();
   const { recordingId, startedAt, endedAt, state, participants, files } = recording;
   const when = momentOf(startedAt, spoken());
   const names = participants.map(({ participantName }) => participantName);
@@ -82,7 +77,7 @@ function Row({ recording }: { recording: Recording }) {
       <div class="recording-head">
         <h3>{when}</h3>
         {state !== "recording" && (
-          <button type="button" class="quiet square" aria-label={t("record.delete", { when })} title={t("record.delete", { when })} onClick={() => ask(true)}>
+          <button type="button" ref={opener} class="quiet square" aria-label={t("record.delete", { when })} title={t("record.delete", { when })} onClick={ask}>
             <Icon name="delete" />
           </button>
         )}
@@ -93,11 +88,7 @@ function Row({ recording }: { recording: Recording }) {
       </p>
       <Flaws recording={recording} />
       {isAsking && (
-        <div class="sure" role="alertdialog" aria-label={t("record.delete", { when })}>
-          <span>{t("record.delete-sure")}</span>
-          <button type="button" onClick={() => ask(false)}>{t("cancel")}</button>
-          <button type="button" class="danger" onClick={() => void tape.remove(recordingId)}>{t("record.delete-do")}</button>
-        </div>
+        <Sure label={t("record.delete", { when })} text={t("record.delete-sure")} does={t("record.delete-do")} onNo={no} onYes={() => void tape.remove(recordingId)} />
       )}
       {state !== "recording" && <Files recording={recording} />}
     </li>

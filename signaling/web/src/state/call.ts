@@ -195,7 +195,7 @@ export class Call extends Changes {
 
   #ended(refusal: Refusal): void {
     this.#note(`ended: ${refusal.code}`);
-    this.leave(errors.refusal(refusal));
+    this.leave(errors.refusal(refusal, this.phase === "call"));
   }
 
   #connectionTo(state: SignalingState): void {

@@ -32,8 +32,9 @@ const TOLD: readonly Word[] = [
   "e2ee-unsupported", "e2ee-insecure", "not-encrypted", "bad-name", "bad-room-id",
 ];
 
-/** The server does not let us in, or has put us out. */
-export function refusal({ code, message }: Refusal): string {
+/** The server does not let us in, or has put us out; `wasIn`: of a call that we were in. */
+export function refusal({ code, message }: Refusal, wasIn = false): string {
+  if (wasIn && code === "token-expired") return t("token-expired.meanwhile");
   const word = ALIKE[code] ?? TOLD.find((one) => one === code);
   return word !== undefined && word in LANGUAGES.en ? t(word) : t("server-refused", { message });
 }

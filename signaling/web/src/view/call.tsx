@@ -1,6 +1,7 @@
 /** The call: the stage, and everything within a thumb's reach around it. */
 import { useLayoutEffect, useRef } from "preact/hooks";
 import { linkOf } from "../state/link.ts";
+import type { Panel } from "../state/screen.ts";
 import { t } from "../words.ts";
 import { useApp, useChanges } from "./app.ts";
 import { Bar } from "./bar.tsx";
@@ -20,20 +21,45 @@ const PANELS = { chat: ChatPanel, people: PeoplePanel, inside: InsidePanel, reco
 export function CallView({ most }: { most: number | null }) {
   const { screen } = useApp();
   useChanges(screen);
-  const Panel = screen.panel && PANELS[screen.panel];
   return (
     <main id="call" class={screen.panel ? "with-panel" : ""}>
       <Header />
       <StageView most={most} />
       <Bar />
       <Tools />
-      {Panel && (
-        <aside class="panel" aria-label={t(screen.panel ?? "chat")}>
-          <Panel />
-        </aside>
-      )}
+      {screen.panel && <PanelHome key={screen.panel} name={screen.panel} />}
     </main>
   );
+}
+
+/** Has the focus once it is open, and gives it back to what opened it. */
+function PanelHome({ name }: { name: Panel }) {
+  const element = useRef<HTMLElement>(null);
+  useLayoutEffect(() => {
+    const home = element.current;
+    let before = document.activeElement;
+    // A menu that it was chosen from has the focus back only then.
+    const timer = setTimeout(() => {
+      if (home?.contains(document.activeElement)) return;
+      before = document.activeElement;
+      home?.focus();
+    });
+    return () => {
+      clearTimeout(timer);
+      if (home?.contains(document.activeElement)) giveBack(before);
+    };
+  }, []);
+  const Inside = PANELS[name];
+  return (
+    <aside class="panel" tabIndex={-1} ref={element} aria-label={t(name)}>
+      <Inside />
+    </aside>
+  );
+}
+
+function giveBack(before: Element | null): void {
+  const isSeen = before instanceof HTMLElement && before !== document.body && before.getClientRects().length > 0;
+  (isSeen ? before : document.querySelector<HTMLElement>("#call h1"))?.focus();
 }
 
 function Header() {

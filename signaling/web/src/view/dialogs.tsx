@@ -28,9 +28,10 @@ function Sheet({ title, children }: { title: string; children: ComponentChildren
     element.current?.showModal();
     return () => before?.focus();
   }, []);
-  const close = () => screen.open(null);
+  // By itself: as long as it is open, nothing outside of it takes the focus that it gives back.
+  const close = () => element.current?.close();
   return (
-    <dialog ref={element} aria-labelledby={id} onClose={close} onClick={(event) => event.target === element.current && close()}>
+    <dialog ref={element} aria-labelledby={id} onClose={() => screen.open(null)} onClick={(event) => event.target === element.current && close()}>
       <div class="sheet">
         <div class="panel-head">
           <h2 id={id}>{title}</h2>

@@ -1,11 +1,12 @@
 /** Who is here, and what whoever runs the room may do about it. */
-import { useState } from "preact/hooks";
+import type { RefObject } from "preact";
 import type { Participant, TrackSource } from "volley-client";
 import { hueOf, initialsOf } from "../state/names.ts";
 import { t } from "../words.ts";
 import { useApp, useChanges } from "./app.ts";
 import { PanelHead } from "./call.tsx";
 import { Icon } from "./icon.tsx";
+import { Sure, useQuestion } from "./sure.tsx";
 import { Bars } from "./tile.tsx";
 
 interface Entry {
@@ -55,7 +56,7 @@ export function PeoplePanel() {
 
 function Row({ entry: { id, name, hand, microphone, camera, person } }: { entry: Entry }) {
   const { call, stage, watch } = useApp();
-  const [isAsking, ask] = useState(false);
+  const { isAsking, opener, ask, no } = useQuestion();
   const mark = person ? (watch.marks.get(id) ?? "good") : watch.own;
   const isPinned = stage.pinned === id;
   const said = [hand && t("tile.hand"), !microphone && t("tile.muted"), !camera && t("tile.no-picture"), mark !== "good" && t(`tile.${mark}`)].filter(Boolean).join(", ");
@@ -76,23 +77,32 @@ function Row({ entry: { id, name, hand, microphone, camera, person } }: { entry:
         <span class="deeds">
           <Deed icon={isPinned ? "pin-off" : "pin"} label={t(isPinned ? "unpin" : "pin", { name })} onClick={() => stage.pin(id)} />
           {call.mayModerate && microphone && <Deed icon="mic-off" label={t("people.mute", { name })} onClick={() => void call.moderate(person, "mute")} />}
-          {call.mayModerate && <Deed icon="remove" label={t("people.remove", { name })} onClick={() => ask(true)} />}
+          {call.mayModerate && <Deed icon="remove" label={t("people.remove", { name })} opener={opener} onClick={ask} />}
         </span>
       )}
       {person && isAsking && (
-        <span class="sure" role="alertdialog" aria-label={t("people.remove-sure", { name })}>
-          <span>{t("people.remove-sure", { name })}</span>
-          <button type="button" onClick={() => ask(false)}>{t("cancel")}</button>
-          <button type="button" class="danger" onClick={() => void call.moderate(person, "remove")}>{t("people.remove-do")}</button>
-        </span>
+        <Sure
+          label={t("people.remove-sure", { name })}
+          text={t("people.remove-sure", { name })}
+          does={t("people.remove-do")}
+          onNo={no}
+          onYes={() => void call.moderate(person, "remove")}
+        />
       )}
     </li>
   );
 }
 
-function Deed({ icon, label, onClick }: { icon: "pin" | "pin-off" | "mic-off" | "remove"; label: string; onClick: () => void }) {
+interface DeedProps {
+  icon: "pin" | "pin-off" | "mic-off" | "remove";
+  label: string;
+  opener?: RefObject<HTMLButtonElement | null>;
+  onClick: () => void;
+}
+
+function Deed({ icon, label, opener, onClick }: DeedProps) {
   return (
-    <button type="button" class="quiet square" aria-label={label} title={label} onClick={onClick}>
+    <button type="button" ref={opener} class="quiet square" aria-label={label} title={label} onClick={onClick}>
       <Icon name={icon} />
     </button>
   );

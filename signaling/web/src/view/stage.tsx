@@ -30,6 +30,11 @@ export function StageView({ most }: { most: number | null }) {
   useLayoutEffect(() => {
     if (area.width > 0) stage.shows(scene);
   });
+  // A tile that is moved among the others, as whoever is pinned or speaks is, would lose the focus.
+  const before = home.current?.contains(document.activeElement) ? document.activeElement : null;
+  useLayoutEffect(() => {
+    if (before instanceof HTMLElement && before !== document.activeElement) before.focus({ preventScroll: true });
+  });
   const ownTrack = (isScreen: boolean) => (isScreen ? (devices.screen?.getVideoTracks()[0] ?? null) : devices.tracks.camera);
   const trackOf = (tile: TileModel) => (tile.self ? ownTrack(tile.screen) : stage.pictureOf(tile));
   return (

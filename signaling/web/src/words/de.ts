@@ -200,6 +200,7 @@ export const DE: Record<Word, string> = {
   "token-missing": "Dieser Raum verlangt eine Einladung. Fragen Sie nach einem Link mit einer.",
   "token-invalid": "Diese Einladung gilt hier nicht. Fragen Sie nach einem neuen Link.",
   "token-expired": "Diese Einladung ist abgelaufen. Fragen Sie nach einem neuen Link.",
+  "token-expired.meanwhile": "Der Anruf hat Sie verloren, und Ihre Einladung ist inzwischen abgelaufen: Sie lässt Sie nicht wieder hinein. Fragen Sie nach einem neuen Link.",
   "token-room": "Diese Einladung ist für einen anderen Raum. Prüfen Sie den Link.",
   "token-grant": "Mit dieser Einladung dürfen Sie weder sprechen noch zuhören. Fragen Sie nach einer anderen.",
   "too-many-participants": "Aus Ihrem Netz sind zu viele gekommen. Warten Sie, bis jemand geht.",

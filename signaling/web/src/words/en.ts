@@ -199,6 +199,7 @@ export const EN = {
   "token-missing": "This room asks for an invitation. Ask for a link with one.",
   "token-invalid": "This invitation is not valid here. Ask for a new link.",
   "token-expired": "This invitation has expired. Ask for a new link.",
+  "token-expired.meanwhile": "The call lost you, and your invitation has expired meanwhile: it does not let you back in. Ask for a new link.",
   "token-room": "This invitation is for another room. Check the link.",
   "token-grant": "This invitation lets you neither speak nor listen. Ask for another one.",
   "too-many-participants": "Too many people have joined from your network. Wait until somebody leaves.",

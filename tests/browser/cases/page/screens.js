@@ -6,10 +6,9 @@ import path from 'node:path';
 import { assertAccessible } from '../../harness/axe.js';
 import { Checks } from '../../harness/checks.js';
 import { Company } from '../../harness/company.js';
-import { SERVER_ADDRESS } from '../../harness/network.js';
-import { choose, count, has, LAPTOP, ORIGIN, press, state } from '../../harness/pages.js';
+import { choose, count, has, LAPTOP, ORIGIN, press, textOf } from '../../harness/pages.js';
 import { log, sleep, until } from '../../harness/shell.js';
-import { cutOff } from './trouble.js';
+import { errorStates } from './errors.js';
 
 const PHONE = { width: 390, height: 844, deviceScaleFactor: 2, isMobile: true, hasTouch: true };
 const SIDEWAYS = { ...PHONE, width: 844, height: 390, isLandscape: true };
@@ -94,18 +93,14 @@ async function lobby(album) {
 }
 
 async function problems(album) {
-  for (const [name, refuses] of [['refused', 'NotAllowedError'], ['missing', 'NotFoundError'], ['in-use', 'NotReadableError']]) {
-    const page = await album.open('/', { refuses: { name: refuses } });
-    await album.take(page, `error-${name}`);
-    if (name === 'refused') {
-      await page.setViewport(PHONE);
-      await album.take(page, 'error-refused-phone');
-    }
-    await page.close();
+  const open = (address, config) => album.open(address, { ...config, address });
+  for await (const { name, page, says } of errorStates(album.context.room, open)) {
+    await until(`${name} is said`, async () => (await textOf(page, '#page')).includes(says));
+    await album.both(page, `error-${name}`);
+    if (name !== 'refused') continue;
+    await page.setViewport(PHONE);
+    await album.take(page, 'error-refused-phone');
   }
-  const insecure = await album.open('/', { address: `http://${SERVER_ADDRESS}:8080/` });
-  await album.take(insecure, 'error-insecure');
-  await insecure.close();
 }
 
 async function alone(album) {
@@ -114,20 +109,6 @@ async function alone(album) {
   await album.both(page, 'call-1');
   await page.setViewport(PHONE);
   await album.take(page, 'call-1-phone');
-  await page.setViewport(LAPTOP);
-  await cutOff(page, true);
-  await album.take(page, 'error-reconnecting');
-  await cutOff(page, false);
-  await page.evaluate(() => window.dispatchEvent(new Event('offline')));
-  await album.take(page, 'error-offline');
-  await page.evaluate(() => window.dispatchEvent(new Event('online')));
-  const { roomId, participantId } = await state(page);
-  await fetch(`${ORIGIN}/api/rooms/${roomId}/participants/${participantId}`, { method: 'DELETE' });
-  await until('the lobby', () => has(page, '#lobby'));
-  await album.both(page, 'error-removed');
-  await cutOff(page, true);
-  await page.evaluate(() => document.querySelector('#lobby form').requestSubmit());
-  await album.take(page, 'error-server-away');
   await page.close();
 }
 
