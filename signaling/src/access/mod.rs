@@ -123,7 +123,7 @@ impl AccessSettings {
         self.allowed_origins.iter().any(|one| one == "*") || self.names_origin(origin, host)
     }
 
-    /// Whether a page of `origin` may read what REST answers at `host`, and ask it for more than a form can. Where
+    /// Whether a page of `origin` may change anything over REST at `host`, and read what it answers. Where
     /// no token is asked for, whoever reaches this server may delete all it has, and pages of everywhere reach it
     /// through the browsers of its network: there `*` does not do, an origin must be named.
     pub fn shares_rest_with(&self, origin: &str, host: Option<&str>) -> bool {

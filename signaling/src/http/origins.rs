@@ -19,20 +19,34 @@ const PREFLIGHT_HOLDS: &str = "600";
 
 /// Refuses a page of an origin that may not talk to this server.
 pub(crate) fn check(access: &AccessSettings, headers: &HeaderMap) -> Result<(), Problem> {
-    if access.allows_origin(text(headers, header::ORIGIN), text(headers, header::HOST)) {
-        return Ok(());
-    }
-    let text = "pages of this origin may not talk to this server; list it in security.allowed_origins";
-    Err(Problem::new(StatusCode::FORBIDDEN, NOT_ALLOWED, text))
+    let (origin, host) = (text(headers, header::ORIGIN), text(headers, header::HOST));
+    if access.allows_origin(origin, host) { Ok(()) } else { Err(refusal()) }
+}
+
+/// The same of REST, which asks for more where no token does: see [`AccessSettings::shares_rest_with`]. A page that
+/// may not read an answer can still send what a form can, such as the end of a recording.
+fn check_rest(access: &AccessSettings, headers: &HeaderMap) -> Result<(), Problem> {
+    let (origin, host) = (text(headers, header::ORIGIN), text(headers, header::HOST));
+    let may = origin.is_none_or(|origin| access.shares_rest_with(origin, host));
+    if may { Ok(()) } else { Err(refusal()) }
+}
+
+fn refusal() -> Problem {
+    let text =
+        "pages of this origin may not talk to this server; list it in security.allowed_origins, by its name";
+    Problem::new(StatusCode::FORBIDDEN, NOT_ALLOWED, text)
 }
 
 /// The same of a request that may change something. Who must show a token to WHIP or WHEP is let in by that alone,
 /// wherever their player stands: no browser sends it by itself.
 pub(crate) fn check_request(access: &AccessSettings, request: &Request) -> Result<(), Problem> {
     let path = request.uri().path();
-    let reads = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
-    let is_asked = is_rest(path) || is_call(path) && !access.require_auth;
-    if reads || !is_asked { Ok(()) } else { check(access, request.headers()) }
+    match *request.method() {
+        Method::GET | Method::HEAD | Method::OPTIONS => Ok(()),
+        _ if is_rest(path) => check_rest(access, request.headers()),
+        _ if is_call(path) && !access.require_auth => check(access, request.headers()),
+        _ => Ok(()),
+    }
 }
 
 /// Tells browsers which pages may read the answer. Outermost, so that refusals can be read as well.

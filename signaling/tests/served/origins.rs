@@ -97,11 +97,17 @@ async fn a_player_that_shows_a_token_may_stand_anywhere() {
 }
 
 #[tokio::test]
-async fn without_a_list_pages_of_everywhere_publish_and_watch() {
+async fn without_a_list_pages_of_everywhere_publish_and_watch_and_change_nothing_over_rest() {
     let server = server("*", false).await;
     let head = format!("{OTHER}{SDP}");
     for request in ["POST /whip/room", "POST /whep/room"] {
         assert_eq!(server.http(request, &head, &fixture("chromium-example-client")).await.0, 201);
+    }
+    // No browser asks before it sends these, as it does before a DELETE.
+    for request in ["POST /api/rooms/room/recording/start", "POST /api/rooms/room/recording/stop"] {
+        let refused = (403, String::from("origin-not-allowed"));
+        assert_eq!(ask(&server, request, OTHER, "").await, refused, "{request}");
+        assert_ne!(ask(&server, request, "origin: http://volley\r\n", "").await.0, 403, "{request}");
     }
 }
 
