@@ -56,8 +56,10 @@ fn a_folder_that_cannot_be_made_is_told_when_something_is_to_be_recorded_and_kee
     let recording = room(&volley);
     assert_eq!(volley.ask(&format!("POST {recording}/start"), "").0, 201);
     until("it is told why nothing is written", || {
-        let (_, shown) = volley.ask(&format!("GET {recording}"), "");
-        serde_json::from_str::<Value>(&shown).is_ok_and(|shown| shown["failure"].is_string())
+        let shown = volley
+            .exchange(&format!("GET {recording}"), "")
+            .map(|(_, shown)| serde_json::from_str::<Value>(&shown));
+        shown.is_some_and(|shown| shown.is_ok_and(|shown| shown["failure"].is_string()))
     });
     assert!(volley.is_well());
     end(&mut volley);

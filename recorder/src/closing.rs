@@ -110,7 +110,10 @@ impl Desk {
     }
 
     fn recover(&self, name: &Name) -> io::Result<Vec<FromRecorder>> {
-        let recording = self.folder.open_held(name)?;
+        let Some(recording) = self.folder.open_left(name)? else {
+            tracing::info!(recording = %name, "a recorder of another server is at it, in the same folder: left to that");
+            return Ok(Vec::new());
+        };
         let manifest = Manifest::load(&recording)?;
         self.clerk.settle();
         match manifest.state {

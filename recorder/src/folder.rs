@@ -101,6 +101,16 @@ impl Folder {
         if ours.st_ino == there.st_ino { Ok(open) } else { Err(io::ErrorKind::NotFound.into()) }
     }
 
+    /// The same of one that was left behind; `None`: another process holds it, so it is not left.
+    pub fn open_left(&self, recording: &Name) -> io::Result<Option<Recording>> {
+        let open = self.open(recording)?;
+        if flock(&open.folder, FlockOperation::NonBlockingLockExclusive) == Err(Errno::WOULDBLOCK) {
+            return Ok(None);
+        }
+        drop(open);
+        self.open_held(recording).map(Some)
+    }
+
     /// The names of all recordings; none where there is no folder.
     pub fn list(&self) -> io::Result<Vec<Name>> {
         self.folders(Name::new)
@@ -331,9 +341,11 @@ mod tests {
         let held = folder.make(&name("one")).unwrap();
         held.hold();
         let also_held = folder.open_held(&name("one")).unwrap();
+        assert!(folder.open_left(&name("one")).unwrap().is_none());
         drop(held);
         assert_eq!(folder.remove(&name("one"), None).unwrap_err().kind(), io::ErrorKind::WouldBlock);
         drop(also_held);
+        assert!(folder.open_left(&name("one")).unwrap().is_some());
         folder.remove(&name("one"), None).unwrap();
         assert_eq!(folder.open_held(&name("one")).unwrap_err().kind(), io::ErrorKind::NotFound);
     }

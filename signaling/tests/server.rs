@@ -294,6 +294,8 @@ async fn every_refusal_is_a_problem_document() {
         ("POST /api/rooms", "", "{}", 415, "unsupported-media-type"),
         ("POST /api/rooms", json_type, "{", 400, "bad-json"),
         ("POST /api/rooms", json_type, "{}", 422, "bad-body"),
+        ("POST /api/rooms", json_type, r#"["x"]"#, 422, "bad-body"),
+        ("POST /api/rooms/none/recording/start", json_type, "[null, null]", 422, "bad-body"),
         ("POST /api/rooms", json_type, r#"{"name":"x","maxPeople":3}"#, 422, "bad-body"),
         ("POST /api/rooms", json_type, r#"{"name":""}"#, 422, "bad-room"),
         ("POST /api/rooms", json_type, r#"{"name":"x","maxParticipants":0}"#, 422, "bad-room"),

@@ -16,8 +16,9 @@ const SERVER = process.env["VOLLEY_SERVER"] ?? "http://localhost:8080";
 export default defineConfig({
   plugins: [settings],
   oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
-  // `npm run dev`: the page as it stands on the disk, with a server that runs beside it.
-  server: { proxy: { "/ws": { target: SERVER, ws: true }, "/api": SERVER } },
+  // `npm run dev`: the page as it stands on the disk, with a server that runs beside it. That is told the host of the
+  // page, as it refuses pages of others: without `target`, Vite would name the server.
+  server: { proxy: { "/ws": { target: SERVER, ws: true }, "/api": { target: SERVER } } },
   build: {
     // Browsers of 2023 and later.
     target: ["chrome110", "firefox115", "safari16.4"],

@@ -247,11 +247,6 @@ impl Slot {
         self.layer().map(|layer| Choice { layer, sublayers: self.selection.now() })
     }
 
-    /// What signaling was told that it sends of what it shows.
-    pub fn told(&self) -> Option<ShownLayer> {
-        self.told
-    }
-
     /// Signaling is told that it sends this of what it shows; true when that is new.
     pub fn set_told(&mut self, layer: Option<ShownLayer>) -> bool {
         std::mem::replace(&mut self.told, layer) != layer

@@ -71,6 +71,9 @@ impl Member {
 
     /// Whether somebody of `comers` could be given a better seat: see [`Seats::could_seat`].
     fn could_seat(&self, comers: &[Stream], keepers: &[Stream]) -> bool {
+        if self.seats.are_none() {
+            return false;
+        }
         let wanted = |streams: &[Stream]| -> Vec<Stream> {
             let others = streams.iter().filter(|stream| stream.participant != self.participant);
             others.filter_map(|stream| self.wishes.wanted_of(stream)).collect()
@@ -267,7 +270,11 @@ impl Room {
         }
         // Who falls silent may leave the seat to a screen, or to somebody of whom nobody knows whether they
         // speak.
-        let may_come = |stream: &&Stream| stream.must_be_seen() || !speaks && stream.may_speak();
+        let hidden: Vec<ParticipantId> = self.hidden().collect();
+        let may_come = |stream: &&Stream| {
+            let is_of_use = stream.must_be_seen() || !speaks && stream.may_speak();
+            is_of_use && !hidden.contains(&stream.participant)
+        };
         let comers: Vec<Stream> = self.streams.iter().filter(may_come).copied().collect();
         let keepers: Vec<Stream> =
             self.streams.iter().filter(|stream| stream.may_be_heard()).copied().collect();

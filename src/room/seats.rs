@@ -115,6 +115,11 @@ impl Seats {
         }
     }
 
+    /// Whether nobody can be placed here.
+    pub(super) fn are_none(&self) -> bool {
+        self.pairs.is_empty()
+    }
+
     /// Whether there is a pair for somebody of `comers` that would show more of them than is shown now: one
     /// that is free, or is held by who need not stay. `keepers` are those who may stay.
     pub(super) fn could_seat(&self, comers: &[Stream], keepers: &[Stream]) -> bool {

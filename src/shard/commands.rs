@@ -335,10 +335,10 @@ impl Shard {
             slot: slot.id(),
             track: slot.track().map(|track| self.tracks[track].id),
         });
-        let shown = slots.chain(self.told_layers());
         let events: Vec<_> =
-            transports.chain(shown).chain(self.wanted_layers()).chain(self.restraints()).collect();
+            transports.chain(slots).chain(self.wanted_layers()).chain(self.restraints()).collect();
         events.into_iter().for_each(|event| self.tell(event));
+        self.forget_told_layers();
         self.tell_load();
         self.tell(Event::Answered { request });
         Ok(())

@@ -1,7 +1,7 @@
 //! Tells signaling what of its picture each seat is sent: for pages that show it, nothing depends on it.
 //!
 //! Looked at once a second, all seats of a receiver together, and never per packet: whatever happens, a page
-//! is told no more often.
+//! is told no more often. A second's looks are spread over it, so that none makes a turn long.
 
 use super::Shard;
 use crate::base::Time;
@@ -9,21 +9,25 @@ use crate::control::Event;
 use crate::control::types::{Kind, ShownLayer};
 use std::time::Duration;
 
-/// How often seats are looked at.
-const LOOK_INTERVAL: Duration = Duration::from_secs(1);
+/// How often the seats of a receiver are looked at.
+const ROUND: Duration = Duration::from_secs(1);
+/// In so many steps.
+const STEPS: u32 = 10;
+/// So many receivers are looked at in a step, or a tenth of all where there are more.
+const FEW: usize = 50;
+/// About so much is told in a step: a publisher who pauses a layer changes what thousands of seats are sent, and
+/// the channel holds 8,000 events. Who is left is looked at in the next.
+const MOST_TOLD: usize = 200;
 
-/// About so much is told at once: a publisher who pauses a layer changes what thousands of seats are sent, and
-/// the channel holds 8,000 events. Who is left goes first at the next look.
-const MOST_TOLD: usize = 1_000;
-
-/// When seats are looked at, and where to go on.
+/// A round of looks.
 #[derive(Debug, Default)]
 pub(super) struct Looks {
     next: Time,
-    /// The shard's key of the receiver that goes first.
-    first: u32,
-    /// Room for all of them, so that nothing is allocated.
-    links: Vec<u32>,
+    began: Time,
+    /// The shard's keys of the receivers that are still to be looked at.
+    left: Vec<u32>,
+    /// How many of them in a step.
+    step: usize,
 }
 
 impl Shard {
@@ -32,33 +36,30 @@ impl Shard {
         (!self.slots.is_empty()).then_some(self.shown.next)
     }
 
-    /// Looks at what is sent into each seat, if it is time.
+    /// Looks at what is sent into some seats, if it is time.
     pub(super) fn look_at_shown(&mut self, now: Time) {
         if self.slots.is_empty() || now < self.shown.next {
             return;
         }
-        self.shown.next = now + LOOK_INTERVAL;
-        let mut links = std::mem::take(&mut self.shown.links);
-        links.clear();
-        links.extend(self.links.iter().map(|(key, _)| key));
-        let first = links.iter().position(|&key| key >= self.shown.first).unwrap_or(0);
-        links.rotate_left(first);
+        if self.shown.left.is_empty() {
+            self.shown.left.extend(self.links.iter().map(|(key, _)| key));
+            self.shown.step = FEW.max(self.shown.left.len().div_ceil(STEPS as usize));
+            self.shown.began = now;
+        }
         let mut told = 0;
-        self.shown.first = 0;
-        for &link in &links {
-            if told >= MOST_TOLD {
-                self.shown.first = link;
-                break;
-            }
+        for _ in 0..self.shown.step {
+            let Some(link) = self.shown.left.pop_if(|_| told < MOST_TOLD) else { break };
             told += self.tell_layers_to(link);
         }
-        self.shown.links = links;
+        let is_over = self.shown.left.is_empty();
+        let step = now + ROUND / STEPS;
+        self.shown.next = if is_over { step.max(self.shown.began + ROUND) } else { step };
     }
 
-    /// Tells what has changed of the seats of one receiver; how much that is.
+    /// Tells what has changed of the seats of one receiver, who may have left since; how much that is.
     fn tell_layers_to(&mut self, link: u32) -> usize {
         let mut told = 0;
-        for place in 0..self.links[link].slots.len() {
+        for place in 0..self.links.get(link).map_or(0, |link| link.slots.len()) {
             let key = self.links[link].slots[place];
             let layer = self.layer_in(key);
             let slot = &mut self.slots[key];
@@ -85,9 +86,8 @@ impl Shard {
         })
     }
 
-    /// Says again what was told of each seat.
-    pub(super) fn told_layers(&self) -> impl Iterator<Item = Event> {
-        let told = self.slots.iter().filter(|(_, slot)| slot.told().is_some());
-        told.map(|(_, slot)| Event::SlotLayer { slot: slot.id(), layer: slot.told() })
+    /// Whoever was told has forgotten it: the next round tells it again.
+    pub(super) fn forget_told_layers(&mut self) {
+        self.slots.iter_mut().for_each(|(_, slot)| _ = slot.set_told(None));
     }
 }

@@ -40,7 +40,8 @@ impl Config {
     /// What whoever reaches this server may do with recordings, where others than this machine reach it and it asks
     /// nobody who they are.
     pub(crate) fn open_recordings(&self) -> Option<&'static str> {
-        let is_reached = !self.get::<IpAddr>("server.host").is_loopback();
+        let is_behind_proxy = !self.get::<Vec<String>>("security.trusted_proxies").is_empty();
+        let is_reached = is_behind_proxy || !self.get::<IpAddr>("server.host").is_loopback();
         let is_open = is_reached && !self.get::<bool>("security.require_auth");
         (is_open && self.recorder().is_some()).then_some(
             "whoever reaches this server may come in, record rooms, and fetch and delete recordings, since \

@@ -48,6 +48,8 @@ fn it_is_told_where_whoever_reaches_the_server_may_record() {
     let secret = "0123456789abcdef0123456789abcdef";
     let text = told(&[]).expect("nothing is configured");
     assert!(text.contains("security.require_auth") && text.contains("VOLLEY_RECORDING__ENABLED=false"));
+    let proxied = [("VOLLEY_HOST", "127.0.0.1"), ("VOLLEY_SECURITY__TRUSTED_PROXIES", r#"["127.0.0.1/32"]"#)];
+    assert!(told(&proxied).is_some(), "others reach it by way of that");
     assert!(told(&[("VOLLEY_HOST", "192.0.2.7")]).is_some() && told(&[("VOLLEY_HOST", "::")]).is_some());
     for closed in [
         &[("VOLLEY_HOST", "127.0.0.1")][..],

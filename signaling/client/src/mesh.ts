@@ -112,7 +112,8 @@ export class Mesh extends Emitter<MeshEvents> {
       case "joined":
         this.#iceServers = message.iceServers as RTCIceServer[];
         if (!message.resumed) this.close();
-        // What was said while the socket was away is lost.
+        // What was said while the socket was away is lost, by us and to us: a picture too many goes to who wants none.
+        for (const { link } of this.#entries.values()) link.spare("");
         for (const id of this.direct) this.#tell(id, "shown");
         return this.#follow(message.mode, message.resumed && this.#entries.size === 0);
       case "ice-servers":

@@ -72,6 +72,8 @@ export const ANSWER_WITHIN_MS = 5000;
 
 /** Refusals that pass by themselves. */
 const PASSING = new Set(["server-busy", "server-draining", "too-fast"]);
+/** A token has ended: by its time, or with the secret it was signed with, when that was replaced. */
+const ENDED = new Set(["token-expired", "token-invalid"]);
 /** `WebSocket.OPEN`, where tests have no WebSocket. */
 const OPEN = 1;
 
@@ -167,7 +169,7 @@ export class Signaling extends Emitter<SignalingEvents> {
 
   #connect(): void {
     this.#drop();
-    this.#enter("connecting");
+    if (this.#isTurned("connecting")) return;
     const source = this.#wish?.token;
     if (this.#needsToken && typeof source === "function") void this.#askForToken(source);
     else this.#openSocket();
@@ -248,7 +250,7 @@ export class Signaling extends Emitter<SignalingEvents> {
     } else if (this.#resuming) {
       this.#remember(null);
       this.#askIn();
-    } else if (code === "token-expired" && !this.#isFresh && typeof this.#wish?.token === "function") {
+    } else if (ENDED.has(code) && !this.#isFresh && typeof this.#wish?.token === "function") {
       this.#needsToken = true;
       this.#connect();
     } else {
@@ -262,8 +264,15 @@ export class Signaling extends Emitter<SignalingEvents> {
     this.#isFresh = false;
     const pause = Math.min(FIRST_PAUSE_MS * 2 ** this.#attempt, LONGEST_PAUSE_MS);
     this.#attempt += 1;
-    this.#enter("waiting");
+    if (this.#isTurned("waiting")) return;
     this.#timer = setTimeout(() => this.#connect(), pause * spread(this.#random()));
+  }
+
+  /** Enters a state, and says whether who was told of it has left, or gone elsewhere, at once. */
+  #isTurned(state: SignalingState): boolean {
+    const turn = this.#turn;
+    this.#enter(state);
+    return turn !== this.#turn;
   }
 
   /** Lets go of the socket without hearing from it again. */

@@ -202,6 +202,16 @@ test("whoever looks at no picture is sent none, and sound all the same", async (
   expect(sent()).toEqual([voice, other]);
 });
 
+test("whoever may have asked for a picture while the socket was away is sent it", async () => {
+  const { mesh, publications, hears } = await shown();
+  publications.publish("camera", track("video"));
+  await hears("shown", "camera");
+  expect(FakePeer.last.transceivers[1]?.sent).toBeNull();
+  mesh.hear({ ...joined({ participantId: "7", mode: "mesh" }), resumed: true });
+  await settle();
+  expect(FakePeer.last.transceivers[1]?.sent).not.toBeNull();
+});
+
 function inMesh(own: string, other: string) {
   const started = inRoom(own, other);
   started.mesh.hear({ type: "mode-changed", mode: "mesh" });

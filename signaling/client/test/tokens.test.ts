@@ -42,6 +42,24 @@ test("a token that was waiting for a server until it ended is replaced, too", as
   expect(asked()).toBe(3);
 });
 
+test("a token whose secret was replaced meanwhile is replaced, too", async () => {
+  const { sockets, signaling, asked, refusals } = await inRoom();
+  await forgotten(sockets, "token-invalid");
+  expect(asked()).toBe(2);
+  sockets.last.opens();
+  sockets.last.says(joined({ participantId: "p2" }));
+  expect([signaling.state, refusals]).toEqual(["joined", []]);
+});
+
+test("whoever leaves when told that the socket is lost is not brought back", async () => {
+  const { sockets, signaling } = await inRoom();
+  signaling.on("state", (state) => state === "waiting" && signaling.leave());
+  const before = sockets.count;
+  sockets.last.drops();
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect([sockets.count, signaling.state]).toEqual([before, "idle"]);
+});
+
 test("where a new token has ended as well it is over, and nobody is asked for ever", async () => {
   const { sockets, signaling, asked, refusals } = await inRoom();
   await forgotten(sockets);
@@ -133,11 +151,11 @@ async function inRoom() {
 }
 
 /** The socket was away for longer than the server remembers us, and our token has ended meanwhile. */
-async function forgotten(sockets: Sockets): Promise<void> {
+async function forgotten(sockets: Sockets, code = "token-expired"): Promise<void> {
   sockets.last.drops();
   vi.advanceTimersByTime(200);
   sockets.last.opens();
   sockets.last.says({ type: "error", code: "bad-resume-token", message: "unknown" });
-  sockets.last.says(EXPIRED);
+  sockets.last.says({ ...EXPIRED, code });
   await settle();
 }

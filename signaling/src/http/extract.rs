@@ -9,8 +9,11 @@ use axum::extract::rejection::{BytesRejection, JsonRejection};
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
-use serde::de::DeserializeOwned;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{DeserializeOwned, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
+use std::fmt;
+use std::marker::PhantomData;
 
 /// The code of 408.
 pub(crate) const SLOW_BODY: &str = "body-too-slow";
@@ -38,12 +41,35 @@ pub(crate) fn whole<'de, D: Deserializer<'de>>(value: D) -> Result<Option<u64>, 
     Ok(number.map(|number| number as u64))
 }
 
+/// A JSON object: serde by itself takes an array for a structure as well, its fields in their order.
+struct Object<T>(T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(value: D) -> Result<Object<T>, D::Error> {
+        value.deserialize_map(OfMap(PhantomData)).map(Object)
+    }
+}
+
+struct OfMap<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for OfMap<T> {
+    type Value = T;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(map))
+    }
+}
+
 impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Body<T>, Problem> {
         let body = Json::from_request(request, state).await;
-        body.map(|Json(body)| Body(body)).map_err(|rejection| bad_body(&rejection))
+        body.map(|Json(Object(body))| Body(body)).map_err(|rejection| bad_body(&rejection))
     }
 }
 
@@ -56,8 +82,9 @@ impl<S: Send + Sync, T: DeserializeOwned + Default> FromRequest<S> for MaybeBody
         if bytes.is_empty() {
             return Ok(MaybeBody(T::default()));
         }
-        let body: Result<Json<Option<T>>, _> = Json::from_bytes(&bytes);
-        body.map(|Json(body)| MaybeBody(body.unwrap_or_default())).map_err(|rejection| bad_body(&rejection))
+        let body: Result<Json<Option<Object<T>>>, _> = Json::from_bytes(&bytes);
+        body.map(|Json(body)| MaybeBody(body.map_or_else(T::default, |Object(body)| body)))
+            .map_err(|rejection| bad_body(&rejection))
     }
 }
 
