@@ -41,6 +41,7 @@ pub mod store;
 pub mod tls;
 mod traces;
 pub mod webhooks;
+mod written_through;
 
 pub use metrics::MetricsPort;
 pub use outward::shown_url;

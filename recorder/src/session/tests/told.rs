@@ -50,6 +50,20 @@ fn recorded() -> tempfile::TempDir {
 }
 
 #[test]
+fn what_another_recorder_writes_in_the_same_folder_is_left_to_it_until_that_is_gone() {
+    let mut bench = Bench::new().with_people(&BOTH);
+    bench.play(0, 10_000);
+    bench.session.around.scribe.flush();
+    let path = bench.folder.path().join("rec-1/41-camera-1.webm");
+    let before = std::fs::read(&path).unwrap();
+    assert!(Next::at(&bench.folder).tells().is_empty());
+    assert!(std::fs::read(&path).unwrap() == before, "nobody else completes it");
+    let folder = bench.killed();
+    assert!(!Next::at(&folder).tells().is_empty());
+    assert!(std::fs::read(&path).unwrap() != before);
+}
+
+#[test]
 fn a_recording_that_was_completed_and_not_told_is_told_by_the_next_recorder_until_it_is_noted() {
     let folder = recorded();
     let next = Next::at(&folder);
