@@ -8,7 +8,7 @@ use super::train::Train;
 use super::waiting::MAX_HEADER;
 use crate::base::{Bitrate, DATAGRAM_HEADERS, Outbox, Time};
 use crate::media::bwe::Estimator;
-use crate::media::pacer::Pacer;
+use crate::media::pacer::{Pace, Pacer};
 use crate::transport::srtp::Payload;
 use crate::wire::extension::Stamp;
 use crate::wire::rtcp::{Remb, TransportFeedback};
@@ -96,8 +96,10 @@ impl Rate {
             return None;
         }
         let (estimate, probe) = (self.estimator.estimate(), self.estimator.probe_rate());
-        self.pacer.update(now, estimate, probe, self.estimator.pace(now));
-        Some(self.pacer.grant())
+        let pace = self.estimator.pace(now);
+        self.pacer.update(now, estimate, probe, pace);
+        let waits = pace == Pace::Draining && self.estimator.queue_is_long(now);
+        Some(if waits { 0 } else { self.pacer.grant() })
     }
 
     /// When there is a grant again.

@@ -72,18 +72,22 @@ pub(crate) async fn run(
     ]);
     let contender = Contender::find(Name::Volley, &choice).await?;
     let rooms = Rooms { flags, place, progress, folder: &folder };
-    let mut sides: [Option<Side>; 2] = [None, None];
+    let mut all: Option<(Side, Side)> = None;
+    let mut costs = Vec::new();
     for _ in 0..flags.rounds {
-        for is_recorded in [false, true] {
-            let side = rooms.side(&contender, is_recorded).await?;
-            match &mut sides[usize::from(is_recorded)] {
-                Some(before) => before.add(&side),
-                none => *none = Some(side),
+        let plain = rooms.side(&contender, false).await?;
+        let recorded = rooms.side(&contender, true).await?;
+        costs.push(recorded.cost_over(&plain));
+        match &mut all {
+            Some((all_plain, all_recorded)) => {
+                all_plain.add(&plain);
+                all_recorded.add(&recorded);
             }
+            none => *none = Some((plain, recorded)),
         }
     }
-    let [Some(plain), Some(recorded)] = sides else { bail!("nothing was measured") };
-    Ok(rooms.report(&plain, &recorded))
+    let Some((plain, recorded)) = all else { bail!("nothing was measured") };
+    Ok(rooms.report(&plain, &recorded, &costs))
 }
 
 struct Rooms<'a> {
@@ -166,8 +170,9 @@ impl Rooms<'_> {
         self.flags.rooms * PEOPLE * 2
     }
 
-    fn report(&self, plain: &Side, recorded: &Side) -> Report {
-        let cost = recorded.run.seconds_per_packet() / plain.run.seconds_per_packet() - 1.0;
+    /// `costs`: of each round, how far they lie apart says what the figure is worth.
+    fn report(&self, plain: &Side, recorded: &Side, costs: &[f64]) -> Report {
+        let cost = recorded.cost_over(plain);
         let per_core = f64::from(self.streams()) / recorded.recorder_share();
         let mut table = Table::new(&[
             "rooms",
@@ -187,7 +192,7 @@ impl Rooms<'_> {
             table.row(side.row(is_recorded));
         }
         let mut notes = vec![
-            format!("A packet costs {} more where it is recorded.", percent(cost)),
+            format!("A packet costs {} more where it is recorded; in each round: {}.", percent(cost), spread(costs)),
             format!("One core of the recorder would carry {} streams.", count(per_core)),
         ];
         if [plain, recorded].iter().any(|side| side.run.generator_limited()) {
@@ -205,6 +210,7 @@ impl Rooms<'_> {
                 "rooms": self.flags.rooms,
                 "videoBitsPerSecond": self.flags.bitrate,
                 "costOfRecording": cost,
+                "costOfRecordingInRounds": costs,
                 "droppedFromRecordings": recorded.dropped,
                 "recordedStreams": self.streams(),
                 "recorderBusy": recorded.recorder_share(),
@@ -229,6 +235,11 @@ impl Side {
         self.bytes += other.bytes;
     }
 
+    /// What a packet costs more than on the other side, as a share of what it costs there.
+    fn cost_over(&self, other: &Side) -> f64 {
+        self.run.seconds_per_packet() / other.run.seconds_per_packet() - 1.0
+    }
+
     /// Of a core.
     fn recorder_share(&self) -> f64 {
         self.recorder / self.seconds.max(f64::MIN_POSITIVE)
@@ -251,6 +262,10 @@ impl Side {
             self.dropped.to_string(),
         ]
     }
+}
+
+fn spread(costs: &[f64]) -> String {
+    costs.iter().map(|&cost| percent(cost)).collect::<Vec<_>>().join(", ")
 }
 
 fn label(is_recorded: bool) -> &'static str {
@@ -324,5 +339,18 @@ mod tests {
         both.add(&side(3));
         assert_eq!((both.dropped, both.bytes, both.recorder_share()), (3, 14, 0.2));
         assert_eq!(both.run.seconds_per_packet(), 5e-6);
+    }
+
+    #[test]
+    fn what_recording_costs_is_told_of_each_round() {
+        let side = |server_cpu| Side {
+            run: measured(1_000_000, 0, server_cpu),
+            recorder: 2.0,
+            seconds: 10.0,
+            dropped: 0,
+            bytes: 7,
+        };
+        assert!((side(5.5).cost_over(&side(5.0)) - 0.1).abs() < 1e-9);
+        assert_eq!(spread(&[0.1, -0.05]), "10.0 %, -5.0 %");
     }
 }

@@ -14,6 +14,8 @@ import { kindOf, type Publications } from "./publications.ts";
 import type { Signaling } from "./signaling.ts";
 import { slim } from "./slim.ts";
 
+/** The most pairs of m-lines to receive on in a first offer: each makes it slower, and with it the first picture. */
+const FIRST_PAIRS = 3;
 /** Cannot be changed later, so whoever changes something else must name it again. */
 const BUNDLE = "max-bundle";
 
@@ -182,7 +184,10 @@ export class Media extends Emitter<MediaEvents> {
 
   #joined(joined: FromServer<"joined">): void {
     this.#reach(joined.iceServers as RTCIceServer[]);
-    if (!joined.resumed) this.#receive = { audio: 1, video: 1 };
+    if (!joined.resumed) {
+      const { audio, video } = joined.receive;
+      this.#receive = { audio: Math.min(audio, FIRST_PAIRS), video: Math.min(video, FIRST_PAIRS) };
+    }
     if (!joined.resumed || !this.pc) this.renew();
     this.#mutes.joined(joined.tracks, joined.silenced);
     this.#offers?.resend();

@@ -153,6 +153,8 @@ export type ServerMessage =
       participantName: string;
       /** The others in the room. */
       participants: ParticipantView[];
+      /** What `request-offer` will ask for: with these m-lines in your first offer you need no second. */
+      receive: Receive;
       /** Whether you may start and stop recordings of this room. */
       recordable: Recordable;
       /** The room is recorded: under this name. */

@@ -75,6 +75,7 @@ export function joined(more: Partial<FromServer<"joined">> = {}): FromServer<"jo
     grants: ["publish", "subscribe", "record", "administer"],
     recordable: "yes",
     tracks: [],
+    receive: { audio: 1, video: 1 },
     participants: [],
     ...more,
   };

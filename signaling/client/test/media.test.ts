@@ -44,6 +44,17 @@ test("as many m-lines are offered as the server can use, once for all", async ()
   expect(offers().length).toBe(2);
 });
 
+test("the first offer has room for those who are there, and for three at most", async () => {
+  for (const [people, pairs] of [[1, 1], [2, 2], [3, 3], [8, 3]] as const) {
+    const { media, offers } = await start({ receive: { audio: people, video: people } });
+    expect(FakePeer.last.transceivers.length).toBe(2 * pairs);
+    media.hear({ type: "request-offer", roomId: "room", receive: { audio: people, video: people } });
+    media.hear({ type: "answer", sdp: "answer", tracks: [] });
+    await settle();
+    expect([FakePeer.last.transceivers.length, offers().length]).toEqual([2 * people, people > pairs ? 2 : 1]);
+  }
+});
+
 test("a screen is announced beside the camera, and its end is told", async () => {
   const { media, publications, said, offers } = await start();
   media.hear({ type: "answer", sdp: "answer", tracks: [] });

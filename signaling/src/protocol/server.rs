@@ -49,6 +49,8 @@ pub enum ServerMessage {
         /// been while you were away.
         #[serde(skip_serializing_if = "Vec::is_empty")]
         silenced: Vec<String>,
+        /// What `request-offer` will ask for: with these m-lines in your first offer you need no second.
+        receive: Receive,
         /// The others in the room.
         participants: Vec<ParticipantView>,
     },

@@ -257,6 +257,7 @@ impl State {
             recordable: self.recordable(participant),
             tracks: participant.track_views(),
             silenced: participant.silenced(),
+            receive: self.receive_of(id),
             participants: others
                 .filter_map(|other| self.participants.get(other))
                 .map(Participant::view)

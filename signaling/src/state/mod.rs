@@ -321,6 +321,12 @@ impl State {
         asked.into_iter().for_each(|id| self.request_offer(id));
     }
 
+    /// What somebody is asked to be able to receive.
+    fn receive_of(&self, id: ParticipantId) -> Receive {
+        let pairs = self.need_of(id);
+        Receive { audio: pairs, video: pairs }
+    }
+
     /// How many pairs of seats somebody should have.
     fn need_of(&self, id: ParticipantId) -> usize {
         if self.participants.get(&id).is_some_and(|p| !p.pass.may(Grant::Subscribe)) {
@@ -355,11 +361,10 @@ impl State {
     }
 
     fn request_offer(&mut self, id: ParticipantId) {
-        let need = self.need_of(id);
+        let receive = self.receive_of(id);
         let Some(participant) = self.participants.get_mut(&id) else { return };
-        participant.growth.asked_for(need);
+        participant.growth.asked_for(receive.video);
         let room_id = participant.room.clone();
-        let receive = Receive { audio: need, video: need };
         self.tell(id, ServerMessage::RequestOffer { room_id, receive });
     }
 

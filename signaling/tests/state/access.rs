@@ -4,7 +4,7 @@ use crate::common::{Lab, Page, config, fixture, slots, tracks};
 use serde_json::{Value, json};
 use std::net::IpAddr;
 use volley_signaling::access::{AccessSettings, AddressLimits, Claims, Grant, sign, unix_now};
-use volley_signaling::protocol::ServerMessage;
+use volley_signaling::protocol::{Receive, ServerMessage};
 use volley_signaling::settings::Settings;
 use volley_signaling::state::{Config, Origin, RoomRefusal, SocketId};
 use volley_signaling::store::MemoryStore;
@@ -223,6 +223,7 @@ fn who_may_not_subscribe_gets_no_seats() {
         _ => None,
     });
     assert_eq!(asked, Some((0, 0)));
+    assert!(matches!(joined[0], ServerMessage::Joined { receive: Receive { audio: 0, video: 0 }, .. }));
     let heard = offer(&mut lab, socket);
     let [ServerMessage::Answer { sdp, .. }, ..] = heard.as_slice() else { panic!("{heard:?}") };
     assert!(sdp.contains("a=recvonly") && !sdp.contains("a=sendrecv") && !sdp.contains("a=msid:"), "{sdp}");

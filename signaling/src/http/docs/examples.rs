@@ -56,6 +56,7 @@ pub(super) fn from_server() -> Vec<ServerMessage> {
             recordable: Recordable::NotGranted,
             tracks: vec![],
             silenced: vec![],
+            receive: Receive { audio: 3, video: 3 },
             participants: vec![jane],
         },
         ServerMessage::RequestOffer { room_id: text("room-123"), receive: Receive { audio: 3, video: 3 } },
