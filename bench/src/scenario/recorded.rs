@@ -192,7 +192,11 @@ impl Rooms<'_> {
             table.row(side.row(is_recorded));
         }
         let mut notes = vec![
-            format!("A packet costs {} more where it is recorded; in each round: {}.", percent(cost), spread(costs)),
+            format!(
+                "A packet costs {} more where it is recorded; in each round: {}.",
+                percent(cost),
+                spread(costs)
+            ),
             format!("One core of the recorder would carry {} streams.", count(per_core)),
         ];
         if [plain, recorded].iter().any(|side| side.run.generator_limited()) {
