@@ -34,6 +34,7 @@ mod recording;
 mod records;
 mod refusals;
 mod relays;
+mod resume;
 mod rooms;
 mod secret;
 mod socket;
