@@ -32,6 +32,18 @@ impl Shard {
         }
     }
 
+    /// The same for one viewer, whose seats alone have changed: ranking those of a whole room for each seat that
+    /// somebody opens would be the most work where there is too much already.
+    pub(super) fn shed_for(&mut self, room: u32, viewer: ParticipantId, out: &mut impl Outbox) {
+        if !self.sheds_in(room) {
+            return;
+        }
+        let links = self.participants.get(&viewer).map_or_else(Vec::new, |viewing| viewing.links.clone());
+        for link in links {
+            self.shed_on(link, out);
+        }
+    }
+
     /// Whether viewers in a room do without some of their pictures.
     pub(super) fn sheds_in(&self, room: u32) -> bool {
         self.share_of(room) < ALL_PICTURES
