@@ -22,7 +22,11 @@ impl Shard {
 
     /// Tells signaling what the worker has to do.
     pub fn tell_load(&mut self) {
-        self.tell(Event::Load { pictures: self.picture_share, busy: self.busy });
+        self.tell(self.load());
+    }
+
+    pub(super) fn load(&self) -> Event {
+        Event::Load { pictures: self.picture_share, busy: self.busy }
     }
 
     /// Decides anew what is shed in a room whose seats have changed.
