@@ -82,6 +82,19 @@ fn a_recorded_call_is_handed_over_without_allocating() {
     assert_eq!((allocated.rtp, allocated.rtcp, allocated.ticks), (0, 0, 0));
 }
 
+#[test]
+fn who_pins_somebody_on_a_core_that_sheds_has_nobody_elses_pictures_ranked_anew() {
+    let allocated = |subscribers: usize| {
+        let mut call = Call::connected(subscribers);
+        call.shed(8);
+        // Timers have their room then.
+        call.pin();
+        call.pin()
+    };
+    let (few, many) = (allocated(2), allocated(20));
+    assert!(few > 0 && many < few + 9, "{few} allocations where two watch, {many} where twenty do");
+}
+
 /// Bytes that a shard holds for a call with so many who watch, who lose packets, ask for them, and are
 /// gathered for.
 fn held_by_call(subscribers: usize, pairs: usize) -> i64 {

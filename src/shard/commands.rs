@@ -335,12 +335,10 @@ impl Shard {
             slot: slot.id(),
             track: slot.track().map(|track| self.tracks[track].id),
         });
-        let events: Vec<_> =
-            transports.chain(slots).chain(self.wanted_layers()).chain(self.restraints()).collect();
-        events.into_iter().for_each(|event| self.tell(event));
+        let events = transports.chain(slots).chain(self.wanted_layers()).chain(self.restraints());
+        let events = events.chain([self.load(), Event::Answered { request }]).collect();
+        self.tell_answer(events);
         self.forget_told_layers();
-        self.tell_load();
-        self.tell(Event::Answered { request });
         Ok(())
     }
 

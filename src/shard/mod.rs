@@ -67,7 +67,7 @@ use std::time::Duration;
 /// Keys that come from the network are hashed with a seed of the process's own.
 type Map<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
 
-/// Events kept for signaling, some 200 bytes each. The channel holds another 8,000.
+/// Events kept for signaling beside an answer to a resync, some 200 bytes each. The channel holds another 8,000.
 const MAX_EVENTS: usize = 16_384;
 
 /// What a shard is made with.
@@ -134,6 +134,8 @@ pub struct Shard {
     keeper: room_limits::RoomKeeper,
     shown: shown::Looks,
     events: VecDeque<Event>,
+    /// So many of an answer to a resync may still be among them, and take no room from others.
+    events_answering: usize,
     events_lost: u64,
     counters: Counters,
     scratch: Box<[u8; MAX_PACKET]>,
@@ -174,6 +176,7 @@ impl Shard {
             keeper: room_limits::RoomKeeper::default(),
             shown: shown::Looks::default(),
             events: VecDeque::new(),
+            events_answering: 0,
             events_lost: 0,
             counters: Counters::default(),
             scratch: Box::new([0; MAX_PACKET]),
@@ -198,6 +201,7 @@ impl Shard {
         if let Some(event) = self.events.pop_front() {
             return Some(event);
         }
+        self.events_answering = 0;
         let events = std::mem::take(&mut self.events_lost);
         (events > 0).then_some(Event::Lost { events })
     }
@@ -205,11 +209,18 @@ impl Shard {
     /// Keeps an event for signaling. When signaling is away for long, the newest are lost, and it is
     /// told so.
     fn tell(&mut self, event: Event) {
-        if self.events.len() < MAX_EVENTS && self.events_lost == 0 {
+        if self.events.len() < MAX_EVENTS + self.events_answering && self.events_lost == 0 {
             self.events.push_back(event);
         } else {
             self.events_lost += 1;
         }
+    }
+
+    /// Keeps a whole answer to a resync: were a part of it lost, all of it would be asked for again, for ever where
+    /// it is longer than what is kept.
+    fn tell_answer(&mut self, events: Vec<Event>) {
+        self.events_answering = events.len();
+        events.into_iter().for_each(|event| self.tell(event));
     }
 
     /// What has been counted so far.

@@ -13,7 +13,8 @@ impl Shard {
     pub(super) fn reseat(&mut self, room: u32, out: &mut impl Outbox) {
         let mut changes = Vec::new();
         self.rooms[room].reseat(|change| changes.push(change));
-        self.move_seats(room, changes, out);
+        self.move_seats(changes, out);
+        self.shed_in(room, out);
     }
 
     /// The same for the seats of one viewer: whatever becomes of them moves nobody else's, and a page opens a
@@ -21,14 +22,14 @@ impl Shard {
     pub(super) fn reseat_one(&mut self, room: u32, viewer: ParticipantId, out: &mut impl Outbox) {
         let mut changes = Vec::new();
         self.rooms[room].reseat_one(viewer, |change| changes.push(change));
-        self.move_seats(room, changes, out);
+        self.move_seats(changes, out);
+        self.shed_for(room, viewer, out);
     }
 
-    fn move_seats(&mut self, room: u32, changes: Vec<Change>, out: &mut impl Outbox) {
+    fn move_seats(&mut self, changes: Vec<Change>, out: &mut impl Outbox) {
         for change in changes {
             self.point(change.slot, change.track, out);
         }
-        self.shed_in(room, out);
     }
 
     /// Points a seat at a track, or at nothing.

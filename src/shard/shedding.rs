@@ -22,13 +22,29 @@ impl Shard {
 
     /// Tells signaling what the worker has to do.
     pub fn tell_load(&mut self) {
-        self.tell(Event::Load { pictures: self.picture_share, busy: self.busy });
+        self.tell(self.load());
+    }
+
+    pub(super) fn load(&self) -> Event {
+        Event::Load { pictures: self.picture_share, busy: self.busy }
     }
 
     /// Decides anew what is shed in a room whose seats have changed.
     pub(super) fn shed_in(&mut self, room: u32, out: &mut impl Outbox) {
         if self.sheds_in(room) {
             self.shed_room(room, out);
+        }
+    }
+
+    /// The same for one viewer, whose seats alone have changed: ranking those of a whole room for each seat that
+    /// somebody opens would be the most work where there is too much already.
+    pub(super) fn shed_for(&mut self, room: u32, viewer: ParticipantId, out: &mut impl Outbox) {
+        if !self.sheds_in(room) {
+            return;
+        }
+        let links = self.participants.get(&viewer).map_or_else(Vec::new, |viewing| viewing.links.clone());
+        for link in links {
+            self.shed_on(link, out);
         }
     }
 

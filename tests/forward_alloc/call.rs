@@ -157,6 +157,19 @@ impl Call {
         self.shards.iter_mut().for_each(|shard| shard.set_gathering_window(window));
     }
 
+    /// Forwards only so many sixteenths of the pictures.
+    pub(crate) fn shed(&mut self, share: u8) {
+        self.shards[0].set_picture_share(share, &mut self.out);
+    }
+
+    /// Allocations while the first who watches pins who publishes.
+    pub(crate) fn pin(&mut self) -> u64 {
+        let [target, viewer] = [0, 1].map(|who| self.members[who].person.participant);
+        let pin = Command::Pin { viewer, target: Some(target) };
+        let Call { shards, out, now, .. } = self;
+        measure(|| shards[0].on_command(*now, pin, out)).count_total
+    }
+
     /// Hands all that is published to a recorder.
     pub(crate) fn record(&mut self) {
         for source in &self.sources {

@@ -24,7 +24,7 @@ export type ClientMessage =
       resumeToken?: string | null;
       /** 1 to 64 letters, digits, dots, underscores, tildes or hyphens. A room that is not there is made, and ends when the last one leaves. */
       roomId: string;
-      /** Lets you in where the server asks for it: a JSON Web Token for this room. */
+      /** Lets you in where the server asks for it: a JSON Web Token for this room. Whoever comes back needs none; a valid one of the same identity says from then on what they may do. */
       token?: string | null;
     }
   /** Publish, add receiving m-lines, restart ICE. The page always offers; answered by `answer`. */

@@ -23,7 +23,8 @@ pub enum ClientMessage {
         /// What `joined` said, to prove it.
         #[serde(default)]
         resume_token: Option<String>,
-        /// Lets you in where the server asks for it: a JSON Web Token for this room.
+        /// Lets you in where the server asks for it: a JSON Web Token for this room. Whoever comes back needs
+        /// none; a valid one of the same identity says from then on what they may do.
         #[serde(default)]
         token: Option<String>,
         /// What the page knows to do: with `mesh` it can talk to others directly, where the room's mode

@@ -77,8 +77,8 @@ impl State {
         self.unless_revoked(access::verify_of_any_age(token, secrets, room)?, room)
     }
 
-    /// What a token lets somebody do over REST. One that has ended is taken of whoever came in with it, for as long as
-    /// they are there: who runs a meeting that lasts longer goes on to run it.
+    /// What a token lets somebody do over REST. One that has ended is taken of whoever came in with it, or back, for as
+    /// long as they are there: who runs a meeting that lasts longer goes on to run it.
     pub fn pass_over_rest(&self, token: &str, room: &str) -> Result<Pass, TokenError> {
         let pass = self.pass(Some(token), room);
         if !matches!(pass, Err(TokenError::Expired)) {
@@ -97,16 +97,12 @@ impl State {
         if self.revocations.iter().any(is_over) { Err(TokenError::Revoked) } else { Ok(pass) }
     }
 
-    /// What they may do who come in; nobody comes in to do nothing.
+    /// What they may do who come in.
     pub(super) fn pass_for_joining(&self, caller: &Caller, room: &str) -> Result<Pass, Refusal> {
         if caller.is_trusted {
             return Ok(Pass::default());
         }
-        let pass = self.pass(caller.token.as_deref(), room).map_err(|error| refusal(&error))?;
-        if pass.may(Grant::Publish) || pass.may(Grant::Subscribe) {
-            return Ok(pass);
-        }
-        Err(refusal(&TokenError::Grant(Grant::Subscribe)))
+        useful(self.pass(caller.token.as_deref(), room).map_err(|error| refusal(&error))?)
     }
 
     /// Takes somebody out of a room and makes the tokens of their identity for it worthless that were made
@@ -227,6 +223,14 @@ impl State {
         self.room_mut(&view.id).maker = address.and_then(counted_as);
         Ok(view)
     }
+}
+
+/// A pass, if it lets anything be done in a call: nobody is there to do nothing.
+pub(super) fn useful(pass: Pass) -> Result<Pass, Refusal> {
+    if pass.may(Grant::Publish) || pass.may(Grant::Subscribe) {
+        return Ok(pass);
+    }
+    Err(refusal(&TokenError::Grant(Grant::Subscribe)))
 }
 
 /// Why no room was made for who comes.

@@ -1,4 +1,4 @@
-//! Coming, coming back and going.
+//! Coming and going.
 
 use crate::access::counted_as;
 use crate::protocol::{MediaPath, ServerMessage};
@@ -7,7 +7,7 @@ use crate::state::ids::Raw;
 use crate::state::journeys::Outcome;
 use crate::state::model::{Participant, Room};
 use crate::state::rooms::RoomRefusal;
-use crate::state::{Origin, SocketId, State, growth::Growth, pairs, secret};
+use crate::state::{Origin, SocketId, State, growth::Growth, secret};
 use crate::webhooks::What;
 use volley::base::{ParticipantId, StreamId, Time};
 use volley::control::Command;
@@ -90,7 +90,7 @@ impl State {
                 Ok("joined")
             }
             (Some(id), Some(token)) => {
-                self.resume(socket, &request.room_id, id, token, now)?;
+                self.resume(socket, &request, (id, token), now)?;
                 Ok("resumed")
             }
             _ => Err(("bad-resume-token", "to come back, send both participantId and resumeToken".into())),
@@ -193,53 +193,8 @@ impl State {
         self.tell_others(id, &joined);
     }
 
-    fn resume(
-        &mut self,
-        socket: SocketId,
-        room: &str,
-        id: &str,
-        token: &str,
-        now: Time,
-    ) -> Result<(), Refusal> {
-        let refusal =
-            || ("bad-resume-token", "nobody can come back with this; join without participantId".to_owned());
-        let id = id.parse().map(ParticipantId).map_err(|_| refusal())?;
-        // Who is here over HTTP has a token for that only.
-        let known = |p: &&mut Participant| {
-            p.room == room && p.bridge.is_none() && secret::same(&p.resume_token, token)
-        };
-        let participant = self.participants.get_mut(&id).filter(known).ok_or_else(refusal)?;
-        let before = participant.socket.replace(socket);
-        participant.relays_told = None;
-        participant.reached = self.sockets.origin(socket).reached;
-        let pairs = pairs(participant);
-        participant.growth.restart(pairs);
-        let is_silent = participant.transport.is_none();
-        let has_ended = is_silent && participant.ended.is_some();
-        if let Some(before) = before {
-            self.sockets.assign(before, None);
-            self.out
-                .tell(before, ServerMessage::error("resumed-elsewhere", "you came back on another socket"));
-            self.out.close(before);
-        }
-        self.sockets.assign(socket, Some(id));
-        self.note_presence(id, now);
-        self.welcome(id, true);
-        if has_ended {
-            self.tell(id, super::events::media_ended());
-        }
-        if is_silent {
-            self.request_offer(id);
-        }
-        self.dirty.slots.insert(id);
-        self.tell_layers(id, None);
-        self.tell_subscriptions(id);
-        let key = self.participants[&id].room.clone();
-        self.dirty.growth.insert(key);
-        Ok(())
-    }
-
-    fn welcome(&mut self, id: ParticipantId, resumed: bool) {
+    /// Tells somebody that they are in, and who else is.
+    pub(super) fn welcome(&mut self, id: ParticipantId, resumed: bool) {
         let participant = &self.participants[&id];
         let others = self.rooms[&participant.room].members.iter().filter(|&&other| other != id);
         let message = ServerMessage::Joined {

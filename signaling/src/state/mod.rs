@@ -34,6 +34,7 @@ mod recording;
 mod records;
 mod refusals;
 mod relays;
+mod resume;
 mod rooms;
 mod secret;
 mod socket;
@@ -308,7 +309,8 @@ impl State {
         let members = || room.members.iter().filter_map(|id| self.participants.get(id));
         // Counted once for all: this is asked whenever somebody comes, and hundreds may come at once.
         let streams: usize = members().map(Participant::streams).sum();
-        let asked = members().filter(|one| one.socket.is_some()).filter(|one| {
+        let may_watch = |one: &&Participant| one.socket.is_some() && one.pass.may(Grant::Subscribe);
+        let asked = members().filter(may_watch).filter(|one| {
             let pairs = pairs(one);
             // Who has all there are is the common case where hundreds have said whom they want.
             let wanted = || match one.subscriptions.is_everybody() {

@@ -146,6 +146,16 @@ impl Planner<'_> {
     }
 }
 
+/// Ends the tracks and the seats that somebody may not have any more.
+pub(crate) fn withdraw(lines: &mut [Line], may_publish: bool, may_subscribe: bool) -> Changes {
+    let mut changes = Changes::default();
+    for line in lines {
+        end_track_unless(line, may_publish, &mut changes);
+        end_seat_unless(line, may_subscribe, &mut changes);
+    }
+    changes
+}
+
 /// Everything the media process must know of the tracks and seats of a transport, told anew.
 pub(crate) fn all_commands(transport: TransportId, offer: &Offer, lines: &[Line]) -> Vec<Command> {
     let mut commands = Vec::new();

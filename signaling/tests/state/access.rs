@@ -232,6 +232,19 @@ fn who_may_not_subscribe_gets_no_seats() {
 }
 
 #[test]
+fn who_may_not_subscribe_is_asked_for_an_offer_once_whoever_comes_and_publishes() {
+    let mut lab = lab(|_| {});
+    let is_request = |message: &&ServerMessage| matches!(message, ServerMessage::RequestOffer { .. });
+    let (one, joined) = enter(&mut lab, 1, Some(&token("one", &[Grant::Publish])));
+    assert_eq!(joined.iter().filter(is_request).count(), 1);
+    let answered = offer(&mut lab, one);
+    let (other, _) = enter(&mut lab, 2, Some(&token("other", &[Grant::Publish])));
+    offer(&mut lab, other);
+    let heard = [answered, lab.heard(one)].concat();
+    assert_eq!(heard.iter().filter(is_request).count(), 0, "each offer would bring the next one: {heard:?}");
+}
+
+#[test]
 fn what_was_granted_outlives_the_process() {
     let mut lab = lab(|_| {});
     let (socket, _) = enter(&mut lab, 1, Some(&token("viewer", &[Grant::Subscribe])));

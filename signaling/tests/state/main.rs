@@ -19,6 +19,7 @@ mod negotiation;
 mod reach;
 mod recording;
 mod records;
+mod regranted;
 mod relays;
 mod revocation;
 mod spreading;
