@@ -47,7 +47,9 @@ pub(super) fn told(config: &Config, besides: Option<&str>) -> Vec<Told> {
     let servers: Vec<Value> = config.get("webrtc.ice_servers");
     let mut told: Vec<Told> = servers.iter().flat_map(of_entry).collect();
     told.extend(besides.and_then(|name| {
-        let url = if name.starts_with("stun") { name.to_owned() } else { format!("stun:{name}") };
+        // Most of them are called stun.SOMETHING, which is no URL yet.
+        let is_url = ["stun:", "stuns:"].iter().any(|scheme| name.starts_with(scheme));
+        let url = if is_url { name.to_owned() } else { format!("stun:{name}") };
         Some(Told { server: parse(&url)?, url, credentials: None, is_shared: false, is_besides: true })
     }));
     told
@@ -225,6 +227,14 @@ mod tests {
             |index: usize| told[index].credentials.as_ref().map(|credentials| credentials.username.clone());
         assert!(named(1).unwrap().ends_with(":doctor") && named(3).unwrap() == "u");
         assert_eq!((named(0), named(4)), (None, None));
+    }
+
+    #[test]
+    fn a_server_that_is_called_after_what_it_does_is_asked_by_its_name() {
+        let asked = |name| told(&configured(&[]), Some(name)).pop().map(|one| (one.url, one.server.host));
+        let it = Some((String::from("stun:stun.example.org:3478"), String::from("stun.example.org")));
+        assert_eq!(asked("stun.example.org:3478"), it);
+        assert_eq!(asked("stun:stun.example.org:3478"), it);
     }
 
     #[test]
