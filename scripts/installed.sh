@@ -24,9 +24,13 @@ make_folder() {
 
 # note_file FILE: in the place of what was noted of it before.
 note_file() {
+    forget_file "$1"
+    note "$(line_of "$1")"
+}
+
+forget_file() {
     awk -v path="$1" '$2 != path' "$root$manifest" >"$root$manifest.new"
     mv "$root$manifest.new" "$root$manifest"
-    note "$(line_of "$1")"
 }
 
 # Folders are made from the root on: what is noted before the manifest's own is there waits for it.

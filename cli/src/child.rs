@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::signal::unix::{SignalKind, signal};
 use volley::control::handover::{self, MediaHandover, RecorderHandover, SignalingHandover};
+use volley::worker::cores::Cores;
 use volley_recorder::remote::listen::{self, Listening};
 use volley_recorder::remote::secret::Secret;
 
@@ -33,6 +34,11 @@ pub(crate) fn signaling() -> anyhow::Result<()> {
     if let Err(error) = setpriority_process(None, BEHIND_MEDIA) {
         tracing::warn!(%error, "signaling could not step back behind media on a shared core");
     }
+    let cores = Cores::share_out(handover.workers.len());
+    if cores.is_crowded {
+        tracing::warn!("{CROWDED}");
+    }
+    keep_to(&cores.signaling, "signaling");
     let (told, updates) = tokio::sync::mpsc::channel(1);
     std::thread::Builder::new().name(String::from("supervisor-watch")).spawn(move || {
         // Taken out of the channel by whoever serves; gone with the process, so never full for long.
@@ -53,10 +59,7 @@ pub(crate) fn recorder() -> anyhow::Result<()> {
     if let Err(error) = setpriority_process(None, BEHIND_SIGNALING) {
         tracing::warn!(%error, "the recorder could not step back behind media on a shared core");
     }
-    // Threads that follow inherit it, and those are all that work.
-    if let Err(error) = leave_to_workers(handover.taps.len()) {
-        tracing::warn!(%error, "the recorder could not be kept off the workers' cores");
-    }
+    keep_to(&Cores::share_out(handover.taps.len()).recorder, "the recorder");
     let ending = Arc::new(AtomicBool::new(false));
     end_in_order(Arc::clone(&ending))?;
     let left = Arc::clone(&ending);
@@ -80,14 +83,26 @@ pub(crate) fn listening_recorder(flags: &Flags, wish: &ListenWish) -> anyhow::Re
     listen::run(settings, &Listening { address: wish.address, secret }, &ending)
 }
 
-/// Stays off the cores of so many workers, who take the first that there are, one each; where they have all of
-/// them it shares.
-fn leave_to_workers(workers: usize) -> rustix::io::Result<()> {
-    let cores = sched_getaffinity(None)?;
-    let mut left = CpuSet::new();
-    (0..CpuSet::MAX_CPU).filter(|&core| cores.is_set(core)).skip(workers).for_each(|core| left.set(core));
-    if left.count() == 0 { Ok(()) } else { sched_setaffinity(None, &left) }
+/// Keeps this process to some of the cores it may use. Threads that follow inherit it, and those are all that work.
+fn keep_to(cores: &[usize], who: &str) {
+    if let Err(error) = limit_to(cores) {
+        tracing::warn!(%error, "{who} could not be kept off the workers' cores");
+    }
 }
+
+fn limit_to(cores: &[usize]) -> rustix::io::Result<()> {
+    let mut wanted = CpuSet::new();
+    cores.iter().for_each(|&core| wanted.set(core));
+    // Nothing is asked for that holds already: whoever filters system calls may forbid it.
+    if cores.is_empty() || sched_getaffinity(None)? == wanted {
+        return Ok(());
+    }
+    sched_setaffinity(None, &wanted)
+}
+
+const CROWDED: &str = "all cores that Volley may use are isolated, and each has a worker: signaling and the recorder take \
+                       time of theirs. Let Volley have another core besides (CPUAffinity= in the unit), or one worker less \
+                       (--workers)";
 
 /// Nice value of the recorder: what it is late with waits in shared memory.
 const BEHIND_SIGNALING: i32 = 10;

@@ -5,6 +5,7 @@
 
 mod busy;
 pub mod clock;
+pub mod cores;
 pub mod delay;
 mod gathering;
 pub mod histogram;
@@ -28,6 +29,7 @@ use crate::shard::{Shard, ShardConfig};
 use crate::transport::dtls::Identity;
 use clock::Clock;
 use core_affinity::CoreId;
+use cores::Cores;
 use gathering::GatheringControl;
 use mesh::MeshEnd;
 use resident::Resident;
@@ -88,13 +90,13 @@ pub enum MediaError {
 pub fn run_media(handover: MediaHandover, supervisor: &UnixStream) -> Result<(), MediaError> {
     let clock = Clock::new();
     let wall = WallClock::new(handover.unix_nanos_at_zero);
-    let cores = core_affinity::get_core_ids().unwrap_or_default();
+    let cores = Cores::share_out(handover.workers.len());
     let mesh = mesh::connect(handover.workers.len()).map_err(MediaError::Mesh)?;
     let resident = Resident::watch()?;
     for (number, (fds, mesh)) in handover.workers.into_iter().zip(mesh).enumerate() {
         let (ready, is_ready) = crossbeam::channel::bounded(1);
         let identity = handover.identity.clone();
-        let core = cores.get(number % cores.len().max(1)).copied();
+        let core = cores.workers.get(number).copied();
         let how = (handover.io, handover.gathering, handover.playout);
         let seen = (wall, clock, resident.clone());
         let sources = handover.sources.as_ref().map(OwnedFd::try_clone).transpose();
@@ -118,8 +120,8 @@ pub fn run_media(handover: MediaHandover, supervisor: &UnixStream) -> Result<(),
     Ok(())
 }
 
-fn pin(number: usize, core: Option<CoreId>) {
-    if core.is_none_or(|core| !core_affinity::set_for_current(core)) {
+fn pin(number: usize, core: Option<usize>) {
+    if core.is_none_or(|id| !core_affinity::set_for_current(CoreId { id })) {
         tracing::warn!(worker = number, "the worker could not be pinned to a core");
     }
 }

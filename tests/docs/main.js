@@ -8,7 +8,7 @@ import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import readline from 'node:readline';
-import { blocksOf, anchorsOf, commandsOf, keysOf, linksOf } from './pages.js';
+import { blocksOf, anchorsOf, commandsOf, keysOf, linksOf, vainCommandsOf } from './pages.js';
 import { SHELL } from './shell.js';
 
 const ROOT = path.resolve(import.meta.dirname, '../..');
@@ -26,7 +26,7 @@ try {
   for (const page of pages) {
     const text = fs.readFileSync(path.join(ROOT, page), 'utf8');
     tell(`${page} links`, brokenLinks(page, text));
-    tell(`${page} names`, [...unknownKeys(text), ...(await refusedCommands(text))]);
+    tell(`${page} names`, [...unknownKeys(text), ...vainCommandsOf(page, text), ...(await refusedCommands(text))]);
     for (const block of blocksOf(text).filter(({ language }) => language === 'sh')) await follow(page, block);
   }
 } finally {

@@ -35,6 +35,19 @@ export function commandsOf(text) {
   return unique(commands.filter((command) => command && !/[A-Z]{2}|…/.test(command)));
 }
 
+// Commands that run and do nothing, or not what they are named for: what they look like, where (a page's path), and why.
+const VAIN = [
+  [/\bnft add rule\b/, /./, 'behind a rule that drops the rest it does nothing: nft insert rule'],
+  [/^(?!.*--user 0).*--cap-add /, /./, 'of the image whose user is not root it gives no right: --user 0 besides'],
+  [/\bvolley config check (?!--config)/, /^docs\/runbooks\//, 'it reads ./config, and not what the service has: --config /etc/volley --env-file /etc/volley/volley.env'],
+];
+
+// Which of them a page names, in a sentence or in a block.
+export function vainCommandsOf(page, text) {
+  const commands = [...spansOf(text), ...blocksOf(text).flatMap((block) => block.text.split('\n'))];
+  return VAIN.filter(([, where]) => where.test(page)).flatMap(([pattern, , why]) => commands.filter((command) => pattern.test(command)).map((command) => `${command}: ${why}`));
+}
+
 function spansOf(text) {
   return [...withoutCode(text, { spans: false }).matchAll(/`([^`\n]+)`/g)].map(([, span]) => span);
 }

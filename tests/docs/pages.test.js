@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { blocksOf, anchorsOf, commandsOf, keysOf, linksOf } from './pages.js';
+import { blocksOf, anchorsOf, commandsOf, keysOf, linksOf, vainCommandsOf } from './pages.js';
 
 const PAGE = ['# One, two', '', 'See [this](a.md#x) and `[not](b.md)`.', '', '1. Do', '', '   ```sh', '   echo 1', '     deeper', '   ```', '', '```json', '[no](c.md)', '```', '## `volley doctor`'].join('\n');
 
@@ -34,4 +34,16 @@ test('keys and commands in a sentence are found, and what is none is left alone'
   ].join('\n');
   assert.deepEqual(keysOf(text), ['recording.path', 'performance.worker_threads', 'recording.s3_*', 'rooms.max_rooms']);
   assert.deepEqual(commandsOf(text), ['volley doctor --json', 'tuning/tune apply --only buffers']);
+});
+
+test('commands that do nothing are found, each where it does nothing', () => {
+  const vain = (text, page = 'docs/a.md') => vainCommandsOf(page, text).length;
+  assert.equal(vain('`nft add rule inet filter input drop`'), 1);
+  assert.equal(vain('```sh\nnft add rule inet filter input drop\n```'), 1);
+  assert.equal(vain('`nft insert rule inet filter input drop`, and nft add rule without marks'), 0);
+  assert.equal(vain('`docker run --cap-add BPF volley`'), 1);
+  assert.equal(vain('`docker run --user 0 --cap-add BPF volley`'), 0);
+  assert.equal(vain('`volley config check | grep max`', 'docs/runbooks/A.md'), 1);
+  assert.equal(vain('`volley config check --config /etc/volley | grep max`', 'docs/runbooks/A.md'), 0);
+  assert.equal(vain('`volley config check | grep max`'), 0);
 });

@@ -31,7 +31,7 @@ knob siblings kind=look at=siblings want='any off forceoff notsupported notimple
     brought="nothing to measure: it is looked at, not changed"
 
 knob isolation kind=look at=isolation want=leave want.25g='=yes' applies=boot \
-    mend="isolcpus=domain,managed_irq,CORES nohz_full=CORES rcu_nocbs=CORES on the kernel's command line (one core at least stays out), CPUAffinity=CORES in the unit, and --workers CORES here" \
+    mend="isolcpus=domain,managed_irq,CORES nohz_full=CORES rcu_nocbs=CORES on the kernel's command line (one core at least stays out), CPUAffinity= in the unit with CORES and with one of the others, as many workers there as CORES (VOLLEY_WORKERS), and --workers CORES here" \
     what="Whether the workers' cores are kept free of others' work and of the tick (isolcpus, nohz_full, rcu_nocbs)." \
     why="At 25 Gbit/s a millisecond that a core does something else is 300 KB that wait. Below that the scheduler's own order is good enough, and isolated cores are lost for everything else." \
     verify="cat /proc/cmdline /sys/devices/system/cpu/isolated /sys/devices/system/cpu/nohz_full" \

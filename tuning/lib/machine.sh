@@ -54,8 +54,20 @@ look_at_machine() {
     online=$(first_line "$root/sys/devices/system/cpu/online")
     mapfile -t online_cores < <(numbers_of "${online:-0}")
     mapfile -t worker_cores < <(numbers_of "${option[workers]:-${online:-0}}")
+    must_have_cores
     profile=${option[profile]}
     [[ $profile != auto ]] || profile=$(found_profile)
+}
+
+# Of a core that is not there no mask can be set, and of none a card would be left without a channel.
+must_have_cores() {
+    local core
+    [[ ${#worker_cores[@]} -gt 0 ]] || wrong "--workers ${option[workers]} names no core"
+    # Where the kernel does not tell which there are, it refuses them itself.
+    [[ -n $online ]] || return 0
+    for core in "${worker_cores[@]}"; do
+        [[ " ${online_cores[*]} " == *" $core "* ]] || wrong "--workers names core $core, and there are $online"
+    done
 }
 
 # The devices that packets to the world leave by: those of default routes, or the cards below a bond, bridge or VLAN.

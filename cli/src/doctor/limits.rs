@@ -70,7 +70,7 @@ pub(super) fn steering(case: &Case<'_>) -> Vec<Finding> {
                 workers hand on what is another's, which costs both time";
     let lines = [
         "systemd: AmbientCapabilities=CAP_BPF",
-        "docker run --cap-add BPF",
+        "docker run --user 0 --cap-add BPF",
         "or a port for each: --udp-ports per-worker",
     ];
     vec![Finding::notice("not-steered", what, mend(&lines))]
@@ -130,7 +130,12 @@ mod tests {
     #[test]
     fn several_workers_on_one_port_want_the_right_to_steer() {
         let mut patient = Patient::sound();
-        assert_eq!(steering(&patient.case())[0].check, "not-steered");
+        let finding = &steering(&patient.case())[0];
+        assert_eq!(finding.check, "not-steered");
+        assert!(
+            finding.mend.contains("docker run --user 0 --cap-add BPF"),
+            "who is not root is given no right"
+        );
         patient.set("VOLLEY_WORKERS", "1");
         assert!(steering(&patient.case()).is_empty());
         patient.set("VOLLEY_WORKERS", "2");

@@ -121,7 +121,8 @@ fn forbidden(Wanted { protocol, port, flag, .. }: Wanted) -> Finding {
             protocol.name()
         ),
         format!(
-            "systemd: AmbientCapabilities=CAP_NET_BIND_SERVICE\nsetcap cap_net_bind_service=+ep {}\nor: {flag} NUMBER",
+            "systemd: AmbientCapabilities=CAP_NET_BIND_SERVICE and CapabilityBoundingSet=CAP_NET_BIND_SERVICE\n\
+             setcap cap_net_bind_service=+ep {}\nor: {flag} NUMBER",
             std::env::current_exe()
                 .map_or_else(|_| String::from("volley"), |path| path.display().to_string())
         ),
@@ -173,6 +174,19 @@ mod tests {
         patient.set("VOLLEY_ICE_TCP", "true");
         let found = names(&patient);
         assert_eq!(found, [(Level::Warning, "port-taken")]);
+    }
+
+    /// systemd starts nothing that is to have a right beyond its bounds, and our unit has bounds.
+    #[test]
+    fn the_right_to_a_low_port_is_given_within_the_units_bounds() {
+        let web = Wanted { protocol: Protocol::Tcp, port: 443, flag: "--tls-port", without: None };
+        let mend = forbidden(web).mend;
+        let first = mend.lines().next().unwrap();
+        assert_eq!(
+            first,
+            "systemd: AmbientCapabilities=CAP_NET_BIND_SERVICE and CapabilityBoundingSet=CAP_NET_BIND_SERVICE"
+        );
+        assert!(mend.ends_with("\nor: --tls-port NUMBER"), "{mend}");
     }
 
     #[test]

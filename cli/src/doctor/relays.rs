@@ -22,6 +22,8 @@ pub(super) struct Told {
     credentials: Option<Credentials>,
     /// Whether they come from a secret that Volley shares with the server.
     is_shared: bool,
+    /// Whether no configuration names it, but whoever asks the doctor.
+    is_besides: bool,
 }
 
 /// What became of asking one.
@@ -30,6 +32,7 @@ pub(super) struct Asked {
     url: String,
     is_turn: bool,
     is_shared: bool,
+    is_besides: bool,
     outcome: Result<Found, Trouble>,
 }
 
@@ -44,8 +47,10 @@ pub(super) fn told(config: &Config, besides: Option<&str>) -> Vec<Told> {
     let servers: Vec<Value> = config.get("webrtc.ice_servers");
     let mut told: Vec<Told> = servers.iter().flat_map(of_entry).collect();
     told.extend(besides.and_then(|name| {
-        let url = if name.starts_with("stun") { name.to_owned() } else { format!("stun:{name}") };
-        Some(Told { server: parse(&url)?, url, credentials: None, is_shared: false })
+        // Most of them are called stun.SOMETHING, which is no URL yet.
+        let is_url = ["stun:", "stuns:"].iter().any(|scheme| name.starts_with(scheme));
+        let url = if is_url { name.to_owned() } else { format!("stun:{name}") };
+        Some(Told { server: parse(&url)?, url, credentials: None, is_shared: false, is_besides: true })
     }));
     told
 }
@@ -63,7 +68,7 @@ fn of_entry(entry: &Value) -> Vec<Told> {
     let urls = entry["urls"].as_array().into_iter().flatten().filter_map(Value::as_str);
     let one = |url: &str| {
         let credentials = credentials.clone().filter(|_| url.starts_with("turn"));
-        Some(Told { url: url.to_owned(), server: parse(url)?, credentials, is_shared })
+        Some(Told { url: url.to_owned(), server: parse(url)?, credentials, is_shared, is_besides: false })
     };
     urls.filter_map(one).collect()
 }
@@ -90,14 +95,14 @@ fn parse(url: &str) -> Option<Server> {
 /// Asks all of them at once.
 pub(super) async fn ask(told: Vec<Told>) -> Vec<Asked> {
     let mut asking = JoinSet::new();
-    for Told { url, server, credentials, is_shared } in told {
+    for Told { url, server, credentials, is_shared, is_besides } in told {
         asking.spawn(async move {
             let is_turn = credentials.is_some();
             let outcome = match credentials {
                 Some(credentials) => allocate(&server, &credentials).await.map(Found::Relay),
                 None => reflexive(&server).await.map(Found::Seen),
             };
-            Asked { url, is_turn, is_shared, outcome }
+            Asked { url, is_turn, is_shared, is_besides, outcome }
         });
     }
     let mut asked = asking.join_all().await;
@@ -124,7 +129,7 @@ pub(super) fn judge(asked: &[Asked]) -> Vec<Finding> {
     asked.iter().filter_map(judge_one).collect()
 }
 
-fn judge_one(Asked { url, is_turn, is_shared, outcome }: &Asked) -> Option<Finding> {
+fn judge_one(Asked { url, is_turn, is_shared, is_besides, outcome }: &Asked) -> Option<Finding> {
     let trouble = match outcome {
         Ok(Found::Relay(relay)) => return inner_address(url, relay),
         Ok(Found::Seen(_)) => return None,
@@ -147,6 +152,7 @@ fn judge_one(Asked { url, is_turn, is_shared, outcome }: &Asked) -> Option<Findi
             "coturn: raise user-quota= and total-quota=, and the range min-port= to max-port=",
         ),
         _ if *is_turn => Finding::error("turn-unreachable", format!("{what}; {hurt}"), reach_mend(url)),
+        _ if *is_besides => Finding::warning("stun-unreachable", what, OTHER_MEND),
         _ => Finding::warning("stun-unreachable", what, reach_mend(url)),
     })
 }
@@ -159,6 +165,9 @@ fn credentials_mend(is_shared: bool) -> &'static str {
         "webrtc.ice_servers: put in username and credential as the server knows them (coturn: user=NAME:PASSWORD, lt-cred-mech)"
     }
 }
+
+const OTHER_MEND: &str =
+    "see that --stun names its host and port, and that a firewall here lets UDP out; or ask another one";
 
 fn reach_mend(url: &str) -> String {
     format!(
@@ -187,7 +196,8 @@ mod tests {
     use super::*;
 
     fn asked(url: &str, outcome: Result<Found, Trouble>) -> Vec<Asked> {
-        vec![Asked { url: url.to_owned(), is_turn: url.starts_with("turn"), is_shared: true, outcome }]
+        let is_turn = url.starts_with("turn");
+        vec![Asked { url: url.to_owned(), is_turn, is_shared: true, is_besides: false, outcome }]
     }
 
     fn relay(relayed: &str, server: &str) -> Found {
@@ -220,6 +230,14 @@ mod tests {
     }
 
     #[test]
+    fn a_server_that_is_called_after_what_it_does_is_asked_by_its_name() {
+        let asked = |name| told(&configured(&[]), Some(name)).pop().map(|one| (one.url, one.server.host));
+        let it = Some((String::from("stun:stun.example.org:3478"), String::from("stun.example.org")));
+        assert_eq!(asked("stun.example.org:3478"), it);
+        assert_eq!(asked("stun:stun.example.org:3478"), it);
+    }
+
+    #[test]
     fn each_trouble_has_its_mend() {
         let judged = |url: &str, trouble| {
             let finding = judge(&asked(url, Err(trouble))).pop().unwrap();
@@ -232,6 +250,15 @@ mod tests {
         assert_eq!(judged("stun:s", Trouble::Unknown).0, Level::Warning);
         assert_eq!(judged("turn:t", Trouble::Refused(486)).1, "turn-full");
         assert_eq!(judged("turns:t", Trouble::Untrusted(String::from("expired"))).1, "turn-certificate");
+    }
+
+    #[test]
+    fn what_was_named_for_the_question_alone_is_not_to_be_taken_out_of_the_configuration() {
+        let mut silent = asked("stun:s", Err(Trouble::Silent));
+        assert!(judge(&silent)[0].mend.contains("webrtc.ice_servers"));
+        silent[0].is_besides = true;
+        let mend = &judge(&silent)[0].mend;
+        assert!(mend.contains("--stun") && !mend.contains("webrtc.ice_servers"), "{mend}");
     }
 
     #[test]

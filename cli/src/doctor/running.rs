@@ -188,7 +188,11 @@ fn unsteered(case: &Case<'_>, metrics: &Metrics) -> Option<Finding> {
     let is_shared = workers > 1 && case.config.udp_ports() == UdpPorts::One;
     (is_shared && metrics.sum("volley_udp_steered", "") == 0.0).then(|| {
         let what = "The kernel does not steer datagrams to the workers they are for; they hand them on, which costs both time";
-        Finding::notice("not-steered", what, "systemd: AmbientCapabilities=CAP_BPF\ndocker run --cap-add BPF")
+        Finding::notice(
+            "not-steered",
+            what,
+            "systemd: AmbientCapabilities=CAP_BPF\ndocker run --user 0 --cap-add BPF",
+        )
     })
 }
 
