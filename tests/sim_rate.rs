@@ -62,6 +62,12 @@ fn the_product_serves_a_link_that_shrinks_as_its_model_does() {
 }
 
 #[test]
+fn the_key_frame_of_a_lower_layer_is_not_lost_in_a_queue_that_is_full() {
+    let score = call_row("4 to 0.9 to 0.3 to 4 Mbit/s");
+    assert!(score.longest_gap <= Duration::from_millis(700), "{score}");
+}
+
+#[test]
 fn who_tells_an_estimate_of_their_own_is_followed_down_and_up_again() {
     let score = call_row("REMB, 5 to 0.5 to 5 Mbit/s");
     assert!(score.drained.is_some_and(|drained| drained <= 3 * SECOND), "{score}");

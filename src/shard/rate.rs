@@ -95,8 +95,10 @@ impl Rate {
         if !self.estimator.is_tight(now) {
             return None;
         }
-        let (estimate, probe) = (self.estimator.estimate(), self.estimator.probe_rate());
-        self.pacer.update(now, estimate, probe, self.estimator.pace(now));
+        // Less than the link carries while its queue is long: at what it carries a full queue stays full, and
+        // loses of the key frame that everybody waits for.
+        let (target, probe) = (self.estimator.target(now), self.estimator.probe_rate());
+        self.pacer.update(now, target, probe, self.estimator.pace(now));
         Some(self.pacer.grant())
     }
 
