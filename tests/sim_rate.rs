@@ -1,13 +1,13 @@
 //! Rate control in virtual time: the scoreboard's main rows, and real shards on thin links.
 
 use std::time::Duration;
-use volley::base::Time;
+use volley::base::{Bitrate, Time};
 use volley::control::types::{Codec, Kind};
 use volley::sim::link::{Bottleneck, LinkOptions};
 use volley::sim::rate::call::{self, CallPlan};
 use volley::sim::rate::plan::Plan;
-use volley::sim::rate::run;
 use volley::sim::rate::score::Score;
+use volley::sim::rate::{run, run_watched};
 use volley::sim::scenario::{Action, PersonPlan, Scenario};
 use volley::sim::verdict::Verdict;
 use volley::sim::world::World;
@@ -36,6 +36,23 @@ fn a_link_that_shrinks_to_a_tenth_is_drained_and_used_again_when_it_is_back() {
 }
 
 #[test]
+fn what_a_token_bucket_lets_pass_at_once_is_not_taken_for_what_the_link_carries() {
+    let row = Plan::all().into_iter().find(|plan| plan.name == "layers, 4 to 0.9 to 0.3 to 4 Mbit/s");
+    // `tc tbf` as the browsers' links are shaped.
+    let (depth, delay) = (Duration::from_millis(300), Duration::from_millis(1));
+    let plan = Plan { bucket: 3_000, depth, delay, ..row.expect("the scoreboard has it") };
+    let thin = Time::from_millis(32_000)..Time::from_millis(45_000);
+    for seed in 1..=8 {
+        let mut most = Bitrate::ZERO;
+        run_watched(&plan, seed, |now, estimators, _| {
+            let settled = estimators.iter().filter(|estimator| !estimator.is_probing());
+            most = settled.filter(|_| thin.contains(&now)).fold(most, |most, one| most.max(one.target(now)));
+        });
+        assert!(most < Bitrate::from_kbps(375), "{most:?} of 300 kbit/s with seed {seed}");
+    }
+}
+
+#[test]
 fn loss_that_is_the_paths_own_costs_little() {
     let score = row("3 Mbit/s, 2 % random loss");
     assert!(score.used >= 0.80, "{score}");
@@ -59,6 +76,12 @@ fn the_product_serves_a_link_that_shrinks_as_its_model_does() {
     assert!(score.drained.is_some_and(|drained| drained <= 2 * SECOND), "{score}");
     assert!(score.back.is_some_and(|back| back <= 15 * SECOND), "{score}");
     assert!(score.longest_gap <= Duration::from_millis(1_000), "{score}");
+}
+
+#[test]
+fn the_key_frame_of_a_lower_layer_is_not_lost_in_a_queue_that_is_full() {
+    let score = call_row("4 to 0.9 to 0.3 to 4 Mbit/s");
+    assert!(score.longest_gap <= Duration::from_millis(700), "{score}");
 }
 
 #[test]
@@ -122,7 +145,7 @@ fn viewer_behind(bytes_per_second: u64) -> Scenario {
         ..scenario.people[0].clone()
     };
     scenario.people = vec![plan; 2];
-    let bottleneck = Some(Bottleneck { bytes_per_second, queue_bytes: bytes_per_second / 5 });
+    let bottleneck = Some(Bottleneck::even(bytes_per_second, bytes_per_second / 5));
     let thin = LinkOptions { bottleneck, ..clean };
     let network = |down| Action::Network { who: 1, up: Box::new(clean), down: Box::new(down) };
     scenario.actions.push((Time::from_millis(3_000), network(thin)));

@@ -76,7 +76,7 @@ pub struct Pacer {
 }
 
 impl Pacer {
-    /// Lets time pass at the estimate `estimate`, or at the rate of a probe where that is more.
+    /// Lets time pass at `estimate`, or less where a queue is to drain, or at the rate of a probe where that is more.
     pub fn update(&mut self, now: Time, estimate: Bitrate, probe: Option<Bitrate>, pace: Pace) {
         let rate = pace.rate(estimate).max(probe.unwrap_or_default());
         self.pace = pace;

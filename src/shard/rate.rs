@@ -8,7 +8,7 @@ use super::train::Train;
 use super::waiting::MAX_HEADER;
 use crate::base::{Bitrate, DATAGRAM_HEADERS, Outbox, Time};
 use crate::media::bwe::Estimator;
-use crate::media::pacer::{Pace, Pacer};
+use crate::media::pacer::Pacer;
 use crate::transport::srtp::Payload;
 use crate::wire::extension::Stamp;
 use crate::wire::rtcp::{Remb, TransportFeedback};
@@ -95,11 +95,11 @@ impl Rate {
         if !self.estimator.is_tight(now) {
             return None;
         }
-        let (estimate, probe) = (self.estimator.estimate(), self.estimator.probe_rate());
-        let pace = self.estimator.pace(now);
-        self.pacer.update(now, estimate, probe, pace);
-        let waits = pace == Pace::Draining && self.estimator.queue_is_long(now);
-        Some(if waits { 0 } else { self.pacer.grant() })
+        // Less than the link carries while its queue is long: at what it carries a full queue stays full, and
+        // loses of the key frame that everybody waits for.
+        let (target, probe) = (self.estimator.target(now), self.estimator.probe_rate());
+        self.pacer.update(now, target, probe, self.estimator.pace(now));
+        Some(self.pacer.grant())
     }
 
     /// When there is a grant again.

@@ -46,6 +46,19 @@ pub struct Bottleneck {
     pub bytes_per_second: u64,
     /// Bytes that may wait.
     pub queue_bytes: u64,
+    /// Bytes that pass at once after a pause: a token bucket, as routers and `tc tbf` have them.
+    pub bucket_bytes: u64,
+}
+
+impl Bottleneck {
+    /// One that lets nothing pass faster than it carries.
+    pub const fn even(bytes_per_second: u64, queue_bytes: u64) -> Bottleneck {
+        Bottleneck { bytes_per_second, queue_bytes, bucket_bytes: 0 }
+    }
+
+    fn takes(&self, bytes: u64) -> Duration {
+        Duration::from_nanos(bytes * 1_000_000_000 / self.bytes_per_second)
+    }
 }
 
 impl LinkOptions {
@@ -84,7 +97,7 @@ impl LinkOptions {
         }
         if random.chance(0.3) {
             let bytes_per_second = 40_000 + random.below(400_000);
-            options.bottleneck = Some(Bottleneck { bytes_per_second, queue_bytes: bytes_per_second / 4 });
+            options.bottleneck = Some(Bottleneck::even(bytes_per_second, bytes_per_second / 4));
         }
         options
     }
@@ -165,13 +178,13 @@ impl Link {
 
     fn leave_bottleneck(&mut self, now: Time, bytes: u64) -> Option<Time> {
         let Some(bottleneck) = self.options.bottleneck else { return Some(now) };
-        let takes = |bytes: u64| Duration::from_nanos(bytes * 1_000_000_000 / bottleneck.bytes_per_second);
-        let starts = self.bottleneck_free_at.max(now);
-        if starts.since(now) > takes(bottleneck.queue_bytes) {
+        // Free for a while already: so much the bucket has saved up.
+        let starts = self.bottleneck_free_at.max(now - bottleneck.takes(bottleneck.bucket_bytes));
+        if starts.since(now) > bottleneck.takes(bottleneck.queue_bytes) {
             return None;
         }
-        self.bottleneck_free_at = starts + takes(bytes);
-        Some(self.bottleneck_free_at)
+        self.bottleneck_free_at = starts + bottleneck.takes(bytes);
+        Some(self.bottleneck_free_at.max(now))
     }
 
     fn arrive(&mut self, left: Time) -> Time {
@@ -233,11 +246,24 @@ mod tests {
 
     #[test]
     fn a_bottleneck_delays_and_then_drops() {
-        let bottleneck = Some(Bottleneck { bytes_per_second: 100_000, queue_bytes: 10_000 });
+        let bottleneck = Some(Bottleneck::even(100_000, 10_000));
         let mut link = Link::new(LinkOptions { bottleneck, ..LinkOptions::clean(MS) }, 1);
         let arrived: Vec<Time> = (0..100).flat_map(|_| link.send(Time::ZERO, 1000)).collect();
         assert_eq!(arrived.len(), 11);
         assert_eq!(arrived[10], Time::from_millis(111));
         assert_eq!(link.lost(), 89);
+    }
+
+    #[test]
+    fn a_bucket_lets_its_bytes_pass_at_once_and_fills_with_time() {
+        let bottleneck = Some(Bottleneck { bucket_bytes: 3_000, ..Bottleneck::even(100_000, 10_000) });
+        let mut link = Link::new(LinkOptions { bottleneck, ..LinkOptions::clean(MS) }, 1);
+        let mut sent_at = |ms| {
+            let arrived = (0..4).flat_map(|_| link.send(Time::from_millis(ms), 1000));
+            arrived.map(|at| at.as_millis() - ms).collect::<Vec<u64>>()
+        };
+        assert_eq!(sent_at(1_000), [1, 1, 1, 11]);
+        assert_eq!(sent_at(1_010), [11, 21, 31, 41], "it is empty");
+        assert_eq!(sent_at(1_070), [1, 1, 11, 21], "two thirds");
     }
 }

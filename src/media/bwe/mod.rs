@@ -229,7 +229,8 @@ impl Estimator {
         let crawl = self.groups.take_crawl().filter(|&rate| rate < self.aimd.rate().times(GIVEN_WAY));
         let usage = if crawl.is_some() { Usage::Over } else { self.usage(now) };
         let arriving = crawl.or(arriving);
-        let seen = Seen { usage, arriving, round_trip: self.round_trip, app_limited: self.alr.is_limited() };
+        let (app_limited, probed) = (self.alr.is_limited(), self.prober.touches(now, self.round_trip));
+        let seen = Seen { usage, arriving, round_trip: self.round_trip, app_limited, probed };
         let before = self.aimd.stepped_down();
         self.aimd.update(now, &seen, BOUNDS);
         self.loss.update(self.aimd.rate(), arriving);

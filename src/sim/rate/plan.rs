@@ -40,6 +40,8 @@ pub struct Plan {
     pub capacity: Vec<Stretch>,
     /// How long the bottleneck's queue is.
     pub depth: Duration,
+    /// Bytes that its token bucket lets pass at once.
+    pub bucket: u64,
     /// One way.
     pub delay: Duration,
     /// Delay that varies.
@@ -67,6 +69,7 @@ impl Plan {
             name,
             capacity: vec![Stretch { from: Time::ZERO, capacity: Bitrate::from_kbps(kbps) }],
             depth: Duration::from_millis(200),
+            bucket: 0,
             delay: Duration::from_millis(25),
             jitter: Duration::ZERO,
             loss: 0.0,
@@ -107,11 +110,13 @@ impl Plan {
     pub fn link_at(&self, at: Time) -> LinkOptions {
         let bytes_per_second = self.capacity_at(at).bps() / 8;
         let queue_bytes = bytes_per_second * self.depth.as_millis() as u64 / 1_000;
+        let even = Bottleneck::even(bytes_per_second, queue_bytes);
+        let bottleneck = Bottleneck { bucket_bytes: self.bucket, ..even };
         LinkOptions {
             jitter: self.jitter,
             loss: self.loss,
             burst: self.burst,
-            bottleneck: Some(Bottleneck { bytes_per_second, queue_bytes }),
+            bottleneck: Some(bottleneck),
             ..LinkOptions::clean(self.delay)
         }
     }
