@@ -1,7 +1,7 @@
 //! The command line. Its options are those keys of the configuration that have a flag.
 
 use crate::config::{KEYS, Key, Kind};
-use crate::doctor::DoctorWish;
+use crate::doctor::{DoctorWish, stun_url};
 use crate::environment;
 use crate::recordings::command as recordings;
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
@@ -254,7 +254,10 @@ fn doctor() -> Command {
     Command::new("doctor")
         .about("Say, worst first, what here will hurt and what mends it; ends with 2 for an error, 1 for a warning")
         .arg(Arg::new("json").long("json").action(ArgAction::SetTrue).help("Say it for programs"))
-        .arg(server("stun", "A STUN server that tells under which address the world sees this machine"))
+        .arg(
+            server("stun", "A STUN server that tells under which address the world sees this machine")
+                .value_parser(|name: &str| stun_url(name).map(|_| name.to_owned())),
+        )
         .arg(server("ntp", "A time server to compare the clock with [default: the one this machine uses]"))
         .arg(env_file())
 }

@@ -217,7 +217,7 @@ impl Shard {
     }
 
     /// Keeps a whole answer to a resync: were a part of it lost, all of it would be asked for again, for ever where
-    /// it is longer than what is kept.
+    /// it is longer than what is kept. Only of one that comes while another still waits the end may be lost.
     fn tell_answer(&mut self, events: Vec<Event>) {
         self.events_answering = events.len();
         events.into_iter().for_each(|event| self.tell(event));

@@ -4,6 +4,7 @@ use super::Case;
 use super::finding::Finding;
 use super::host::Host;
 use std::io;
+use std::net::Ipv6Addr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::net::UdpSocket;
 use tokio::time::timeout;
@@ -57,12 +58,7 @@ pub(super) async fn ask(server: String) -> Heard {
 }
 
 async fn late_by(server: &str) -> io::Result<f64> {
-    let place = if server.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok()) {
-        server.to_owned()
-    } else {
-        format!("{server}:{PORT}")
-    };
-    let address = tokio::net::lookup_host(place).await?.next().ok_or(io::ErrorKind::NotFound)?;
+    let address = tokio::net::lookup_host(place(server)).await?.next().ok_or(io::ErrorKind::NotFound)?;
     let any = if address.is_ipv6() { "[::]:0" } else { "0.0.0.0:0" };
     let socket = UdpSocket::bind(any).await?;
     socket.connect(address).await?;
@@ -80,6 +76,17 @@ async fn late_by(server: &str) -> io::Result<f64> {
         if length == PACKET && answer[24..32] == sent.to_bits().to_be_bytes() {
             return read(&answer, sent, came).ok_or_else(|| io::Error::other("it has no time to give"));
         }
+    }
+}
+
+/// Host and port of a server that may be named without its port, as time services do.
+fn place(server: &str) -> String {
+    if server.parse::<Ipv6Addr>().is_ok() {
+        format!("[{server}]:{PORT}")
+    } else if server.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok()) {
+        server.to_owned()
+    } else {
+        format!("{server}:{PORT}")
     }
 }
 
@@ -174,6 +181,15 @@ mod tests {
 
     fn found(patient: &Patient) -> Option<(Level, &'static str)> {
         check(&patient.case()).first().map(|finding| (finding.level, finding.check))
+    }
+
+    #[test]
+    fn a_time_server_is_named_with_its_port_or_without() {
+        assert_eq!(place("ntp.example.org"), "ntp.example.org:123");
+        assert_eq!(place("ntp.example.org:1123"), "ntp.example.org:1123");
+        assert_eq!(place("2001:db8::7"), "[2001:db8::7]:123");
+        assert_eq!(place("[2001:db8::7]"), "[2001:db8::7]:123");
+        assert_eq!(place("[2001:db8::7]:1123"), "[2001:db8::7]:1123");
     }
 
     /// A server whose clock is so many seconds ahead of ours.

@@ -31,6 +31,7 @@ use crate::config::{Config, Mistakes, Sources};
 use crate::flags::Flags;
 use finding::Finding;
 use host::Host;
+pub(crate) use relays::stun_url;
 use report::Report;
 use running::Running;
 use std::io::Write as _;

@@ -47,12 +47,24 @@ pub(super) fn told(config: &Config, besides: Option<&str>) -> Vec<Told> {
     let servers: Vec<Value> = config.get("webrtc.ice_servers");
     let mut told: Vec<Told> = servers.iter().flat_map(of_entry).collect();
     told.extend(besides.and_then(|name| {
-        // Most of them are called stun.SOMETHING, which is no URL yet.
-        let is_url = ["stun:", "stuns:"].iter().any(|scheme| name.starts_with(scheme));
-        let url = if is_url { name.to_owned() } else { format!("stun:{name}") };
+        let url = stun_url(name).ok()?;
         Some(Told { server: parse(&url)?, url, credentials: None, is_shared: false, is_besides: true })
     }));
     told
+}
+
+/// The URL of a STUN server that a person names by that, or by its place alone.
+///
+/// # Errors
+/// When it is neither, with what it could be.
+pub(crate) fn stun_url(name: &str) -> Result<String, String> {
+    // Most of them are called stun.SOMETHING, which is no URL yet.
+    let is_url = ["stun:", "stuns:"].iter().any(|scheme| name.starts_with(scheme));
+    let url = if is_url { name.to_owned() } else { format!("stun:{name}") };
+    match parse(&url) {
+        Some(server) if !server.host.is_empty() => Ok(url),
+        _ => Err(String::from("no server: say HOST, HOST:PORT or [IPv6]:PORT")),
+    }
 }
 
 fn of_entry(entry: &Value) -> Vec<Told> {
@@ -235,6 +247,18 @@ mod tests {
         let it = Some((String::from("stun:stun.example.org:3478"), String::from("stun.example.org")));
         assert_eq!(asked("stun.example.org:3478"), it);
         assert_eq!(asked("stun:stun.example.org:3478"), it);
+    }
+
+    #[test]
+    fn what_names_no_server_is_refused() {
+        for name in
+            ["stun.example.org", "[2001:db8::7]:3478", "stun:192.0.2.7", "stuns:stun.example.org:5349"]
+        {
+            assert!(stun_url(name).is_ok(), "{name}");
+        }
+        for name in ["", "stun.example.org:port", "2001:db8::7", "[2001:db8::7", ":3478"] {
+            assert!(stun_url(name).is_err(), "{name}");
+        }
     }
 
     #[test]

@@ -184,10 +184,11 @@ export class Media extends Emitter<MediaEvents> {
 
   #joined(joined: FromServer<"joined">): void {
     this.#reach(joined.iceServers as RTCIceServer[]);
-    if (!joined.resumed) {
-      const { audio, video } = joined.receive;
-      this.#receive = { audio: Math.min(audio, FIRST_PAIRS), video: Math.min(video, FIRST_PAIRS) };
-    }
+    // Servers of before it did not say.
+    const { audio, video } = joined.receive ?? { audio: 1, video: 1 };
+    if (!joined.resumed) this.#receive = { audio: Math.min(audio, FIRST_PAIRS), video: Math.min(video, FIRST_PAIRS) };
+    // A page that was loaded anew is who it was, and is not asked for what the page before it had.
+    else if (!this.pc) this.#receive = { audio, video };
     if (!joined.resumed || !this.pc) this.renew();
     this.#mutes.joined(joined.tracks, joined.silenced);
     this.#offers?.resend();
@@ -290,8 +291,9 @@ export class Media extends Emitter<MediaEvents> {
   #grow(receive: { audio: number; video: number } | undefined): void {
     if (!this.pc) return;
     if (receive) this.#receive = receive;
-    // What is added is offered by itself (`negotiationneeded`).
-    if (!this.#addReceiving() && !this.#offers?.inFlight) void this.#offers?.request();
+    // Before the first answer it is only noted, and else what is added is offered by itself (`negotiationneeded`).
+    const isOffered = !!this.pc.remoteDescription && this.#addReceiving();
+    if (!isOffered && !this.#offers?.inFlight) void this.#offers?.request();
   }
 
   /** Adds receiving m-lines until there are as many as the server can use. */

@@ -172,6 +172,8 @@ export class FakePeer {
   onconnectionstatechange: (() => void) | null = null;
   #offers = 0;
   #asked = false;
+  /** Something is not in an offer yet. */
+  #needed = false;
 
   constructor(configuration: RTCConfiguration = {}) {
     this.configuration = configuration;
@@ -197,6 +199,7 @@ export class FakePeer {
 
   async setLocalDescription(): Promise<void> {
     this.#offers += 1;
+    this.#needed = false;
     this.transceivers.forEach((transceiver, place) => (transceiver.mid = String(place)));
     this.signalingState = "have-local-offer";
     this.localDescription = { sdp: `offer ${this.#offers}` };
@@ -206,6 +209,7 @@ export class FakePeer {
   async setRemoteDescription(description: { type: string }): Promise<void> {
     this.remoteDescription = description;
     this.signalingState = "stable";
+    if (this.#needed) this.ask();
     if (description.type !== "offer") return;
     for (const kind of ["audio", "video", "video", "audio"] as const) {
       this.transceivers.push(new FakeTransceiver(this, kind, { direction: "recvonly" }));
@@ -234,13 +238,14 @@ export class FakePeer {
     this.onconnectionstatechange?.();
   }
 
-  /** Once for all that was added in one turn. */
+  /** Once for all that was added in one turn, and while an offer is under way, after it (W3C WebRTC §4.7.3). */
   ask(): void {
+    this.#needed = true;
     if (this.#asked) return;
     this.#asked = true;
     queueMicrotask(() => {
       this.#asked = false;
-      this.onnegotiationneeded?.();
+      if (this.#needed && this.signalingState === "stable") this.onnegotiationneeded?.();
     });
   }
 }

@@ -1,7 +1,7 @@
 import { beforeEach, expect, test, vi } from "vitest";
 import { boxesFor, DEFAULT_PICTURES, type Encoding } from "../src/layers.ts";
 import { Media } from "../src/media.ts";
-import type { ClientMessage, FromClient, FromServer, TrackView } from "../src/messages.ts";
+import type { ClientMessage, FromClient, FromServer, ServerMessage, TrackView } from "../src/messages.ts";
 import { Publications } from "../src/publications.ts";
 import { FakePeer, joined, settle, stream, track } from "./fakes.ts";
 
@@ -46,13 +46,21 @@ test("as many m-lines are offered as the server can use, once for all", async ()
 
 test("the first offer has room for those who are there, and for three at most", async () => {
   for (const [people, pairs] of [[1, 1], [2, 2], [3, 3], [8, 3]] as const) {
-    const { media, offers } = await start({ receive: { audio: people, video: people } });
+    const receive = { audio: people, video: people };
+    const { media, offers } = await start({ receive }, { type: "request-offer", roomId: "room", receive });
     expect(FakePeer.last.transceivers.length).toBe(2 * pairs);
-    media.hear({ type: "request-offer", roomId: "room", receive: { audio: people, video: people } });
     media.hear({ type: "answer", sdp: "answer", tracks: [] });
     await settle();
     expect([FakePeer.last.transceivers.length, offers().length]).toEqual([2 * people, people > pairs ? 2 : 1]);
   }
+});
+
+test("a page that was loaded anew has room at once for as many as the page before it, and any server lets it in", async () => {
+  const many = { audio: 8, video: 8 };
+  await start({ resumed: true, receive: many });
+  expect(FakePeer.last.transceivers.length).toBe(16);
+  await start({ receive: undefined });
+  expect(FakePeer.last.transceivers.length).toBe(2);
 });
 
 test("a screen is announced beside the camera, and its end is told", async () => {
@@ -282,7 +290,7 @@ function relay(username: string) {
 }
 
 /** In the room, the first offer told. */
-async function start(entered: Partial<FromServer<"joined">> = {}) {
+async function start(entered: Partial<FromServer<"joined">> = {}, ...atOnce: ServerMessage[]) {
   const said: ClientMessage[] = [];
   const server = { hears: true };
   const signaling = {
@@ -295,7 +303,7 @@ async function start(entered: Partial<FromServer<"joined">> = {}) {
   const publications = new Publications();
   const boxes = boxesFor(DEFAULT_PICTURES);
   const media = new Media({ signaling: signaling as never, publications, boxes, codec: null, mode: null });
-  media.hear(joined(entered));
+  for (const message of [joined(entered), ...atOnce]) media.hear(message);
   await settle();
   const offers = () =>
     said.filter((message): message is FromClient<"offer" | "start-screen-share"> => "sdp" in message);

@@ -130,7 +130,7 @@ fn what_media_does_not_need_changes_nothing_of_it() {
 #[test]
 fn over_rest_the_token_shown_last_is_the_one_that_outlasts_its_end() {
     let mut lab = lab();
-    let (ended, fresh) = (ending(4, "ada", "room", &HOST), ending(4, "ben", "room", &HOST));
+    let (ended, fresh) = (ending(10, "ada", "room", &HOST), ending(10, "ben", "room", &HOST));
     let demoted = call(&mut lab, 1, "room", &ended);
     let kept = call(&mut lab, 2, "room", &token("ben", &HOST));
     resume(&mut lab, 3, &demoted, Some(&token("ada", &CALL)));
