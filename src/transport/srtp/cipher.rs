@@ -2,15 +2,14 @@
 //!
 //! Knows keys, salts and indices, but no streams and no windows.
 
+use super::gcm::{GcmKey, NONCE_LEN, Nonce, TAG_LEN as GCM_TAG_LEN, gather};
 use super::keys::{MasterKey, Protocol, SessionKeys};
 use super::{RTCP_HEADER_LEN, RTCP_INDEX_LEN, SrtpError, rtcp_overhead, rtp_overhead};
 use crate::control::types::SrtpProfile;
-use aws_lc_rs::aead::{AES_128_GCM, AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use aws_lc_rs::cipher::{AES_128, AES_256, EncryptingKey, EncryptionContext, UnboundCipherKey};
 use aws_lc_rs::{constant_time, hmac};
 use zeroize::Zeroizing;
 
-const GCM_TAG_LEN: usize = rtp_overhead(SrtpProfile::AeadAes128Gcm);
 const CM_TAG_LEN: usize = rtp_overhead(SrtpProfile::Aes128CmSha1_80);
 /// The flag that says an SRTCP packet is encrypted (RFC 3711 §3.4).
 const ENCRYPTED: u32 = 1 << 31;
@@ -23,7 +22,7 @@ pub(super) enum Cipher {
 }
 
 pub(super) struct Gcm {
-    key: LessSafeKey,
+    key: GcmKey,
     salt: Zeroizing<[u8; NONCE_LEN]>,
 }
 
@@ -53,15 +52,12 @@ impl Cipher {
 
     pub(super) fn with_session_keys(profile: SrtpProfile, session: &SessionKeys) -> Cipher {
         let key = &session.key[..session.key_len];
-        let gcm = |algorithm| {
-            let key = UnboundKey::new(algorithm, key).expect("the key has the algorithm's length");
-            let mut salt = Zeroizing::new([0; NONCE_LEN]);
-            salt.copy_from_slice(&session.salt[..NONCE_LEN]);
-            Cipher::Gcm(Gcm { key: LessSafeKey::new(key), salt })
-        };
         match profile {
-            SrtpProfile::AeadAes128Gcm => gcm(&AES_128_GCM),
-            SrtpProfile::AeadAes256Gcm => gcm(&AES_256_GCM),
+            SrtpProfile::AeadAes128Gcm | SrtpProfile::AeadAes256Gcm => {
+                let mut salt = Zeroizing::new([0; NONCE_LEN]);
+                salt.copy_from_slice(&session.salt[..NONCE_LEN]);
+                Cipher::Gcm(Gcm { key: GcmKey::new(key), salt })
+            }
             SrtpProfile::Aes128CmSha1_80 => Cipher::Cm(Box::new(Cm {
                 key: counter_key(key),
                 mac: hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, &session.mac_key[..]),
@@ -82,9 +78,8 @@ impl Cipher {
         match self {
             Cipher::Gcm(gcm) => {
                 let body_end = packet.len() - GCM_TAG_LEN;
-                gcm.open(gcm.rtp_nonce(ssrc, index), &packet[..header_len], &packet[header_len..], {
-                    &mut out[header_len..body_end]
-                })?;
+                let (header, sealed) = packet.split_at(header_len);
+                gcm.key.open(gcm.rtp_nonce(ssrc, index), header, sealed, &mut out[header_len..body_end])?;
                 out[..header_len].copy_from_slice(&packet[..header_len]);
                 Ok(body_end)
             }
@@ -108,21 +103,10 @@ impl Cipher {
         payload: [&[u8]; 3],
         out: &mut [u8],
     ) -> Result<(), SrtpError> {
-        let [head, body, tail] = payload;
-        let (header, rest) = out.split_at_mut(header_len);
         match self {
-            Cipher::Gcm(gcm) if head.is_empty() => {
-                let (ciphertext, tail_and_tag) = rest.split_at_mut(body.len());
-                let nonce = gcm.rtp_nonce(ssrc, index);
-                gcm.key
-                    .seal_out_of_place_scatter(nonce, Aad::from(header), body, ciphertext, tail, tail_and_tag)
-                    .map_err(|_| SrtpError::NoRoom)
-            }
             Cipher::Gcm(gcm) => {
-                // The AEAD gathers a tail but no head: what has one is put together first.
-                let (in_out, tag) = rest.split_at_mut(rest.len() - GCM_TAG_LEN);
-                gather(payload, in_out);
-                gcm.seal_in_place(gcm.rtp_nonce(ssrc, index), header, in_out, tag)
+                let (header, rest) = out.split_at_mut(header_len);
+                gcm.key.seal(gcm.rtp_nonce(ssrc, index), header, payload, rest)
             }
             Cipher::Cm(cm) => {
                 let sealed_len = out.len() - CM_TAG_LEN;
@@ -170,7 +154,7 @@ impl Cipher {
                 let (sealed, rest) = out.split_at_mut(plain.len());
                 let (tag, trailer_out) = rest.split_at_mut(GCM_TAG_LEN);
                 trailer_out.copy_from_slice(&trailer);
-                gcm.seal_in_place(gcm.rtcp_nonce(ssrc, index), &aad, &mut sealed[RTCP_HEADER_LEN..], tag)
+                gcm.key.seal_in_place(gcm.rtcp_nonce(ssrc, index), &aad, &mut sealed[RTCP_HEADER_LEN..], tag)
             }
             Cipher::Cm(cm) => {
                 counter_mode(&cm.key, cm.iv(ssrc, u64::from(index)), &mut out[RTCP_HEADER_LEN..plain.len()]);
@@ -222,7 +206,7 @@ impl Gcm {
         for (byte, mask) in nonce.iter_mut().zip(&value.to_be_bytes()[4..]) {
             *byte ^= mask;
         }
-        Nonce::assume_unique_for_key(nonce)
+        nonce
     }
 
     /// `out` ends where the trailer would, behind the plain text.
@@ -238,29 +222,12 @@ impl Gcm {
         if is_encrypted(trailer) {
             let aad = rtcp_aad(packet, trailer);
             out[..RTCP_HEADER_LEN].copy_from_slice(&packet[..RTCP_HEADER_LEN]);
-            return self.open(nonce, &aad, &body[RTCP_HEADER_LEN..], &mut out[RTCP_HEADER_LEN..len]);
+            return self.key.open(nonce, &aad, &body[RTCP_HEADER_LEN..], &mut out[RTCP_HEADER_LEN..len]);
         }
         // RFC 7714 §9.3: all of it is associated data, and so is the trailer.
         out[..len].copy_from_slice(&packet[..len]);
         out[len..].copy_from_slice(&trailer);
-        self.open(nonce, out, &body[len..], &mut [])
-    }
-
-    fn open(&self, nonce: Nonce, aad: &[u8], sealed: &[u8], out: &mut [u8]) -> Result<(), SrtpError> {
-        let (ciphertext, tag) = sealed.split_at(sealed.len() - GCM_TAG_LEN);
-        self.key
-            .open_separate_gather(nonce, Aad::from(aad), ciphertext, tag, out)
-            .map_err(|_| SrtpError::NotAuthentic)
-    }
-
-    fn seal_in_place(
-        &self,
-        nonce: Nonce,
-        aad: &[u8],
-        in_out: &mut [u8],
-        tag: &mut [u8],
-    ) -> Result<(), SrtpError> {
-        self.key.seal_in_place_scatter(nonce, Aad::from(aad), in_out, &[], tag).map_err(|_| SrtpError::NoRoom)
+        self.key.open(nonce, out, &body[len..], &mut [])
     }
 }
 
@@ -306,12 +273,4 @@ fn index_of(trailer: [u8; RTCP_INDEX_LEN]) -> u32 {
 /// RFC 3711 §4.2: the roll-over counter is authenticated behind the packet, but not sent.
 fn roc(index: u64) -> [u8; 4] {
     ((index >> 16) as u32).to_be_bytes()
-}
-
-fn gather(parts: [&[u8]; 3], out: &mut [u8]) {
-    let mut at = 0;
-    for part in parts {
-        out[at..at + part.len()].copy_from_slice(part);
-        at += part.len();
-    }
 }

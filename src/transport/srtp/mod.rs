@@ -1,4 +1,4 @@
-//! SRTP and SRTCP (RFC 3711, RFC 7714) over `aws-lc-rs`: sealing, opening, replay windows.
+//! SRTP and SRTCP (RFC 3711, RFC 7714) over `aws-lc-rs` and `ring`: sealing, opening, replay windows.
 //!
 //! Nothing here allocates per packet: packets are opened out of place into the slot that will keep
 //! them, and sealed out of place into the train that will carry them. A receiver's state moves
@@ -6,6 +6,7 @@
 //! a sender is told each packet's index and trusts that it is never used twice.
 
 mod cipher;
+mod gcm;
 mod keys;
 mod receiver;
 mod replay;
