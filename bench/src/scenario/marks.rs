@@ -40,10 +40,9 @@ impl Marks {
                 "† {run}: outside its bounds ({why}): the load is not carried, and its figures are in no ratio."
             )
         });
-        let disturbed = self
-            .disturbed
-            .as_ref()
-            .map(|why| format!("‡ {run}: disturbed: {why}; its figures look worse than they are."));
+        let disturbed = self.disturbed.as_ref().map(|why| {
+            format!("‡ {run}: disturbed: {why}; its figures tell of that as much as of the server.")
+        });
         outside.into_iter().chain(disturbed)
     }
 }

@@ -27,8 +27,10 @@ const SETTLE: Duration = Duration::from_millis(1500);
 const JUDGE: Duration = Duration::from_secs(3);
 /// A server with less of its core left than this has no time for more, however busy the generator is.
 const SERVER_FULL: f64 = 0.95;
-/// Trials of a load that failed: a hiccup of the machine is not the server's.
+/// Trials that fail before a load is too much: a hiccup of the machine is not the server's.
 const ATTEMPTS: u32 = 2;
+/// Trials in all. One that fails while something takes the core's time from the server does not tell.
+const MOST_TRIALS: u32 = 5;
 
 impl Bounds {
     /// Whether a run was within them, and if not, whose fault that is.
@@ -149,15 +151,16 @@ impl Prober<'_> {
             self.progress.keep(&format!("{name}: {participants} participants: {refusal:#}"));
             return Ok(Verdict::TooMuch);
         }
-        let mut verdict = Verdict::TooMuch;
-        for _ in 0..ATTEMPTS {
+        let (mut verdict, mut failed) = (Verdict::TooMuch, 0);
+        for _ in 0..MOST_TRIALS {
             tokio::time::sleep(SETTLE).await;
             let size = self.shape.size(participants);
             let run = measure(self.place, running, crowd, size, JUDGE, |_, _| ()).await?;
             verdict = self.bounds.judge(&run);
             tried.push(Tried::of(&run));
             self.progress.keep(&told(name, participants, &run, verdict));
-            if verdict == Verdict::Carried {
+            failed += u32::from(run.disturbance().is_none());
+            if verdict == Verdict::Carried || failed == ATTEMPTS {
                 break;
             }
         }
@@ -171,9 +174,11 @@ fn told(name: &str, participants: u32, run: &Measured, verdict: Verdict) -> Stri
         Verdict::TooMuch => "too much",
         Verdict::GeneratorIsFull => "the generator is full",
     };
-    let strays = run.strays().told().map(|told| format!(" ({told})")).unwrap_or_default();
+    let strays = run.strays().told();
+    let disturbed = run.disturbance().filter(|_| verdict != "carried").map(|why| format!("disturbed: {why}"));
+    let notes: String = strays.into_iter().chain(disturbed).map(|note| format!(" ({note})")).collect();
     format!(
-        "{name}: {participants} participants: {} packets/s, loss {}, P95 {}, server busy {}, generator busy {}: {verdict}{strays}",
+        "{name}: {participants} participants: {} packets/s, loss {}, P95 {}, server busy {}, generator busy {}: {verdict}{notes}",
         count(run.figures.packets_per_second()),
         percent(run.loss()),
         milliseconds(run.delay(0.95)),

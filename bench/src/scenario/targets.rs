@@ -37,8 +37,8 @@ struct Figure {
 const EVERY: &str = "*";
 
 /// Said of a figure that does not count.
-const OUTSIDE: &str = "the run was outside the bounds of its load, or that of the best other server was disturbed or \
-                       limited by the generator, so the figure does not count";
+const OUTSIDE: &str = "the run was outside the bounds of its load or disturbed, or that of the best other server was \
+                       disturbed or limited by the generator, so the figure does not count";
 
 #[derive(Clone, Copy)]
 enum Bound {
@@ -202,6 +202,31 @@ mod tests {
         assert!(report.sections[0].notes[0].contains("does not count"));
         let report = judged("rooms", json!({ "rooms": 900, "withinBounds": false }));
         assert_eq!(report.figures["targets"][0]["met"], json!(false));
+    }
+
+    #[test]
+    fn a_ratio_of_a_run_that_was_disturbed_is_told_and_never_met() {
+        let counts = |disturbed: bool| {
+            let figures = json!({ "ratioToBestOther": 6.0, "ofLimit": 0.7, "disturbed": disturbed });
+            let report = judged("compare-meeting", figures.clone());
+            let audio = judged("compare-audio", figures);
+            [&report, &audio].map(|report| report.figures["targets"][0]["met"].clone())
+        };
+        assert_eq!(counts(false), [json!(true), json!(true)]);
+        assert_eq!(counts(true), [json!(false), json!(false)]);
+
+        let servers = |disturbed: bool| {
+            let mut volley = load(100, 900.0, 0.004);
+            volley["disturbed"] = json!(disturbed);
+            json!({ "servers": [
+                { "server": "volley", "loads": [volley] },
+                { "server": "mediasoup", "loads": [load(100, 100.0, 0.015)] },
+            ]})
+        };
+        for disturbed in [false, true] {
+            let figure = ratio_within_five_milliseconds(&servers(disturbed));
+            assert_eq!(figure, Some(Figure { value: 9.0, counts: !disturbed }));
+        }
     }
 
     #[test]

@@ -139,6 +139,7 @@ impl Comparison {
             "rounds": self.rounds,
             "perCpuSecond": volley.map(Entry::per_cpu_second),
             "withinBounds": is_within,
+            "disturbed": volley.and_then(Entry::best).map(|point| point.run.disturbance().is_some()),
             "ratioToBestOther": ratio.filter(|_| is_within == Some(true)),
             "ofLimit": of_limit.filter(|_| is_within == Some(true)),
             "bestOtherUnderstated": self.best_of_others().map(|(entry, point)| Comparison::is_understated(entry, point)),

@@ -72,6 +72,11 @@ impl Measured {
         disturbance(self.others(), self.server.steal_share())
     }
 
+    /// Share of the time of the server's cores that others had.
+    pub(crate) fn taken(&self) -> f64 {
+        self.others() + self.server.steal_share()
+    }
+
     /// Everything, for programs.
     pub(crate) fn record(&self) -> Record {
         let figures = &self.figures;

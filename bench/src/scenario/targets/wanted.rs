@@ -270,12 +270,18 @@ fn ratio_called(name: &str, figures: &Value) -> Option<Figure> {
 
 /// Against a server that may do better than its run says, no ratio counts.
 fn ratio(figures: &Value) -> Option<Figure> {
-    let figure = ratio_called("ratioToBestOther", figures)?;
+    let figure = ratio_of_quiet_run("ratioToBestOther", figures)?;
     Some(Figure { counts: figure.counts && figures["bestOtherUnderstated"] != true, ..figure })
 }
 
 fn of_limit(figures: &Value) -> Option<Figure> {
-    ratio_called("ofLimit", figures)
+    ratio_of_quiet_run("ofLimit", figures)
+}
+
+/// A server that is kept waiting for its core gathers longer trains: a run that was disturbed may flatter it.
+fn ratio_of_quiet_run(name: &str, figures: &Value) -> Option<Figure> {
+    let figure = ratio_called(name, figures)?;
+    Some(Figure { counts: figure.counts && figures["disturbed"] != true, ..figure })
 }
 
 /// The promise is made for pictures of this many bits a second.
@@ -296,15 +302,18 @@ pub(super) fn ratio_within_five_milliseconds(figures: &Value) -> Option<Figure> 
             .iter()
             .filter(|server| (server["server"] == "volley") == volley && server["adapts"] != false)
             .filter_map(|server| highest_load(server).filter(|load| counts(server, load)))
-            .filter_map(|load| Some((load["perCpuSecond"].as_f64()?, load["understated"] == true)))
+            .filter_map(|load| Some((load["perCpuSecond"].as_f64()?, load)))
             .max_by(|(a, _), (b, _)| a.total_cmp(b))
     };
-    let (other, is_understated) = cheapest(false, |_, load| load["withinBounds"] != false)?;
+    let (other, of_other) = cheapest(false, |_, load| load["withinBounds"] != false)?;
     let kept =
         cheapest(true, |_, load| load["withinBounds"] != false && is_within_five(&load["delay"]["p95"]));
     let asked = cheapest(true, |server, _| is_within_five(&server["maxDelay"]));
     let figure = kept.map(|kept| (kept, true)).or(asked.map(|asked| (asked, false)));
-    figure.map(|((value, _), counts)| Figure { value: value / other, counts: counts && !is_understated })
+    figure.map(|((value, of_volley), is_kept)| {
+        let counts = is_kept && of_volley["disturbed"] != true && of_other["understated"] != true;
+        Figure { value: value / other, counts }
+    })
 }
 
 /// Of seconds, in milliseconds.
