@@ -27,8 +27,12 @@ use tokio::time::sleep;
 const PEOPLE: u32 = 10;
 /// Joins under way at a time.
 const JOINS_AT_ONCE: usize = 16;
-/// So many ask to join while there is too much already.
+/// So many ask to join at a time when there is too much already, until somebody is refused: where pictures give way,
+/// there may be room for more than half as much again.
 const LATE: u32 = 20;
+const MOST_LATE: u32 = 10 * LATE;
+/// Between two such groups: what came of the first shows by then.
+const BETWEEN_GROUPS: Duration = Duration::from_secs(1);
 /// A search to a tenth is enough for "half as much again".
 const PRECISION: f64 = 0.1;
 /// When the load is gone, the next second but this one must be whole.
@@ -39,7 +43,8 @@ struct Outcome {
     offered: u32,
     admitted: u32,
     refusals: Vec<(Duration, String)>,
-    /// Of those who came when there was too much already.
+    /// Who came when there was too much already, and who of them was refused.
+    late: u32,
     late_refusals: u32,
     during: Stretch,
     after: Stretch,
@@ -102,17 +107,22 @@ async fn overload(
     progress: &Progress,
 ) -> anyhow::Result<Outcome> {
     let offered = carried * flags.percent / 100;
-    let crowd = Crowd::new(place, shape, running.signaling(), offered + LATE)?;
+    let crowd = Crowd::new(place, shape, running.signaling(), offered + MOST_LATE)?;
     progress.say(&format!("{offered} people want to join; {carried} can be carried"));
     let (mut admitted, mut refusals) = join(&crowd, shape.people(0, offered)).await;
     sleep(Duration::from_secs(2)).await;
     progress.say(&format!("{} people are in, the load is too much", admitted.len()));
     let during = stretch(place, shape, running, &crowd, &admitted, flags.seconds).await?;
-    progress.say(&format!("{LATE} more want to join"));
-    let (late, refused) = join(&crowd, shape.people(offered, offered + LATE)).await;
-    let late_refusals = refused.len() as u32;
-    admitted.extend(late);
-    refusals.extend(refused);
+    let (mut late, mut late_refusals) = (0, 0);
+    while late < MOST_LATE && late_refusals == 0 {
+        progress.say(&format!("{LATE} more want to join"));
+        let (joined, refused) = join(&crowd, shape.people(offered + late, offered + late + LATE)).await;
+        late += LATE;
+        late_refusals = refused.len() as u32;
+        admitted.extend(joined);
+        refusals.extend(refused);
+        sleep(BETWEEN_GROUPS).await;
+    }
     progress.say("half of what can be carried stays");
     let stay = admitted.len().min(carried as usize / 2);
     for person in admitted[stay..].iter().rev() {
@@ -121,7 +131,7 @@ async fn overload(
     sleep(RECOVERY).await;
     let after = stretch(place, shape, running, &crowd, &admitted[..stay], Duration::from_secs(3)).await?;
     let admitted = admitted.len() as u32;
-    Ok(Outcome { carried, offered, admitted, refusals, late_refusals, during, after })
+    Ok(Outcome { carried, offered, admitted, refusals, late, late_refusals, during, after })
 }
 
 /// Measures what comes to the `people` who are in.
@@ -227,20 +237,23 @@ impl Stretch {
 }
 
 fn report(outcome: &Outcome, place: &Place) -> anyhow::Result<Report> {
-    let slowest = outcome.refusals.iter().map(|(took, _)| took.as_secs_f64()).fold(0.0, f64::max);
+    let slowest = outcome.refusals.iter().map(|(took, _)| took.as_secs_f64()).max_by(f64::total_cmp);
     let mut table =
         Table::new(&["", "packets/s", "loss of sound", "pictures forwarded", "loss of pictures", "P95"]);
     let stretches = [("Overloaded", &outcome.during), ("A second after", &outcome.after)];
     stretches.iter().for_each(|(when, stretch)| table.row(stretch.row(when)));
     let mut notes = vec![format!(
-        "{} people can be carried, {} wanted to join, {LATE} more when there was too much; {} were admitted, {} refused, \
-         {} of them late (the slowest refusal came after {}).",
+        "{} people can be carried, {} wanted to join, {} more when there was too much; {} were admitted, {} refused, \
+         {} of them late{}.",
         outcome.carried,
         outcome.offered,
+        outcome.late,
         outcome.admitted,
         outcome.refusals.len(),
         outcome.late_refusals,
-        milliseconds(slowest),
+        slowest
+            .map(|took| format!(" (the slowest refusal came after {})", milliseconds(took)))
+            .unwrap_or_default(),
     )];
     notes.extend(outcome.refusals.first().map(|(_, refusal)| format!("The first refusal: {refusal}")));
     notes.extend(stretches.iter().map(|(when, stretch)| stretch.note(when)));
@@ -255,7 +268,7 @@ fn report(outcome: &Outcome, place: &Place) -> anyhow::Result<Report> {
             "carried": outcome.carried,
             "offered": outcome.offered,
             "admitted": outcome.admitted,
-            "late": LATE,
+            "late": outcome.late,
             "refused": outcome.refusals.len(),
             "lateRefused": outcome.late_refusals,
             "slowestRefusal": slowest,
