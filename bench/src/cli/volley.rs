@@ -12,7 +12,7 @@ pub(crate) struct Growth {
           value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) subscribers: Vec<u32>,
 
-    /// Bits a second of the picture; at 400 kbit/s one core carries 2,000 subscribers
+    /// Bits a second of the picture
     #[arg(long, value_name = "BITS", default_value_t = 400_000, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) bitrate: u32,
 

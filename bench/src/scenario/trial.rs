@@ -4,6 +4,7 @@ use super::contender::{Contender, Running};
 use super::crowd::Crowd;
 use super::measure::{Measured, measure, seconds_at};
 use super::shape::Shape;
+use super::strays::Strays;
 use crate::host::place::Place;
 use crate::report::format::{count, milliseconds, percent};
 use crate::report::progress::Progress;
@@ -87,16 +88,18 @@ impl Trial<'_> {
 }
 
 /// Measures until nothing has disturbed a run, [`MOST_RUNS`] times at most: then it is the least disturbed of them.
+/// One in which packets went astray is never given up for another.
 async fn least_disturbed(
     mut run: impl AsyncFnMut() -> anyhow::Result<Measured>,
     mut again: impl FnMut(&str),
 ) -> anyhow::Result<Measured> {
     let mut best = run().await?;
+    let is_clean = |run: &Measured| run.strays() == Strays::default();
     for _ in 1..MOST_RUNS {
-        let Some(why) = best.disturbance() else { break };
+        let Some(why) = best.disturbance().filter(|_| is_clean(&best)) else { break };
         again(&why);
         let other = run().await?;
-        if other.taken() < best.taken() {
+        if other.taken() < best.taken() || !is_clean(&other) {
             best = other;
         }
     }
@@ -137,6 +140,25 @@ mod tests {
     #[tokio::test]
     async fn of_three_disturbed_runs_the_quietest_is_taken_and_no_fourth_is_made() {
         assert_eq!(taken([1.5, 0.8, 0.9, 0.0]).await, (0.8, 3, 2));
+    }
+
+    #[tokio::test]
+    async fn a_run_in_which_packets_went_astray_is_taken_however_disturbed_it_is() {
+        for astray in [0, 1] {
+            let mut made = 0;
+            let run = least_disturbed(
+                async || {
+                    let mut run = measured(1_000, 0, 4.0);
+                    run.server.split.steal = 1.0 + f64::from(made);
+                    run.figures.foreign_room = u64::from(made == astray);
+                    made += 1;
+                    Ok(run)
+                },
+                |_| (),
+            );
+            let run = run.await.expect("each run comes to something");
+            assert_eq!((run.figures.foreign_room, made), (1, astray + 1));
+        }
     }
 
     #[tokio::test]
